@@ -1,0 +1,22 @@
+//! Plain values that everything else speaks in. No I/O, no clock, no environment.
+//!
+//! Identity ([`ServiceKey`], [`RealServerKey`]) is separate from configuration ([`VirtualService`], [`RealServer`]):
+//! a changed weight is an edit of the same real server, a changed port is another one.
+
+mod address;
+mod change;
+mod check;
+mod parse;
+mod real_server;
+mod scheduler;
+mod table;
+mod virtual_service;
+
+pub use address::{Family, InterfaceAddress};
+pub use change::Change;
+pub use check::{Check, CheckMethod, HttpCheck, HttpMethod, MysqlCheck, Secret};
+pub use parse::InvalidValue;
+pub use real_server::{ForwardingMethod, RealServer, RealServerKey};
+pub use scheduler::Scheduler;
+pub use table::{ServiceEntry, Table};
+pub use virtual_service::{Persistence, Protocol, ServiceFlags, ServiceKey, VirtualService};

@@ -1,0 +1,130 @@
+//! Virtual services: what clients connect to.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use super::{Family, InvalidValue, Scheduler};
+
+/// Transport protocol of a service by address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl FromStr for Protocol {
+    type Err = InvalidValue;
+
+    fn from_str(word: &str) -> Result<Self, InvalidValue> {
+        match word {
+            "tcp" => Ok(Self::Tcp),
+            "udp" => Ok(Self::Udp),
+            _ => Err(InvalidValue::new(word, "a protocol: tcp or udp")),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+/// Identity of a virtual service: the kernel holds at most one for each key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKey {
+    /// By protocol, address and port. Port 0 (every port) needs persistence.
+    Address { protocol: Protocol, address: IpAddr, port: u16 },
+    /// By the firewall mark of the packet, not 0; one mark may serve both families.
+    Fwmark { mark: u32, family: Family },
+}
+
+impl ServiceKey {
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Address { address, .. } => Family::of(*address),
+            Self::Fwmark { family, .. } => *family,
+        }
+    }
+}
+
+/// `tcp 10.0.0.1:80`, `udp [2001:db8::1]:53`, `fwmark 7`, `fwmark 7 ipv6`: as messages and `status` name it.
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { protocol, address, port } => write!(f, "{protocol} {}", SocketAddr::new(*address, *port)),
+            Self::Fwmark { mark, family: Family::Ipv4 } => write!(f, "fwmark {mark}"),
+            Self::Fwmark { mark, family: Family::Ipv6 } => write!(f, "fwmark {mark} ipv6"),
+        }
+    }
+}
+
+/// The inverse of `Display`, for state files.
+impl FromStr for ServiceKey {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let invalid = || InvalidValue::new(text, "\"tcp ADDRESS:PORT\", \"udp ADDRESS:PORT\" or \"fwmark N [ipv6]\"");
+        let mut words = text.split(' ');
+        let (kind, value) = words.next().zip(words.next()).ok_or_else(invalid)?;
+        let rest: Vec<&str> = words.collect();
+        match (kind, rest.as_slice()) {
+            ("fwmark", []) => Ok(Self::Fwmark { mark: value.parse().map_err(|_| invalid())?, family: Family::Ipv4 }),
+            ("fwmark", ["ipv6"]) => {
+                Ok(Self::Fwmark { mark: value.parse().map_err(|_| invalid())?, family: Family::Ipv6 })
+            }
+            (protocol, []) => {
+                let socket: SocketAddr = value.parse().map_err(|_| invalid())?;
+                Ok(Self::Address { protocol: protocol.parse()?, address: socket.ip(), port: socket.port() })
+            }
+            _ => Err(invalid()),
+        }
+    }
+}
+
+/// Clients of one network stay with one real server (`ipvsadm -p -M`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Persistence {
+    /// Seconds, at least 1.
+    pub timeout: u32,
+    /// Granularity: clients that share this many leading bits are one. 1..=32 or 1..=128; the default is every bit.
+    pub prefix_length: u8,
+}
+
+/// Service flags that a user can set (`include/uapi/linux/ip_vs.h`). `IP_VS_SVC_F_HASHED` is the kernel's own and
+/// never part of this; persistence is [`Persistence`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ServiceFlags {
+    /// One-packet scheduling, UDP only (`ipvsadm -o`).
+    pub one_packet: bool,
+    /// `IP_VS_SVC_F_SCHED1..3`: `flag-1` (`sh-fallback`, `mh-fallback`), `flag-2` (`sh-port`, `mh-port`), `flag-3`.
+    pub scheduler: [bool; 3],
+}
+
+/// A virtual service as the kernel holds it or shall hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VirtualService {
+    pub key: ServiceKey,
+    pub scheduler: Scheduler,
+    pub persistence: Option<Persistence>,
+    pub flags: ServiceFlags,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_from_its_own_text() {
+        for text in ["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"] {
+            assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
+        }
+        for text in ["", "tcp", "tcp 10.0.0.1", "sctp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"] {
+            assert!(text.parse::<ServiceKey>().is_err(), "{text:?}");
+        }
+    }
+}
