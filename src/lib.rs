@@ -8,3 +8,4 @@
 //! Dependencies point one way: `cli` → `agent`, `daemon` → `plan`, `health`, `check`, `netlink`, `config` → `model`.
 
 pub mod model;
+pub mod plan;

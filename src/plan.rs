@@ -1,0 +1,10 @@
+//! Decides what to change: `(desired, observed) -> changes`, pure, in an order in which no healthy real server is
+//! ever missing.
+
+mod addresses;
+mod ipvs;
+mod sysctls;
+
+pub use addresses::{AddressState, address_state, host_prefix};
+pub use ipvs::{Scope, deletions, differences, table_changes};
+pub use sysctls::{Sysctl, director_sysctls, real_server_sysctls};

@@ -1,0 +1,176 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{ForwardingMethod, VirtualService};
+
+fn service(port: u16) -> VirtualService {
+    let key = ServiceKey::Address { protocol: crate::model::Protocol::Tcp, address: [192, 0, 2, 1].into(), port };
+    VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() }
+}
+
+fn real(host: u8, weight: u32) -> RealServer {
+    RealServer {
+        key: RealServerKey { address: [192, 0, 2, host].into(), port: 80 },
+        forwarding: ForwardingMethod::Gate,
+        local: false,
+        weight,
+        upper_threshold: 0,
+        lower_threshold: 0,
+    }
+}
+
+fn table(entries: &[(u16, &[(u8, u32)])]) -> Table {
+    let entry = |(port, reals): &(u16, &[(u8, u32)])| {
+        let service = service(*port);
+        let real_servers = reals.iter().map(|(host, weight)| real(*host, *weight)).map(|r| (r.key, r)).collect();
+        (service.key, ServiceEntry { service, real_servers })
+    };
+    entries.iter().map(entry).collect()
+}
+
+/// What the kernel does with a change.
+fn execute(table: &mut Table, change: &Change) {
+    match change {
+        Change::AddService(service) => {
+            let entry = ServiceEntry { service: service.clone(), real_servers: BTreeMap::new() };
+            assert!(table.insert(service.key, entry).is_none(), "EEXIST");
+        }
+        Change::EditService(service) => table.get_mut(&service.key).expect("ESRCH").service = service.clone(),
+        Change::DeleteService(key) => drop(table.remove(key).expect("ESRCH")),
+        Change::AddRealServer(key, real) => {
+            let reals = &mut table.get_mut(key).expect("ESRCH").real_servers;
+            assert!(reals.insert(real.key, real.clone()).is_none(), "EEXIST");
+        }
+        Change::EditRealServer(key, real) => {
+            let reals = &mut table.get_mut(key).expect("ESRCH").real_servers;
+            assert!(reals.insert(real.key, real.clone()).is_some(), "ENOENT");
+        }
+        Change::DeleteRealServer(key, real) => {
+            assert!(table.get_mut(key).expect("ESRCH").real_servers.remove(real).is_some(), "ENOENT");
+        }
+    }
+}
+
+fn texts(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_fallback_is_in_before_the_last_real_server_goes() {
+    let changes = table_changes(&table(&[(80, &[(9, 1)])]), &table(&[(80, &[(1, 5)])]), Scope::Services);
+    assert_eq!(
+        texts(&changes),
+        [
+            "virtual service tcp 192.0.2.1:80: add real server 192.0.2.9:80 weight 1",
+            "virtual service tcp 192.0.2.1:80: delete real server 192.0.2.1:80",
+        ]
+    );
+}
+
+#[test]
+fn raised_weights_come_before_lowered_ones_of_every_service() {
+    let desired = table(&[(80, &[(1, 0), (2, 5)]), (81, &[(1, 0), (2, 5)])]);
+    let observed = table(&[(80, &[(1, 5), (2, 0)]), (81, &[(1, 5), (2, 0)])]);
+    let weights: Vec<u32> = table_changes(&desired, &observed, Scope::Services)
+        .iter()
+        .map(|change| match change {
+            Change::EditRealServer(_, real) => real.weight,
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(weights, [5, 5, 0, 0]);
+}
+
+#[test]
+fn a_local_real_server_is_not_edited_for_its_method() {
+    let desired = table(&[(80, &[(1, 1)])]);
+    let mut observed = desired.clone();
+    let held = observed.values_mut().next().and_then(|entry| entry.real_servers.values_mut().next()).expect("one");
+    held.local = true;
+    held.forwarding = ForwardingMethod::Masq;
+    assert_eq!(table_changes(&desired, &observed, Scope::Services), []);
+}
+
+#[test]
+fn a_monitor_of_real_servers_never_brings_a_service_back() {
+    let desired = table(&[(80, &[(1, 1)])]);
+    assert_eq!(table_changes(&desired, &Table::new(), Scope::RealServersOnly), []);
+    assert_eq!(table_changes(&desired, &table(&[(80, &[])]), Scope::RealServersOnly).len(), 1);
+}
+
+#[test]
+fn only_services_that_exist_are_deleted() {
+    let observed = table(&[(80, &[(1, 1)])]);
+    let keys = [service(80).key, service(81).key];
+    assert_eq!(deletions(&keys, &observed), [Change::DeleteService(keys[0])]);
+}
+
+#[test]
+fn differences_name_what_is_wrong() {
+    let lines = differences(&table(&[(80, &[(1, 1), (2, 2)]), (81, &[])]), &table(&[(80, &[(2, 3), (3, 1)])]));
+    assert_eq!(
+        lines,
+        [
+            "virtual service tcp 192.0.2.1:81: missing in the kernel",
+            "virtual service tcp 192.0.2.1:80: real server 192.0.2.1:80 is missing",
+            "virtual service tcp 192.0.2.1:80: real server 192.0.2.2:80 was changed by somebody else",
+            "virtual service tcp 192.0.2.1:80: real server 192.0.2.3:80 was added by somebody else",
+        ]
+    );
+}
+
+fn any_table() -> impl Strategy<Value = Table> {
+    let reals = proptest::collection::btree_map(1..5u8, 0..4u32, 0..4);
+    proptest::collection::btree_map(80..84u16, reals, 0..4).prop_map(|services| {
+        let services: Vec<(u16, Vec<(u8, u32)>)> =
+            services.into_iter().map(|(port, reals)| (port, reals.into_iter().collect())).collect();
+        let borrowed: Vec<(u16, &[(u8, u32)])> = services.iter().map(|(port, reals)| (*port, &reals[..])).collect();
+        table(&borrowed)
+    })
+}
+
+/// Real servers that take new connections.
+fn serving(table: &Table) -> Vec<(ServiceKey, RealServerKey)> {
+    let pairs = table.iter().flat_map(|(key, entry)| entry.real_servers.values().map(move |real| (*key, real)));
+    pairs.filter(|(_, real)| real.weight > 0).map(|(key, real)| (key, real.key)).collect()
+}
+
+proptest! {
+    #[test]
+    fn executing_the_plan_gives_the_desired_table_and_a_second_plan_is_empty(desired in any_table(), observed in any_table()) {
+        let mut kernel = observed.clone();
+        for change in table_changes(&desired, &observed, Scope::Services) {
+            execute(&mut kernel, &change);
+        }
+        for (key, entry) in &desired {
+            prop_assert_eq!(kernel.get(key), Some(entry));
+        }
+        for (key, entry) in observed.iter().filter(|(key, _)| !desired.contains_key(key)) {
+            prop_assert_eq!(kernel.get(key), Some(entry));
+        }
+        prop_assert_eq!(table_changes(&desired, &kernel, Scope::Services), []);
+    }
+
+    #[test]
+    fn a_real_server_that_serves_before_and_after_serves_at_every_step(desired in any_table(), observed in any_table()) {
+        let steady: Vec<_> = serving(&desired).into_iter().filter(|pair| serving(&observed).contains(pair)).collect();
+        let mut kernel = observed.clone();
+        for change in table_changes(&desired, &observed, Scope::Services) {
+            execute(&mut kernel, &change);
+            let now = serving(&kernel);
+            prop_assert!(steady.iter().all(|pair| now.contains(pair)), "{}", change);
+        }
+    }
+
+    #[test]
+    fn a_service_that_has_somebody_to_serve_before_and_after_has_at_every_step(desired in any_table(), observed in any_table()) {
+        let covered = |table: &Table| serving(table).into_iter().map(|(key, _)| key).collect::<std::collections::BTreeSet<_>>();
+        let steady: Vec<_> = covered(&desired).intersection(&covered(&observed)).copied().collect();
+        let mut kernel = observed.clone();
+        for change in table_changes(&desired, &observed, Scope::Services) {
+            execute(&mut kernel, &change);
+            let now = covered(&kernel);
+            prop_assert!(steady.iter().all(|key| now.contains(key)), "{}", change);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Kernel settings without which a configuration works only on the drawing board.
+
+use crate::model::{Family, ForwardingMethod, RealServer, VirtualService};
+
+/// A setting under /proc/sys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sysctl {
+    /// Path below /proc/sys, with slashes: an interface name may contain dots.
+    pub name: &'static str,
+    pub value: &'static str,
+}
+
+const IPV4_FORWARDING: Sysctl = Sysctl { name: "net/ipv4/ip_forward", value: "1" };
+const IPV6_FORWARDING: Sysctl = Sysctl { name: "net/ipv6/conf/all/forwarding", value: "1" };
+/// Without it, packets of a connection whose real server was removed are dropped silently for up to 900 s instead of
+/// being answered, and the client hangs (Documentation/networking/ipvs-sysctl.rst).
+const EXPIRE_REMOVED: Sysctl = Sysctl { name: "net/ipv4/vs/expire_nodest_conn", value: "1" };
+/// Without it, a persistence template keeps sending known clients to a real server of weight 0.
+const EXPIRE_QUIESCED: Sysctl = Sysctl { name: "net/ipv4/vs/expire_quiescent_template", value: "1" };
+
+/// What a director needs for one virtual service. `quiescent`: a failed real server keeps its entry at weight 0.
+pub fn director_sysctls<'a>(
+    service: &VirtualService,
+    real_servers: impl IntoIterator<Item = &'a RealServer>,
+    quiescent: bool,
+) -> Vec<Sysctl> {
+    let masquerades = real_servers.into_iter().any(|real| real.forwarding == ForwardingMethod::Masq);
+    let forwarding = match service.key.family() {
+        Family::Ipv4 => IPV4_FORWARDING,
+        Family::Ipv6 => IPV6_FORWARDING,
+    };
+    let candidates = [
+        (masquerades, forwarding),
+        (!quiescent, EXPIRE_REMOVED),
+        (quiescent && service.persistence.is_some(), EXPIRE_QUIESCED),
+    ];
+    candidates.into_iter().filter(|(needed, _)| *needed).map(|(_, sysctl)| sysctl).collect()
+}
+
+/// What a real server with the virtual IP on its loopback needs: it must neither answer ARP requests for it
+/// (`arp_ignore`) nor use it as the source of its own (`arp_announce`), or clients reach it past the director.
+/// IPv6 needs neither: an address on the loopback is not answered for on other interfaces.
+pub fn real_server_sysctls() -> [Sysctl; 2] {
+    [
+        Sysctl { name: "net/ipv4/conf/all/arp_ignore", value: "1" },
+        Sysctl { name: "net/ipv4/conf/all/arp_announce", value: "2" },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Persistence, RealServerKey};
+
+    fn names(key: &str, forwarding: ForwardingMethod, persistent: bool, quiescent: bool) -> Vec<&'static str> {
+        let persistence = persistent.then_some(Persistence { timeout: 60, prefix_length: 32 });
+        let key = key.parse().expect(key);
+        let service = VirtualService { key, scheduler: Default::default(), persistence, flags: Default::default() };
+        let key = RealServerKey { address: [192, 0, 2, 1].into(), port: 80 };
+        let real = RealServer { key, forwarding, local: false, weight: 1, upper_threshold: 0, lower_threshold: 0 };
+        director_sysctls(&service, [&real], quiescent).iter().map(|sysctl| sysctl.name).collect()
+    }
+
+    #[test]
+    fn each_configuration_asks_for_what_it_needs() {
+        use ForwardingMethod::{Gate, Ipip, Masq};
+        let v4 = "tcp 192.0.2.9:80";
+        assert_eq!(names(v4, Gate, false, false), ["net/ipv4/vs/expire_nodest_conn"]);
+        assert_eq!(names(v4, Ipip, false, true), [] as [&str; 0]);
+        assert_eq!(names(v4, Gate, true, true), ["net/ipv4/vs/expire_quiescent_template"]);
+        assert_eq!(names(v4, Masq, false, true), ["net/ipv4/ip_forward"]);
+        assert_eq!(names("fwmark 7 ipv6", Masq, false, true), ["net/ipv6/conf/all/forwarding"]);
+    }
+}
