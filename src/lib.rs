@@ -7,5 +7,6 @@
 //!
 //! Dependencies point one way: `cli` → `agent`, `daemon` → `plan`, `health`, `check`, `netlink`, `config` → `model`.
 
+pub mod health;
 pub mod model;
 pub mod plan;

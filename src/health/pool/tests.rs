@@ -1,0 +1,150 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::ForwardingMethod;
+
+const FALLBACK: u8 = 99;
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1)
+}
+
+fn real(host: u8, weight: u32) -> RealServer {
+    RealServer {
+        key: RealServerKey { address: [192, 0, 2, host].into(), port: 80 },
+        forwarding: ForwardingMethod::Gate,
+        local: false,
+        weight,
+        upper_threshold: 0,
+        lower_threshold: 0,
+    }
+}
+
+fn settings(reals: &[(u8, u32)], quiescent: bool) -> PoolSettings {
+    let key = "tcp 192.0.2.1:80".parse().expect("key");
+    PoolSettings {
+        service: VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() },
+        real_servers: reals
+            .iter()
+            .map(|(host, weight)| RealServerSettings { real_server: real(*host, *weight), disabled: false })
+            .collect(),
+        fallback: Some(real(FALLBACK, 1)),
+        quiescent,
+        failurecount: 1,
+    }
+}
+
+/// Last octet and weight of what the kernel shall hold.
+fn placed(pool: &Pool) -> Vec<(u8, u32)> {
+    let octet = |key: &RealServerKey| match key.address {
+        std::net::IpAddr::V4(address) => address.octets()[3],
+        std::net::IpAddr::V6(_) => panic!("IPv6"),
+    };
+    pool.entry().real_servers.iter().map(|(key, real)| (octet(key), real.weight)).collect()
+}
+
+fn tell(pool: &mut Pool, host: u8, good: bool) {
+    pool.record(real(host, 1).key, if good { Ok(()) } else { Err("refused".into()) }, now());
+}
+
+#[test]
+fn a_cold_start_lets_nobody_in_unchecked_and_does_not_flap_the_fallback() {
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, now());
+    assert_eq!(placed(&pool), []);
+    tell(&mut pool, 1, false);
+    assert_eq!(placed(&pool), [], "the second real server has not been asked yet");
+    tell(&mut pool, 2, true);
+    assert_eq!(placed(&pool), [(2, 3)]);
+}
+
+#[test]
+fn a_warm_start_keeps_who_serves() {
+    let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, now());
+    let mut observed = before.entry();
+    observed.real_servers.insert(real(2, 3).key, real(2, 3));
+    observed.real_servers.insert(real(1, 0).key, real(1, 0));
+    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), now());
+    assert_eq!(placed(&pool), [(1, 0), (2, 3)]);
+}
+
+#[test]
+fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
+    for (quiescent, down, one_up) in
+        [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])]
+    {
+        let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, now());
+        tell(&mut pool, 1, false);
+        tell(&mut pool, 2, false);
+        assert_eq!(placed(&pool), down);
+        tell(&mut pool, 2, true);
+        assert_eq!(placed(&pool), one_up);
+    }
+}
+
+#[test]
+fn a_fallback_that_serves_stays_while_a_newcomer_or_a_new_monitor_has_yet_to_ask() {
+    let mut pool = Pool::new(settings(&[(1, 1)], false), None, now());
+    tell(&mut pool, 1, false);
+    let observed = pool.entry();
+    let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), now());
+    assert_eq!(placed(&restarted), [(FALLBACK, 1)]);
+    pool.reconfigure(settings(&[(1, 1), (2, 3)], false), now());
+    assert_eq!(placed(&pool), [(FALLBACK, 1)]);
+    tell(&mut pool, 2, true);
+    assert_eq!(placed(&pool), [(2, 3)]);
+}
+
+#[test]
+fn a_healthy_real_server_of_weight_zero_does_not_withhold_the_fallback() {
+    let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, now());
+    tell(&mut pool, 1, true);
+    tell(&mut pool, 2, false);
+    assert_eq!(placed(&pool), [(1, 0), (FALLBACK, 1)]);
+}
+
+#[test]
+fn a_service_without_real_servers_is_served_by_the_fallback() {
+    assert_eq!(placed(&Pool::new(settings(&[], false), None, now())), [(FALLBACK, 1)]);
+}
+
+#[test]
+fn checktype_off_activates_neither_real_servers_nor_the_fallback() {
+    let mut off = settings(&[(1, 1)], false);
+    off.real_servers[0].disabled = true;
+    let mut pool = Pool::new(off, None, now());
+    tell(&mut pool, 1, true);
+    assert_eq!(placed(&pool), []);
+}
+
+#[test]
+fn a_new_configuration_keeps_what_is_known() {
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, now());
+    tell(&mut pool, 1, true);
+    tell(&mut pool, 2, false);
+    pool.reconfigure(settings(&[(1, 7), (2, 3), (3, 1)], false), now());
+    assert_eq!(placed(&pool), [(1, 7)]);
+    let reasons: Vec<String> = pool.members().map(|(_, _, standing)| standing.reason).collect();
+    assert_eq!(reasons, ["configured", "check failed 1 of 1: refused", "not checked yet"]);
+}
+
+proptest! {
+    #[test]
+    fn once_everybody_was_asked_somebody_always_serves(
+        quiescent: bool, events in proptest::collection::vec((1..4u8, any::<bool>()), 0..60)
+    ) {
+        let mut pool = Pool::new(settings(&[(1, 1), (2, 3), (3, 2)], quiescent), None, now());
+        for host in 1..4 {
+            tell(&mut pool, host, false);
+        }
+        for (host, good) in events {
+            tell(&mut pool, host, good);
+            let weights: u32 = placed(&pool).iter().map(|(_, weight)| weight).sum();
+            prop_assert!(weights > 0);
+            let fallback = placed(&pool).iter().any(|(host, _)| *host == FALLBACK);
+            let reals = placed(&pool).iter().any(|(host, weight)| *host != FALLBACK && *weight > 0);
+            prop_assert!(fallback != reals, "{:?}", placed(&pool));
+        }
+    }
+}
