@@ -10,3 +10,4 @@
 pub mod health;
 pub mod model;
 pub mod plan;
+pub mod system;

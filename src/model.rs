@@ -9,6 +9,7 @@ mod check;
 mod parse;
 mod real_server;
 mod scheduler;
+mod sysctl;
 mod table;
 mod virtual_service;
 
@@ -18,5 +19,6 @@ pub use check::{Check, CheckMethod, HttpCheck, HttpMethod, MysqlCheck, Secret};
 pub use parse::InvalidValue;
 pub use real_server::{ForwardingMethod, RealServer, RealServerKey};
 pub use scheduler::Scheduler;
+pub use sysctl::Sysctl;
 pub use table::{ServiceEntry, Table};
 pub use virtual_service::{Persistence, Protocol, ServiceFlags, ServiceKey, VirtualService};

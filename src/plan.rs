@@ -7,4 +7,4 @@ mod sysctls;
 
 pub use addresses::{AddressState, address_state, host_prefix};
 pub use ipvs::{Scope, deletions, differences, table_changes};
-pub use sysctls::{Sysctl, director_sysctls, real_server_sysctls};
+pub use sysctls::{director_sysctls, real_server_sysctls};

@@ -1,14 +1,6 @@
 //! Kernel settings without which a configuration works only on the drawing board.
 
-use crate::model::{Family, ForwardingMethod, RealServer, VirtualService};
-
-/// A setting under /proc/sys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sysctl {
-    /// Path below /proc/sys, with slashes: an interface name may contain dots.
-    pub name: &'static str,
-    pub value: &'static str,
-}
+use crate::model::{Family, ForwardingMethod, RealServer, Sysctl, VirtualService};
 
 const IPV4_FORWARDING: Sysctl = Sysctl { name: "net/ipv4/ip_forward", value: "1" };
 const IPV6_FORWARDING: Sysctl = Sysctl { name: "net/ipv6/conf/all/forwarding", value: "1" };

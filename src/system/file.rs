@@ -1,0 +1,52 @@
+//! Small files, written so that a reader sees the old text or the new one, never half of it.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed: `/run/lvs-agents/services/db.cf: write: No space left on device`.
+#[derive(Debug)]
+pub struct FileError {
+    pub path: PathBuf,
+    pub action: &'static str,
+    pub cause: io::Error,
+}
+
+impl FileError {
+    pub fn new(path: &Path, action: &'static str, cause: io::Error) -> Self {
+        Self { path: path.into(), action, cause }
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.path.display(), self.action, self.cause)
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+/// Replaces the file as a whole, readable by its owner only (it may hold passwords). The temporary name starts with
+/// a dot and carries our pid: one left by kill -9 is neither read as a declaration nor in the way of the next writer.
+pub fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(text))
+        .and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|cause| {
+        let _ = fs::remove_file(&temporary);
+        FileError::new(path, "write", cause)
+    })
+}

@@ -1,0 +1,88 @@
+//! One process at a time. The kernel drops the lock with the process, so kill -9 leaves nothing to clean up.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::Pid;
+
+use super::FileError;
+
+/// An exclusive `flock` on a file that holds the pid of its owner. Held until dropped; the file itself stays, since
+/// removing it would let two processes lock two files of the same name.
+#[derive(Debug)]
+pub struct Lock {
+    _file: Flock<File>,
+}
+
+impl Lock {
+    /// `None`: another process holds it.
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>, FileError> {
+        let file = open(path).map_err(|cause| FileError::new(path, "open", cause))?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(mut file) => {
+                write_pid(&mut file).map_err(|cause| FileError::new(path, "write", cause))?;
+                Ok(Some(Self { _file: file }))
+            }
+            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, errno)) => Err(FileError::new(path, "lock", errno.into())),
+        }
+    }
+
+    /// Whether a process holds the lock now.
+    pub fn is_held(path: &Path) -> Result<bool, FileError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(cause) => return Err(FileError::new(path, "open", cause)),
+        };
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(_) => Ok(false),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(true),
+            Err((_, errno)) => Err(FileError::new(path, "lock", errno.into())),
+        }
+    }
+
+    /// The process that holds the lock, if one does and has written its pid already.
+    pub fn holder(path: &Path) -> Result<Option<Pid>, FileError> {
+        if !Self::is_held(path)? {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
+        read.map_err(|cause| FileError::new(path, "read", cause))?;
+        Ok(text.trim().parse().ok().filter(|pid| *pid > 1).map(Pid::from_raw))
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn write_pid(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    writeln!(file, "{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::run_dir::tests::Scratch;
+
+    #[test]
+    fn a_lock_is_held_by_one_and_free_when_dropped() {
+        let scratch = Scratch::new("lock");
+        let path = scratch.path().join("a.lock");
+        assert_eq!(Lock::holder(&path).expect("no file"), None);
+        let lock = Lock::try_acquire(&path).expect("lock").expect("free");
+        assert!(Lock::try_acquire(&path).expect("lock").is_none());
+        assert_eq!(Lock::holder(&path).expect("holder"), Some(Pid::this()));
+        drop(lock);
+        assert!(!Lock::is_held(&path).expect("held"));
+        assert_eq!(Lock::holder(&path).expect("holder"), None);
+    }
+}

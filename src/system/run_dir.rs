@@ -1,0 +1,226 @@
+//! `/run/lvs-agents`: what one call leaves for the next. Nothing here is needed after a reboot, and everything may be
+//! missing or stale (kill -9): readers take absence as an answer.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{FileError, write_private};
+
+/// The run directory.
+#[derive(Debug, Clone)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// The machine's own: `/run/lvs-agents`.
+    pub fn system() -> Self {
+        Self::at("/run/lvs-agents")
+    }
+
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What each `lvs` instance has declared, in the configuration language.
+    pub fn services(&self) -> Folder {
+        self.folder("services", "cf")
+    }
+
+    /// What each health monitor looks after.
+    pub fn monitors(&self) -> Folder {
+        self.folder("monitors", "json")
+    }
+
+    /// What each `realserver` instance has set.
+    pub fn real_servers(&self) -> Folder {
+        self.folder("realserver", "json")
+    }
+
+    /// What each `vip` instance has set.
+    pub fn addresses(&self) -> Folder {
+        self.folder("vip", "json")
+    }
+
+    /// The control socket of a health monitor.
+    pub fn socket(&self, instance: &str) -> PathBuf {
+        self.root.join(format!("{}.sock", file_name(instance)))
+    }
+
+    /// Held by a health monitor as long as it lives.
+    pub fn lock(&self, instance: &str) -> PathBuf {
+        self.root.join(format!("{}.lock", file_name(instance)))
+    }
+
+    /// Creates the directory itself, for sockets and locks.
+    pub fn create(&self) -> Result<(), FileError> {
+        create_folder(&self.root)
+    }
+
+    fn folder(&self, name: &str, extension: &'static str) -> Folder {
+        Folder { path: self.root.join(name), extension }
+    }
+}
+
+/// One file for each instance.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+    extension: &'static str,
+}
+
+impl Folder {
+    pub fn file(&self, instance: &str) -> PathBuf {
+        self.path.join(format!("{}.{}", file_name(instance), self.extension))
+    }
+
+    /// Mode 0600; as a whole or not at all.
+    pub fn write(&self, instance: &str, text: &str) -> Result<(), FileError> {
+        create_folder(&self.path)?;
+        write_private(&self.file(instance), text.as_bytes())
+    }
+
+    /// `None`: there is no such file.
+    pub fn read(&self, instance: &str) -> Result<Option<String>, FileError> {
+        let path = self.file(instance);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(FileError::new(&path, "read", cause)),
+        }
+    }
+
+    /// Done when the file is gone, whoever removed it.
+    pub fn remove(&self, instance: &str) -> Result<(), FileError> {
+        let path = self.file(instance);
+        match fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(FileError::new(&path, "remove", cause)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Names of the instances that have a file, in order. A folder that is not there is an empty one.
+    pub fn instances(&self) -> Vec<String> {
+        let suffix = format!(".{}", self.extension);
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut instances: Vec<String> = names
+            .filter(|name| !name.starts_with('.'))
+            .filter_map(|name| name.strip_suffix(&suffix).map(Into::into))
+            .collect();
+        instances.sort();
+        instances
+    }
+
+    /// Changes with every write and removal: compared by who follows the folder.
+    pub fn fingerprint(&self) -> Vec<(String, u64, SystemTime)> {
+        let stamp = |instance: String| {
+            let metadata = fs::metadata(self.file(&instance)).ok()?;
+            Some((instance, metadata.ino(), metadata.modified().ok()?))
+        };
+        self.instances().into_iter().filter_map(stamp).collect()
+    }
+
+    pub fn write_json(&self, instance: &str, value: &impl Serialize) -> Result<(), FileError> {
+        let text = serde_json::to_string(value)
+            .map_err(|cause| FileError::new(&self.file(instance), "encode", cause.into()))?;
+        self.write(instance, &text)
+    }
+
+    /// `None` also for a file that cannot be understood: a half-written or foreign one says nothing.
+    pub fn read_json<T: DeserializeOwned>(&self, instance: &str) -> Option<T> {
+        self.read(instance).ok().flatten().and_then(|text| serde_json::from_str(&text).ok())
+    }
+}
+
+/// Names of pacemaker resources are file names; anything else must not reach outside the folder or be hidden in it.
+fn file_name(instance: &str) -> String {
+    let name = instance.replace(['/', '\0'], "_");
+    if name.starts_with('.') { format!("_{name}") } else { name }
+}
+
+fn create_folder(path: &Path) -> Result<(), FileError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|cause| FileError::new(path, "create", cause))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A directory of its own for one test, removed with it.
+    pub(crate) struct Scratch(PathBuf);
+
+    impl Scratch {
+        pub(crate) fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("lvs-agents-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).expect("scratch directory");
+            Self(path)
+        }
+
+        pub(crate) fn path(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_private_and_gone_after_removal() {
+        let scratch = Scratch::new("folder");
+        let folder = RunDir::at(scratch.path().join("run")).services();
+        assert_eq!(folder.read("db").expect("read"), None);
+        assert_eq!(folder.instances(), [] as [String; 0]);
+        folder.write("db", "text").expect("write");
+        let before = folder.fingerprint();
+        assert_eq!(fs::metadata(folder.file("db")).expect("file").permissions().mode() & 0o777, 0o600);
+        assert_eq!(folder.read("db").expect("read").as_deref(), Some("text"));
+        folder.write("db", "other").expect("write");
+        assert_ne!(folder.fingerprint(), before);
+        assert_eq!(folder.instances(), ["db"]);
+        folder.remove("db").expect("remove");
+        folder.remove("db").expect("a second time");
+        assert_eq!(folder.read("db").expect("read"), None);
+    }
+
+    #[test]
+    fn a_leftover_of_a_killed_writer_is_not_a_declaration() {
+        let scratch = Scratch::new("leftover");
+        let folder = RunDir::at(scratch.path()).services();
+        folder.write("db", "text").expect("write");
+        fs::write(folder.file("db").with_file_name(".db.cf.4711"), "half").expect("leftover");
+        assert_eq!(folder.instances(), ["db"]);
+    }
+
+    #[test]
+    fn no_instance_name_reaches_outside() {
+        for (name, file) in [("db:0", "db:0.cf"), ("../x", "_.._x.cf"), (".hidden", "_.hidden.cf")] {
+            assert_eq!(RunDir::at("/r").services().file(name), Path::new("/r/services").join(file));
+        }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_understood_is_no_record() {
+        let scratch = Scratch::new("json");
+        let folder = RunDir::at(scratch.path()).monitors();
+        folder.write_json("a", &vec![1, 2]).expect("write");
+        assert_eq!(folder.read_json::<Vec<u32>>("a"), Some(vec![1, 2]));
+        folder.write("a", "[1,").expect("write");
+        assert_eq!(folder.read_json::<Vec<u32>>("a"), None);
+    }
+}
