@@ -11,3 +11,4 @@ pub mod health;
 pub mod model;
 pub mod plan;
 pub mod system;
+pub mod ocf;
