@@ -1,0 +1,276 @@
+//! One call of an agent: the action, whom it concerns, and the parameters, read and checked.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::time::Duration;
+
+use super::Action;
+use super::description::Description;
+use super::environment::Environment;
+use super::failure::{Failure, FailureKind, Problem};
+use super::log::Logger;
+use super::parameter::{self, Parameter, Standing};
+
+/// The instance name of a call by hand that names none, so that `stop` finds what `start` left.
+const DEFAULT_INSTANCE: &str = "default";
+/// Pacemaker's own default for an operation without a timeout.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What the cluster asked. Values in it are of the declared [`Kind`](super::Kind); those that were not are in
+/// [`problems`](Self::problems) and read as not set.
+pub struct Call {
+    pub action: Action,
+    /// Name of the resource, usable as a file name: no `/`, no control character, no leading dot.
+    pub instance: String,
+    /// A monitor that asks whether the resource runs here at all, rather than whether it still does. True when the
+    /// interval is 0 or absent (`crm_resource --force-check` passes none); false for all other actions.
+    pub is_probe: bool,
+    /// How hard to look (`OCF_CHECK_LEVEL`). An agent rounds it down to a level that it has.
+    pub check_level: u32,
+    /// Time that the cluster gives this action before it kills the process group.
+    pub timeout: Duration,
+    values: BTreeMap<&'static str, String>,
+    problems: Vec<Problem>,
+    notes: Vec<String>,
+    description: &'static Description,
+    environment: Environment,
+    logger: Logger,
+}
+
+impl Call {
+    /// Never fails: what cannot be read becomes a problem, since `stop` and a probe must do what they can without.
+    pub(super) fn read(
+        description: &'static Description,
+        action: Action,
+        environment: &Environment,
+        terminal: bool,
+    ) -> Self {
+        let mut reader = Reader { environment, values: BTreeMap::new(), problems: Vec::new(), notes: Vec::new() };
+        let instance = reader.instance();
+        let check_level = reader.check_level();
+        reader.version();
+        reader.parameters(description);
+        let interval = environment.meta_duration("interval").unwrap_or(Duration::ZERO);
+        Self {
+            action,
+            is_probe: action == Action::Monitor && interval.is_zero(),
+            check_level,
+            timeout: environment.meta_duration("timeout").unwrap_or(DEFAULT_TIMEOUT),
+            values: reader.values,
+            problems: reader.problems,
+            notes: reader.notes,
+            description,
+            environment: environment.clone(),
+            logger: Logger::new(description.name, &instance, environment, terminal),
+            instance,
+        }
+    }
+
+    /// A call with these variables and no terminal, for tests of agents.
+    #[cfg(test)]
+    pub(crate) fn for_test(description: &'static Description, action: Action, environment: &Environment) -> Self {
+        Self::read(description, action, environment, false)
+    }
+
+    /// The value of a parameter, or its default. An alias is read under the current name.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let declared = self.description.parameter(name);
+        debug_assert!(declared.is_some(), "{}: parameter {name} is not declared", self.description.name);
+        self.values.get(name).map(String::as_str).or_else(|| declared.and_then(|parameter| parameter.default))
+    }
+
+    /// False when not set and without a default.
+    pub fn boolean(&self, name: &str) -> bool {
+        self.text(name).and_then(parameter::boolean).unwrap_or(false)
+    }
+
+    /// A number within the declared bounds.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.text(name).and_then(parameter::integer)
+    }
+
+    /// As [`integer`](Self::integer), in the type that the declared bounds fit; `None` when they do not.
+    pub fn number<T: TryFrom<i64>>(&self, name: &str) -> Option<T> {
+        self.integer(name).and_then(|number| T::try_from(number).ok())
+    }
+
+    /// A span of time of [`Kind::Time`](super::Kind::Time).
+    pub fn time(&self, name: &str) -> Option<Duration> {
+        self.text(name).and_then(parameter::time)
+    }
+
+    /// Whether the user gave a usable value, default aside.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// A variable `OCF_RESKEY_CRM_meta_<name>`, as `clone_max` or `notify_type`.
+    pub fn meta(&self, name: &str) -> Option<&str> {
+        self.environment.meta(name)
+    }
+
+    /// Name of this node as the cluster knows it. Absent in calls by hand.
+    pub fn node(&self) -> Option<&str> {
+        self.meta("on_node")
+    }
+
+    /// What is wrong with the parameters as such. [`Agent::validate`](super::Agent::validate) need not repeat it.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// # Errors
+    /// [`problems`](Self::problems), when there are any: for a stop or probe that finds that it cannot tell.
+    pub fn check(&self) -> Result<(), Failure> {
+        Failure::from_problems(self.problems.iter().cloned())
+    }
+
+    /// Things worth a line in the log that are no problem: old names, parameters without effect.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    pub fn log(&self) -> &Logger {
+        &self.logger
+    }
+
+    pub(super) fn log_mut(&mut self) -> &mut Logger {
+        &mut self.logger
+    }
+}
+
+impl fmt::Debug for Call {
+    /// Without values: some are passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("action", &self.action)
+            .field("instance", &self.instance)
+            .field("is_probe", &self.is_probe)
+            .field("set", &self.values.keys())
+            .field("problems", &self.problems)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Collects values and everything that is wrong with them.
+struct Reader<'a> {
+    environment: &'a Environment,
+    values: BTreeMap<&'static str, String>,
+    problems: Vec<Problem>,
+    notes: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, kind: FailureKind, reason: String) {
+        self.problems.push(Problem { kind, reason });
+    }
+
+    /// Agents use it in paths, so it is made harmless even where the problem does not stop the action.
+    fn instance(&mut self) -> String {
+        let Some(given) = self.environment.get("OCF_RESOURCE_INSTANCE") else {
+            return DEFAULT_INSTANCE.to_owned();
+        };
+        let given = given.to_string_lossy();
+        let is_foreign = |c: char| c == '/' || c.is_control() || c == char::REPLACEMENT_CHARACTER;
+        if !given.contains(is_foreign) && !given.starts_with('.') {
+            return given.into_owned();
+        }
+        let reason = format!("OCF_RESOURCE_INSTANCE {given:?}: not the name of a resource");
+        self.problem(FailureKind::BadParameter, reason);
+        format!("_{}", given.replace(is_foreign, "_"))
+    }
+
+    /// Only `OCF_CHECK_LEVEL` itself is passed by pacemaker without the prefix; crmsh and people write both.
+    fn check_level(&mut self) -> u32 {
+        let names = ["OCF_CHECK_LEVEL", "OCF_RESKEY_OCF_CHECK_LEVEL"];
+        let Some(given) = names.into_iter().find_map(|name| self.environment.get(name)) else { return 0 };
+        let level = given.to_str().and_then(|text| text.trim().parse().ok());
+        if level.is_none() {
+            let reason = format!("OCF_CHECK_LEVEL {given:?}: expected a whole number such as 0 or 10");
+            self.problem(FailureKind::BadParameter, reason);
+        }
+        level.unwrap_or(0)
+    }
+
+    /// A caller of another major version means other things by the same words. Absent is fine: ocf-tester and crmsh's
+    /// test driver pass none.
+    fn version(&mut self) {
+        if let Some(major) = self.environment.get("OCF_RA_VERSION_MAJOR").filter(|major| *major != "1") {
+            let reason = format!("OCF_RA_VERSION_MAJOR {major:?}: this agent speaks version 1");
+            self.problem(FailureKind::BadHere, reason);
+        }
+    }
+
+    fn parameters(&mut self, description: &Description) {
+        for parameter in description.all_parameters() {
+            if let Some(given) = self.environment.get(&parameter.variable()) {
+                self.value(parameter, given);
+            }
+        }
+        for parameter in description.all_parameters() {
+            match parameter.standing {
+                Standing::Current => {}
+                Standing::AliasOf(current) => self.alias(description, parameter, current),
+                Standing::Obsolete => self.obsolete(parameter),
+            }
+        }
+        for parameter in description.all_parameters().filter(|parameter| parameter.required) {
+            if self.environment.get(&parameter.variable()).is_none() && !self.values.contains_key(parameter.name) {
+                self.problem(FailureKind::BadParameter, format!("{}: required, but not set", parameter.name));
+            }
+        }
+    }
+
+    fn value(&mut self, parameter: &Parameter, given: &OsStr) {
+        let checked = match given.to_str() {
+            Some(text) => parameter.kind.check(text).map(|()| text),
+            None => Err("text in UTF-8".to_owned()),
+        };
+        match checked {
+            Ok(text) => {
+                self.values.insert(parameter.name, text.to_owned());
+            }
+            Err(expected) => {
+                let object = parameter.quoted(&given.to_string_lossy());
+                self.problem(FailureKind::BadParameter, format!("{object}: expected {expected}"));
+            }
+        }
+    }
+
+    /// Moves the value to the current name, unless that is set to something else.
+    fn alias(&mut self, description: &Description, old: &Parameter, current: &str) {
+        let (Some(value), Some(target)) = (self.values.remove(old.name), description.parameter(current)) else {
+            return;
+        };
+        match self.values.get(current) {
+            None => {
+                self.notes.push(format!("{}: an old name of {current}", old.name));
+                let refused = target.kind.check(&value).err();
+                match refused {
+                    Some(expected) => {
+                        let reason = format!("{}: expected {expected}", old.quoted(&value));
+                        self.problem(FailureKind::BadParameter, reason);
+                    }
+                    None => {
+                        self.values.insert(target.name, value);
+                    }
+                }
+            }
+            Some(other) if *other == value => {}
+            Some(other) => {
+                let (old, new) = (old.quoted(&value), target.quoted(other));
+                self.problem(FailureKind::BadParameter, format!("{old} and {new}: two names of one parameter differ"));
+            }
+        }
+    }
+
+    fn obsolete(&mut self, parameter: &Parameter) {
+        if self.values.contains_key(parameter.name) {
+            self.notes.push(format!("{}: accepted, but has no effect", parameter.name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

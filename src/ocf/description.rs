@@ -1,0 +1,202 @@
+//! What an agent says of itself: everything that the meta-data shows.
+
+use super::parameter::{Kind, Parameter, Standing};
+use super::{Action, metadata, trace};
+
+/// The declaration of an agent.
+#[derive(Debug, Clone, Copy)]
+pub struct Description {
+    /// The last part of `ocf:rust:<name>`.
+    pub name: &'static str,
+    /// The agent's own version, not the version of the OCF standard.
+    pub version: &'static str,
+    pub short: &'static str,
+    pub long: &'static str,
+    pub parameters: &'static [Parameter],
+    /// Every action with its advice on timeout and interval. `validate-all` and `meta-data` are added by the frame.
+    /// pcs copies each entry into the cluster's configuration, so a second monitor here is one that really runs.
+    pub actions: &'static [ActionDefaults],
+}
+
+/// The role that an action's advice is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Promoted,
+    Unpromoted,
+}
+
+impl Role {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Promoted => "Promoted",
+            Self::Unpromoted => "Unpromoted",
+        }
+    }
+}
+
+/// Advice on one action. All times in whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionDefaults {
+    pub action: Action,
+    pub timeout: u32,
+    pub interval: Option<u32>,
+    /// Check level (`OCF_CHECK_LEVEL`) of a monitor.
+    pub depth: Option<u32>,
+    pub start_delay: Option<u32>,
+    pub role: Option<Role>,
+}
+
+impl ActionDefaults {
+    /// For everything but `monitor`.
+    pub const fn new(action: Action, timeout: u32) -> Self {
+        Self { action, timeout, interval: None, depth: None, start_delay: None, role: None }
+    }
+
+    /// A recurring monitor of check level 0.
+    pub const fn monitor(timeout: u32, interval: u32) -> Self {
+        Self { interval: Some(interval), depth: Some(0), ..Self::new(Action::Monitor, timeout) }
+    }
+
+    /// Give every monitor a role or none: crmsh finds no advice at all when they are mixed.
+    pub const fn role(self, role: Role) -> Self {
+        Self { role: Some(role), ..self }
+    }
+
+    pub const fn start_delay(self, seconds: u32) -> Self {
+        Self { start_delay: Some(seconds), ..self }
+    }
+}
+
+/// Added to every agent that does not declare them itself.
+const UNIVERSAL: [ActionDefaults; 2] =
+    [ActionDefaults::new(Action::ValidateAll, 20), ActionDefaults::new(Action::MetaData, 5)];
+
+impl Description {
+    /// Whether `action` is answered at all.
+    pub fn offers(&self, action: Action) -> bool {
+        action.is_universal() || self.actions.iter().any(|advice| advice.action == action)
+    }
+
+    /// The agent's parameters and then those of the frame, which every agent has.
+    pub fn all_parameters(&self) -> impl Iterator<Item = &'static Parameter> {
+        self.parameters.iter().chain(&trace::PARAMETERS)
+    }
+
+    pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
+        self.all_parameters().find(|parameter| parameter.name == name)
+    }
+
+    pub(super) fn all_actions(&self) -> impl Iterator<Item = ActionDefaults> {
+        let missing = UNIVERSAL.into_iter().filter(|universal| self.advice(universal.action).is_none());
+        self.actions.iter().copied().chain(missing)
+    }
+
+    fn advice(&self, action: Action) -> Option<&ActionDefaults> {
+        self.actions.iter().find(|advice| advice.action == action)
+    }
+
+    /// The meta-data document of OCF 1.1.
+    pub fn metadata(&self) -> String {
+        metadata::to_xml(self)
+    }
+
+    /// Mistakes in the declaration itself, one sentence each. For the agent's tests: `assert_eq!(…, [""; 0])`.
+    pub fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        if !self.metadata().is_ascii() {
+            mistakes.push(format!("{}: text that is not ASCII", self.name));
+        }
+        for action in [Action::Start, Action::Stop, Action::Monitor] {
+            if !self.offers(action) {
+                mistakes.push(format!("{}: action {action} is missing", self.name));
+            }
+        }
+        if self.offers(Action::Promote) != self.offers(Action::Demote) {
+            mistakes.push(format!("{}: promote and demote come together", self.name));
+        }
+        for parameter in self.parameters {
+            mistakes.extend(self.parameter_mistakes(parameter).map(|text| format!("{}: {text}", parameter.name)));
+        }
+        mistakes
+    }
+
+    fn parameter_mistakes(&self, parameter: &Parameter) -> impl Iterator<Item = String> {
+        let well_named = !parameter.name.is_empty()
+            && parameter.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !parameter.name.starts_with(|c: char| c.is_ascii_digit());
+        let twins = self.all_parameters().filter(|other| other.name == parameter.name).count();
+        let described = !parameter.short.is_empty() && !parameter.long.is_empty();
+        let reloads = !parameter.reloadable || self.offers(Action::ReloadAgent);
+        let target = match parameter.standing {
+            Standing::AliasOf(name) => self.parameter(name).is_some_and(|other| other.standing == Standing::Current),
+            Standing::Current | Standing::Obsolete => true,
+        };
+        let options = !matches!(parameter.kind, Kind::Select([]));
+        let checks = [
+            (well_named, "the name is no name of an environment variable".to_owned()),
+            (twins == 1, "declared twice".to_owned()),
+            (described, "a description is missing".to_owned()),
+            (reloads, "reloadable, but the agent has no reload-agent".to_owned()),
+            (target, "alias of nothing".to_owned()),
+            (options, "a selection of nothing".to_owned()),
+            (!(parameter.required && parameter.default.is_some()), "required, but there is a default".to_owned()),
+        ];
+        let default = parameter.default.and_then(|value| parameter.kind.check(value).err());
+        checks
+            .into_iter()
+            .filter(|(holds, _)| !holds)
+            .map(|(_, text)| text)
+            .chain(default.map(|expected| format!("the default is not {expected}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: Description = Description {
+        name: "dummy",
+        version: "1.0",
+        short: "s",
+        long: "l",
+        parameters: &[],
+        actions: &[
+            ActionDefaults::new(Action::Start, 20),
+            ActionDefaults::new(Action::Stop, 20),
+            ActionDefaults::monitor(20, 10),
+        ],
+    };
+
+    #[test]
+    fn a_sound_declaration_has_no_mistakes() {
+        assert_eq!(BASE.mistakes(), [""; 0]);
+        assert!(!BASE.offers(Action::ReloadAgent));
+        assert!(BASE.offers(Action::ValidateAll));
+    }
+
+    #[test]
+    fn each_mistake_is_found() {
+        const BAD: [(Parameter, &str); 8] = [
+            (Parameter::new("a-b", Kind::Text, "s", "l"), "a-b: the name is no name of an environment variable"),
+            (Parameter::new("trace_ra", Kind::Text, "s", "l"), "trace_ra: declared twice"),
+            (Parameter::new("x", Kind::Text, "s", ""), "x: a description is missing"),
+            (
+                Parameter::new("x", Kind::Text, "s", "l").reloadable(),
+                "x: reloadable, but the agent has no reload-agent",
+            ),
+            (Parameter::new("x", Kind::Text, "s", "l").alias_of("y"), "x: alias of nothing"),
+            (Parameter::new("x", Kind::Select(&[]), "s", "l"), "x: a selection of nothing"),
+            (Parameter::new("x", Kind::Text, "s", "l").required().default("a"), "x: required, but there is a default"),
+            (Parameter::new("x", Kind::Boolean, "s", "l").default("a"), "x: the default is not yes or no"),
+        ];
+        for (parameter, expected) in &BAD {
+            let description = Description { parameters: std::slice::from_ref(parameter), ..BASE };
+            assert_eq!(description.mistakes(), [*expected]);
+        }
+        assert_eq!(Description { long: "\u{e9}", ..BASE }.mistakes(), ["dummy: text that is not ASCII"]);
+        assert_eq!(Description { actions: &BASE_WITHOUT_STOP, ..BASE }.mistakes(), ["dummy: action stop is missing"]);
+    }
+
+    const BASE_WITHOUT_STOP: [ActionDefaults; 2] =
+        [ActionDefaults::new(Action::Start, 20), ActionDefaults::monitor(20, 10)];
+}

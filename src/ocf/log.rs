@@ -1,0 +1,189 @@
+//! The log of an agent action, where administrators of shell agents look for it, without a process for every line.
+//!
+//! Nothing here can fail an action: an error of logging is ignored throughout, since a syslog that is down or a disk
+//! that is full must not become a failed stop, which fences the node. Nothing is written to stderr except on a
+//! terminal: stderr is for the exit reason, and pcs shows whatever else it finds there as a warning.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use super::environment::Environment;
+use super::trace::Trace;
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Error,
+    Warning,
+    Info,
+    Debug,
+}
+
+impl Level {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Warning => "WARNING",
+            Self::Info => "INFO",
+            Self::Debug => "DEBUG",
+        }
+    }
+
+    /// Severity of RFC 5424, section 6.2.1.
+    const fn severity(self) -> u8 {
+        match self {
+            Self::Error => 3,
+            Self::Warning => 4,
+            Self::Info => 6,
+            Self::Debug => 7,
+        }
+    }
+}
+
+/// Facilities of RFC 5424 under the names of syslog.conf(5).
+const FACILITIES: [(&str, u8); 20] = [
+    ("kern", 0),
+    ("user", 1),
+    ("mail", 2),
+    ("daemon", DAEMON),
+    ("auth", 4),
+    ("syslog", 5),
+    ("lpr", 6),
+    ("news", 7),
+    ("uucp", 8),
+    ("cron", 9),
+    ("authpriv", 10),
+    ("ftp", 11),
+    ("local0", 16),
+    ("local1", 17),
+    ("local2", 18),
+    ("local3", 19),
+    ("local4", 20),
+    ("local5", 21),
+    ("local6", 22),
+    ("local7", 23),
+];
+const DAEMON: u8 = 3;
+
+/// Writes log lines of one action. Part of the [`Call`](super::Call).
+pub struct Logger {
+    tag: String,
+    /// Facility number; `None` for no syslog.
+    facility: Option<u8>,
+    socket: PathBuf,
+    file: Option<PathBuf>,
+    debug_file: Option<PathBuf>,
+    debug: bool,
+    terminal: bool,
+    trace: Option<Trace>,
+}
+
+impl Logger {
+    /// `terminal`: somebody watches stderr, which then replaces all other places.
+    pub(super) fn new(agent: &str, instance: &str, environment: &Environment, terminal: bool) -> Self {
+        let facility = environment.text("HA_logfacility").or_else(|| environment.text("HA_LOGFACILITY"));
+        let file = |name| environment.get(name).map(PathBuf::from);
+        Self {
+            tag: format!("{agent}({instance})[{}]", std::process::id()),
+            facility: facility_number(facility.unwrap_or("daemon")),
+            socket: PathBuf::from("/dev/log"),
+            file: file("HA_LOGFILE"),
+            // Shell agents write each line once when both name the same file.
+            debug_file: file("HA_DEBUGLOG").filter(|path| Some(path) != file("HA_LOGFILE").as_ref()),
+            debug: environment.text("HA_debug").is_some_and(|level| level != "0"),
+            terminal,
+            trace: None,
+        }
+    }
+
+    pub(super) fn set_trace(&mut self, trace: Option<Trace>) {
+        self.trace = trace;
+    }
+
+    pub fn error(&self, message: impl fmt::Display) {
+        self.log(Level::Error, message);
+    }
+
+    pub fn warning(&self, message: impl fmt::Display) {
+        self.log(Level::Warning, message);
+    }
+
+    pub fn info(&self, message: impl fmt::Display) {
+        self.log(Level::Info, message);
+    }
+
+    /// Shown only when the cluster runs with debug messages on (`HA_debug`).
+    pub fn debug(&self, message: impl fmt::Display) {
+        self.log(Level::Debug, message);
+    }
+
+    pub fn log(&self, level: Level, message: impl fmt::Display) {
+        let text = format!("{}: {}", level.name(), fold(&message.to_string()));
+        if let Some(trace) = &self.trace {
+            trace.line(&text);
+        }
+        if level == Level::Debug && !self.debug {
+            return;
+        }
+        if self.terminal {
+            let _ = writeln!(io::stderr(), "{}: {text}", self.tag);
+            return;
+        }
+        let now = jiff::Zoned::now().strftime("%b %e %H:%M:%S");
+        if let Some(facility) = self.facility {
+            let priority = facility << 3 | level.severity();
+            let _ = send(&self.socket, &format!("<{priority}>{now} {}: {text}", self.tag));
+        }
+        let line = format!("{now} {}: {text}\n", self.tag);
+        if let Some(path) = self.file.as_ref().filter(|_| level != Level::Debug) {
+            let _ = append(path, &line);
+        }
+        if let Some(path) = &self.debug_file {
+            let _ = append(path, &line);
+        }
+    }
+
+    /// To the trace file alone.
+    pub(super) fn trace(&self, text: impl fmt::Display) {
+        if let Some(trace) = &self.trace {
+            trace.line(&fold(&text.to_string()));
+        }
+    }
+}
+
+/// `None` for "none". A word that syslog does not know still deserves a log.
+fn facility_number(name: &str) -> Option<u8> {
+    if name.eq_ignore_ascii_case("none") {
+        return None;
+    }
+    let known = FACILITIES.iter().find(|(word, _)| name.eq_ignore_ascii_case(word));
+    Some(known.map_or(DAEMON, |(_, number)| *number))
+}
+
+/// Non-blocking: a syslog daemon that hangs would otherwise hang the action into its timeout.
+fn send(path: &Path, datagram: &str) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to(datagram.as_bytes(), path)?;
+    Ok(())
+}
+
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    // One write of a whole line with O_APPEND, so that concurrent actions do not mix their lines.
+    OpenOptions::new().append(true).create(true).open(path)?.write_all(line.as_bytes())
+}
+
+/// One line: runs of white space and control characters become one blank. A message may carry text of a user or a
+/// peer, and a newline in it would forge a line of its own.
+pub(super) fn fold(text: &str) -> String {
+    text.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests;
