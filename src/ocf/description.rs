@@ -131,6 +131,10 @@ impl Description {
             Standing::AliasOf(name) => self.parameter(name).is_some_and(|other| other.standing == Standing::Current),
             Standing::Current | Standing::Obsolete => true,
         };
+        let discreet = match parameter.standing {
+            Standing::AliasOf(name) => parameter.secret || self.parameter(name).is_none_or(|other| !other.secret),
+            Standing::Current | Standing::Obsolete => true,
+        };
         let options = !matches!(parameter.kind, Kind::Select([]));
         let checks = [
             (well_named, "the name is no name of an environment variable".to_owned()),
@@ -138,6 +142,7 @@ impl Description {
             (described, "a description is missing".to_owned()),
             (reloads, "reloadable, but the agent has no reload-agent".to_owned()),
             (target, "alias of nothing".to_owned()),
+            (discreet, "not secret, but alias of a secret".to_owned()),
             (options, "a selection of nothing".to_owned()),
             (!(parameter.required && parameter.default.is_some()), "required, but there is a default".to_owned()),
         ];
@@ -193,6 +198,12 @@ mod tests {
             let description = Description { parameters: std::slice::from_ref(parameter), ..BASE };
             assert_eq!(description.mistakes(), [*expected]);
         }
+        const LEAK: [Parameter; 2] = [
+            Parameter::new("passwd", Kind::Text, "s", "l").secret(),
+            Parameter::new("password", Kind::Text, "s", "l").alias_of("passwd"),
+        ];
+        let description = Description { parameters: &LEAK, ..BASE };
+        assert_eq!(description.mistakes(), ["password: not secret, but alias of a secret"]);
         assert_eq!(Description { long: "\u{e9}", ..BASE }.mistakes(), ["dummy: text that is not ASCII"]);
         assert_eq!(Description { actions: &BASE_WITHOUT_STOP, ..BASE }.mistakes(), ["dummy: action stop is missing"]);
     }
