@@ -26,7 +26,7 @@ pub use description::{ActionDefaults, Description, Role};
 pub use environment::Environment;
 pub use exit_code::{ExitCode, exit_code};
 pub use failure::{Context, Failure, FailureKind, Problem};
-pub use frame::{Output, run};
+pub use frame::{Output, main, run};
 pub use log::{Level, Logger};
 pub use parameter::{Kind, Parameter, Standing};
 

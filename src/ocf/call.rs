@@ -5,12 +5,12 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
 
-use super::Action;
 use super::description::Description;
 use super::environment::Environment;
 use super::failure::{Failure, FailureKind, Problem};
 use super::log::Logger;
-use super::parameter::{self, Parameter, Standing};
+use super::parameter::{self, Kind, Parameter, Standing};
+use super::{Action, trace};
 
 /// The instance name of a call by hand that names none, so that `stop` finds what `start` left.
 const DEFAULT_INSTANCE: &str = "default";
@@ -32,7 +32,7 @@ pub struct Call {
     pub timeout: Duration,
     values: BTreeMap<&'static str, String>,
     problems: Vec<Problem>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
     description: &'static Description,
     environment: Environment,
     logger: Logger,
@@ -126,8 +126,7 @@ impl Call {
         Failure::from_problems(self.problems.iter().cloned())
     }
 
-    /// Things worth a line in the log that are no problem: old names, parameters without effect.
-    pub(super) fn notes(&self) -> &[String] {
+    pub(super) fn notes(&self) -> &[Note] {
         &self.notes
     }
 
@@ -153,12 +152,21 @@ impl fmt::Debug for Call {
     }
 }
 
+/// Something worth a line in the log that is no problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Note {
+    /// It works, but there is a better way to say it: old names, parameters without effect.
+    Advice(String),
+    /// It was ignored, though the user meant something by it.
+    Ignored(String),
+}
+
 /// Collects values and everything that is wrong with them.
 struct Reader<'a> {
     environment: &'a Environment,
     values: BTreeMap<&'static str, String>,
     problems: Vec<Problem>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 impl Reader<'_> {
@@ -187,8 +195,9 @@ impl Reader<'_> {
         let Some(given) = names.into_iter().find_map(|name| self.environment.get(name)) else { return 0 };
         let level = given.to_str().and_then(|text| text.trim().parse().ok());
         if level.is_none() {
-            let reason = format!("OCF_CHECK_LEVEL {given:?}: expected a whole number such as 0 or 10");
-            self.problem(FailureKind::BadParameter, reason);
+            // No problem: a typing error here must not restart what level 0 shows to be in order.
+            let text = format!("OCF_CHECK_LEVEL {given:?}: expected a whole number such as 10: taken for 0");
+            self.notes.push(Note::Ignored(text));
         }
         level.unwrap_or(0)
     }
@@ -229,11 +238,17 @@ impl Reader<'_> {
         };
         match checked {
             Ok(text) => {
+                let text = if parameter.kind == Kind::Text { text } else { text.trim() };
                 self.values.insert(parameter.name, text.to_owned());
             }
             Err(expected) => {
-                let object = parameter.quoted(&given.to_string_lossy());
-                self.problem(FailureKind::BadParameter, format!("{object}: expected {expected}"));
+                let reason = format!("{}: expected {expected}", parameter.quoted(&given.to_string_lossy()));
+                // Tracing never fails an action.
+                if trace::PARAMETERS.iter().any(|own| own.name == parameter.name) {
+                    self.notes.push(Note::Ignored(reason));
+                } else {
+                    self.problem(FailureKind::BadParameter, reason);
+                }
             }
         }
     }
@@ -245,7 +260,7 @@ impl Reader<'_> {
         };
         match self.values.get(current) {
             None => {
-                self.notes.push(format!("{}: an old name of {current}", old.name));
+                self.notes.push(Note::Advice(format!("{}: an old name of {current}", old.name)));
                 let refused = target.kind.check(&value).err();
                 match refused {
                     Some(expected) => {
@@ -267,7 +282,7 @@ impl Reader<'_> {
 
     fn obsolete(&mut self, parameter: &Parameter) {
         if self.values.contains_key(parameter.name) {
-            self.notes.push(format!("{}: accepted, but has no effect", parameter.name));
+            self.notes.push(Note::Advice(format!("{}: accepted, but has no effect", parameter.name)));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! From argv\[1\] and the environment to an exit code: reads the call, asks the agent, reports the answer.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
-use super::call::Call;
+use super::call::{Call, Note};
 use super::description::Description;
 use super::environment::Environment;
 use super::failure::Failure;
@@ -43,6 +43,13 @@ impl Answer {
     fn failed(call: &Call, failure: &Failure) -> Self {
         Self { code: failure.exit_code(call.action, call.is_probe), reason: Some(failure.to_string()) }
     }
+}
+
+/// [`run`] with the environment and the streams of this process.
+pub fn main(agent: &dyn Agent, action: Option<&OsStr>) -> ExitCode {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let is_terminal = err.is_terminal();
+    run(agent, action, &Environment::of_process(), &mut Output { out: &mut out, err: &mut err, is_terminal })
 }
 
 /// Runs one action of `agent` and answers what the process has to exit with. `action` is argv\[1\]; whatever follows it
@@ -105,7 +112,12 @@ fn call(agent: &dyn Agent, action: Action, environment: &Environment, output: &m
         Err(reason) => call.log().warning(reason),
     }
     for note in call.notes() {
-        call.log().debug(note);
+        match note {
+            Note::Ignored(text) => call.log().warning(text),
+            Note::Advice(text) if action == Action::Start => call.log().info(text),
+            // Not every ten seconds.
+            Note::Advice(text) => call.log().debug(text),
+        }
     }
     let answer = answer(agent, &call);
     if matches!(action, Action::Stop | Action::Demote) {

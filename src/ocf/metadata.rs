@@ -89,10 +89,20 @@ fn write_parameter(xml: &mut Xml, description: &Description, parameter: &Paramet
     }
     element.write_inner_content(|xml| {
         deprecated(xml, parameter)?;
-        texts(xml, parameter.long, parameter.short)?;
+        texts(xml, &long_text(parameter), parameter.short)?;
         content(xml, parameter)
     })?;
     Ok(())
+}
+
+/// Neither `pcs resource describe` nor `crm ra info` shows what a number or a selection may be.
+fn long_text(parameter: &Parameter) -> String {
+    match parameter.kind {
+        Kind::Integer { .. } | Kind::Select(_) => {
+            format!("{}\n\nExpected: {}.", parameter.long.trim(), parameter.kind.expected())
+        }
+        Kind::Text | Kind::Boolean | Kind::Time => parameter.long.to_owned(),
+    }
 }
 
 /// Without a `desc`: pcs 0.11 shows a literal `{param.deprecated_desc}` for it.

@@ -121,7 +121,8 @@ impl Kind {
         if accepted { Ok(()) } else { Err(self.expected()) }
     }
 
-    fn expected(self) -> String {
+    /// What a value has to be, to follow the word "expected".
+    pub(super) fn expected(self) -> String {
         match self {
             Self::Text => "text".to_owned(),
             Self::Integer { min, max: i64::MAX } => format!("a whole number from {min} on"),

@@ -48,7 +48,8 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// `None` when no trace is wanted. `Err` when it is but there is no place for it, to be logged.
+    /// `None` when no trace is wanted, and for `validate-all`: crm_resource sends traces to stderr, and pcs shows
+    /// whatever a validation writes there as a warning. `Err` when it is but there is no place for it, to be logged.
     pub fn open(
         description: &Description,
         action: Action,
@@ -56,7 +57,7 @@ impl Trace {
         environment: &Environment,
     ) -> Result<Option<Self>, String> {
         let wanted = environment.text("OCF_TRACE_RA").or_else(|| environment.text("OCF_RESKEY_trace_ra"));
-        if !wanted.and_then(boolean).unwrap_or(false) {
+        if action == Action::ValidateAll || !wanted.and_then(boolean).unwrap_or(false) {
             return Ok(None);
         }
         let path = path(description.name, action, instance, environment)?;

@@ -41,11 +41,10 @@ fn values_and_defaults_in_their_types() {
 
 #[test]
 fn what_is_wrong_is_reported_and_reads_as_unset() {
-    let bad = call(&[("OCF_RESKEY_scheduler", "best"), ("OCF_RESKEY_wait", "soon"), ("OCF_CHECK_LEVEL", "deep")]);
+    let bad = call(&[("OCF_RESKEY_scheduler", "best"), ("OCF_RESKEY_wait", "soon")]);
     assert_eq!(
         reasons(&bad),
         [
-            "OCF_CHECK_LEVEL \"deep\": expected a whole number such as 0 or 10",
             "scheduler \"best\": expected one of rr, wlc",
             "wait \"soon\": expected a time such as 10 (seconds), 500ms or 2min",
             "ip: required, but not set",
@@ -53,7 +52,6 @@ fn what_is_wrong_is_reported_and_reads_as_unset() {
     );
     assert_eq!(bad.text("scheduler"), Some("wlc"));
     assert!(!bad.is_set("scheduler"));
-    assert_eq!(bad.check_level, 0);
     assert!(bad.check().is_err());
 }
 
@@ -69,7 +67,7 @@ fn a_required_value_that_is_wrong_is_not_missing_as_well() {
 fn an_alias_is_read_under_the_current_name() {
     let old = call(&[IP, ("OCF_RESKEY_netmask", "24")]);
     assert_eq!((old.integer("cidr_netmask"), reasons(&old)), (Some(24), vec![]));
-    assert_eq!(old.notes(), ["netmask: an old name of cidr_netmask"]);
+    assert_eq!(old.notes(), [Note::Advice("netmask: an old name of cidr_netmask".to_owned())]);
 
     let same = call(&[IP, ("OCF_RESKEY_netmask", "24"), ("OCF_RESKEY_cidr_netmask", "24")]);
     assert_eq!(reasons(&same), [""; 0]);
@@ -86,7 +84,7 @@ fn an_alias_is_read_under_the_current_name() {
 fn an_obsolete_parameter_is_a_note() {
     let call = call(&[IP, ("OCF_RESKEY_arp_sender", "send_arp")]);
     assert_eq!(reasons(&call), [""; 0]);
-    assert_eq!(call.notes(), ["arp_sender: accepted, but has no effect"]);
+    assert_eq!(call.notes(), [Note::Advice("arp_sender: accepted, but has no effect".to_owned())]);
 }
 
 #[test]
@@ -120,4 +118,26 @@ fn debug_output_has_no_values() {
     let call = call(&[IP, ("OCF_RESKEY_passwd", "7"), ("OCF_RESKEY_netmask", "24")]);
     let shown = format!("{call:?}");
     assert!(shown.contains("passwd") && !shown.contains("192.0.2.1") && !shown.contains("\"7\""), "{shown}");
+}
+
+#[test]
+fn a_bad_check_level_or_trace_is_ignored_with_a_warning() {
+    let call = call(&[IP, ("OCF_CHECK_LEVEL", "deep"), ("OCF_RESKEY_trace_ra", "perhaps")]);
+    assert_eq!((reasons(&call), call.check_level), (vec![], 0));
+    assert_eq!(
+        call.notes(),
+        [
+            Note::Ignored("OCF_CHECK_LEVEL \"deep\": expected a whole number such as 10: taken for 0".to_owned()),
+            Note::Ignored("trace_ra \"perhaps\": expected yes or no".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn blanks_around_a_word_or_number_are_not_part_of_it() {
+    let call = call(&[("OCF_RESKEY_ip", " x "), ("OCF_RESKEY_scheduler", " rr\n"), ("OCF_RESKEY_cidr_netmask", " 8")]);
+    assert_eq!(
+        (call.text("ip"), call.text("scheduler"), call.text("cidr_netmask")),
+        (Some(" x "), Some("rr"), Some("8"))
+    );
 }

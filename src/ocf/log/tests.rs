@@ -137,6 +137,8 @@ fn a_trace_goes_to_a_descriptor_a_file_or_nowhere() {
     assert_eq!(open(&[("OCF_TRACE_RA", "1"), ("OCF_TRACE_FILE", &path)]), Ok(true));
     assert!(fs::read_to_string(&path).unwrap().contains("dummy stop of d1"));
     assert_eq!(open(&[("OCF_TRACE_RA", "1"), ("OCF_RESKEY_trace_file", &path)]), Ok(true));
+    let environment = Environment::from_iter([("OCF_TRACE_RA", "1"), ("OCF_TRACE_FILE", &path)]);
+    assert!(Trace::open(&DESCRIPTION, Action::ValidateAll, "d1", &environment).unwrap().is_none());
 
     for bad in ["relative/path", "2", "33"] {
         let refused = open(&[("OCF_TRACE_RA", "1"), ("OCF_TRACE_FILE", bad)]).unwrap_err();

@@ -79,6 +79,7 @@ fn every_attribute_of_a_parameter_is_written() {
         "<content type=\"boolean\" default=\"yes\"/>",
         "<content type=\"string\" default=\"500ms\"/>",
         "<content type=\"select\" default=\"wlc\">",
+        "How to choose.\n\nExpected: one of rr, wlc.</longdesc>",
         "<option value=\"rr\"/>",
         "<replaced-with name=\"cidr_netmask\"/>",
         "<deprecated/>",
