@@ -12,3 +12,4 @@ pub mod model;
 pub mod plan;
 pub mod system;
 pub mod ocf;
+pub mod netlink;

@@ -1,0 +1,24 @@
+//! The kernel's side of everything: IPVS table, addresses, links, routes, and the announcement of an address.
+//!
+//! Blocking sockets, no thread, no runtime: an agent action asks a few questions and ends, and the daemon's questions
+//! are answered in microseconds. Every receive has a time limit. What the kernel answers is decoded with checks and
+//! never trusted; a list that was interrupted is read again, never handed out in part, so that nobody deletes on the
+//! strength of half an answer.
+//!
+//! Messages are typed with neli. Its sockets are not used beyond opening one: `NlRouter` starts a thread, waits
+//! without limit and loses the kernel's explanation of an error, and `NlSocketHandle` computes lengths that it read
+//! without checking them.
+
+pub mod announce;
+mod attribute;
+mod error;
+pub mod ipvs;
+mod message;
+pub mod route;
+mod socket;
+#[cfg(test)]
+mod testing;
+
+pub use error::{Error, Result};
+pub use ipvs::Ipvs;
+pub use route::Route;

@@ -1,0 +1,184 @@
+//! Framing of netlink messages (netlink(7), include/uapi/linux/netlink.h): headers, acknowledgements, ends of lists.
+//!
+//! Written here and not taken from neli because neli subtracts lengths that it has not checked.
+
+use neli::consts::nl::{NlmF, NlmsgerrAttr};
+use nix::errno::Errno;
+
+use super::attribute::Attributes;
+use super::{Error, Result};
+
+const HEADER: usize = 16;
+const NLMSG_NOOP: u16 = 1;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLMSG_OVERRUN: u16 = 4;
+
+/// One order or question to the kernel; the socket adds sequence number and length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    /// `nlmsg_type`: an `RTM_*` number or a generic netlink family.
+    pub kind: u16,
+    /// In addition to `NLM_F_REQUEST`.
+    pub flags: NlmF,
+    /// Everything after the netlink header.
+    pub payload: Vec<u8>,
+}
+
+impl Request {
+    /// Appends the request to `buffer`, aligned to 4 bytes, so that several may follow each other in one datagram.
+    pub fn write(&self, buffer: &mut Vec<u8>, sequence: u32, extra: NlmF) {
+        let flags = NlmF::REQUEST | self.flags | extra;
+        // A payload is a handful of attributes of at most 64 KiB: the length fits.
+        let length = (HEADER + self.payload.len()) as u32;
+        buffer.extend_from_slice(&length.to_ne_bytes());
+        buffer.extend_from_slice(&self.kind.to_ne_bytes());
+        buffer.extend_from_slice(&flags.bits().to_ne_bytes());
+        buffer.extend_from_slice(&sequence.to_ne_bytes());
+        buffer.extend_from_slice(&0u32.to_ne_bytes());
+        buffer.extend_from_slice(&self.payload);
+        buffer.resize(buffer.len().next_multiple_of(4), 0);
+    }
+}
+
+/// One message of a received datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Message<'a> {
+    kind: u16,
+    flags: NlmF,
+    sequence: u32,
+    payload: &'a [u8],
+}
+
+fn split(datagram: &[u8]) -> Result<Option<(Message<'_>, &[u8])>> {
+    if datagram.is_empty() {
+        return Ok(None);
+    }
+    let short = || Error::malformed("a message is cut off");
+    let length = u32_at(datagram, 0).ok_or_else(short)? as usize;
+    let payload = datagram.get(HEADER..length).ok_or_else(short)?;
+    let message = Message {
+        kind: u16_at(datagram, 4).ok_or_else(short)?,
+        flags: NlmF::from_bits_truncate(u16_at(datagram, 6).ok_or_else(short)?),
+        sequence: u32_at(datagram, 8).ok_or_else(short)?,
+        payload,
+    };
+    // The last message of a datagram may lack its padding.
+    let rest = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
+    Ok(Some((message, rest)))
+}
+
+fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
+}
+
+/// What the answer to a request ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// `NLM_F_ACK` was asked for: an error message, number 0 for success.
+    Acknowledgement,
+    /// `NLM_F_DUMP`: `NLMSG_DONE`, or an error message.
+    Done,
+}
+
+/// The answer to one request.
+#[derive(Debug, Default)]
+struct Answer {
+    payloads: Vec<Vec<u8>>,
+    interrupted: bool,
+    result: Option<Result<()>>,
+}
+
+/// Gathers the answers to a batch of requests from datagrams, in whatever portions these come.
+#[derive(Debug)]
+pub(super) struct Collector {
+    first_sequence: u32,
+    ending: Ending,
+    answers: Vec<Answer>,
+    open: usize,
+}
+
+impl Collector {
+    /// The requests carry `first_sequence`, `first_sequence + 1` and so on.
+    pub fn new(first_sequence: u32, count: usize, ending: Ending) -> Self {
+        let answers = std::iter::repeat_with(Answer::default).take(count).collect();
+        Self { first_sequence, ending, answers, open: count }
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Messages with another sequence number are late answers to an earlier request that timed out: they are skipped.
+    ///
+    /// # Errors
+    /// When the datagram cannot be split into messages: what comes after is then unknown too.
+    pub fn feed(&mut self, datagram: &[u8]) -> Result<()> {
+        let mut rest = datagram;
+        while let Some((message, tail)) = split(rest)? {
+            rest = tail;
+            let index = message.sequence.wrapping_sub(self.first_sequence) as usize;
+            let Some(answer) = self.answers.get_mut(index).filter(|answer| answer.result.is_none()) else {
+                continue;
+            };
+            answer.interrupted |= message.flags.contains(NlmF::DUMP_INTR);
+            match message.kind {
+                NLMSG_NOOP => continue,
+                NLMSG_OVERRUN => return Err(Error::from(Errno::EOVERFLOW)),
+                NLMSG_ERROR => answer.result = Some(decode_acknowledgement(&message)),
+                NLMSG_DONE if self.ending == Ending::Done => answer.result = Some(decode_done(&message)),
+                NLMSG_DONE => continue,
+                _ => {
+                    answer.payloads.push(message.payload.to_vec());
+                    continue;
+                }
+            }
+            self.open -= 1;
+        }
+        Ok(())
+    }
+
+    /// One result for each request, in order. A request without an answer gets `missing`.
+    pub fn finish(self, missing: &Error) -> Vec<Result<Vec<Vec<u8>>>> {
+        let finish_one = |answer: Answer| match answer.result {
+            None => Err(missing.clone()),
+            Some(Ok(())) if answer.interrupted => Err(Error::Interrupted { attempt: String::new() }),
+            Some(Ok(())) => Ok(answer.payloads),
+            Some(Err(error)) => Err(error),
+        };
+        self.answers.into_iter().map(finish_one).collect()
+    }
+}
+
+/// `struct nlmsgerr`: the number, the header of the request, the request itself unless capped, then attributes.
+fn decode_acknowledgement(message: &Message<'_>) -> Result<()> {
+    let short = || Error::malformed("an acknowledgement is cut off");
+    let number = u32_at(message.payload, 0).ok_or_else(short)? as i32;
+    let original = u32_at(message.payload, 4).ok_or_else(short)? as usize;
+    let echoed = if message.flags.contains(NlmF::CAPPED) { HEADER } else { original.max(HEADER) };
+    outcome(number, message, 4 + echoed.next_multiple_of(4))
+}
+
+/// The end of a list carries an error number when the kernel gave up in the middle.
+fn decode_done(message: &Message<'_>) -> Result<()> {
+    // Kernels before 2.6 sent no number; neither do a few families.
+    outcome(u32_at(message.payload, 0).unwrap_or(0) as i32, message, 4)
+}
+
+fn outcome(number: i32, message: &Message<'_>, attributes_at: usize) -> Result<()> {
+    if number >= 0 {
+        return Ok(());
+    }
+    let tail = message.payload.get(attributes_at..).filter(|_| message.flags.contains(NlmF::ACK_TLVS));
+    let explanation = tail
+        .and_then(|tail| Attributes::<NlmsgerrAttr>::decode(tail).ok())
+        .and_then(|attributes| attributes.optional_text(NlmsgerrAttr::Msg).ok().flatten());
+    Err(Error::from_errno(number.wrapping_neg(), explanation))
+}
+
+#[cfg(test)]
+mod tests;

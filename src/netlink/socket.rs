@@ -1,0 +1,187 @@
+//! A blocking netlink socket: batches of requests out, one checked result for each back.
+
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use neli::consts::nl::NlmF;
+use neli::consts::socket::NlFamily;
+use neli::socket::NlSocket;
+use neli::utils::Groups;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, NetlinkAddr, recvfrom, send, setsockopt, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
+
+use super::message::{Collector, Ending, Request};
+use super::{Error, Result};
+
+/// Longest wait for the whole answer. The kernel answers within milliseconds; only a held lock delays it, and an agent
+/// that waits longer than its action timeout gets its node fenced.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The kernel never sends more than 32 KiB of a list at once.
+const DATAGRAM: usize = 64 * 1024;
+/// Room for the acknowledgements of a batch, each of which is accounted with about 1 KiB.
+const RECEIVE_BUFFER: usize = 1024 * 1024;
+/// Reads of one list before giving up, each interrupted by a change.
+const READS: usize = 5;
+
+/// Never shared: `&mut self` keeps requests and answers in step.
+#[derive(Debug)]
+pub(super) struct Socket {
+    descriptor: OwnedFd,
+    protocol: NlFamily,
+    timeout: Duration,
+    sequence: u32,
+    buffer: Vec<u8>,
+    /// An answer was lost or came too late: what is still queued belongs to nobody, and a list that the kernel has
+    /// not finished would make the next one fail with EBUSY.
+    stale: bool,
+}
+
+impl Socket {
+    pub fn open(protocol: NlFamily) -> Result<Self> {
+        Self::with_timeout(protocol, TIMEOUT)
+    }
+
+    fn with_timeout(protocol: NlFamily, timeout: Duration) -> Result<Self> {
+        let descriptor = open_descriptor(protocol, timeout)?;
+        Ok(Self { descriptor, protocol, timeout, sequence: 0, buffer: vec![0; DATAGRAM], stale: false })
+    }
+
+    /// One question, answered by any number of messages and an acknowledgement.
+    pub fn ask(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
+        self.exchange(std::slice::from_ref(request), Ending::Acknowledgement).pop().unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    /// Sends all requests at once; the kernel executes each in turn, whatever became of the others.
+    /// One result for each request, in order.
+    pub fn batch(&mut self, requests: &[Request]) -> Vec<Result<()>> {
+        self.exchange(requests, Ending::Acknowledgement).into_iter().map(|answer| answer.map(drop)).collect()
+    }
+
+    /// A list, read again while it changes under the reader: never in part.
+    pub fn dump(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
+        let request = Request { flags: request.flags | NlmF::DUMP, ..request.clone() };
+        let interrupted = || Err(Error::Interrupted { attempt: String::new() });
+        for _ in 0..READS {
+            let answer = self.exchange(std::slice::from_ref(&request), Ending::Done).pop();
+            match answer.unwrap_or_else(interrupted) {
+                Err(Error::Interrupted { .. }) => continue,
+                answer => return answer,
+            }
+        }
+        interrupted()
+    }
+
+    fn exchange(&mut self, requests: &[Request], ending: Ending) -> Vec<Result<Vec<Vec<u8>>>> {
+        let first = self.sequence.wrapping_add(1);
+        self.sequence = self.sequence.wrapping_add(requests.len() as u32);
+        let mut collector = Collector::new(first, requests.len(), ending);
+        let failure = match self.converse(requests, first, &mut collector) {
+            Ok(()) => Error::Timeout { attempt: String::new() },
+            Err(error) => {
+                self.stale = true;
+                error
+            }
+        };
+        collector.finish(&failure)
+    }
+
+    fn converse(&mut self, requests: &[Request], first: u32, collector: &mut Collector) -> Result<()> {
+        if self.stale {
+            self.descriptor = open_descriptor(self.protocol, self.timeout)?;
+            self.stale = false;
+        }
+        self.send(requests, first)?;
+        let deadline = Instant::now() + self.timeout;
+        while !collector.is_complete() {
+            if Instant::now() >= deadline {
+                return Err(Errno::EAGAIN.into());
+            }
+            if let Some(length) = self.receive()? {
+                collector.feed(self.buffer.get(..length).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, requests: &[Request], first: u32) -> Result<()> {
+        let mut datagram = Vec::new();
+        for (offset, request) in requests.iter().enumerate() {
+            // The kernel acknowledges a list by its end; asking for both would leave an answer in the queue.
+            let extra = if request.flags.contains(NlmF::DUMP) { NlmF::empty() } else { NlmF::ACK };
+            request.write(&mut datagram, first.wrapping_add(offset as u32), extra);
+        }
+        loop {
+            match send(self.descriptor.as_raw_fd(), &datagram, MsgFlags::empty()) {
+                Err(Errno::EINTR) => continue,
+                result => return Ok(result.map(drop)?),
+            }
+        }
+    }
+
+    /// The length of a datagram from the kernel; `None` for one that is to be ignored.
+    fn receive(&mut self) -> Result<Option<usize>> {
+        match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), &mut self.buffer) {
+            Err(Errno::EINTR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+            // Another process may send to this socket; only port 0 is the kernel.
+            Ok((_, Some(sender))) if sender.pid() != 0 => Ok(None),
+            // A full buffer means that the rest was cut off. The end of a cut message fails its length check too.
+            Ok((length, _)) if length >= self.buffer.len() => Err(Error::malformed("a datagram is too long")),
+            Ok((length, _)) => Ok(Some(length)),
+        }
+    }
+}
+
+fn open_descriptor(protocol: NlFamily, timeout: Duration) -> Result<OwnedFd> {
+    let socket = NlSocket::connect(protocol, None, Groups::empty())?;
+    socket.enable_ext_ack(true)?;
+    // SAFETY: into_raw_fd gives up the open descriptor, which nobody else owns.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) };
+    setsockopt(&descriptor, sockopt::ReceiveTimeout, &TimeVal::milliseconds(timeout.as_millis() as i64))?;
+    // SO_RCVBUFFORCE needs CAP_NET_ADMIN; without it the limit of net.core.rmem_max is what can be had.
+    if setsockopt(&descriptor, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        setsockopt(&descriptor, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
+    }
+    Ok(descriptor)
+}
+
+#[cfg(test)]
+mod tests {
+    use neli::consts::rtnl::Rtm;
+
+    use super::*;
+
+    fn links() -> Request {
+        Request { kind: Rtm::Getlink.into(), flags: NlmF::empty(), payload: vec![0; 16] }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_come_is_a_timeout_and_the_next_request_is_answered() {
+        let mut socket = Socket::with_timeout(NlFamily::Route, Duration::from_millis(50)).expect("open");
+        // Not a list, and sent without asking for an acknowledgement: the kernel says nothing to it.
+        let silent = Request { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
+        assert!(matches!(socket.dump(&silent), Err(Error::Timeout { .. })));
+        assert!(socket.stale);
+        assert!(!socket.dump(&links()).expect("links").is_empty());
+        assert!(!socket.stale);
+    }
+
+    #[test]
+    fn a_batch_gets_one_result_for_each_request_in_order() {
+        let mut socket = Socket::open(NlFamily::Route).expect("open");
+        let unknown = Request { kind: 0xfff2, flags: NlmF::empty(), payload: vec![0; 16] };
+        let nothing = Request { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
+        let results = socket.batch(&[nothing.clone(), unknown.clone(), unknown, nothing]);
+        let errors: Vec<_> = results.iter().map(|result| result.as_ref().err().and_then(Error::errno)).collect();
+        assert_eq!(errors, [None, Some(Errno::EOPNOTSUPP as i32), Some(Errno::EOPNOTSUPP as i32), None]);
+    }
+
+    #[test]
+    fn sequence_numbers_may_wrap() {
+        let mut socket = Socket::open(NlFamily::Route).expect("open");
+        socket.sequence = u32::MAX - 1;
+        let nothing = Request { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
+        assert_eq!(socket.batch(&[nothing.clone(), nothing.clone(), nothing]), [Ok(()), Ok(()), Ok(())]);
+    }
+}
