@@ -1,0 +1,124 @@
+//! Executing changes: batches, one result for each, and what to do about a kernel that is already further or behind.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use nix::errno::Errno;
+
+use crate::model::{Change, ServiceKey};
+use crate::netlink::{Error, Result};
+
+/// Requests in one datagram. More would gain nothing, and the acknowledgements of these fit into the smallest receive
+/// buffer that the kernel gives.
+const BATCH: usize = 64;
+
+/// A change that the kernel refused. `error` says it in full: object, attempt and cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub change: Change,
+    pub error: Error,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+/// `send` executes the changes that it is given, in order, and answers with one result for each.
+pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for batch in changes.chunks(BATCH) {
+        let all: Vec<&Change> = batch.iter().collect();
+        let results = send(&all);
+        // Services that turned out to be gone and were added again after the batch: changes of their real servers,
+        // executed before that, found no service and are executed once more.
+        let mut restored = BTreeSet::new();
+        for (change, result) in batch.iter().zip(results) {
+            let result = if restored.contains(service_of(change)) { send_one(&mut send, change) } else { result };
+            let was_gone =
+                matches!(change, Change::EditService(_)) && matches!(&result, Err(error) if error.is(Errno::ESRCH));
+            match settle(change, result, &mut send) {
+                Ok(()) if was_gone => {
+                    restored.insert(service_of(change));
+                }
+                Ok(()) => {}
+                Err(error) => failures.push(Failure { change: change.clone(), error: explain(change, error) }),
+            }
+        }
+    }
+    failures
+}
+
+/// The second attempt, where the first one's error says that the change has an equivalent.
+fn settle(change: &Change, result: Result<()>, send: &mut impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Result<()> {
+    let Err(error) = result else { return Ok(()) };
+    match equivalent(change, &error) {
+        Equivalent::Done => Ok(()),
+        Equivalent::Instead(instead) => send_one(send, &instead),
+        Equivalent::None => Err(error),
+    }
+}
+
+fn send_one(send: &mut impl FnMut(&[&Change]) -> Vec<Result<()>>, change: &Change) -> Result<()> {
+    send(&[change]).pop().unwrap_or_else(|| Err(Error::malformed("no result")))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Equivalent {
+    Done,
+    Instead(Change),
+    None,
+}
+
+/// A missing service is ESRCH and a missing real server ENOENT, but the latter is also what a missing scheduler is
+/// called (net/netfilter/ipvs/ip_vs_ctl.c).
+fn equivalent(change: &Change, error: &Error) -> Equivalent {
+    match change {
+        Change::AddService(service) if error.is(Errno::EEXIST) => {
+            Equivalent::Instead(Change::EditService(service.clone()))
+        }
+        Change::EditService(service) if error.is(Errno::ESRCH) => {
+            Equivalent::Instead(Change::AddService(service.clone()))
+        }
+        Change::AddRealServer(key, real) if error.is(Errno::EEXIST) => {
+            Equivalent::Instead(Change::EditRealServer(*key, real.clone()))
+        }
+        Change::EditRealServer(key, real) if error.is(Errno::ENOENT) => {
+            Equivalent::Instead(Change::AddRealServer(*key, real.clone()))
+        }
+        Change::DeleteService(_) | Change::DeleteRealServer(..)
+            if error.is(Errno::ENOENT) || error.is(Errno::ESRCH) =>
+        {
+            Equivalent::Done
+        }
+        _ => Equivalent::None,
+    }
+}
+
+fn service_of(change: &Change) -> &ServiceKey {
+    match change {
+        Change::AddService(service) | Change::EditService(service) => &service.key,
+        Change::DeleteService(key)
+        | Change::AddRealServer(key, _)
+        | Change::EditRealServer(key, _)
+        | Change::DeleteRealServer(key, _) => key,
+    }
+}
+
+/// The next step, for errors whose text alone misleads.
+fn explain(change: &Change, error: Error) -> Error {
+    let error = error.during(change);
+    match change {
+        Change::AddService(service) | Change::EditService(service) if error.is(Errno::ENOENT) => {
+            error.hinting(format_args!("is the scheduler module ip_vs_{} available?", service.scheduler))
+        }
+        Change::AddRealServer(..) | Change::EditRealServer(..) if error.is(Errno::ESRCH) => {
+            error.hinting("the virtual service does not exist")
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

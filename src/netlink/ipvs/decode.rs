@@ -1,0 +1,127 @@
+//! From the kernel's bytes to the model. Input is never trusted: whatever is cut off or missing is an error.
+
+use super::constants::*;
+use super::{Connections, Timeouts, Version};
+use crate::model::{
+    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceFlags, ServiceKey,
+    VirtualService,
+};
+use crate::netlink::attribute::Attributes;
+use crate::netlink::{Error, Result};
+
+/// `None` for a protocol that the model does not have (SCTP and others).
+pub(super) fn service(payload: &[u8]) -> Result<Option<VirtualService>> {
+    let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
+    let nest = Attributes::<ServiceAttribute>::decode(message.required(CommandAttribute::Service)?)?;
+    let Some(key) = service_key(&nest)? else {
+        return Ok(None);
+    };
+    let [a, b, c, d, ..] = nest.required_bytes::<8>(ServiceAttribute::Flags)?;
+    let flags = u32::from_ne_bytes([a, b, c, d]);
+    let persistence = Persistence {
+        timeout: nest.required_u32(ServiceAttribute::Timeout)?,
+        prefix_length: prefix_length(key.family(), nest.required_bytes(ServiceAttribute::Netmask)?)?,
+    };
+    Ok(Some(VirtualService {
+        key,
+        scheduler: Scheduler::from_kernel(nest.required_text(ServiceAttribute::Scheduler)?),
+        persistence: (flags & SERVICE_PERSISTENT != 0).then_some(persistence),
+        flags: ServiceFlags {
+            one_packet: flags & SERVICE_ONE_PACKET != 0,
+            scheduler: SERVICE_SCHEDULER.map(|bit| flags & bit != 0),
+        },
+    }))
+}
+
+fn service_key(nest: &Attributes<ServiceAttribute>) -> Result<Option<ServiceKey>> {
+    let family = family(nest.required_u16(ServiceAttribute::Family)?)?;
+    if let Some(mark) = nest.optional_u32(ServiceAttribute::Fwmark)?.filter(|mark| *mark != 0) {
+        return Ok(Some(ServiceKey::Fwmark { mark, family }));
+    }
+    let protocol = match nest.required_u16(ServiceAttribute::Protocol)? {
+        IPPROTO_TCP => Protocol::Tcp,
+        IPPROTO_UDP => Protocol::Udp,
+        _ => return Ok(None),
+    };
+    let address = nest.required_address(ServiceAttribute::Address, family)?;
+    let port = nest.required_port(ServiceAttribute::Port)?;
+    Ok(Some(ServiceKey::Address { protocol, address, port }))
+}
+
+fn family(number: u16) -> Result<Family> {
+    match number {
+        AF_INET => Ok(Family::Ipv4),
+        AF_INET6 => Ok(Family::Ipv6),
+        other => Err(Error::malformed(format!("address family {other}, expected {AF_INET} or {AF_INET6}"))),
+    }
+}
+
+/// A mask with holes, which only another program can have set, counts up to its first hole.
+fn prefix_length(family: Family, bytes: [u8; 4]) -> Result<u8> {
+    let length = match family {
+        Family::Ipv4 => u32::from_be_bytes(bytes).leading_ones(),
+        Family::Ipv6 => u32::from_ne_bytes(bytes),
+    };
+    u8::try_from(length).map_err(|_| Error::malformed(format!("prefix length {length} of a persistence")))
+}
+
+/// A real server of a service whose family is `service_family`.
+pub(super) fn destination(payload: &[u8], service_family: Family) -> Result<(RealServer, Connections)> {
+    let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
+    let nest = Attributes::<DestAttribute>::decode(message.required(CommandAttribute::Dest)?)?;
+    let family = match nest.optional_u16(DestAttribute::Family)? {
+        Some(number) => family(number)?,
+        None => service_family,
+    };
+    let (forwarding, local) = forwarding(nest.required_u32(DestAttribute::ForwardingMethod)?);
+    let real = RealServer {
+        key: RealServerKey {
+            address: nest.required_address(DestAttribute::Address, family)?,
+            port: nest.required_port(DestAttribute::Port)?,
+        },
+        forwarding,
+        local,
+        weight: nest.required_u32(DestAttribute::Weight)?,
+        upper_threshold: nest.required_u32(DestAttribute::UpperThreshold)?,
+        lower_threshold: nest.required_u32(DestAttribute::LowerThreshold)?,
+    };
+    let connections = Connections {
+        active: nest.required_u32(DestAttribute::ActiveConnections)?,
+        inactive: nest.required_u32(DestAttribute::InactiveConnections)?,
+        persistent: nest.required_u32(DestAttribute::PersistentConnections)?,
+    };
+    Ok((real, connections))
+}
+
+/// The method, and whether the real server is the director itself.
+///
+/// "Bypass" and numbers of the future become `Gate`: they say that the packet leaves unchanged or by a way that the
+/// model has no word for, and one such entry of another program must not hide the whole table.
+fn forwarding(number: u32) -> (ForwardingMethod, bool) {
+    match number & FORWARD_MASK {
+        FORWARD_MASQ => (ForwardingMethod::Masq, false),
+        FORWARD_TUNNEL => (ForwardingMethod::Ipip, false),
+        FORWARD_LOCAL => (ForwardingMethod::Gate, true),
+        _ => (ForwardingMethod::Gate, false),
+    }
+}
+
+pub(super) fn version(payload: &[u8]) -> Result<Version> {
+    let info = Attributes::<InfoAttribute>::decode(attributes_of(payload)?)?;
+    let [_, major, minor, patch] = info.required_u32(InfoAttribute::Version)?.to_be_bytes();
+    Ok(Version { major, minor, patch })
+}
+
+pub(super) fn timeouts(payload: &[u8]) -> Result<Timeouts> {
+    let config = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
+    // Without CONFIG_IP_VS_PROTO_TCP or _UDP the kernel leaves the attributes out.
+    Ok(Timeouts {
+        tcp: config.optional_u32(CommandAttribute::TimeoutTcp)?.unwrap_or(0),
+        tcp_fin: config.optional_u32(CommandAttribute::TimeoutTcpFin)?.unwrap_or(0),
+        udp: config.optional_u32(CommandAttribute::TimeoutUdp)?.unwrap_or(0),
+    })
+}
+
+fn attributes_of(payload: &[u8]) -> Result<&[u8]> {
+    payload.get(GENERIC_HEADER..).ok_or_else(|| Error::malformed("a generic netlink header is cut off"))
+}

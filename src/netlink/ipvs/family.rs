@@ -1,0 +1,53 @@
+//! Is there IPVS in this kernel, under which number, and how does it get there.
+
+use std::process::{Command as Process, Stdio};
+
+use neli::consts::genl::{CtrlAttr, CtrlCmd};
+use neli::consts::nl::{GenlId, NlmF};
+use nix::errno::Errno;
+
+use super::constants::{FAMILY_NAME, FAMILY_VERSION, GENERIC_HEADER};
+use crate::netlink::attribute::{Attributes, Writer};
+use crate::netlink::message::Request;
+use crate::netlink::socket::Socket;
+use crate::netlink::{Error, Result};
+
+/// Where distributions have it. PATH is not asked: an agent runs with whatever its caller had.
+const MODPROBE: [&str; 2] = ["/sbin/modprobe", "/usr/sbin/modprobe"];
+
+/// The family's number; `None` when the kernel does not know the name.
+pub(super) fn find(socket: &mut Socket) -> Result<Option<u16>> {
+    let during = |error: Error| error.during("ipvs: find it in the kernel");
+    let mut payload = Writer::after(vec![CtrlCmd::Getfamily.into(), FAMILY_VERSION, 0, 0]);
+    payload.put(CtrlAttr::FamilyName, FAMILY_NAME).map_err(during)?;
+    let request = Request { kind: GenlId::Ctrl.into(), flags: NlmF::empty(), payload: payload.into_bytes() };
+    match socket.ask(&request) {
+        Ok(payloads) => decode(payloads.first()).map(Some).map_err(during),
+        Err(error) if error.is(Errno::ENOENT) => Ok(None),
+        Err(error) => Err(during(error)),
+    }
+}
+
+fn decode(payload: Option<&Vec<u8>>) -> Result<u16> {
+    let attributes = payload.and_then(|payload| payload.get(GENERIC_HEADER..));
+    let attributes = attributes.ok_or_else(|| Error::malformed("an empty answer"))?;
+    Attributes::<CtrlAttr>::decode(attributes)?.required_u16(CtrlAttr::FamilyId)
+}
+
+/// # Errors
+/// What modprobe said, or why it could not be asked.
+pub(super) fn load_module() -> std::result::Result<(), String> {
+    let mut reason = String::new();
+    for program in MODPROBE {
+        let run = Process::new(program).arg("ip_vs").env_clear().stdin(Stdio::null()).output();
+        match run {
+            Ok(output) if output.status.success() => return Ok(()),
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                return Err(format!("{program} ip_vs: {}: {}", output.status, said.trim()));
+            }
+            Err(error) => reason = format!("{program}: {error}"),
+        }
+    }
+    Err(reason)
+}
