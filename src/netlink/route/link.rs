@@ -1,0 +1,69 @@
+//! Interfaces: `struct ifinfomsg` and `IFLA_*` (include/uapi/linux/if_link.h).
+
+use std::io::Cursor;
+
+use neli::FromBytesWithInput;
+use neli::consts::rtnl::{Arphrd, Iff};
+use neli::rtnl::Ifinfomsg;
+
+use super::constants::LinkAttribute;
+use crate::netlink::attribute::Attributes;
+use crate::netlink::{Error, Result};
+
+/// Size of `struct ifinfomsg`.
+pub(super) const HEADER: usize = 16;
+
+/// A network interface at the moment of the question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Never 0.
+    pub index: u32,
+    pub name: String,
+    /// `ip link property add dev NAME altname …`
+    pub altnames: Vec<String>,
+    /// Administratively up (`IFF_UP`).
+    pub up: bool,
+    /// Up and with carrier (`IFF_RUNNING`): packets can leave.
+    pub running: bool,
+    pub loopback: bool,
+    pub point_to_point: bool,
+    /// Neighbours are not asked for by ARP or NDP: an announcement would reach nobody.
+    pub no_arp: bool,
+    /// Of Ethernet and what looks like it (VLAN, bond, bridge, veth); `None` for loopback, tunnels, InfiniBand.
+    pub mac: Option<[u8; 6]>,
+}
+
+impl Link {
+    /// By name or alternative name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.altnames.iter().any(|altname| altname == name)
+    }
+}
+
+pub(super) fn decode(payload: &[u8]) -> Result<Option<Link>> {
+    let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("an interface header is cut off"))?;
+    let attributes = Attributes::<LinkAttribute>::decode(attributes)?;
+    let header = Ifinfomsg::from_bytes_with_input(&mut Cursor::new(payload), HEADER)?;
+    let index = u32::try_from(*header.ifi_index()).map_err(|_| Error::malformed("a negative interface index"))?;
+    let flags = header.ifi_flags();
+    let mac = attributes.optional(LinkAttribute::Address).and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
+    Ok(Some(Link {
+        index,
+        name: attributes.required_text(LinkAttribute::Name)?,
+        altnames: altnames(&attributes)?,
+        up: flags.contains(Iff::UP),
+        running: flags.contains(Iff::UP | Iff::RUNNING),
+        loopback: flags.contains(Iff::LOOPBACK),
+        point_to_point: flags.contains(Iff::POINTOPOINT),
+        no_arp: flags.contains(Iff::NOARP),
+        mac: mac.filter(|_| *header.ifi_type() == Arphrd::Ether),
+    }))
+}
+
+fn altnames(attributes: &Attributes<LinkAttribute>) -> Result<Vec<String>> {
+    let Some(list) = attributes.optional(LinkAttribute::PropertyList) else {
+        return Ok(Vec::new());
+    };
+    let list = Attributes::<LinkAttribute>::decode(list)?;
+    list.texts(LinkAttribute::AlternativeName)
+}
