@@ -79,7 +79,8 @@ fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 /// What the answer to a request ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// `NLM_F_ACK` was asked for: an error message, number 0 for success.
+    /// `NLM_F_ACK` was asked for with the last request: an error message, number 0 for success. The kernel executes
+    /// requests in order and reports errors unasked, so silence about an earlier one then means success.
     Acknowledgement,
     /// `NLM_F_DUMP`: `NLMSG_DONE`, or an error message.
     Done,
@@ -99,18 +100,17 @@ pub(super) struct Collector {
     first_sequence: u32,
     ending: Ending,
     answers: Vec<Answer>,
-    open: usize,
 }
 
 impl Collector {
     /// The requests carry `first_sequence`, `first_sequence + 1` and so on.
     pub fn new(first_sequence: u32, count: usize, ending: Ending) -> Self {
         let answers = std::iter::repeat_with(Answer::default).take(count).collect();
-        Self { first_sequence, ending, answers, open: count }
+        Self { first_sequence, ending, answers }
     }
 
     pub fn is_complete(&self) -> bool {
-        self.open == 0
+        self.answers.last().is_none_or(|last| last.result.is_some())
     }
 
     /// Messages with another sequence number are late answers to an earlier request that timed out: they are skipped.
@@ -127,24 +127,21 @@ impl Collector {
             };
             answer.interrupted |= message.flags.contains(NlmF::DUMP_INTR);
             match message.kind {
-                NLMSG_NOOP => continue,
                 NLMSG_OVERRUN => return Err(Error::from(Errno::EOVERFLOW)),
                 NLMSG_ERROR => answer.result = Some(decode_acknowledgement(&message)),
                 NLMSG_DONE if self.ending == Ending::Done => answer.result = Some(decode_done(&message)),
-                NLMSG_DONE => continue,
-                _ => {
-                    answer.payloads.push(message.payload.to_vec());
-                    continue;
-                }
+                NLMSG_NOOP | NLMSG_DONE => {}
+                _ => answer.payloads.push(message.payload.to_vec()),
             }
-            self.open -= 1;
         }
         Ok(())
     }
 
-    /// One result for each request, in order. A request without an answer gets `missing`.
+    /// One result for each request, in order. Requests about which nothing is known get `missing`.
     pub fn finish(self, missing: &Error) -> Vec<Result<Vec<Vec<u8>>>> {
+        let complete = self.is_complete();
         let finish_one = |answer: Answer| match answer.result {
+            None if complete => Ok(answer.payloads),
             None => Err(missing.clone()),
             Some(Ok(())) if answer.interrupted => Err(Error::Interrupted { attempt: String::new() }),
             Some(Ok(())) => Ok(answer.payloads),

@@ -19,7 +19,7 @@ use super::{Error, Result};
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The kernel never sends more than 32 KiB of a list at once.
 const DATAGRAM: usize = 64 * 1024;
-/// Room for the acknowledgements of a batch, each of which is accounted with about 1 KiB.
+/// Room for lists and for the errors of a batch, each of which is accounted with about 1 KiB.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// Reads of one list before giving up, each interrupted by a change.
 const READS: usize = 5;
@@ -61,15 +61,10 @@ impl Socket {
     /// A list, read again while it changes under the reader: never in part.
     pub fn dump(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
         let request = Request { flags: request.flags | NlmF::DUMP, ..request.clone() };
-        let interrupted = || Err(Error::Interrupted { attempt: String::new() });
-        for _ in 0..READS {
+        read_until_quiet(|| {
             let answer = self.exchange(std::slice::from_ref(&request), Ending::Done).pop();
-            match answer.unwrap_or_else(interrupted) {
-                Err(Error::Interrupted { .. }) => continue,
-                answer => return answer,
-            }
-        }
-        interrupted()
+            answer.unwrap_or_else(|| Err(Error::malformed("no result")))
+        })
     }
 
     fn exchange(&mut self, requests: &[Request], ending: Ending) -> Vec<Result<Vec<Vec<u8>>>> {
@@ -107,8 +102,10 @@ impl Socket {
     fn send(&self, requests: &[Request], first: u32) -> Result<()> {
         let mut datagram = Vec::new();
         for (offset, request) in requests.iter().enumerate() {
-            // The kernel acknowledges a list by its end; asking for both would leave an answer in the queue.
-            let extra = if request.flags.contains(NlmF::DUMP) { NlmF::empty() } else { NlmF::ACK };
+            // One acknowledgement says that all were executed; each costs a receive, which is most of the time of a
+            // batch. A list is acknowledged by its end: asking for both would leave an answer in the queue.
+            let asks = offset + 1 == requests.len() && !request.flags.contains(NlmF::DUMP);
+            let extra = if asks { NlmF::ACK } else { NlmF::empty() };
             request.write(&mut datagram, first.wrapping_add(offset as u32), extra);
         }
         loop {
@@ -131,6 +128,18 @@ impl Socket {
             Ok((length, _)) => Ok(Some(length)),
         }
     }
+}
+
+/// Reads again as long as the list was interrupted, at most [`READS`] times in all.
+fn read_until_quiet<T>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut answer = read();
+    for _ in 1..READS {
+        if !matches!(answer, Err(Error::Interrupted { .. })) {
+            break;
+        }
+        answer = read();
+    }
+    answer
 }
 
 fn open_descriptor(protocol: NlFamily, timeout: Duration) -> Result<OwnedFd> {
@@ -175,6 +184,23 @@ mod tests {
         let results = socket.batch(&[nothing.clone(), unknown.clone(), unknown, nothing]);
         let errors: Vec<_> = results.iter().map(|result| result.as_ref().err().and_then(Error::errno)).collect();
         assert_eq!(errors, [None, Some(Errno::EOPNOTSUPP as i32), Some(Errno::EOPNOTSUPP as i32), None]);
+    }
+
+    #[test]
+    fn an_interrupted_list_is_read_again_a_few_times_and_other_errors_are_final() {
+        let interrupted = || Err(Error::Interrupted { attempt: String::new() });
+        let mut reads = 0;
+        let mut read_with = |answer: &dyn Fn(usize) -> Result<usize>| {
+            reads = 0;
+            let result = read_until_quiet(|| {
+                reads += 1;
+                answer(reads)
+            });
+            (result, reads)
+        };
+        assert_eq!(read_with(&|read| if read < 3 { interrupted() } else { Ok(read) }), (Ok(3), 3));
+        assert_eq!(read_with(&|_| interrupted()), (interrupted(), READS));
+        assert_eq!(read_with(&|_| Err(Errno::ENOMEM.into())), (Err(Errno::ENOMEM.into()), 1));
     }
 
     #[test]

@@ -58,15 +58,24 @@ fn a_request_is_a_header_and_its_padded_payload() {
 #[test]
 fn every_request_of_a_batch_gets_its_own_result() {
     let mut collector = Collector::new(10, 4, Ending::Acknowledgement);
-    let first = [acknowledgement(10, 0, 8, None), acknowledgement(12, -17, 5, Some("Already there"))].concat();
-    collector.feed(&first).expect("feed");
+    let errors = [acknowledgement(10, -3, 8, None), acknowledgement(12, -17, 5, Some("Already there"))].concat();
+    collector.feed(&errors).expect("feed");
     assert!(!collector.is_complete());
-    collector.feed(&acknowledgement(11, -3, 0, None)).expect("feed");
+    collector.feed(&acknowledgement(13, 0, 0, None)).expect("feed");
+    assert!(collector.is_complete());
     let results = collector.finish(&missing());
-    assert_eq!(results[0], Ok(vec![]));
-    assert_eq!(results[1], Err(Error::from_errno(3, None)));
+    assert_eq!(results[0], Err(Error::from_errno(3, None)));
+    assert_eq!(results[1], Ok(vec![]), "the last was executed, so this one was, and no error came");
     assert_eq!(results[2], Err(Error::from_errno(17, Some("Already there".into()))));
-    assert_eq!(results[3], Err(missing()));
+    assert_eq!(results[3], Ok(vec![]));
+}
+
+#[test]
+fn silence_is_not_success_when_the_last_request_has_no_answer() {
+    let mut collector = Collector::new(10, 3, Ending::Acknowledgement);
+    collector.feed(&acknowledgement(11, -3, 8, None)).expect("feed");
+    let results = collector.finish(&missing());
+    assert_eq!(results, [Err(missing()), Err(Error::from_errno(3, None)), Err(missing())]);
 }
 
 #[test]
