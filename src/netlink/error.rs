@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// `attempt` is `object: what was tried` in the words of whoever asked, empty until [`Error::during`] says it.
+/// `attempt` is `object: what was tried` in the words of whoever asked, empty until an outer layer says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The kernel has no IPVS: the module `ip_vs` is neither loaded nor built in. `reason` says what was done about it.
@@ -96,10 +96,10 @@ impl fmt::Display for Error {
         match self {
             Self::Unavailable { reason } => write!(f, "not there ({reason})"),
             Self::Permission { errno, .. } => {
-                write!(f, "{} (root or CAP_NET_ADMIN is needed)", Errno::from_raw(*errno).desc())
+                write!(f, "{} (this needs root)", describe(*errno))
             }
             Self::Kernel { errno, explanation, .. } => {
-                f.write_str(Errno::from_raw(*errno).desc())?;
+                f.write_str(&describe(*errno))?;
                 match explanation {
                     Some(explanation) => write!(f, " ({explanation})"),
                     None => Ok(()),
@@ -110,6 +110,12 @@ impl fmt::Display for Error {
             Self::Malformed { detail, .. } => write!(f, "unexpected message: {detail}"),
         }
     }
+}
+
+/// The C library's text, which is what ipvsadm and ip print; nix has its own, different for a few numbers.
+fn describe(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 impl std::error::Error for Error {}
@@ -159,6 +165,11 @@ mod tests {
     fn the_first_attempt_and_the_kernels_own_words_win() {
         let error = Error::from_errno(22, Some("Invalid prefix".into())).during("ip: add").during("start").hinting("x");
         assert_eq!(error.to_string(), "ip: add: Invalid argument (Invalid prefix)");
+    }
+
+    #[test]
+    fn the_text_is_the_c_librarys() {
+        assert_eq!(Error::from(Errno::ERANGE).to_string(), "Numerical result out of range");
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Ipvs {
     }
 
     /// Executes the changes in order, and goes on after a failure. Each is idempotent: adding what exists edits it,
-    /// editing what is gone adds it, deleting what is gone is done. Sent in batches, acknowledged one by one; nothing
+    /// editing what is gone adds it, deleting what is gone is done. Sent in batches, with one result for each; nothing
     /// is rolled back.
     pub fn apply(&mut self, changes: &[Change]) -> Vec<Failure> {
         apply::run(changes, |batch| self.send_changes(batch))

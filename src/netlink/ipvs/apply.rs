@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use crate::model::{Change, ServiceKey};
 use crate::netlink::{Error, Result};
 
-/// Requests in one datagram. More would gain nothing, and the acknowledgements of these fit into the smallest receive
-/// buffer that the kernel gives.
+/// Requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer that
+/// the kernel gives.
 const BATCH: usize = 64;
 
 /// A change that the kernel refused. `error` says it in full: object, attempt and cause.
@@ -115,6 +115,12 @@ fn explain(change: &Change, error: Error) -> Error {
         }
         Change::AddRealServer(..) | Change::EditRealServer(..) if error.is(Errno::ESRCH) => {
             error.hinting("the virtual service does not exist")
+        }
+        Change::AddRealServer(..) | Change::EditRealServer(..) if error.is(Errno::ERANGE) => {
+            error.hinting("weights reach to 2147483647, and a lower threshold to the upper one")
+        }
+        Change::AddRealServer(..) | Change::EditRealServer(..) if error.is(Errno::EINVAL) => {
+            error.hinting("it must be a unicast address, of the virtual service's family unless forwarded by ipip")
         }
         _ => error,
     }
