@@ -60,7 +60,8 @@ impl Route {
         Ok(addresses)
     }
 
-    /// False when the interface has the address with this prefix length already (IPv6: with any).
+    /// False when the interface has the address with this prefix length already (IPv6: with any). An IPv4 address
+    /// that the interface has with another prefix length is added a second time.
     ///
     /// # Errors
     /// `ENODEV` when the interface is gone, `EINVAL` for a bad prefix length or label, and others.
@@ -80,6 +81,8 @@ impl Route {
     }
 
     /// False when the address was gone already, and with it maybe its interface. Label and broadcast do not matter.
+    /// The prefix length does: with another one than the kernel's the address counts as gone, so pass on what
+    /// [`Route::addresses`] reported.
     ///
     /// With `net.ipv4.conf.*.promote_secondaries` 0 the kernel removes the other addresses of the subnet together with
     /// the first of them ([`ObservedAddress::secondary`] is false).
