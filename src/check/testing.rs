@@ -1,0 +1,102 @@
+//! Small servers on loopback for the tests of the checks. Each lives in the runtime of its test and ends with it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub const SECOND: Duration = Duration::from_secs(1);
+/// For checks that must succeed: a loaded machine is no reason to fail.
+pub const PATIENT: Duration = Duration::from_secs(20);
+
+/// Loopback port whose backlog is full, so that the kernel drops every further SYN: an unreachable server.
+pub struct FullListener {
+    pub address: SocketAddr,
+    _sockets: Vec<Socket>,
+}
+
+impl FullListener {
+    pub fn new() -> Self {
+        let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("socket");
+        let listener = socket();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bind");
+        listener.listen(0).expect("listen");
+        let address = listener.local_addr().expect("address").as_socket().expect("inet");
+        let mut sockets = vec![listener];
+        for _ in 0..4 {
+            let client = socket();
+            client.set_nonblocking(true).expect("non-blocking");
+            let _in_progress = client.connect(&address.into());
+            sockets.push(client);
+        }
+        Self { address, _sockets: sockets }
+    }
+}
+
+/// Accepts for ever and gives each connection to `handle`.
+pub async fn serve<F>(handle: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let address = listener.local_addr().expect("address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(handle(stream));
+        }
+    });
+    address
+}
+
+/// Accepts, reads whatever comes and never says a word.
+pub async fn silent() -> SocketAddr {
+    serve(|mut stream| async move { while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {} }).await
+}
+
+/// Sends `bytes` at once when somebody connects, and keeps the connection.
+pub async fn greet(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        let _ = stream.write_all(bytes).await;
+        while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {}
+    })
+    .await
+}
+
+/// Sends `bytes` over and over, one byte every 100 ms.
+pub async fn drip(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        for byte in bytes.iter().cycle() {
+            if stream.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+}
+
+/// Reads an HTTP request head (all of it, as text).
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).await.is_ok_and(|read| read > 0) {
+        head.extend_from_slice(&byte);
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// Answers each HTTP request head with the bytes that `answer` makes of it, then closes.
+pub async fn http_server(answer: impl Fn(&str) -> Vec<u8> + Clone + Send + 'static) -> SocketAddr {
+    serve(move |mut stream| {
+        let answer = answer.clone();
+        async move {
+            let head = read_head(&mut stream).await;
+            let bytes = answer(&head);
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await
+}
