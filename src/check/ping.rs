@@ -1,0 +1,122 @@
+//! ICMP and ICMPv6 echo (RFC 792, RFC 4443) on a raw socket of the check's own.
+
+mod packet;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, timeout_at};
+
+use super::attempt::Attempt;
+use super::failure::{CheckFailure, FailureKind};
+use crate::model::Family;
+use packet::Echo;
+
+/// A lost packet on a healthy network is no dead server: ask again this often within the same deadline.
+const RESEND: Duration = Duration::from_secs(1);
+
+/// Succeeds with the first echo reply to any request of this check.
+pub(super) async fn check(target: IpAddr, timeout: Duration) -> Result<(), CheckFailure> {
+    let attempt = Attempt::start(format!("ping {target}"), timeout);
+    let socket = open(target).map_err(|error| open_failure(&attempt, &error))?;
+    let family = Family::of(target);
+    let mut echo = Echo::new(next_token());
+    let mut sent = 0_u16;
+    while Instant::now() < attempt.deadline() {
+        echo.sequence = sent;
+        attempt.io("", send(&socket, &echo.request(family))).await?;
+        sent = sent.saturating_add(1);
+        let until = attempt.deadline().min(Instant::now() + RESEND);
+        match timeout_at(until, wait_for_reply(&socket, family, &echo)).await {
+            Ok(result) => return result.map_err(|error| attempt.io_failure("", &error)),
+            Err(_elapsed) => continue,
+        }
+    }
+    Err(attempt
+        .failure(FailureKind::Timeout, format_args!("no answer within {} ({sent} requests)", attempt.timeout_text())))
+}
+
+/// Distinguishes this check from every other one of this process and of another daemon on this host: raw sockets see
+/// all replies that the target sends to this host.
+fn next_token() -> u64 {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    (u64::from(std::process::id()) << 32) | u64::from(count)
+}
+
+/// tokio has no raw sockets. Its `UdpSocket` does nothing but `send` and `recv` on the descriptor it is given, which is
+/// all that we need and asks for no unsafe code of ours.
+fn open(target: IpAddr) -> io::Result<UdpSocket> {
+    let (domain, protocol) = match Family::of(target) {
+        Family::Ipv4 => (Domain::IPV4, Protocol::ICMPV4),
+        Family::Ipv6 => (Domain::IPV6, Protocol::ICMPV6),
+    };
+    let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    // The kernel then delivers packets of this address only, and reports its ICMP errors. Without it every ping check
+    // would be woken by the replies to all the others.
+    socket.connect(&SocketAddr::new(target, 0).into())?;
+    UdpSocket::from_std(OwnedFd::from(socket).into())
+}
+
+fn open_failure(attempt: &Attempt, error: &io::Error) -> CheckFailure {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return attempt.failure(FailureKind::Internal, "raw socket: not permitted (needs root or CAP_NET_RAW)");
+    }
+    attempt.io_failure("", error)
+}
+
+async fn send(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
+    match socket.send(packet).await {
+        // A full queue of the interface: the same as a lost packet, so the next request follows in time.
+        Err(error) if is_no_buffers(&error) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn is_no_buffers(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::errno::Errno::ENOBUFS as i32)
+}
+
+async fn wait_for_reply(socket: &UdpSocket, family: Family, echo: &Echo) -> io::Result<()> {
+    // Longest IPv4 header (60) and our packet, with room to see that a longer one is not ours.
+    let mut buffer = [0; 256];
+    loop {
+        let received = socket.recv(&mut buffer).await?;
+        if buffer.get(..received).is_some_and(|packet| echo.is_answered_by(family, packet)) {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[tokio::test]
+    async fn loopback_answers() {
+        check("127.0.0.1".parse().expect("address"), PATIENT).await.expect("IPv4");
+        check("::1".parse().expect("address"), PATIENT).await.expect("IPv6");
+    }
+
+    #[tokio::test]
+    async fn checks_of_one_host_do_not_take_each_others_reply() {
+        let target = "127.0.0.1".parse().expect("address");
+        let socket = open(target).expect("raw socket");
+        let (ours, others) = (Echo::new(next_token()), Echo::new(next_token()));
+        send(&socket, &others.request(Family::Ipv4)).await.expect("send");
+        let wait = tokio::time::timeout(Duration::from_millis(300), wait_for_reply(&socket, Family::Ipv4, &ours));
+        assert!(wait.await.is_err(), "the reply to another check was taken");
+        send(&socket, &ours.request(Family::Ipv4)).await.expect("send");
+        tokio::time::timeout(PATIENT, wait_for_reply(&socket, Family::Ipv4, &ours))
+            .await
+            .expect("in time")
+            .expect("ours");
+    }
+}
