@@ -1,0 +1,113 @@
+//! An HTTP/1.1 answer of status 2xx whose body matches.
+//!
+//! We always talk to the real server's own address, whatever `Host` or a redirect says. ldirectord followed redirects
+//! anywhere, so that a dead server counted as up as long as the place it once pointed to lived.
+
+mod exchange;
+mod pattern;
+mod redirect;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use super::attempt::Attempt;
+use super::failure::{CheckFailure, FailureKind};
+use super::tls::Trust;
+use crate::model::{HttpCheck, HttpMethod};
+use exchange::Answer;
+use redirect::{Hop, Origin};
+
+pub use pattern::validate as validate_pattern;
+
+/// As LWP and browsers of old: more is a loop.
+const MOST_REDIRECTS: usize = 7;
+
+/// Asks, follows redirects on the same host, and judges the final answer.
+///
+/// Without `receive` any 2xx is good. With it, the pattern must match somewhere in the first
+/// [`exchange::BODY_LIMIT`] bytes of the body; with `HEAD` there is no body, and only a pattern that matches nothing
+/// (`^$`) can succeed, as with ldirectord.
+pub(super) async fn check(target: SocketAddr, question: &HttpCheck, timeout: Duration) -> Result<(), CheckFailure> {
+    Client { target, question, attempt: start(target, question, timeout), trust: None }.run().await
+}
+
+fn start(target: SocketAddr, question: &HttpCheck, timeout: Duration) -> Attempt {
+    let scheme = if question.tls { "https" } else { "http" };
+    let method = method_name(question.method);
+    Attempt::start(format!("{scheme} {method} {scheme}://{target}{}", question.request), timeout)
+}
+
+fn method_name(method: HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Head => "HEAD",
+    }
+}
+
+struct Client<'a> {
+    target: SocketAddr,
+    question: &'a HttpCheck,
+    attempt: Attempt,
+    /// `None`: the trust store of this machine.
+    trust: Option<&'a Trust>,
+}
+
+impl Client<'_> {
+    async fn run(&self) -> Result<(), CheckFailure> {
+        let origin = Origin::new(self.target.ip(), self.question.virtual_host.as_deref());
+        let mut hop = Hop { tls: self.question.tls, port: self.target.port(), request: self.question.request.clone() };
+        for _ in 0..=MOST_REDIRECTS {
+            let answer = self.exchange(&hop).await?;
+            match answer.location.as_deref() {
+                Some(location) => hop = self.follow(&origin, &hop, &answer, location)?,
+                None => return self.judge(&hop, &answer),
+            }
+        }
+        let cause = format!("more than {MOST_REDIRECTS} redirects, the last to {}", hop.request);
+        Err(self.attempt.failure(FailureKind::Answer, cause))
+    }
+
+    fn follow(&self, origin: &Origin, from: &Hop, answer: &Answer, location: &str) -> Result<Hop, CheckFailure> {
+        redirect::resolve(origin, from, location).map_err(|refusal| {
+            let cause = format!("status {}: redirect to {location:?}: {refusal}", answer.status.as_u16());
+            self.attempt.failure(FailureKind::Answer, cause)
+        })
+    }
+
+    fn judge(&self, hop: &Hop, answer: &Answer) -> Result<(), CheckFailure> {
+        let place = if hop.request == self.question.request && hop.tls == self.question.tls {
+            String::new()
+        } else {
+            format!("redirected to {}: ", hop.request)
+        };
+        let failure = |kind, cause: String| Err(self.attempt.failure(kind, format_args!("{place}{cause}")));
+        if !answer.status.is_success() {
+            return failure(FailureKind::Answer, describe_status(answer.status));
+        }
+        let Some(receive) = self.question.receive.as_deref() else { return Ok(()) };
+        match pattern::matches(receive, &answer.body) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let size = answer.body.len();
+                let first = if size == exchange::BODY_LIMIT { "first " } else { "" };
+                failure(
+                    FailureKind::Answer,
+                    format!("the {first}{size} bytes of the body do not match receive={receive:?}"),
+                )
+            }
+            Err(cause) => failure(FailureKind::Internal, format!("receive={receive:?}: {cause}")),
+        }
+    }
+}
+
+fn describe_status(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("status {} ({reason})", status.as_u16()),
+        None => format!("status {}", status.as_u16()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

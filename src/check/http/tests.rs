@@ -1,0 +1,173 @@
+use std::time::Instant;
+
+use super::super::testing::*;
+use super::*;
+
+fn get(request: &str) -> HttpCheck {
+    HttpCheck { tls: false, method: HttpMethod::Get, request: request.into(), virtual_host: None, receive: None }
+}
+
+fn expecting(receive: &str) -> HttpCheck {
+    HttpCheck { receive: Some(receive.into()), ..get("/") }
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+async fn failure(target: SocketAddr, question: &HttpCheck) -> String {
+    let failure = check(target, question, PATIENT).await.expect_err("must fail");
+    assert_eq!(failure.kind(), FailureKind::Answer, "{failure}");
+    failure.to_string()
+}
+
+#[tokio::test]
+async fn a_2xx_answer_is_up_and_the_body_must_match() {
+    let target = http_server(|_| answer("200 OK", "", "OK\n")).await;
+    check(target, &get("/"), PATIENT).await.expect("no pattern");
+    check(target, &expecting("^OK$"), PATIENT).await.expect("as Perl");
+    assert_eq!(
+        failure(target, &expecting("^NO$")).await,
+        format!("http GET http://{target}/: the 3 bytes of the body do not match receive=\"^NO$\"")
+    );
+    let bad = check(target, &expecting("("), PATIENT).await.expect_err("bad pattern");
+    assert_eq!(bad.kind(), FailureKind::Internal);
+    let target = http_server(|_| answer("204 No Content", "", "")).await;
+    check(target, &get("/"), PATIENT).await.expect("any 2xx");
+}
+
+#[tokio::test]
+async fn the_request_names_host_and_agent_and_closes() {
+    let target = http_server(|head| {
+        let wanted =
+            ["GET /a%20b?c HTTP/1.1\r\n", "host: 127.0.0.1\r\n", "connection: close\r\n", "user-agent: lvs-agents/"];
+        let good = wanted.iter().all(|line| head.contains(line));
+        answer(if good { "200 OK" } else { "400 Bad" }, "", "")
+    })
+    .await;
+    check(target, &get("/a b?c"), PATIENT).await.expect("as expected");
+    let named = HttpCheck { virtual_host: Some("www.example.com".into()), method: HttpMethod::Head, ..get("/") };
+    let target = http_server(|head| {
+        let good = head.starts_with("HEAD / ") && head.contains("host: www.example.com\r\n");
+        answer(if good { "200 OK" } else { "400 Bad" }, "", "")
+    })
+    .await;
+    check(target, &named, PATIENT).await.expect("as expected");
+    let pattern = HttpCheck { receive: Some("OK".into()), ..named };
+    assert!(failure(target, &pattern).await.contains("the 0 bytes of the body"), "HEAD has no body");
+}
+
+#[tokio::test]
+async fn other_statuses_and_other_protocols_are_down() {
+    let target = http_server(|_| answer("503 Busy", "", "OK")).await;
+    let wanted = format!("http GET http://{target}/h: status 503 (Service Unavailable)");
+    assert_eq!(failure(target, &get("/h")).await, wanted);
+    let target = http_server(|_| answer("304 Not Modified", "", "")).await;
+    assert!(failure(target, &get("/")).await.contains("status 304"));
+    let target = http_server(|_| b"\x15\x03\x01\x00\x02\x02\x16 garbage\r\n\r\n".to_vec()).await;
+    assert!(failure(target, &get("/")).await.contains("response: not an HTTP answer"));
+    let target = greet(b"SSH-2.0-OpenSSH_9.2p1\r\n").await;
+    assert!(!failure(target, &get("/")).await.contains("cancel"), "says what came instead");
+    let target = http_server(|_| Vec::new()).await;
+    let closed = check(target, &get("/"), PATIENT).await.expect_err("closed");
+    assert_eq!(closed.kind(), FailureKind::Refused, "{closed}");
+    let target = http_server(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nOK".to_vec()).await;
+    let cut = check(target, &get("/"), PATIENT).await.expect_err("cut short");
+    assert_eq!(cut.to_string(), format!("http GET http://{target}/: body: connection closed by the server"));
+}
+
+#[tokio::test]
+async fn sloppy_servers_of_the_real_world_are_up() {
+    for head in [
+        "HTTP/1.0 200 OK\r\n\r\nOK",
+        "HTTP/1.1 200\r\n\r\nOK",
+        "HTTP/1.1 200 OK\nServer : old\n\nOK",
+        "HTTP/1.1 200 OK\r\nbad header line\r\n\r\nOK",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n",
+    ] {
+        let target = http_server(move |_| head.as_bytes().to_vec()).await;
+        check(target, &expecting("^OK$"), PATIENT).await.expect(head);
+    }
+}
+
+#[tokio::test]
+async fn a_huge_body_is_read_up_to_the_limit_only() {
+    use tokio::io::AsyncWriteExt;
+    let target = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nstart").await;
+        while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+    })
+    .await;
+    check(target, &expecting("^start"), PATIENT).await.expect("the beginning is enough");
+    let wanted = format!("the first {} bytes of the body do not match", exchange::BODY_LIMIT);
+    assert!(failure(target, &expecting("y")).await.contains(&wanted));
+}
+
+#[tokio::test]
+async fn the_deadline_covers_every_step() {
+    use tokio::io::AsyncWriteExt;
+    let silent = silent().await;
+    let drip_head = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+        for byte in b"HTTP/1.1 200 OK\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
+            if stream.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let drip_body = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    let full = FullListener::new();
+    let plain = get("/");
+    let tls = HttpCheck { tls: true, ..get("/") };
+    for (target, question, step) in [
+        (silent, &plain, "response"),
+        (drip_head, &plain, "response"),
+        (drip_body, &plain, "body"),
+        (full.address, &plain, "connect"),
+        (silent, &tls, "tls handshake"),
+    ] {
+        // The trust store is read at the first use, which is not what is measured here.
+        Trust::of_this_machine().expect("trust");
+        let started = Instant::now();
+        let failure = check(target, question, Duration::from_millis(700)).await.expect_err(step);
+        assert!(failure.to_string().ends_with(&format!("/: {step}: no answer within 0.7 s")), "{failure}");
+        assert_eq!(failure.kind(), FailureKind::Timeout);
+        assert!(started.elapsed() < Duration::from_millis(1500), "{step}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_followed_on_the_same_server_only() {
+    let target = http_server(|head| match head.split(' ').nth(1) {
+        Some("/") => answer("302 Found", "Location: /one\r\n", ""),
+        Some("/one") => answer("301 Moved", "Location: http://www.example.com/two?q\r\n", ""),
+        Some("/two?q") => answer("200 OK", "", "OK"),
+        Some("/away") => answer("302 Found", "Location: http://192.0.2.1/x\r\n", ""),
+        Some("/gone") => answer("302 Found", "Location: missing\r\n", ""),
+        Some("/loop") => answer("307 Again", "Location: /loop\r\n", ""),
+        Some("/nowhere") => answer("302 Found", "", ""),
+        _ => answer("404 Not Found", "", ""),
+    })
+    .await;
+    let named = |request| HttpCheck { virtual_host: Some("www.example.com".into()), ..get(request) };
+    check(target, &HttpCheck { receive: Some("^OK$".into()), ..named("/") }, PATIENT).await.expect("followed");
+    let away = failure(target, &named("/away")).await;
+    assert!(away.contains("status 302: redirect to \"http://192.0.2.1/x\": another host"), "{away}");
+    assert!(failure(target, &named("/gone")).await.ends_with(": redirected to /missing: status 404 (Not Found)"));
+    assert!(failure(target, &named("/loop")).await.contains("more than 7 redirects"));
+    assert!(failure(target, &named("/nowhere")).await.ends_with("status 302 (Found)"));
+    // Without its name, www.example.com is another host.
+    assert!(failure(target, &get("/one")).await.contains("another host"));
+}
+
+mod tls;

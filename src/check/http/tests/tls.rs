@@ -1,0 +1,149 @@
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::*;
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("key")).expect("authority"))
+    }
+
+    fn trust(&self) -> Trust {
+        Trust::of(vec![self.0.der().clone()]).expect("trust")
+    }
+
+    fn sign(&self, params: CertificateParams) -> Identity {
+        let key = KeyPair::generate().expect("key");
+        Identity { certificate: params.signed_by(&key, &self.0).expect("signed").der().clone(), key }
+    }
+}
+
+struct Identity {
+    certificate: CertificateDer<'static>,
+    key: KeyPair,
+}
+
+fn named(name: &str) -> CertificateParams {
+    CertificateParams::new(vec![name.to_owned()]).expect("parameters")
+}
+
+fn self_signed(is_ca: IsCa) -> Identity {
+    let mut params = named("www.example.com");
+    params.is_ca = is_ca;
+    let key = KeyPair::generate().expect("key");
+    Identity { certificate: params.self_signed(&key).expect("certificate").der().clone(), key }
+}
+
+type Names = Arc<Mutex<Vec<Option<String>>>>;
+
+/// An https server; `end` says whether it closes TLS in order. Gives the server names that clients sent, too.
+async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Names) {
+    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("key");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![identity.certificate], key))
+        .expect("server");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let names = Names::default();
+    let seen = Arc::clone(&names);
+    let target = serve(move |stream| {
+        let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            seen.lock().expect("names").push(stream.get_ref().1.server_name().map(str::to_owned));
+            read_head(&mut stream).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nOK\n").await;
+            let _ = stream.flush().await;
+            let _ = if end { stream.shutdown().await } else { stream.get_mut().0.shutdown().await };
+        }
+    })
+    .await;
+    (target, names)
+}
+
+fn https(virtual_host: Option<&str>) -> HttpCheck {
+    HttpCheck { tls: true, virtual_host: virtual_host.map(str::to_owned), ..expecting("^OK$") }
+}
+
+async fn ask(target: SocketAddr, question: &HttpCheck, trust: &Trust) -> Result<(), CheckFailure> {
+    Client { target, question, attempt: start(target, question, PATIENT), trust: Some(trust) }.run().await
+}
+
+#[tokio::test]
+async fn a_chain_to_a_trusted_authority_is_up_whatever_the_name() {
+    let authority = Authority::new("ours");
+    let (target, names) = https_server(authority.sign(named("another.example.com")), true).await;
+    let trust = authority.trust();
+    ask(target, &https(Some("www.example.com:443")), &trust).await.expect("name is not verified");
+    ask(target, &https(None), &trust).await.expect("by address");
+    let names = names.lock().expect("names").clone();
+    assert_eq!(names, [Some("www.example.com".to_owned()), None], "SNI");
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_without_a_tls_goodbye_is_up() {
+    let authority = Authority::new("ours");
+    let (target, _) = https_server(authority.sign(named("www.example.com")), false).await;
+    ask(target, &https(None), &authority.trust()).await.expect("the body is complete");
+}
+
+#[tokio::test]
+async fn an_unknown_issuer_is_down_with_the_next_step() {
+    let (target, _) = https_server(Authority::new("theirs").sign(named("www.example.com")), true).await;
+    // The machine's own store does not know it either.
+    for trust in [&Authority::new("ours").trust(), Trust::of_this_machine().expect("trust")] {
+        let failure = ask(target, &https(None), trust).await.expect_err("unknown").to_string();
+        let wanted =
+            format!("https GET https://{target}/: tls handshake: certificate not trusted: unknown issuer (install");
+        assert!(failure.starts_with(&wanted), "{failure}");
+        assert!(failure.contains("update-ca-certificates"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_up_once_it_is_installed() {
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let identity = self_signed(is_ca);
+        let installed = Trust::of(vec![identity.certificate.clone()]).expect("trust");
+        let (target, _) = https_server(identity, true).await;
+        ask(target, &https(None), &installed).await.expect("installed");
+        let failure =
+            ask(target, &https(None), &Authority::new("ours").trust()).await.expect_err("unknown").to_string();
+        assert!(failure.contains("certificate not trusted: ") && failure.contains("(install"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_with_a_new_key_is_another_authority() {
+    let (target, _) = https_server(Authority::new("ours").sign(named("www.example.com")), true).await;
+    let failure = ask(target, &https(None), &Authority::new("ours").trust()).await.expect_err("old key").to_string();
+    assert!(failure.contains("not trusted: signed with another key than the installed CA's (install"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_says_so() {
+    let authority = Authority::new("ours");
+    let mut params = named("www.example.com");
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    let (target, _) = https_server(authority.sign(params), true).await;
+    let failure = ask(target, &https(None), &authority.trust()).await.expect_err("expired").to_string();
+    assert!(failure.contains("certificate expired (renew it"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_plain_port_is_no_https_port() {
+    let target = greet(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let failure = ask(target, &https(None), &Authority::new("ours").trust()).await.expect_err("plain").to_string();
+    assert!(failure.contains("tls handshake: the answer is not TLS"), "{failure}");
+}

@@ -1,0 +1,102 @@
+//! TLS of https checks: the chain is verified against this machine's trust store, the host name is not.
+//!
+//! This is what ldirectord does: real servers are asked by address, and their certificates name the virtual host.
+
+mod verifier;
+
+use std::error::Error;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible};
+
+use verifier::ChainOnly;
+
+const INSTALL_CA: &str = "install it, or the CA that signed it, in this machine's trust store and restart the daemon \
+                          (Debian: /usr/local/share/ca-certificates/NAME.crt, then update-ca-certificates)";
+
+/// Whom we believe, ready for use.
+pub struct Trust(Arc<ClientConfig>);
+
+impl Trust {
+    /// The trust store of this machine, read from its files at the first call and kept. `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` override the place.
+    pub fn of_this_machine() -> Result<&'static Self, &'static str> {
+        static TRUST: OnceLock<Result<Trust, String>> = OnceLock::new();
+        TRUST
+            .get_or_init(|| {
+                // Unreadable files among many are no reason to refuse the others; a missing CA says so when it is used.
+                Self::of(rustls_native_certs::load_native_certs().certs).map_err(|error| error.to_string())
+            })
+            .as_ref()
+            .map_err(String::as_str)
+    }
+
+    pub fn of(certificates: Vec<CertificateDer<'static>>) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = ChainOnly::new(certificates, provider.signature_verification_algorithms);
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        // A resumed session shows no certificate: an expired one would stay unnoticed.
+        config.resumption = Resumption::disabled();
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// Handshake. A DNS name goes out as SNI, an address does not (RFC 6066 section 3).
+    pub async fn connect<S>(&self, stream: S, name: ServerName<'static>) -> io::Result<TlsStream<S>>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await
+    }
+}
+
+/// What is wrong and what to do about it, when `error` comes from TLS and not from the connection beneath.
+pub fn explain(error: &io::Error) -> Option<String> {
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())?;
+    Some(match error {
+        rustls::Error::InvalidCertificate(cause) => format!("certificate {}", explain_certificate(cause)),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the answer is not TLS (is this a plain http port?)".to_owned()
+        }
+        rustls::Error::AlertReceived(alert) => format!("the server refused the handshake: {alert:?}"),
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            "the server offers neither TLS 1.2 nor 1.3".to_owned()
+        }
+        other => super::failure::lower_first(&other.to_string()),
+    })
+}
+
+fn explain_certificate(cause: &CertificateError) -> String {
+    match cause {
+        CertificateError::UnknownIssuer => format!("not trusted: unknown issuer ({INSTALL_CA})"),
+        CertificateError::BadSignature => {
+            format!("not trusted: signed with another key than the installed CA's ({INSTALL_CA})")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "expired (renew it on the real server)".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "not valid yet (are the clocks right?)".to_owned()
+        }
+        other if verifier::is_ca_used_as_server(other) => format!("not trusted: self-signed ({INSTALL_CA})"),
+        CertificateError::Other(other) => format!("refused: {}", root_cause(other)),
+        other => format!("refused: {other}"),
+    }
+}
+
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
