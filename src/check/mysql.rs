@@ -1,0 +1,121 @@
+//! A login and a query that returns at least one row.
+//!
+//! The client library blocks, so each check has a thread. The library's time-outs hold for single reads; a server that
+//! sends a byte now and then can hold a thread beyond the deadline. The check ends at its deadline all the same, and
+//! [`threads`] sees to it that such a server holds few threads and not one more per check. They are threads of our own
+//! and not the runtime's blocking pool: that one has an end, and a runtime waits for it when the daemon stops.
+
+mod reply;
+mod threads;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mysql::prelude::Queryable;
+use mysql::{Conn, Opts, OptsBuilder};
+use tokio::sync::oneshot;
+
+use super::attempt::Attempt;
+use super::failure::{CheckFailure, FailureKind, system_text};
+use crate::model::MysqlCheck;
+use reply::Cause;
+
+/// Longest packet of the server. A check needs one row; a broken server must not make us allocate what it announces.
+/// Naming it also saves the library's query for the server's own value, which costs a round trip and which a Galera
+/// node outside the primary component may refuse.
+const LONGEST_PACKET: usize = 1 << 20;
+
+/// One connection, one login, one query, all rows read, then `COM_QUIT`, so that neither `Aborted_connects` nor
+/// `max_connect_errors` of the server grows and it never blocks this host.
+pub(super) async fn check(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Result<(), CheckFailure> {
+    let attempt = Attempt::start(format!("mysql {target}"), timeout);
+    let Some(slot) = threads::Slot::take(target, attempt.deadline().into_std()) else {
+        let cause = "the thread of an earlier check still hangs (the server sends too slowly)";
+        return Err(attempt.failure(FailureKind::Timeout, cause));
+    };
+    let logged_in = Arc::new(AtomicBool::new(false));
+    let (sender, receiver) = oneshot::channel();
+    let conversation = Conversation { options: options(target, question, timeout), query: question.request.clone() };
+    let progress = Arc::clone(&logged_in);
+    let spawned = std::thread::Builder::new().name("mysql-check".into()).spawn(move || {
+        let result = conversation.hold(&progress);
+        // Before the answer: whoever has it may ask again at once.
+        drop(slot);
+        // Nobody listens any more after the deadline.
+        let _late = sender.send(result);
+    });
+    if let Err(error) = spawned {
+        return Err(attempt.failure(FailureKind::Internal, format_args!("start a thread: {}", system_text(&error))));
+    }
+    let step = || if logged_in.load(Ordering::Relaxed) { query_step(question) } else { login_step(question) };
+    match attempt.step("", receiver).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(cause))) => Err(judge(&attempt, &step(), cause)),
+        // The library indexes packets without looking at their length; the thread's end is the only sign of it.
+        Ok(Err(_panicked)) => Err(attempt.failure_at(FailureKind::Answer, &step(), "not a MySQL answer")),
+        Err(_elapsed) => Err(attempt.timed_out(&step())),
+    }
+}
+
+fn judge(attempt: &Attempt, step: &str, cause: Cause) -> CheckFailure {
+    match cause {
+        Cause::Silence => attempt.timed_out(step),
+        Cause::NoConnection { kind, text } => attempt.failure_at(kind, "connect", text),
+        Cause::ConnectSilence => attempt.timed_out("connect"),
+        Cause::Other { kind, text } => attempt.failure_at(kind, step, text),
+    }
+}
+
+fn login_step(question: &MysqlCheck) -> String {
+    format!("login as {:?}", question.login)
+}
+
+fn query_step(question: &MysqlCheck) -> String {
+    format!("query {:?}", question.request)
+}
+
+fn options(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Opts {
+    // A little less than the whole: an error of the thread says more than the deadline does, and the thread has ended.
+    let wait = Some((timeout * 19 / 20).max(Duration::from_millis(1)));
+    OptsBuilder::new()
+        // A textual address: the library resolves it without asking any name service.
+        .ip_or_hostname(Some(target.ip().to_string()))
+        .tcp_port(target.port())
+        // Else a check of an address of this host would silently move to a unix socket.
+        .prefer_socket(false)
+        .user(Some(question.login.clone()))
+        .pass(Some(question.password.reveal()))
+        .db_name(question.database.clone())
+        .max_allowed_packet(Some(LONGEST_PACKET))
+        .stmt_cache_size(Some(0))
+        .tcp_connect_timeout(wait)
+        .read_timeout(wait)
+        .write_timeout(wait)
+        .into()
+}
+
+struct Conversation {
+    options: Opts,
+    query: String,
+}
+
+impl Conversation {
+    fn hold(self, logged_in: &AtomicBool) -> Result<(), Cause> {
+        let mut connection = Conn::new(self.options)?;
+        logged_in.store(true, Ordering::Relaxed);
+        let mut result = connection.query_iter(self.query)?;
+        let mut has_row = false;
+        while let Some(rows) = result.iter() {
+            for row in rows {
+                row?;
+                has_row = true;
+            }
+        }
+        if has_row { Ok(()) } else { Err(Cause::answer("returned no row")) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! What went wrong, in words. Pure.
+
+use std::error::Error as _;
+use std::fmt::Display;
+use std::io;
+
+use mysql::{DriverError, Error, MySqlError};
+
+use crate::check::failure::{FailureKind, describe_io, lower_first};
+
+/// Why a conversation with the server ended without a row.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Connected, then nothing within the time of one read.
+    Silence,
+    /// Not even connected.
+    ConnectSilence,
+    NoConnection {
+        kind: FailureKind,
+        text: String,
+    },
+    Other {
+        kind: FailureKind,
+        text: String,
+    },
+}
+
+impl Cause {
+    pub fn answer(text: impl Into<String>) -> Self {
+        Self::Other { kind: FailureKind::Answer, text: text.into() }
+    }
+}
+
+impl From<Error> for Cause {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::MySqlError(error) => server_error(&error),
+            Error::IoError(error) => io_error(&error),
+            Error::CodecError(error) => match error.source().and_then(|cause| cause.downcast_ref()) {
+                Some(error) => io_error(error),
+                None => not_mysql(&error),
+            },
+            Error::DriverError(error) => driver_error(error),
+            other => Self::Other { kind: FailureKind::Internal, text: lower_first(&other.to_string()) },
+        }
+    }
+}
+
+fn io_error(error: &io::Error) -> Cause {
+    match error.kind() {
+        // What a read time-out of a blocking socket looks like.
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Cause::Silence,
+        // The library's word for a packet that makes no sense.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => not_mysql(error),
+        _ => {
+            let (kind, text) = describe_io(error);
+            Cause::Other { kind, text }
+        }
+    }
+}
+
+fn not_mysql(error: &impl Display) -> Cause {
+    Cause::answer(format!("not a MySQL answer ({})", lower_first(&error.to_string())))
+}
+
+fn driver_error(error: DriverError) -> Cause {
+    match error {
+        DriverError::ConnectTimeout => Cause::ConnectSilence,
+        DriverError::CouldNotConnect(Some((_, _, kind))) => {
+            let (kind, text) = describe_io(&kind.into());
+            Cause::NoConnection { kind, text }
+        }
+        DriverError::UnknownAuthPlugin(plugin) => Cause::answer(format!(
+            "login method {plugin:?} is not supported (let this user log in with mysql_native_password or \
+             caching_sha2_password)"
+        )),
+        DriverError::OldMysqlPasswordDisabled | DriverError::CleartextPluginDisabled => Cause::answer(format!(
+            "{} (let this user log in with mysql_native_password or caching_sha2_password)",
+            lower_first(&error.to_string())
+        )),
+        other => not_mysql(&other),
+    }
+}
+
+/// Numbers from the error reference of MySQL 8.0 and MariaDB, which share them.
+fn server_error(error: &MySqlError) -> Cause {
+    let meaning = match error.code {
+        1040 | 1203 => "too many connections",
+        1044 => "access to the database denied",
+        1045 | 1698 => "access denied",
+        // Also the answer to an unknown command, which we never send.
+        1047 => "WSREP not ready: the node is not part of the Galera primary component",
+        1049 => "unknown database",
+        1053 => "the server is shutting down",
+        1129 => "host blocked after too many connection errors (run FLUSH HOSTS on the server)",
+        1130 => "this host is not allowed to connect (create the user for its address)",
+        1142 | 1143 => "permission denied (grant SELECT to the user)",
+        1146 => "no such table",
+        _ => return Cause::answer(format!("{} (error {})", lower_first(&error.message), error.code)),
+    };
+    Cause::answer(format!("{meaning} (error {})", error.code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_of(code: u16, message: &str) -> String {
+        let error = MySqlError { state: "HY000".into(), message: message.into(), code };
+        match Cause::from(Error::MySqlError(error)) {
+            Cause::Other { kind: FailureKind::Answer, text } => text,
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn known_errors_say_what_they_mean_and_others_what_the_server_said() {
+        for (code, wanted) in [
+            (1040, "too many connections (error 1040)"),
+            (1045, "access denied (error 1045)"),
+            (1049, "unknown database (error 1049)"),
+            (1146, "no such table (error 1146)"),
+        ] {
+            assert_eq!(text_of(code, "the server's words"), wanted);
+        }
+        assert!(text_of(1047, "WSREP has not yet prepared node for application use").starts_with("WSREP not ready"));
+        assert!(text_of(1129, "Host 'x' is blocked").starts_with("host blocked"));
+        assert_eq!(
+            text_of(1064, "You have an error in your SQL syntax"),
+            "you have an error in your SQL syntax (error 1064)"
+        );
+    }
+
+    #[test]
+    fn the_steps_of_a_connection_are_told_apart() {
+        let refused = DriverError::CouldNotConnect(Some(("a".into(), "b".into(), io::ErrorKind::ConnectionRefused)));
+        let wanted = Cause::NoConnection { kind: FailureKind::Refused, text: "connection refused".into() };
+        assert_eq!(Cause::from(Error::DriverError(refused)), wanted);
+        assert_eq!(Cause::from(Error::DriverError(DriverError::ConnectTimeout)), Cause::ConnectSilence);
+        assert_eq!(Cause::from(Error::IoError(io::ErrorKind::WouldBlock.into())), Cause::Silence);
+    }
+}
