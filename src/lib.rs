@@ -8,6 +8,7 @@
 //! Dependencies point one way: `cli` → `agent`, `daemon` → `plan`, `health`, `check`, `netlink`, `config` → `model`.
 
 pub mod health;
+pub mod check;
 pub mod model;
 pub mod plan;
 pub mod system;
