@@ -147,6 +147,10 @@ impl Client<'_> {
     }
 
     fn http_failure(&self, step: &str, error: &hyper::Error) -> CheckFailure {
+        // A server that speaks before it is asked: the request is cancelled, the cause lies beneath.
+        if let Some(cause) = error.source().and_then(|cause| cause.downcast_ref()).filter(|_| error.is_canceled()) {
+            return self.http_failure(step, cause);
+        }
         if let Some(error) = io_cause(error) {
             return match tls::explain(error) {
                 Some(cause) => self.attempt.failure_at(FailureKind::Answer, step, cause),
