@@ -8,7 +8,7 @@
 mod reply;
 mod threads;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -80,8 +80,7 @@ fn options(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Opts
     // A little less than the whole: an error of the thread says more than the deadline does, and the thread has ended.
     let wait = Some((timeout * 19 / 20).max(Duration::from_millis(1)));
     OptsBuilder::new()
-        // A textual address: the library resolves it without asking any name service.
-        .ip_or_hostname(Some(target.ip().to_string()))
+        .ip_or_hostname(Some(host(target.ip())))
         .tcp_port(target.port())
         // Else a check of an address of this host would silently move to a unix socket.
         .prefer_socket(false)
@@ -94,6 +93,14 @@ fn options(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Opts
         .read_timeout(wait)
         .write_timeout(wait)
         .into()
+}
+
+/// As the library wants it; an address in text is never looked up in a name service.
+fn host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
 }
 
 struct Conversation {

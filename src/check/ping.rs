@@ -119,4 +119,55 @@ mod tests {
             .expect("in time")
             .expect("ours");
     }
+
+    /// Runs the test of that name again, as `wrapper` arranges it (a network namespace, fewer capabilities).
+    fn run_again(name: &str, wrapper: &[&str]) {
+        let (program, arguments) = wrapper.split_first().expect("a program");
+        let output = std::process::Command::new(program)
+            .args(arguments)
+            .arg(std::env::current_exe().expect("this program"))
+            .args(["--exact", &format!("check::ping::tests::{name}"), "--nocapture"])
+            .env(INSIDE, "1")
+            .output()
+            .expect(program);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("1 passed"), "{text}");
+    }
+
+    const INSIDE: &str = "LVS_AGENTS_TEST_INSIDE";
+
+    async fn failure(target: &str, timeout: Duration) -> (FailureKind, String) {
+        let failure = check(target.parse().expect("address"), timeout).await.expect_err(target);
+        (failure.kind(), failure.to_string())
+    }
+
+    #[tokio::test]
+    async fn silence_and_a_missing_route_are_told_apart() {
+        if std::env::var_os(INSIDE).is_none() {
+            let script = "ip link set lo up && echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all && \
+                          echo 1 > /proc/sys/net/ipv6/icmp/echo_ignore_all && exec \"$@\"";
+            let name = "silence_and_a_missing_route_are_told_apart";
+            return run_again(name, &["unshare", "-n", "sh", "-c", script, "sh"]);
+        }
+        for target in ["127.0.0.1", "::1"] {
+            let wanted = format!("ping {target}: no answer within 1.3 s (2 requests)");
+            assert_eq!(failure(target, Duration::from_millis(1300)).await, (FailureKind::Timeout, wanted));
+        }
+        for target in ["192.0.2.1", "2001:db8::1"] {
+            let wanted = format!("ping {target}: network is unreachable");
+            assert_eq!(failure(target, PATIENT).await, (FailureKind::Unreachable, wanted));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_the_capability_it_says_what_is_needed() {
+        if std::env::var_os(INSIDE).is_none() {
+            let name = "without_the_capability_it_says_what_is_needed";
+            return run_again(name, &["setpriv", "--bounding-set", "-net_raw"]);
+        }
+        let (kind, text) = failure("127.0.0.1", PATIENT).await;
+        assert_eq!(kind, FailureKind::Internal);
+        assert_eq!(text, "ping 127.0.0.1: raw socket: not permitted (needs root or CAP_NET_RAW)");
+    }
 }
