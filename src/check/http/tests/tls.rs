@@ -3,9 +3,9 @@ use std::sync::{Arc, Mutex};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{HandshakeKind, ServerConfig};
 
 use super::*;
 
@@ -45,23 +45,26 @@ fn self_signed(is_ca: IsCa) -> Identity {
     Identity { certificate: params.self_signed(&key).expect("certificate").der().clone(), key }
 }
 
-type Names = Arc<Mutex<Vec<Option<String>>>>;
+/// Per connection: the name that the client sent, and whether it wanted to see a certificate.
+type Handshakes = Arc<Mutex<Vec<(Option<String>, Option<HandshakeKind>)>>>;
 
-/// An https server; `end` says whether it closes TLS in order. Gives the server names that clients sent, too.
-async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Names) {
+/// An https server; `end` says whether it closes TLS in order.
+async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Handshakes) {
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![identity.certificate], key))
         .expect("server");
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let names = Names::default();
-    let seen = Arc::clone(&names);
+    let handshakes = Handshakes::default();
+    let seen = Arc::clone(&handshakes);
     let target = serve(move |stream| {
         let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
         async move {
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
-            seen.lock().expect("names").push(stream.get_ref().1.server_name().map(str::to_owned));
+            let connection = stream.get_ref().1;
+            let handshake = (connection.server_name().map(str::to_owned), connection.handshake_kind());
+            seen.lock().expect("handshakes").push(handshake);
             read_head(&mut stream).await;
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nOK\n").await;
             let _ = stream.flush().await;
@@ -69,7 +72,7 @@ async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Names) {
         }
     })
     .await;
-    (target, names)
+    (target, handshakes)
 }
 
 fn https(virtual_host: Option<&str>) -> HttpCheck {
@@ -83,12 +86,25 @@ async fn ask(target: SocketAddr, question: &HttpCheck, trust: &Trust) -> Result<
 #[tokio::test]
 async fn a_chain_to_a_trusted_authority_is_up_whatever_the_name() {
     let authority = Authority::new("ours");
-    let (target, names) = https_server(authority.sign(named("another.example.com")), true).await;
+    let (target, handshakes) = https_server(authority.sign(named("another.example.com")), true).await;
     let trust = authority.trust();
     ask(target, &https(Some("www.example.com:443")), &trust).await.expect("name is not verified");
     ask(target, &https(None), &trust).await.expect("by address");
-    let names = names.lock().expect("names").clone();
+    let names: Vec<_> = handshakes.lock().expect("handshakes").iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names, [Some("www.example.com".to_owned()), None], "SNI");
+}
+
+#[tokio::test]
+async fn every_check_looks_at_the_certificate() {
+    let authority = Authority::new("ours");
+    let (target, handshakes) = https_server(authority.sign(named("www.example.com")), true).await;
+    let trust = authority.trust();
+    for _ in 0..3 {
+        ask(target, &https(None), &trust).await.expect("up");
+    }
+    let handshakes = handshakes.lock().expect("handshakes");
+    assert_eq!(handshakes.len(), 3);
+    assert!(handshakes.iter().all(|(_, kind)| *kind != Some(HandshakeKind::Resumed)), "{handshakes:?}");
 }
 
 #[tokio::test]
