@@ -9,6 +9,7 @@
 
 pub mod health;
 pub mod check;
+pub mod config;
 pub mod model;
 pub mod plan;
 pub mod system;

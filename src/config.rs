@@ -1,0 +1,133 @@
+//! The one language in which users write services: the grammar of `ldirectord.cf`.
+//!
+//! A file ([`parse_file`]) and the parameters of a cluster resource ([`parse_parameters`]) give the same [`Config`], and
+//! [`render`] writes one as a file that reads back to it. Text becomes lines, lines become sections whose values are
+//! still as written, and only when everything is read are names looked up, defaults filled in and sections judged as
+//! a whole. So every mistake is reported, not only the first, and nothing half-valid leaves this module.
+//!
+//! Pure but for [`Resolver`]. Never touches the kernel, the file system or the clock.
+
+mod address;
+mod check;
+mod directive;
+mod effective;
+mod file;
+mod line;
+mod names;
+mod parameters;
+mod problem;
+mod real;
+mod render;
+mod section;
+mod value;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{Check, Family, Protocol, RealServer, VirtualService};
+
+pub use file::parse_file;
+pub use names::SystemResolver;
+pub use parameters::parse_parameters;
+pub use problem::{Origin, Problem};
+pub use render::render;
+
+/// Looks names up. Numeric addresses and ports never reach it.
+pub trait Resolver {
+    /// The first address of that family. The error is the cause alone, such as `no such host`.
+    fn host(&self, name: &str, family: Family) -> Result<IpAddr, String>;
+
+    /// The port of a service name; `None` takes the first entry of any protocol.
+    fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String>;
+}
+
+/// Everything that a file or a set of parameters declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub global: Global,
+    /// In the order of the text; no two have the same key.
+    pub services: Vec<Service>,
+    /// What was accepted but means nothing here, or that ldirectord would refuse.
+    pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Equal but for where it was written and what was warned about.
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        let services = |config: &Self| -> Vec<Service> {
+            config.services.iter().map(|service| Service { origin: Origin::Line(0), ..service.clone() }).collect()
+        };
+        self.global == other.global && services(self) == services(other)
+    }
+}
+
+/// What concerns the daemon and not a single service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Global {
+    /// Between two rounds of checks, for services that do not say otherwise. At least one second.
+    pub checkinterval: Duration,
+    /// Read the file again when it changes.
+    pub autoreload: bool,
+    /// Program to run after the file has changed, with the file's path as its only argument.
+    pub callback: Option<PathBuf>,
+    pub logfile: LogTarget,
+    /// Remove services and real servers when the daemon stops, for services that do not say otherwise.
+    pub cleanstop: bool,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self {
+            checkinterval: Duration::from_secs(10),
+            autoreload: false,
+            callback: None,
+            logfile: LogTarget::default(),
+            cleanstop: true,
+        }
+    }
+}
+
+/// Where the daemon logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    File(PathBuf),
+    /// The name of a facility, such as `local0`.
+    Syslog(String),
+}
+
+impl Default for LogTarget {
+    fn default() -> Self {
+        Self::File(PathBuf::from("/var/log/ldirectord.log"))
+    }
+}
+
+/// One `virtual` section with every default filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The `virtual` line.
+    pub origin: Origin,
+    pub service: VirtualService,
+    /// In the order of the text; no two have the same key.
+    pub real_servers: Vec<RealServerConfig>,
+    /// Takes the clients while no real server is up.
+    pub fallback: Option<RealServer>,
+    /// A real server that is down keeps its entry with weight 0 instead of losing it.
+    pub quiescent: bool,
+    /// Failed checks in a row after which a real server is down. At least 1.
+    pub failurecount: u32,
+    /// Between two checks of one real server. At least one second.
+    pub checkinterval: Duration,
+    /// Remove the service when the daemon stops.
+    pub cleanstop: bool,
+}
+
+/// One real server and how it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RealServerConfig {
+    pub real_server: RealServer,
+    pub check: Check,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The health check of a section: which question, how long, on which port.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::directive::SERVICES;
+use super::problem::Report;
+use super::real::RealSpec;
+use super::section::{CheckType, Located, Section, Settings};
+use crate::model::{Check, CheckMethod, HttpCheck, HttpMethod, MysqlCheck, Protocol, RealServer, ServiceKey};
+
+/// `request` and `receive` of a single real server.
+type Question = (String, String);
+
+/// What the checks of one section have in common.
+pub(super) struct Template {
+    method: CheckMethod,
+    timeout: Duration,
+    checkport: Option<u16>,
+    service: &'static str,
+    /// For external checks.
+    key: ServiceKey,
+}
+
+impl Template {
+    /// `None` when something is wrong, which is then reported.
+    pub fn new(section: &Section, global: &Settings, key: ServiceKey, report: &mut Report) -> Option<Self> {
+        let checktype = section.checktype.as_ref().map_or(CheckType::Negotiate, |located| located.value);
+        let service = section.service.as_ref().map_or_else(|| default_service(key), |located| located.value);
+        let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
+        let method = match checktype {
+            CheckType::On => Some(CheckMethod::On),
+            CheckType::Off => Some(CheckMethod::Off),
+            CheckType::Ping => Some(CheckMethod::Ping),
+            // A UDP port cannot be connected to: ldirectord pings the host instead.
+            CheckType::Connect if is_udp => Some(CheckMethod::Ping),
+            CheckType::Connect => Some(CheckMethod::Connect),
+            CheckType::External => {
+                let command = section.checkcommand.clone().unwrap_or_else(|| PathBuf::from("/bin/true"));
+                Some(CheckMethod::External { command, arguments: Vec::new() })
+            }
+            CheckType::Negotiate => negotiate(section, service, report),
+        }?;
+        let timeout = timeout(checktype, &section.settings, global);
+        Some(Self { method, timeout, checkport: section.checkport, service, key })
+    }
+
+    /// The check of one real server. `written` is the port of its line, if it has one.
+    pub fn check(&self, real: &RealServer, written: Option<u16>, own: Option<&Question>) -> Result<Check, String> {
+        let (method, port) = match &self.method {
+            CheckMethod::On | CheckMethod::Off | CheckMethod::Ping => (self.method.clone(), 0),
+            CheckMethod::External { command, .. } => {
+                let arguments = external_arguments(self.key, real);
+                (CheckMethod::External { command: command.clone(), arguments }, real.key.port)
+            }
+            CheckMethod::Connect => (CheckMethod::Connect, self.port(real, written)?),
+            CheckMethod::Http(http) => (CheckMethod::Http(own_http(http, own)?), self.port(real, written)?),
+            CheckMethod::Mysql(mysql) => (CheckMethod::Mysql(own_mysql(mysql, own)?), self.port(real, written)?),
+        };
+        Ok(Check { method, target: SocketAddr::new(real.key.address, port), timeout: self.timeout })
+    }
+
+    /// `checkport`, else the port that was written, else the service's usual one, else the virtual service's.
+    fn port(&self, real: &RealServer, written: Option<u16>) -> Result<u16, String> {
+        let port = self.checkport.or(written).or_else(|| service_port(self.service));
+        port.or(Some(real.key.port))
+            .filter(|port| *port != 0)
+            .ok_or_else(|| "no port to check: expected ADDRESS:PORT or a checkport".into())
+    }
+
+    /// ldirectord's default for a real server without a port surprises where the service has an unusual one.
+    pub fn warn_about_port(&self, spec: &Located<RealSpec>, key: ServiceKey, report: &mut Report) {
+        let asks_port = matches!(self.method, CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_));
+        let ServiceKey::Address { port, .. } = key else { return };
+        let Some(usual) = service_port(self.service).filter(|usual| *usual != port) else { return };
+        if asks_port && spec.value.port.is_none() && self.checkport.is_none() {
+            let text =
+                format!("checked on port {usual} of service {}, not on {port}: a checkport decides", self.service);
+            report.warn(spec.origin, format!("{}: {text}", spec.origin.name_value("real", &spec.word)));
+        }
+    }
+}
+
+/// The service's usual port, for those that have one.
+fn service_port(service: &str) -> Option<u16> {
+    SERVICES.iter().find(|(name, port)| *name == service && *port != 0).map(|(_, port)| *port)
+}
+
+/// By the port of the virtual service; a firewall mark has none.
+fn default_service(key: ServiceKey) -> &'static str {
+    let ServiceKey::Address { port, .. } = key else { return "none" };
+    SERVICES.iter().find(|(_, usual)| *usual == port && port != 0).map_or("none", |(name, _)| name)
+}
+
+/// ldirectord's order: the section's own word first, whichever of the two it is.
+fn timeout(checktype: CheckType, section: &Settings, global: &Settings) -> Duration {
+    let (first, second, default): (fn(&Settings) -> _, fn(&Settings) -> _, u64) = match checktype {
+        CheckType::Negotiate => (|settings| settings.negotiatetimeout, |settings| settings.checktimeout, 30),
+        _ => (|settings| settings.checktimeout, |settings| settings.negotiatetimeout, 5),
+    };
+    first(section)
+        .or(second(section))
+        .or(first(global))
+        .or(second(global))
+        .unwrap_or_else(|| Duration::from_secs(default))
+}
+
+fn negotiate(section: &Section, service: &'static str, report: &mut Report) -> Option<CheckMethod> {
+    match service {
+        "none" => {
+            let text = "never checked: service is none: use checktype=connect, or checktype=on to say so";
+            report.warn(section.origin, format!("{}: {text}", section.name()));
+            Some(CheckMethod::On)
+        }
+        "http" | "https" => http(section, service == "https", report),
+        "mysql" => mysql(section, report),
+        _ => {
+            let text = format!("service {service}: checking it is not supported yet: use checktype=connect");
+            match &section.service {
+                Some(located) => report.error(located.origin, text),
+                None => report.error(section.origin, format!("{}: {text}", section.name())),
+            }
+            None
+        }
+    }
+}
+
+fn http(section: &Section, tls: bool, report: &mut Report) -> Option<CheckMethod> {
+    let path = section.request.as_ref().map_or(Ok("/".to_string()), |request| {
+        http_path(&request.value)
+            .map_err(|text| format!("{}: {text}", request.origin.name_value("request", &request.word)))
+    });
+    let request = section.request.as_ref().map_or(section.origin, |request| request.origin);
+    let path = report.keep(request, path);
+    let receive = match &section.receive {
+        None => None,
+        Some(receive) => {
+            let name = receive.origin.name_value("receive", &receive.word);
+            let pattern = pattern(&receive.value).map_err(|text| format!("{name}: {text}"));
+            Some(report.keep(receive.origin, pattern)?)
+        }
+    };
+    Some(CheckMethod::Http(HttpCheck {
+        tls,
+        method: section.httpmethod.unwrap_or(HttpMethod::Get),
+        request: path?,
+        virtual_host: section.virtualhost.clone(),
+        receive,
+    }))
+}
+
+fn mysql(section: &Section, report: &mut Report) -> Option<CheckMethod> {
+    let request = section.request.as_ref().map(|request| statement(&request.value)).unwrap_or_default();
+    let all_ask = !section.real_servers.is_empty()
+        && section.real_servers.iter().all(|spec| spec.value.options.question.is_some());
+    let mut missing = Vec::new();
+    if section.login.is_none() {
+        missing.push("login");
+    }
+    if request.is_empty() && !all_ask {
+        missing.push("request");
+    }
+    for directive in &missing {
+        report.error(section.origin, format!("{}: {directive} is missing: service mysql needs it", section.name()));
+    }
+    missing.is_empty().then(|| {
+        CheckMethod::Mysql(MysqlCheck {
+            login: section.login.clone().unwrap_or_default(),
+            password: section.passwd.clone().unwrap_or_default(),
+            database: section.database.clone(),
+            request,
+        })
+    })
+}
+
+/// A real server's own question replaces both parts of the section's, an empty `receive` too.
+fn own_http(section: &HttpCheck, own: Option<&Question>) -> Result<HttpCheck, String> {
+    let Some((request, receive)) = own else { return Ok(section.clone()) };
+    let receive = if receive.is_empty() { None } else { Some(pattern(receive)?) };
+    Ok(HttpCheck { request: http_path(request)?, receive, ..section.clone() })
+}
+
+fn own_mysql(section: &MysqlCheck, own: Option<&Question>) -> Result<MysqlCheck, String> {
+    let Some((request, _)) = own else { return Ok(section.clone()) };
+    let request = statement(request);
+    if request.is_empty() {
+        return Err("expected an SQL statement in the first pair of double quotes".into());
+    }
+    Ok(MysqlCheck { request, ..section.clone() })
+}
+
+/// ldirectord takes one leading slash off again; a statement starts with one only as a comment, `/* ... */`.
+fn statement(request: &str) -> String {
+    let slash = request.strip_prefix('/').filter(|rest| !rest.starts_with('*'));
+    slash.unwrap_or(request).to_string()
+}
+
+/// Path and query with a leading slash. What a request line cannot hold is percent-encoded, as ldirectord's HTTP
+/// library does (RFC 3986, section 2.1).
+fn http_path(request: &str) -> Result<String, String> {
+    if request.contains("http://") || request.contains("https://") {
+        return Err("a whole URL: not supported yet: expected the path, and the host name in virtualhost".into());
+    }
+    let mut path = String::with_capacity(request.len() + 1);
+    if !request.starts_with('/') {
+        path.push('/');
+    }
+    for byte in request.bytes() {
+        if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Ok(path)
+}
+
+/// A Perl regular expression that our engine understands.
+fn pattern(receive: &str) -> Result<String, String> {
+    match fancy_regex::Regex::new(receive) {
+        Ok(_) => Ok(receive.to_string()),
+        Err(cause) => Err(format!("expected a regular expression: {cause}")),
+    }
+}
+
+/// `VIP VPORT RIP RPORT`, or `MARK 0 RIP RPORT`; IPv6 addresses in square brackets. The real server's own port, not
+/// the checkport.
+pub(super) fn external_arguments(key: ServiceKey, real: &RealServer) -> Vec<String> {
+    let (virtual_address, virtual_port) = match key {
+        ServiceKey::Address { address, port, .. } => (bracketed(address), port),
+        ServiceKey::Fwmark { mark, .. } => (mark.to_string(), 0),
+    };
+    vec![virtual_address, virtual_port.to_string(), bracketed(real.key.address), real.key.port.to_string()]
+}
+
+fn bracketed(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}

@@ -1,0 +1,317 @@
+//! Makes services of what was written: names looked up, defaults filled in, each section judged as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::address::{HostPort, Port, VirtualAddress};
+use super::check::Template;
+use super::problem::{Origin, Problem, Report};
+use super::real::{FallbackSpec, RealSpec};
+use super::section::{Draft, Located, ProtocolWord, Section, Settings};
+use super::{Config, Global, RealServerConfig, Resolver, Service};
+use crate::model::{
+    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceFlags, ServiceKey,
+    VirtualService,
+};
+
+/// More addresses in one range are a slip of the finger, and would fill the memory.
+const LARGEST_RANGE: u32 = 65536;
+
+pub(super) fn resolve(draft: &Draft, resolver: &dyn Resolver, report: Report) -> Result<Config, Vec<Problem>> {
+    let mut resolution = Resolution { draft, resolver, report };
+    resolution.check_unused_fallback();
+    let mut seen: BTreeMap<ServiceKey, Origin> = BTreeMap::new();
+    let mut services = Vec::new();
+    for section in &draft.sections {
+        let Some(service) = resolution.service(section) else { continue };
+        match seen.insert(service.service.key, service.origin) {
+            None => services.push(service),
+            Some(first) => {
+                let text = format!("{}: {} is already defined by {first}", section.name(), service.service.key);
+                resolution.report.error(section.origin, text);
+            }
+        }
+    }
+    let Report { mut errors, mut warnings } = resolution.report;
+    // A wrong parameter that several virtual services share is one mistake.
+    errors.sort();
+    errors.dedup();
+    warnings.sort();
+    warnings.dedup();
+    if errors.is_empty() { Ok(Config { global: global(draft), services, warnings }) } else { Err(errors) }
+}
+
+fn global(draft: &Draft) -> Global {
+    let default = Global::default();
+    Global {
+        checkinterval: draft.settings.checkinterval.unwrap_or(default.checkinterval),
+        autoreload: draft.global.autoreload.unwrap_or(default.autoreload),
+        callback: draft.global.callback.clone(),
+        logfile: draft.global.logfile.clone().unwrap_or(default.logfile),
+        cleanstop: draft.settings.cleanstop.unwrap_or(default.cleanstop),
+    }
+}
+
+struct Resolution<'a> {
+    draft: &'a Draft,
+    resolver: &'a dyn Resolver,
+    report: Report,
+}
+
+impl Resolution<'_> {
+    /// `None` when something is wrong, which is then reported.
+    fn service(&mut self, section: &Section) -> Option<Service> {
+        let key = self.key(section)?;
+        let service = self.virtual_service(section, key);
+        let template = Template::new(section, &self.draft.settings, key, &mut self.report);
+        let mut real_servers: Vec<RealServerConfig> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for spec in &section.real_servers {
+            for (real_server, check_port) in self.real_servers(spec, key, section.family) {
+                if !seen.insert(real_server.key) {
+                    let text = format!("given twice in {}", section.name());
+                    self.complain(spec, "real", section.family, &format!("{}: {text}", real_server.key));
+                    continue;
+                }
+                let Some(template) = &template else { continue };
+                match template.check(&real_server, check_port, spec.value.options.question.as_ref()) {
+                    Ok(check) => real_servers.push(RealServerConfig { real_server, check }),
+                    Err(text) => self.complain(spec, "real", section.family, &text),
+                }
+            }
+        }
+        if let (Some(template), Some(first)) = (&template, section.real_servers.first()) {
+            template.warn_about_port(first, key, &mut self.report);
+        }
+        let fallback = self.fallback(section, key);
+        let settings = |get: fn(&Settings) -> Option<bool>| get(&section.settings).or(get(&self.draft.settings));
+        let global = &self.draft.settings;
+        Some(Service {
+            origin: section.origin,
+            service: service?,
+            real_servers,
+            fallback,
+            quiescent: settings(|settings| settings.quiescent).unwrap_or(false),
+            failurecount: section.settings.failurecount.or(global.failurecount).unwrap_or(1),
+            checkinterval: section.settings.checkinterval.or(global.checkinterval).unwrap_or(Duration::from_secs(10)),
+            cleanstop: settings(|settings| settings.cleanstop).unwrap_or(true),
+        })
+    }
+
+    fn key(&mut self, section: &Section) -> Option<ServiceKey> {
+        let address = section.address.as_ref()?;
+        let protocol = section.protocol.as_ref();
+        match address {
+            VirtualAddress::Mark(mark) => {
+                if let Some(wrong) = protocol.filter(|protocol| protocol.value != ProtocolWord::Mark) {
+                    self.complain(wrong, "protocol", Family::Ipv4, "expected fwm, since virtual is a firewall mark");
+                }
+                Some(ServiceKey::Fwmark { mark: *mark, family: section.family })
+            }
+            VirtualAddress::Address { host, port } => {
+                let protocol = match protocol.map(|protocol| protocol.value) {
+                    None => default_protocol(port),
+                    Some(ProtocolWord::Transport(protocol)) => protocol,
+                    Some(ProtocolWord::Mark) => {
+                        if let Some(wrong) = protocol {
+                            let text = "expected tcp or udp, since virtual is an address";
+                            self.complain(wrong, "protocol", Family::Ipv4, text);
+                        }
+                        Protocol::Tcp
+                    }
+                };
+                let name = section.name();
+                let address = host.resolve(section.family, self.resolver).map_err(|text| format!("{name}: {text}"));
+                let port = port.resolve(Some(protocol), self.resolver).map_err(|text| format!("{name}: {text}"));
+                let (address, port) =
+                    (self.report.keep(section.origin, address), self.report.keep(section.origin, port));
+                Some(ServiceKey::Address { protocol, address: address?, port: port? })
+            }
+        }
+    }
+
+    fn virtual_service(&mut self, section: &Section, key: ServiceKey) -> Option<VirtualService> {
+        let persistence = section.persistent.filter(|timeout| *timeout > 0).map(|timeout| Persistence {
+            timeout,
+            prefix_length: section.netmask.as_ref().map_or(section.family.bits(), |netmask| netmask.value),
+        });
+        if let Some(netmask) = section.netmask.as_ref().filter(|_| persistence.is_none()) {
+            self.report.warn(netmask.origin, "netmask: ignored without persistent");
+        }
+        let needs_persistence = matches!(key, ServiceKey::Address { port: 0, .. }) && persistence.is_none();
+        if needs_persistence {
+            let text = format!("{}: port 0 (every port): expected persistent with it", section.name());
+            self.report.error(section.origin, text);
+        }
+        let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
+        let ops = section.ops.as_ref().filter(|ops| ops.value);
+        if let Some(ops) = ops.filter(|_| !is_udp) {
+            self.report.warn(ops.origin, "ops: ignored without protocol=udp");
+        }
+        let scheduler = section.scheduler.clone().unwrap_or_default();
+        if let Some(flags) = &section.schedflags {
+            if flags.value.schedulers.iter().any(|name| *name != scheduler.as_str()) {
+                let text = format!("expected flags of the scheduler {scheduler}");
+                self.complain(flags, "schedflags", Family::Ipv4, &text);
+            }
+        }
+        let flags = ServiceFlags {
+            one_packet: ops.is_some() && is_udp,
+            scheduler: section.schedflags.as_ref().map_or([false; 3], |flags| flags.value.flags),
+        };
+        (!needs_persistence).then_some(VirtualService { key, scheduler, persistence, flags })
+    }
+
+    /// The real servers of one line, each with the port that was written for it.
+    fn real_servers(
+        &mut self,
+        spec: &Located<RealSpec>,
+        key: ServiceKey,
+        family: Family,
+    ) -> Vec<(RealServer, Option<u16>)> {
+        let result = self.addresses(&spec.value, family).and_then(|addresses| {
+            let written = spec.value.port.as_ref().map(|port| port.resolve(None, self.resolver)).transpose()?;
+            let written = written.filter(|port| *port != 0);
+            let port = real_port(written, key, spec.value.forwarding)?;
+            Ok((addresses, port, written))
+        });
+        let (addresses, port, written) = match result {
+            Ok(all) => all,
+            Err(text) => {
+                self.complain(spec, "real", family, &text);
+                return Vec::new();
+            }
+        };
+        let options = &spec.value.options;
+        let real_server = |address| RealServer {
+            key: RealServerKey { address, port },
+            forwarding: spec.value.forwarding,
+            local: false,
+            weight: options.weight.unwrap_or(1),
+            upper_threshold: options.upper_threshold.unwrap_or(0),
+            lower_threshold: options.lower_threshold.unwrap_or(0),
+        };
+        addresses.into_iter().map(|address| (real_server(address), written)).collect()
+    }
+
+    fn addresses(&self, spec: &RealSpec, family: Family) -> Result<Vec<IpAddr>, String> {
+        let first = spec.first.resolve(family, self.resolver)?;
+        let last = spec.last.as_ref().map(|last| last.resolve(family, self.resolver)).transpose()?;
+        match (first, last) {
+            (_, None) => Ok(vec![first]),
+            (IpAddr::V4(first), Some(IpAddr::V4(last))) => {
+                let (from, to) = (u32::from(first), u32::from(last));
+                if from > to {
+                    return Err(format!("expected a range from the lower to the higher address, not {first}->{last}"));
+                }
+                if to - from >= LARGEST_RANGE {
+                    return Err(format!("a range of {} addresses: expected at most {LARGEST_RANGE}", to - from + 1));
+                }
+                Ok((from..=to).map(|bits| Ipv4Addr::from(bits).into()).collect())
+            }
+            _ => Err("a range of IPv6 addresses: not supported yet".into()),
+        }
+    }
+
+    /// The section's own fallback, else the global one of its family.
+    fn fallback(&mut self, section: &Section, key: ServiceKey) -> Option<RealServer> {
+        let global = match section.family {
+            Family::Ipv4 => &self.draft.fallback,
+            Family::Ipv6 => &self.draft.fallback6,
+        };
+        let spec = section.fallback.as_ref().or(global.as_ref())?;
+        match self.fallback_server(&spec.value, section.family, key) {
+            Ok((server, ignored_port)) => {
+                if let Some(port) = ignored_port {
+                    let method = server.forwarding;
+                    let text = format!(
+                        "port {port}: ignored for {key}: {method} cannot change the port; the fallback is {}",
+                        server.key
+                    );
+                    self.report.warn(spec.origin, format!("{}: {text}", name(spec, "fallback", section.family)));
+                }
+                Some(server)
+            }
+            Err(text) => {
+                self.complain(spec, "fallback", section.family, &text);
+                None
+            }
+        }
+    }
+
+    /// The second value is a port that the kernel cannot use. A global fallback is often shared by services of several
+    /// ports, so ipvsadm's and ldirectord's answer is kept: the port of the virtual service counts.
+    fn fallback_server(
+        &self,
+        spec: &FallbackSpec,
+        family: Family,
+        key: ServiceKey,
+    ) -> Result<(RealServer, Option<u16>), String> {
+        let (protocol, virtual_port) = match key {
+            ServiceKey::Address { protocol, port, .. } => (Some(protocol), Some(port)),
+            ServiceKey::Fwmark { .. } => (None, None),
+        };
+        let HostPort { host, port } = &spec.target;
+        let address = host.resolve(family, self.resolver)?;
+        let written = port.as_ref().map(|port| port.resolve(protocol, self.resolver)).transpose()?;
+        let wanted = written.filter(|port| *port != 0).or(virtual_port).unwrap_or(0);
+        let port = match virtual_port {
+            Some(port) if spec.forwarding != ForwardingMethod::Masq => port,
+            _ => wanted,
+        };
+        let server = RealServer {
+            key: RealServerKey { address, port },
+            forwarding: spec.forwarding,
+            local: false,
+            weight: 1,
+            upper_threshold: 0,
+            lower_threshold: 0,
+        };
+        Ok((server, (wanted != port).then_some(wanted)))
+    }
+
+    /// A global fallback that no service uses is still looked up: it must not be wrong on the day it is needed.
+    fn check_unused_fallback(&mut self) {
+        let global = [(&self.draft.fallback, Family::Ipv4), (&self.draft.fallback6, Family::Ipv6)];
+        for (spec, family) in global.into_iter().filter_map(|(spec, family)| Some((spec.as_ref()?, family))) {
+            if self.draft.sections.iter().any(|section| section.family == family) {
+                continue;
+            }
+            let mark = ServiceKey::Fwmark { mark: 1, family };
+            if let Err(text) = self.fallback_server(&spec.value, family, mark) {
+                self.complain(spec, "fallback", family, &text);
+            }
+        }
+    }
+
+    fn complain<T>(&mut self, located: &Located<T>, directive: &str, family: Family, text: &str) {
+        self.report.error(located.origin, format!("{}: {text}", name(located, directive, family)));
+    }
+}
+
+fn name<T>(located: &Located<T>, directive: &str, family: Family) -> String {
+    let suffix = if family == Family::Ipv6 { "6" } else { "" };
+    located.origin.name_value(&format!("{directive}{suffix}"), &located.word)
+}
+
+/// UDP for port `53` and `domain`, as ldirectord decides by the text of the port.
+fn default_protocol(port: &Port) -> Protocol {
+    match port {
+        Port::Number(53) => Protocol::Udp,
+        Port::Name(name) if name == "domain" => Protocol::Udp,
+        _ => Protocol::Tcp,
+    }
+}
+
+/// Without a port a real server has the virtual service's, or 0 behind a mark. Direct routing and tunnels leave the
+/// packet's port alone, so another one could never be reached.
+fn real_port(written: Option<u16>, key: ServiceKey, method: ForwardingMethod) -> Result<u16, String> {
+    let ServiceKey::Address { port: virtual_port, .. } = key else { return Ok(written.unwrap_or(0)) };
+    match written {
+        Some(port) if port != virtual_port && method != ForwardingMethod::Masq => {
+            Err(format!("port {port}: {method} cannot change the port: expected {virtual_port}, or masq"))
+        }
+        _ => Ok(written.unwrap_or(virtual_port)),
+    }
+}

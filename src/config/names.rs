@@ -1,0 +1,226 @@
+//! Looks names up on this machine: ports in `/etc/services`, hosts through `getent`.
+//!
+//! The binary is static, and glibc's `getaddrinfo` would load the host's NSS modules into it, which fails wherever the
+//! versions differ. `getent` is the host's own program and knows everything that the host is configured to ask.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::Resolver;
+use crate::model::{Family, Protocol};
+
+/// For all lookups of one resolver together: an agent action must not spend its time limit on a dead name server.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// More than `getent` writes for any host; a runaway program is cut off.
+const MOST_OUTPUT: u64 = 64 * 1024;
+
+/// Names as this machine knows them. Answers are remembered, so a new resolver is needed for new ones.
+pub struct SystemResolver {
+    /// Text of `/etc/services`, or why it cannot be read.
+    services: Result<String, String>,
+    /// Program and its first arguments, for tests.
+    getent: &'static str,
+    hosts: RefCell<HashMap<(String, Family), Result<IpAddr, String>>>,
+    left: RefCell<Duration>,
+}
+
+impl SystemResolver {
+    pub fn new() -> Self {
+        let services = std::fs::read("/etc/services").map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Self {
+            services: services.map_err(|cause| format!("/etc/services: {cause}")),
+            getent: "getent",
+            hosts: RefCell::default(),
+            left: RefCell::new(LIMIT),
+        }
+    }
+
+    fn ask(&self, name: &str, family: Family) -> Result<IpAddr, String> {
+        let started = Instant::now();
+        let left = *self.left.borrow();
+        if left.is_zero() {
+            return Err(format!("not looked up: earlier names took {} s", LIMIT.as_secs()));
+        }
+        let database = match family {
+            Family::Ipv4 => "ahostsv4",
+            Family::Ipv6 => "ahostsv6",
+        };
+        let output = run(Command::new(self.getent).args([database, name]), started + left);
+        self.left.replace(left.saturating_sub(started.elapsed()));
+        let output = output.map_err(|cause| format!("{} {database}: {cause}", self.getent))?;
+        first_address(&output, family).ok_or_else(|| "no such host".to_string())
+    }
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Resolver for SystemResolver {
+    fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
+        let key = (name.to_string(), family);
+        if let Some(known) = self.hosts.borrow().get(&key) {
+            return known.clone();
+        }
+        let answer = self.ask(name, family);
+        self.hosts.borrow_mut().insert(key, answer.clone());
+        answer
+    }
+
+    fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String> {
+        let services = self.services.as_ref().map_err(Clone::clone)?;
+        let port = services.lines().find_map(|line| port_of_line(line, service, protocol));
+        port.ok_or_else(|| match protocol {
+            Some(protocol) => format!("no such {protocol} service in /etc/services"),
+            None => "no such service in /etc/services".into(),
+        })
+    }
+}
+
+/// One line of services(5): `name port/protocol alias...`.
+fn port_of_line(line: &str, service: &str, protocol: Option<Protocol>) -> Option<u16> {
+    let line = line.split('#').next().unwrap_or("");
+    let mut words = line.split_whitespace();
+    let (name, place) = (words.next()?, words.next()?);
+    let (port, transport) = place.split_once('/')?;
+    let wanted = protocol.is_none_or(|protocol| protocol.to_string() == transport);
+    let named = name == service || words.any(|alias| alias == service);
+    if wanted && named { port.parse().ok() } else { None }
+}
+
+/// Lines of `getent ahostsv4`: `ADDRESS STREAM NAME`. `ahostsv6` answers IPv4 hosts with mapped addresses
+/// (`::ffff:10.0.0.1`), which no virtual service can use.
+fn first_address(output: &str, family: Family) -> Option<IpAddr> {
+    let addresses = output.lines().filter_map(|line| line.split_whitespace().next()?.parse::<IpAddr>().ok());
+    addresses.into_iter().find(|address| Family::of(*address) == family && !is_mapped(*address))
+}
+
+fn is_mapped(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some())
+}
+
+/// The output of a program that ends before the deadline. Otherwise it is killed.
+fn run(command: &mut Command, deadline: Instant) -> Result<String, String> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|cause| cause.to_string())?;
+    let output = match child.stdout.take() {
+        Some(mut pipe) => read_until(&mut pipe, deadline),
+        None => Err("no output".into()),
+    };
+    end(&mut child, output.is_err());
+    output
+}
+
+/// Reads to the end of the pipe, which is where the program ends.
+fn read_until(pipe: &mut ChildStdout, deadline: Instant) -> Result<String, String> {
+    let mut output = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) => return Err("no answer in time".into()),
+            Err(Errno::EINTR) => continue,
+            Err(cause) => return Err(cause.to_string()),
+            Ok(_) => {}
+        }
+        match pipe.read(&mut buffer) {
+            Ok(0) => return Ok(String::from_utf8_lossy(&output).into_owned()),
+            Ok(count) => output.extend(buffer.iter().take(count)),
+            Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(cause.to_string()),
+        }
+        if output.len() as u64 > MOST_OUTPUT {
+            return Err("too much output".into());
+        }
+    }
+}
+
+/// Waits for the program, killed first unless it has closed its output by itself. Its output is all that counts, so a
+/// program that keeps running after closing it is killed as well.
+fn end(child: &mut Child, kill: bool) {
+    if kill || matches!(child.try_wait(), Ok(None)) {
+        // It may just have ended: then there is nothing to kill.
+        let _ = child.kill();
+    }
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICES: &str =
+        "# comment\nhttp\t\t80/tcp\twww # web\ndomain 53/tcp\ndomain 53/udp\nodd 99/udp\nbad x/tcp\n";
+
+    fn resolver(getent: &'static str) -> SystemResolver {
+        SystemResolver {
+            services: Ok(SERVICES.into()),
+            getent,
+            hosts: RefCell::default(),
+            left: RefCell::new(Duration::from_millis(300)),
+        }
+    }
+
+    #[test]
+    fn services_have_names_aliases_and_protocols() {
+        let resolver = resolver("getent");
+        let port = |name, protocol| resolver.port(name, protocol);
+        assert_eq!(port("http", Some(Protocol::Tcp)), Ok(80));
+        assert_eq!(port("www", None), Ok(80));
+        assert_eq!(port("odd", None), Ok(99));
+        assert_eq!(port("http", Some(Protocol::Udp)), Err("no such udp service in /etc/services".into()));
+        assert_eq!(port("web", None), Err("no such service in /etc/services".into()));
+        assert!(port("bad", None).is_err());
+    }
+
+    #[test]
+    fn hosts_are_asked_of_the_machine() {
+        let resolver = SystemResolver::new();
+        assert_eq!(resolver.host("localhost", Family::Ipv4), Ok("127.0.0.1".parse().expect("an address")));
+    }
+
+    #[test]
+    fn mapped_addresses_are_not_ipv6() {
+        let output = "::ffff:10.0.0.1 STREAM a\n2001:db8::1    STREAM\n";
+        assert_eq!(first_address(output, Family::Ipv6), "2001:db8::1".parse().ok());
+        assert_eq!(first_address("::ffff:10.0.0.1 STREAM a\n", Family::Ipv6), None);
+        assert_eq!(first_address("10.0.0.1 STREAM a\n10.0.0.2 STREAM\n", Family::Ipv4), "10.0.0.1".parse().ok());
+        assert_eq!(first_address("", Family::Ipv4), None);
+    }
+
+    #[test]
+    fn a_silent_program_is_killed_and_no_further_name_waits() {
+        let started = Instant::now();
+        let mut command = Command::new("sleep");
+        let killed = run(command.arg("60"), started + Duration::from_millis(100));
+        assert_eq!(killed, Err("no answer in time".into()));
+        assert!(started.elapsed() < Duration::from_secs(30));
+        // `yes ahostsv4 NAME` never ends, which is cut off by its output.
+        assert_eq!(resolver("yes").host("a", Family::Ipv4), Err("yes ahostsv4: too much output".into()));
+        let exhausted = resolver("getent");
+        exhausted.left.replace(Duration::ZERO);
+        assert!(exhausted.host("localhost", Family::Ipv4).is_err());
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let answer = resolver("/nonexistent/getent").host("a", Family::Ipv4);
+        assert_eq!(answer, Err("/nonexistent/getent ahostsv4: No such file or directory (os error 2)".into()));
+    }
+}

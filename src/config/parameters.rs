@@ -1,0 +1,144 @@
+//! Services from the parameters of a cluster resource. Each parameter is the directive of the same name; text that a
+//! file has in double quotes comes without them.
+
+use super::directive::{self, Action, Directive, Entry};
+use super::file::{self, parse_file};
+use super::line;
+use super::problem::{Origin, Problem, Report};
+use super::section::{Draft, Section};
+use super::{Config, Resolver, effective, render};
+use crate::model::Family;
+
+const VIRTUAL: &str = "virtual";
+const REAL: &str = "real";
+const FALLBACK: &str = "fallback";
+
+/// Reads parameters: `virtual` (one, or several separated by commas or newlines, which share everything else), `real`
+/// (likewise a list), and the directives of a section. IPv6 needs no other names: `virtual` and `real` tell.
+/// An empty value is one that is not given.
+pub fn parse_parameters(
+    parameters: &[(&'static str, String)],
+    resolver: &dyn Resolver,
+) -> Result<Config, Vec<Problem>> {
+    let given = || parameters.iter().map(|(name, value)| (*name, value.as_str())).filter(|(_, v)| !v.trim().is_empty());
+    let value_of = |wanted| given().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
+    let mut report = Report::default();
+    let mut draft = Draft::default();
+    for word in split_list(value_of(VIRTUAL)) {
+        let family = family(word, value_of(REAL));
+        let origin = Origin::Parameter(VIRTUAL);
+        let mut section = file::new_section(&Entry { origin, directive: VIRTUAL, value: word }, family, &mut report);
+        for (name, value) in given().filter(|(name, _)| *name != VIRTUAL) {
+            store(name, value, &mut section, &mut report);
+        }
+        draft.sections.push(section);
+    }
+    if draft.sections.is_empty() {
+        report.error(Origin::Parameter(VIRTUAL), "expected ADDRESS:PORT or a firewall mark");
+    }
+    let config = effective::resolve(&draft, resolver, report)?;
+    check_rendering(config, resolver)
+}
+
+fn store(name: &'static str, value: &str, section: &mut Section, report: &mut Report) {
+    let origin = Origin::Parameter(name);
+    let suffix = if section.family == Family::Ipv6 && [REAL, FALLBACK].contains(&name) { "6" } else { "" };
+    let directive = match directive::find(&format!("{name}{suffix}")) {
+        Some(directive) if !matches!(directive.action, Action::Global(_) | Action::Virtual(_)) => directive,
+        _ => {
+            report.error(origin, "not a directive of a service");
+            return;
+        }
+    };
+    let mut store = |value: &str| {
+        let entry = Entry { origin, directive: directive.name, value };
+        file::store_in_section(directive, section, &entry, report);
+    };
+    if name == REAL {
+        split_list(value).into_iter().for_each(store);
+    } else if let Some(text) = as_in_a_file(directive, value) {
+        store(&text);
+    } else {
+        report.error(
+            origin,
+            "a line break, another control character, or a \"#\" after a double quote: a file cannot hold it",
+        );
+    }
+}
+
+/// The value as a file would have it, or `None` where the language has no way to write it.
+fn as_in_a_file(directive: &Directive, value: &str) -> Option<String> {
+    let text = if directive.quoted { format!("\"{value}\"") } else { value.trim().to_string() };
+    let writable = !text.contains(char::is_control) && line::strip_comment(&text) == text;
+    writable.then_some(text)
+}
+
+/// A host name or a mark has no family of its own: the first real server decides.
+fn family(word: &str, real: &str) -> Family {
+    let first = split_list(real).into_iter().next().unwrap_or("");
+    let named = !word.contains('[') && !word.bytes().all(|byte| byte.is_ascii_digit() || b".:".contains(&byte));
+    let mark = word.bytes().all(|byte| byte.is_ascii_digit());
+    if word.starts_with('[') || ((named || mark) && first.starts_with('[')) { Family::Ipv6 } else { Family::Ipv4 }
+}
+
+/// Entries between commas or newlines that stand outside of quotes. A comma before a quote belongs to
+/// `"request", "receive"`.
+fn split_list(text: &str) -> Vec<&str> {
+    let mut entries = Vec::new();
+    let mut start = 0;
+    let mut quoted = false;
+    for (at, character) in text.char_indices() {
+        let rest = text.get(at + character.len_utf8()..).unwrap_or("");
+        match character {
+            '"' => quoted = !quoted,
+            '\n' => quoted = false,
+            ',' if quoted || rest.trim_start_matches([' ', '\t']).starts_with('"') => continue,
+            ',' => {}
+            _ => continue,
+        }
+        if character != '"' {
+            entries.push(text.get(start..at).unwrap_or(""));
+            start = at + character.len_utf8();
+        }
+    }
+    entries.push(text.get(start..).unwrap_or(""));
+    entries.into_iter().map(str::trim).filter(|entry| !entry.is_empty()).collect()
+}
+
+/// The daemon reads these services from the file that [`render`] makes: what would not survive that is refused now.
+fn check_rendering(config: Config, resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
+    match parse_file(render(&config).as_bytes(), resolver) {
+        Ok(again) if again.means_the_same_as(&config) => Ok(config),
+        _ => {
+            let text = "a combination of request, receive and double quotes that a file cannot hold".to_string();
+            Err(vec![Problem { origin: Origin::Parameter(REAL), text }])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_split_outside_of_quotes() {
+        assert_eq!(split_list("a gate, b gate\n c gate,\n"), ["a gate", "b gate", "c gate"]);
+        assert_eq!(split_list(r#"a gate 1 "x,y", "z", b gate"#), [r#"a gate 1 "x,y", "z""#, "b gate"]);
+        assert_eq!(split_list(r#"a gate 5, "x","y""#), [r#"a gate 5, "x","y""#]);
+        assert_eq!(split_list("a \"lost\nb"), ["a \"lost", "b"]);
+        assert!(split_list(" , \n").is_empty());
+    }
+
+    #[test]
+    fn marks_and_names_have_the_family_of_their_real_servers() {
+        for (word, real, wanted) in [
+            ("[2001:db8::1]:80", "", Family::Ipv6),
+            ("10.0.0.1:80", "[2001:db8::2] gate", Family::Ipv4),
+            ("7", "[2001:db8::2] gate", Family::Ipv6),
+            ("7", "10.0.0.2 gate", Family::Ipv4),
+            ("web:80", "[2001:db8::2] gate", Family::Ipv6),
+        ] {
+            assert_eq!(family(word, real), wanted, "{word} {real}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+
+use super::value;
+
+/// Where a word of the user stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// Line of a file, counted from 1.
+    Line(usize),
+    /// Name of a resource parameter.
+    Parameter(&'static str),
+}
+
+impl Origin {
+    /// `checkport "x"` for a line, `"x"` for a parameter, whose display already names the directive.
+    pub(super) fn name_value(self, directive: &str, value: &str) -> String {
+        let value = value::bare(value);
+        match self {
+            Self::Parameter(name) if name == directive.trim_end_matches('6') => format!("\"{value}\""),
+            _ => format!("{directive} \"{value}\""),
+        }
+    }
+}
+
+/// `line 7` or `parameter real`.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number) => write!(f, "line {number}"),
+            Self::Parameter(name) => write!(f, "parameter {name}"),
+        }
+    }
+}
+
+/// An error or a warning: `line 7: checkinterval "-5": expected ...`. Never contains a password.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    pub origin: Origin,
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.text)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Collects problems, so that one run tells the user about all of them.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub errors: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+}
+
+impl Report {
+    pub fn error(&mut self, origin: Origin, text: impl Into<String>) {
+        self.errors.push(Problem { origin, text: text.into() });
+    }
+
+    pub fn warn(&mut self, origin: Origin, text: impl Into<String>) {
+        self.warnings.push(Problem { origin, text: text.into() });
+    }
+
+    /// For habits of a whole file, such as its line ends: the first place is enough.
+    pub fn warn_once(&mut self, origin: Origin, text: &str) {
+        if !self.warnings.iter().any(|problem| problem.text == text) {
+            self.warn(origin, text);
+        }
+    }
+
+    /// `value`, or the error reported and `None`.
+    pub fn keep<T>(&mut self, origin: Origin, result: Result<T, String>) -> Option<T> {
+        result.map_err(|text| self.error(origin, text)).ok()
+    }
+}

@@ -1,0 +1,201 @@
+//! The values of `real` and `fallback` lines, as written: `ADDRESS[->ADDRESS][:PORT] METHOD [WEIGHT] ["REQUEST",
+//! "RECEIVE"] [l:N] [u:N]`. ldirectord searches for each part anywhere and skips what it does not know; here every
+//! word counts, so that a mistyped one cannot silently change a real server.
+
+use super::address::{self, Host, HostPort, Port};
+use super::value;
+use crate::model::{Family, ForwardingMethod};
+
+/// The kernel keeps weights and thresholds as signed numbers (`struct ip_vs_dest`, `include/net/ip_vs.h`).
+const MAXIMUM: u32 = i32::MAX as u32;
+
+/// A `real` line: one real server, or as many as the range has addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RealSpec {
+    pub first: Host,
+    pub last: Option<Host>,
+    pub port: Option<Port>,
+    pub forwarding: ForwardingMethod,
+    pub options: Options,
+}
+
+/// What follows the forwarding method.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Options {
+    pub weight: Option<u32>,
+    /// `request` and `receive` of this real server alone. Both may be empty.
+    pub question: Option<(String, String)>,
+    pub lower_threshold: Option<u32>,
+    pub upper_threshold: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FallbackSpec {
+    pub target: HostPort,
+    pub forwarding: ForwardingMethod,
+}
+
+pub(super) fn parse_real(text: &str, family: Family) -> Result<RealSpec, String> {
+    let (place, rest) = next_word(text);
+    let (first, last, port) = match place.split_once("->") {
+        Some((first, end)) => {
+            let first = address::parse_range_start(first)?;
+            let end = address::parse_host_port(end, family)?;
+            (first, Some(end.host), end.port)
+        }
+        None => {
+            let target = address::parse_host_port(place, family)?;
+            (target.host, None, target.port)
+        }
+    };
+    if last.is_some() && family == Family::Ipv6 {
+        return Err("a range of IPv6 addresses: not supported yet".into());
+    }
+    let (method, rest) = next_word(rest);
+    let forwarding = forwarding(method)?;
+    let options = parse_options(rest)?;
+    if options.lower_threshold.unwrap_or(0) > options.upper_threshold.unwrap_or(0) {
+        return Err("expected a lower threshold (l:) that is not above the upper one (u:)".into());
+    }
+    Ok(RealSpec { first, last, port, forwarding, options })
+}
+
+/// One or two words: `ADDRESS[:PORT] [METHOD]`.
+pub(super) fn parse_fallback(text: &str, family: Family) -> Result<FallbackSpec, String> {
+    let (place, rest) = next_word(text);
+    let target = address::parse_host_port(place, family)?;
+    let (method, rest) = next_word(rest);
+    if !rest.is_empty() {
+        return Err(format!("\"{rest}\": expected nothing after the forwarding method"));
+    }
+    let forwarding = if method.is_empty() { ForwardingMethod::Gate } else { forwarding(method)? };
+    Ok(FallbackSpec { target, forwarding })
+}
+
+fn forwarding(word: &str) -> Result<ForwardingMethod, String> {
+    match word {
+        "" => Err("expected a forwarding method after the address: gate, masq or ipip".into()),
+        _ => word.parse().map_err(|invalid: crate::model::InvalidValue| invalid.to_string()),
+    }
+}
+
+fn parse_options(text: &str) -> Result<Options, String> {
+    let mut options = Options::default();
+    let mut rest = text;
+    while !rest.is_empty() {
+        if rest.starts_with('"') {
+            let (question, after) = parse_question(rest)?;
+            set_once(&mut options.question, question, "request and receive")?;
+            rest = after;
+            continue;
+        }
+        let (word, after) = next_word(rest);
+        rest = after;
+        if let Some(number) = word.strip_prefix("l:") {
+            set_once(&mut options.lower_threshold, bounded(word, number)?, "l:")?;
+        } else if let Some(number) = word.strip_prefix("u:") {
+            set_once(&mut options.upper_threshold, bounded(word, number)?, "u:")?;
+        } else if word == "-w" {
+            // ipvsadm's way of writing it, which ldirectord happens to accept.
+            let (number, after) = next_word(rest);
+            set_once(&mut options.weight, bounded(number, number)?, "weight")?;
+            rest = after;
+        } else {
+            let number = word.strip_suffix(',').filter(|_| rest.starts_with('"')).unwrap_or(word);
+            set_once(&mut options.weight, bounded(word, number)?, "weight")?;
+        }
+    }
+    Ok(options)
+}
+
+fn bounded(word: &str, number: &str) -> Result<u32, String> {
+    if value::digits(number).is_none() {
+        return Err(format!("\"{word}\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"));
+    }
+    value::number(number, 0, MAXIMUM).map_err(|expected| format!("\"{word}\": {expected}"))
+}
+
+fn set_once<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<(), String> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("{what}: given twice")),
+    }
+}
+
+/// `"REQUEST","RECEIVE"` and what follows. Quotes are greedy as in ldirectord: the text ends at the last quote of the
+/// line, and the last `","` (or `" "`) in it separates.
+fn parse_question(text: &str) -> Result<((String, String), &str), String> {
+    let missing = || "expected \"request\",\"receive\": both, in double quotes".to_string();
+    let (inner, after) = text.strip_prefix('"').and_then(|rest| rest.rsplit_once('"')).ok_or_else(missing)?;
+    for (at, _) in inner.rmatch_indices('"') {
+        let (Some(request), Some(tail)) = (inner.get(..at), inner.get(at + 1..)) else { continue };
+        let Some((receive_at, _)) = tail.match_indices('"').next() else { continue };
+        let (Some(between), Some(receive)) = (tail.get(..receive_at), tail.get(receive_at + 1..)) else { continue };
+        if is_separator(between) {
+            return Ok(((request.into(), receive.into()), after.trim_start()));
+        }
+    }
+    Err(missing())
+}
+
+/// One comma or blank, then any blanks.
+fn is_separator(between: &str) -> bool {
+    let blanks = between.strip_prefix(',').unwrap_or(between);
+    !between.is_empty() && blanks.chars().all(char::is_whitespace)
+}
+
+/// The first word and the rest, without blanks before it. A word also ends where a quote starts.
+fn next_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    let (word, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    (word, rest.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(text: &str) -> Options {
+        parse_real(&format!("10.0.0.1:80 gate {text}"), Family::Ipv4).expect(text).options
+    }
+
+    fn question(request: &str, receive: &str) -> Option<(String, String)> {
+        Some((request.into(), receive.into()))
+    }
+
+    #[test]
+    fn options_come_in_any_order() {
+        let all = Options {
+            weight: Some(5),
+            question: question("a", "b"),
+            lower_threshold: Some(10),
+            upper_threshold: Some(20),
+        };
+        for text in [
+            r#"5 "a","b" l:10 u:20"#,
+            r#"5 "a" "b" u:20 l:10"#,
+            r#"u:20 -w 5 l:10 "a", "b""#,
+            r#"5, "a", "b" l:10 u:20"#,
+            r#"l:10 u:20 "a",  "b" 5"#,
+        ] {
+            assert_eq!(options(text), all, "{text}");
+        }
+        assert_eq!(options(""), Options::default());
+    }
+
+    #[test]
+    fn digits_in_a_request_are_not_the_weight() {
+        let options = options(r#""a b 5 c", "ok""#);
+        assert_eq!((options.weight, options.question), (None, question("a b 5 c", "ok")));
+    }
+
+    #[test]
+    fn quotes_are_greedy_and_the_last_separator_counts() {
+        for (text, request, receive) in
+            [(r#""a","b","c""#, r#"a","b"#, "c"), (r#""x","{"a":1}""#, "x", r#"{"a":1}"#), (r#""","""#, "", "")]
+        {
+            assert_eq!(options(text).question, question(request, receive), "{text}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Texts that are accepted, and what they mean.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{ForwardingMethod, HttpMethod, Persistence, RealServerKey, ServiceKey};
+
+fn keys(text: &str) -> Vec<String> {
+    service(text).real_servers.iter().map(|real| real.real_server.key.to_string()).collect()
+}
+
+fn check(text: &str) -> Check {
+    service(text).real_servers.first().expect("a real server").check.clone()
+}
+
+fn http(text: &str) -> crate::model::HttpCheck {
+    match check(text).method {
+        CheckMethod::Http(http) => http,
+        other => panic!("{text:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn an_empty_file_has_every_default() {
+    let config = accept("");
+    assert_eq!(config.global, Global::default());
+    assert!(config.services.is_empty() && config.warnings.is_empty());
+    let service = service("virtual=10.1.9.9:80\n\treal=10.1.0.2 gate");
+    assert_eq!((service.quiescent, service.cleanstop, service.failurecount), (false, true, 1));
+    assert_eq!(service.checkinterval, Duration::from_secs(10));
+    assert_eq!((service.service.scheduler.as_str(), service.service.persistence), ("wrr", None));
+    let real = service.real_servers.first().expect("a real server");
+    assert_eq!((real.real_server.weight, real.real_server.key.port), (1, 80));
+    assert_eq!(real.check.timeout, Duration::from_secs(30));
+    assert_eq!(real.check.target.to_string(), "10.1.0.2:80");
+}
+
+#[test]
+fn virtual_services_have_their_keys() {
+    for (text, key) in [
+        ("virtual=10.1.9.9:80", "tcp 10.1.9.9:80"),
+        ("virtual = 10.1.9.9:http", "tcp 10.1.9.9:80"),
+        ("virtual=10.1.9.9:80 # vip", "tcp 10.1.9.9:80"),
+        ("virtual=web1:8080", "tcp 10.1.0.11:8080"),
+        ("virtual=10.1.9.9:9953\n\tprotocol=udp", "udp 10.1.9.9:9953"),
+        ("virtual=10.1.9.9:53\n\tchecktype=on", "udp 10.1.9.9:53"),
+        ("virtual=10.1.9.9:domain\n\tchecktype=on", "udp 10.1.9.9:53"),
+        ("virtual=10.1.9.9:53\n\tprotocol=tcp\n\tchecktype=on", "tcp 10.1.9.9:53"),
+        ("virtual=42 ", "fwmark 42"),
+        ("virtual=42\n\tprotocol=fwm", "fwmark 42"),
+        ("virtual6=3", "fwmark 3 ipv6"),
+        ("virtual6=[2001:db8::1]:80", "tcp [2001:db8::1]:80"),
+        ("virtual6=web1:http", "tcp [2001:db8::11]:80"),
+        ("virtual=10.1.9.9:0\n\tpersistent=60", "tcp 10.1.9.9:0"),
+    ] {
+        assert_eq!(service(text).service.key.to_string(), key, "{text:?}");
+    }
+}
+
+#[test]
+fn real_servers_come_in_every_form() {
+    let with = |line: &str| keys(&format!("virtual=10.1.9.9:80\n\t{line}"));
+    assert_eq!(with("real=10.1.0.2 gate"), ["10.1.0.2:80"]);
+    assert_eq!(with("real=10.1.0.2:www masq"), ["10.1.0.2:80"]);
+    assert_eq!(with("real=10.1.0.2:8080 masq"), ["10.1.0.2:8080"]);
+    assert_eq!(
+        with("real=10.1.0.254->10.1.1.1:80 gate"),
+        ["10.1.0.254:80", "10.1.0.255:80", "10.1.1.0:80", "10.1.1.1:80"]
+    );
+    assert_eq!(with("real=sql01->sql03:80 ipip 10"), ["10.1.0.21:80", "10.1.0.22:80", "10.1.0.23:80"]);
+    assert_eq!(keys("virtual=7\n\treal=10.1.0.2 gate"), ["10.1.0.2:0"]);
+    assert_eq!(keys("virtual=7\n\treal=10.1.0.2:80 gate"), ["10.1.0.2:80"]);
+    assert_eq!(
+        keys("virtual6=[2001:db8::1]:80\n\treal6=[2001:db8::2] gate\n\treal6=web1:80 gate"),
+        ["[2001:db8::2]:80", "[2001:db8::11]:80"]
+    );
+}
+
+#[test]
+fn weights_and_thresholds_are_kept() {
+    for (tail, expected) in [
+        ("gate", (1, 0, 0)),
+        ("gate 0", (0, 0, 0)),
+        ("gate 65535", (65535, 0, 0)),
+        ("gate -w 7", (7, 0, 0)),
+        ("masq 5 l:10 u:20", (5, 10, 20)),
+        ("masq 5 u:20 l:10   # both orders", (5, 10, 20)),
+    ] {
+        let service = service(&format!("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 {tail}"));
+        let real = &service.real_servers.first().expect(tail).real_server;
+        assert_eq!((real.weight, real.lower_threshold, real.upper_threshold), expected, "{tail}");
+    }
+}
+
+#[test]
+fn a_fallback_is_the_sections_or_the_global_one_of_the_family() {
+    let fallback = |text: &str| service(text).fallback.map(|real| (real.key.to_string(), real.forwarding));
+    let gate = |key: &str| Some((key.to_string(), ForwardingMethod::Gate));
+    let virtual4 = "virtual=10.1.9.9:80\n";
+    assert_eq!(fallback(virtual4), None);
+    assert_eq!(fallback(&format!("{virtual4}\tfallback=127.0.0.1")), gate("127.0.0.1:80"));
+    assert_eq!(fallback(&format!("fallback=127.0.0.1:80   # sorry\n{virtual4}")), gate("127.0.0.1:80"));
+    assert_eq!(fallback(&format!("{virtual4}fallback=\"127.0.0.1:http\"")), gate("127.0.0.1:80"));
+    assert_eq!(fallback(&format!("fallback6=[::1]:80\n{virtual4}")), None);
+    assert_eq!(fallback("fallback6=[::1]\nvirtual6=[2001:db8::1]:80"), gate("[::1]:80"));
+    assert_eq!(fallback(&format!("fallback=127.0.0.1\n{virtual4}\tfallback=127.0.0.2")), gate("127.0.0.2:80"));
+    assert_eq!(
+        fallback(&format!("{virtual4}\tfallback=127.0.0.1:8080 masq ")),
+        Some(("127.0.0.1:8080".into(), ForwardingMethod::Masq))
+    );
+    assert_eq!(fallback("virtual=7\n\tfallback=127.0.0.1"), gate("127.0.0.1:0"));
+}
+
+/// One global fallback for services of several ports is common: direct routing then keeps each service's port.
+#[test]
+fn a_fallback_cannot_change_the_port_by_direct_routing() {
+    let config = accept("fallback=127.0.0.1:80\nvirtual=10.1.9.9:443\n\tchecktype=connect\n");
+    let fallback = config.services.first().and_then(|service| service.fallback.clone()).expect("a fallback");
+    assert_eq!(fallback.key.to_string(), "127.0.0.1:443");
+    let warning = "line 1: fallback \"127.0.0.1:80\": port 80: ignored for tcp 10.1.9.9:443: gate cannot change the \
+                   port; the fallback is 127.0.0.1:443";
+    assert_eq!(displayed(&config.warnings), [warning]);
+}
+
+#[test]
+fn the_first_timeout_that_is_set_counts() {
+    let seconds = |global: &str, lines: &[&str]| check(&format!("{global}{}", section(lines))).timeout.as_secs();
+    for (checktype, default, other_first) in [("connect", 5, 2), ("negotiate", 30, 3)] {
+        let checktype = format!("checktype={checktype}");
+        assert_eq!(seconds("", &[&checktype]), default);
+        assert_eq!(seconds("checktimeout=3\n", &[&checktype]), 3);
+        assert_eq!(seconds("negotiatetimeout=4\n", &[&checktype]), 4);
+        assert_eq!(seconds("checktimeout=2\nnegotiatetimeout=3\n", &[&checktype]), other_first);
+        assert_eq!(seconds("checktimeout=9\nnegotiatetimeout=9\n", &[&checktype, "checktimeout=1"]), 1);
+        assert_eq!(seconds("checktimeout=9\nnegotiatetimeout=9\n", &[&checktype, "negotiatetimeout=1"]), 1);
+    }
+}
+
+#[test]
+fn a_section_says_it_over_the_global_lines_and_the_last_line_wins() {
+    let global = "quiescent=yes\nfailurecount=3\ncheckinterval=7\ncleanstop=no\n";
+    let plain = service(&format!("{global}virtual=10.1.9.9:80"));
+    assert_eq!((plain.quiescent, plain.failurecount, plain.cleanstop), (true, 3, false));
+    assert_eq!(plain.checkinterval, Duration::from_secs(7));
+    let own = service(&format!(
+        "{global}virtual=10.1.9.9:80\n\tquiescent=no\n\tfailurecount=2\n\tcheckinterval=1\n\tcleanstop=yes\n\tscheduler=rr\n\tscheduler=wlc"
+    ));
+    assert_eq!((own.quiescent, own.failurecount, own.cleanstop), (false, 2, true));
+    assert_eq!((own.checkinterval, own.service.scheduler.as_str()), (Duration::from_secs(1), "wlc"));
+    let after = service("virtual=10.1.9.9:80\nquiescent=yes");
+    assert!(after.quiescent, "a global line counts for sections above it too");
+}
+
+#[test]
+fn check_types_become_methods() {
+    let method = |lines: &[&str]| check(&section(lines)).method;
+    assert_eq!(method(&["checktype=on"]), CheckMethod::On);
+    assert_eq!(method(&["checktype=off"]), CheckMethod::Off);
+    assert_eq!(method(&["checktype=ping"]), CheckMethod::Ping);
+    assert_eq!(method(&["checktype=connect", "service=smtp", "request=\"unused\""]), CheckMethod::Connect);
+    assert_eq!(method(&["checktype=connect", "protocol=udp"]), CheckMethod::Ping);
+    assert_eq!(method(&["service=none"]), CheckMethod::On);
+    assert_eq!(check("virtual=7\n\treal=10.1.0.2 gate").method, CheckMethod::On);
+}
+
+#[test]
+fn external_checks_get_addresses_and_the_real_port() {
+    let arguments = |text: &str| match check(text).method {
+        CheckMethod::External { command, arguments } => (command.display().to_string(), arguments.join(" ")),
+        other => panic!("{other:?}"),
+    };
+    let external = "\tchecktype=external\n\tcheckcommand=/bin/x\n\tcheckport=99\n";
+    let with = |text: &str| arguments(&format!("{text}{external}"));
+    let expected = |arguments: &str| ("/bin/x".to_string(), arguments.to_string());
+    assert_eq!(with("virtual=10.1.9.9:80\n\treal=10.1.0.2:8080 masq\n"), expected("10.1.9.9 80 10.1.0.2 8080"));
+    assert_eq!(with("virtual=77\n\treal=10.1.0.2 gate\n"), expected("77 0 10.1.0.2 0"));
+    assert_eq!(
+        with("virtual6=[2001:db8::1]:80\n\treal6=[2001:db8::2]:80 gate\n"),
+        expected("[2001:db8::1] 80 [2001:db8::2] 80")
+    );
+    assert_eq!(arguments(&section(&["checktype=external"])).0, "/bin/true");
+}
+
+#[test]
+fn http_checks_have_a_path_a_host_and_a_pattern() {
+    let plain = http(&section(&[]));
+    assert_eq!((plain.tls, plain.method, plain.request.as_str()), (false, HttpMethod::Get, "/"));
+    assert_eq!((plain.virtual_host, plain.receive), (None, None));
+    let full = http(&section(&[
+        "request=\"index.html?a=1#x\"  # with a number sign",
+        "receive=\"Test (?=Page)\"",
+        "virtualhost=www.x.y.z",
+        "httpmethod=head",
+        "service=https",
+    ]));
+    assert_eq!((full.tls, full.method, full.request.as_str()), (true, HttpMethod::Head, "/index.html?a=1#x"));
+    assert_eq!((full.virtual_host.as_deref(), full.receive.as_deref()), (Some("www.x.y.z"), Some("Test (?=Page)")));
+    assert_eq!(http(&section(&["request=index.html"])).request, "/index.html");
+    assert_eq!(http(&section(&["request=\"/a b\"", "virtualhost=\"a.b\""])).request, "/a%20b");
+}
+
+#[test]
+fn a_real_server_can_have_its_own_question() {
+    let own = http("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate 5 \"a.html\", \"ok\"\n\treceive=\"other\"");
+    assert_eq!((own.request.as_str(), own.receive.as_deref()), ("/a.html", Some("ok")));
+    let empty = http("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate \"\",\"\"\n\treceive=\"other\"");
+    assert_eq!((empty.request.as_str(), empty.receive), ("/", None));
+}
+
+#[test]
+fn mysql_checks_keep_the_statement_as_it_stands() {
+    let text = "virtual=10.1.9.9:3306\n\treal=sql01:3306 gate 10\n\tlogin=\"readuser\"\n\tpasswd=\"p#s\"\n\t\
+                database=\"portal\"\n\trequest=\"SELECT (1) FROM a\"\n";
+    let CheckMethod::Mysql(mysql) = check(text).method else { panic!("not mysql") };
+    assert_eq!((mysql.login.as_str(), mysql.password.reveal()), ("readuser", "p#s"));
+    assert_eq!((mysql.database.as_deref(), mysql.request.as_str()), (Some("portal"), "SELECT (1) FROM a"));
+}
+
+#[test]
+fn the_checked_port_is_the_written_one_or_the_usual_one() {
+    let port = |text: &str| check(text).target.port();
+    let at = |port: &str, real: &str, lines: &str| format!("virtual={port}\n\treal=10.1.0.2{real} masq\n{lines}");
+    assert_eq!(port(&at("10.1.9.9:80", ":8080", "")), 8080);
+    assert_eq!(port(&at("10.1.9.9:80", ":8080", "\tcheckport=81\n")), 81);
+    assert_eq!(port(&at("10.1.9.9:8080", "", "\tservice=http\n")), 80);
+    assert_eq!(port(&at("10.1.9.9:8080", "", "\tchecktype=connect\n")), 8080);
+    assert_eq!(port(&at("7", "", "\tservice=https\n")), 443);
+    assert_eq!(port(&at("7", "", "\tservice=http\n\tcheckport=8080\n")), 8080);
+}
+
+#[test]
+fn persistence_flags_and_schedulers_reach_the_service() {
+    let service = service(&section(&[
+        "persistent=600",
+        "netmask=255.255.255.0",
+        "scheduler=sh",
+        "schedflags=sh-port,sh-fallback",
+        "protocol=udp",
+        "checktype=ping",
+        "ops=yes",
+    ]));
+    assert_eq!(service.service.persistence, Some(Persistence { timeout: 600, prefix_length: 24 }));
+    assert_eq!(service.service.flags.scheduler, [true, true, false]);
+    assert!(service.service.flags.one_packet);
+    assert!(matches!(service.service.key, ServiceKey::Address { protocol: Protocol::Udp, .. }));
+    let persistence = |text: &str| super::service(text).service.persistence;
+    assert_eq!(persistence(&section(&["persistent=0"])), None);
+    let six = "virtual6=[2001:db8::1]:80\n\tpersistent=60\n";
+    assert_eq!(persistence(six), Some(Persistence { timeout: 60, prefix_length: 128 }));
+    assert_eq!(persistence(&format!("{six}\tnetmask=64")), Some(Persistence { timeout: 60, prefix_length: 64 }));
+}
+
+/// What people write and ldirectord refuses: accepted, each with a warning.
+#[test]
+fn common_mistakes_are_accepted_with_a_warning() {
+    for (text, warning) in [
+        ("autoreload=yes\r\n", "line 1: ends with a carriage return, which ldirectord refuses after yes and no"),
+        ("\u{feff}quiescent=no", "line 1: starts with a byte order mark, which ldirectord refuses"),
+        ("checkinterval=3\u{3000}", ""),
+        ("quiescent=no\u{a0}# x", ""),
+        ("quiescent\u{3000}=no", "line 1: contains a no-break or wide space, taken as a blank; ldirectord refuses it"),
+        (" checktimeout=3", "line 1: blanks before a line outside of sections, which ldirectord refuses"),
+        (
+            "virtual=10.1.9.9:80\n  quiescent=no",
+            "line 2: indented by less than 4 blanks or a tab, which ldirectord refuses",
+        ),
+        (
+            "virtual=10.1.9.9:80\n\n\tquiescent=no",
+            "line 3: an indented line after a blank one, which ldirectord refuses",
+        ),
+        (
+            "logfile=/var/log/x.log",
+            "line 1: logfile \"/var/log/x.log\": no double quotes around it, which ldirectord refuses",
+        ),
+        ("callback=/bin/true", "line 1: callback \"/bin/true\": no double quotes around it, which ldirectord refuses"),
+        (
+            "fallback=\"127.0.0.1:80\"",
+            "line 1: fallback \"127.0.0.1:80\": double quotes around it, which ldirectord refuses",
+        ),
+        ("virtual=10.1.9.9:80 vip", "line 1: virtual \"10.1.9.9:80 vip\": ignored what follows the address"),
+        ("supervised", "line 1: supervised: ignored: the daemon's command line decides"),
+        ("fork=yes", "line 1: fork: ignored: all checks run at once anyway"),
+        ("checkcount=3", "line 1: checkcount: deprecated and without effect: use failurecount"),
+        ("virtual=10.1.9.9:80\n\tnetmask=255.255.255.0", "line 2: netmask: ignored without persistent"),
+        ("virtual=10.1.9.9:80\n\tops=yes", "line 2: ops: ignored without protocol=udp"),
+        (
+            "virtual=10.1.9.9:80\n\tprotocol=tcp udp",
+            "line 2: protocol \"tcp udp\": ignored what follows the first word",
+        ),
+        (
+            "virtual=10.1.9.9:22",
+            "line 1: virtual \"10.1.9.9:22\": never checked: service is none: use checktype=connect, or checktype=on to say so",
+        ),
+        (
+            "virtual=10.1.9.9:8080\n\tservice=http\n\treal=10.1.0.2 gate",
+            "line 3: real \"10.1.0.2 gate\": checked on port 80 of service http, not on 8080: a checkport decides",
+        ),
+    ] {
+        let expected: Vec<&str> = Some(warning).filter(|text| !text.is_empty()).into_iter().collect();
+        assert_eq!(displayed(&accept(text).warnings), expected, "{text:?}");
+    }
+    let passwd = accept(&section(&["passwd=\"hunter2\" hunter3"]));
+    assert_eq!(displayed(&passwd.warnings), ["line 3: passwd: ignored what follows the closing double quote"]);
+}
+
+/// Indentation, comments and blanks as files in the wild mix them.
+#[test]
+fn layout_is_free() {
+    let text = "#####\n# global\n    # indented comment\nchecktimeout = 3 # seconds\n\nvirtual=10.1.9.9:80\t# vip\n\
+                \treal=10.1.0.2:80 gate\n     real=10.1.0.3:80 gate 2 \n# at the margin, still inside\n\
+                \t   \t#real=10.1.0.4:80 gate\n         scheduler = rr   \n\t\n \n\nquiescent=yes\nvirtual=10.1.9.9:443\n\
+                \tservice=https\n    real=10.1.0.2:443 gate";
+    let config = accept(text);
+    assert_eq!(displayed(&config.warnings), Vec::<String>::new());
+    let sizes: Vec<usize> = config.services.iter().map(|service| service.real_servers.len()).collect();
+    assert_eq!(sizes, [2, 1]);
+    assert!(config.services.iter().all(|service| service.quiescent));
+}
+
+#[test]
+fn global_values_are_kept() {
+    let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\ncheckinterval=2\ncleanstop=no\n");
+    assert_eq!(
+        config.global,
+        Global {
+            checkinterval: Duration::from_secs(2),
+            autoreload: true,
+            callback: Some("/bin/a".into()),
+            logfile: LogTarget::Syslog("local0".into()),
+            cleanstop: false,
+        }
+    );
+    assert_eq!(accept("logfile=\"/a/b\"").global.logfile, LogTarget::File("/a/b".into()));
+}
+
+#[test]
+fn one_address_may_serve_both_protocols() {
+    let config = accept("virtual=10.1.9.9:80\nvirtual=10.1.9.9:80\n\tprotocol=udp\n\tchecktype=ping\n");
+    assert_eq!(config.services.len(), 2);
+    assert_eq!(config.services.first().map(|service| service.origin), Some(Origin::Line(1)));
+    let key = RealServerKey { address: "10.1.0.2".parse().expect("an address"), port: 80 };
+    assert_eq!(key.to_string(), "10.1.0.2:80");
+}

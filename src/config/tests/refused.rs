@@ -1,0 +1,295 @@
+//! Texts that are refused, with the exact words that the user gets.
+
+use super::*;
+
+fn errors(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(config) => panic!("{text:?} is accepted: {config:?}"),
+        Err(problems) => displayed(&problems),
+    }
+}
+
+/// Each text has one mistake.
+fn all_refused(cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        assert_eq!(errors(text), [*expected], "{text:?}");
+    }
+}
+
+#[test]
+fn unknown_and_unsupported_words() {
+    all_refused(&[
+        ("foo=bar", "line 1: \"foo\": unknown directive"),
+        ("[vip]", "line 1: \"[vip]\": unknown directive"),
+        ("include /etc/x", "line 1: \"include\": unknown directive"),
+        ("chektimeout=3", "line 1: \"chektimeout\": unknown directive: did you mean \"checktimeout\"?"),
+        ("CheckTimeout=3", "line 1: \"CheckTimeout\": unknown directive: did you mean \"checktimeout\"?"),
+        ("pasword=\"hunter2\"", "line 1: \"pasword\": unknown directive: did you mean \"passwd\"?"),
+        ("checktimeout 3", "line 1: checktimeout: expected \"=\" and a value"),
+        ("emailalert=a@b", "line 1: emailalert: not supported yet"),
+        ("emailalertfrom=a@b", "line 1: emailalertfrom: not supported yet"),
+        ("smtp=host", "line 1: smtp: not supported yet"),
+        ("execute=other.cf", "line 1: execute: not supported yet"),
+        ("fallbackcommand=/bin/x", "line 1: fallbackcommand: not supported yet"),
+        ("maintenancedir=/x", "line 1: maintenancedir: not supported yet"),
+        ("virtual=10.1.9.9:80\n\tmonitorfile=/x", "line 2: monitorfile: not supported yet"),
+        ("virtual=10.1.9.9:80\n\tsecret=\"hunter2\"", "line 2: secret: not supported yet"),
+        ("timeout=3", "line 1: timeout: no longer exists: use checktimeout and negotiatetimeout"),
+        ("connecttimeout=3", "line 1: connecttimeout: no longer exists: use negotiatetimeout"),
+    ]);
+}
+
+#[test]
+fn numbers_and_words() {
+    let seconds = "expected a whole number of seconds, at least 1";
+    for word in ["-5", "3.5", "0", "abc", "3s", "99999999999"] {
+        assert_eq!(errors(&format!("checkinterval={word}")), [format!("line 1: checkinterval \"{word}\": {seconds}")]);
+    }
+    all_refused(&[
+        ("checktimeout=", "line 1: checktimeout \"\": expected a whole number of seconds, at least 1"),
+        ("failurecount=0", "line 1: failurecount \"0\": expected a whole number from 1 to 4294967295"),
+        ("checkcount=x", "line 1: checkcount \"x\": expected a whole number from 1 to 4294967295"),
+        ("quiescent=maybe", "line 1: quiescent \"maybe\": expected yes or no"),
+        ("autoreload=Yes", "line 1: autoreload \"Yes\": expected yes or no"),
+        ("logfile=\"\"", "line 1: logfile \"\": expected text between the double quotes"),
+    ]);
+    let in_section = |line: &str, expected: &str| {
+        assert_eq!(errors(&section(&[line])), [format!("line 3: {expected}")], "{line}");
+    };
+    in_section("checkport=0", "checkport \"0\": expected a port number from 1 to 65535");
+    in_section("checkport=http", "checkport \"http\": expected a port number from 1 to 65535");
+    in_section("checktype=foo", "checktype \"foo\": expected connect, negotiate, ping, external, on or off");
+    in_section("checktype=5", "checktype \"5\": a combined check: not supported yet: use connect or negotiate");
+    in_section(
+        "checktype=external-perl",
+        "checktype \"external-perl\": not supported yet: use external, which runs the script with the same arguments",
+    );
+    in_section(
+        "service=ssh",
+        "service \"ssh\": expected one of ftp smtp dns http pop nntp imap ldap https submission ldaps imaps pops oracle \
+         radius http_proxy mysql sip pgsql simpletcp none",
+    );
+    in_section("httpmethod=POST", "httpmethod \"POST\": expected GET or HEAD");
+    in_section(
+        "scheduler=Wrr",
+        "scheduler \"Wrr\": expected a scheduler, one of rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos",
+    );
+    in_section("persistent=-1", "persistent \"-1\": expected a whole number from 0 to 2678400");
+    in_section("netmask=24", "netmask \"24\": expected a netmask such as 255.255.255.0");
+    in_section(
+        "netmask=255.0.255.0",
+        "netmask \"255.0.255.0\": expected a netmask of leading ones, such as 255.255.255.0",
+    );
+    in_section(
+        "schedflags=x",
+        "schedflags \"x\": expected a comma separated list of sh-fallback sh-port mh-fallback mh-port flag-1 flag-2 flag-3",
+    );
+    in_section("schedflags=sh-port", "schedflags \"sh-port\": expected flags of the scheduler wrr");
+    in_section("protocol=sctp", "protocol \"sctp\": expected tcp, udp or fwm");
+    in_section("protocol=fwm", "protocol \"fwm\": expected tcp or udp, since virtual is an address");
+    in_section("request=\"\"", "request \"\": expected text between the double quotes");
+    in_section("receive=\"\"", "receive \"\": expected text between the double quotes");
+    in_section("receive=ok", "receive \"ok\": expected a value in double quotes");
+    in_section("login=root", "login \"root\": expected a value in double quotes");
+    in_section("virtualhost=a b", "virtualhost \"a b\": expected a host name");
+    in_section(
+        "request=\"http://a/b\"",
+        "request \"http://a/b\": a whole URL: not supported yet: expected the path, and the host name in virtualhost",
+    );
+}
+
+#[test]
+fn virtual_addresses() {
+    all_refused(&[
+        (
+            "virtual=10.1.9.9",
+            "line 1: virtual \"10.1.9.9\": expected ADDRESS:PORT or a firewall mark: the port is missing",
+        ),
+        ("virtual=0", "line 1: virtual \"0\": firewall mark: expected a whole number from 1 to 4294967295"),
+        ("virtual=", "line 1: virtual \"\": the address is missing"),
+        ("virtual=10.1:80", "line 1: virtual \"10.1:80\": \"10.1\" is not an IPv4 address"),
+        ("virtual=10.1.9.9:nosuch", "line 1: virtual \"10.1.9.9:nosuch\": port \"nosuch\": no such service"),
+        ("virtual=10.1.9.9:70000", "line 1: virtual \"10.1.9.9:70000\": port \"70000\": expected 0 to 65535"),
+        (
+            "virtual=10.1.9.9:80:81",
+            "line 1: virtual \"10.1.9.9:80:81\": expected a single \":\" between address and port",
+        ),
+        ("virtual=nosuch:80", "line 1: virtual \"nosuch:80\": host \"nosuch\": no such host"),
+        (
+            "virtual=[2001:db8::1]:80",
+            "line 1: virtual \"[2001:db8::1]:80\": an IPv6 address: use virtual6, real6 and fallback6 for IPv6",
+        ),
+        ("virtual6=[2001:db8:x]:80", "line 1: virtual6 \"[2001:db8:x]:80\": \"2001:db8:x\" is not an IPv6 address"),
+        ("virtual6=[2001:db8::1", "line 1: virtual6 \"[2001:db8::1\": expected \"]\" after the IPv6 address"),
+        (
+            "virtual6=10.1.9.9:80",
+            "line 1: virtual6 \"10.1.9.9:80\": an IPv4 address: use virtual, real and fallback for IPv4",
+        ),
+        (
+            "virtual=10.1.9.9:0\n\tchecktype=on",
+            "line 1: virtual \"10.1.9.9:0\": port 0 (every port): expected persistent with it",
+        ),
+        ("virtual=7\n\tprotocol=tcp", "line 2: protocol \"tcp\": expected fwm, since virtual is a firewall mark"),
+        (
+            "virtual=10.1.9.9:80\nvirtual=10.1.9.9:81\nvirtual = 10.1.9.9:http",
+            "line 3: virtual \"10.1.9.9:http\": tcp 10.1.9.9:80 is already defined by line 1",
+        ),
+    ]);
+}
+
+#[test]
+fn real_servers() {
+    for (value, expected) in [
+        ("10.1.0.2:80", "expected a forwarding method after the address: gate, masq or ipip"),
+        ("10.1.0.2:80 nat", "\"nat\": expected a forwarding method: gate, masq or ipip"),
+        ("10.1.0.2::5060 gate", "expected a single \":\" between address and port"),
+        ("# 10.1.0.2:80 gate", ""),
+        ("foo 10.1.0.2:80 gate", "\"10.1.0.2:80\": expected a forwarding method: gate, masq or ipip"),
+        ("10.1.0.999:80 gate", "\"10.1.0.999\" is not an IPv4 address"),
+        ("10.1.0.2:70000 gate", "port \"70000\": expected 0 to 65535"),
+        ("nosuch:80 gate", "host \"nosuch\": no such host"),
+        ("10.1.0.2:81 gate", "port 81: gate cannot change the port: expected 80, or masq"),
+        ("10.1.0.2:81 ipip", "port 81: ipip cannot change the port: expected 80, or masq"),
+        ("10.1.0.2 gate abc", "\"abc\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
+        ("10.1.0.2 gate -5", "\"-5\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
+        ("10.1.0.2 gate -w", "\"\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
+        ("10.1.0.2 gate 2147483648", "\"2147483648\": expected a whole number from 0 to 2147483647"),
+        ("10.1.0.2 gate 5 6", "weight: given twice"),
+        ("10.1.0.2 gate 5 \"a.html\"", "expected \"request\",\"receive\": both, in double quotes"),
+        ("10.1.0.2 gate l:20 u:10", "expected a lower threshold (l:) that is not above the upper one (u:)"),
+        ("10.1.0.2 gate l:20", "expected a lower threshold (l:) that is not above the upper one (u:)"),
+        ("10.1.0.2 gate u:x", "\"u:x\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
+        ("10.1.0.4->10.1.0.2 gate", "expected a range from the lower to the higher address, not 10.1.0.4->10.1.0.2"),
+        ("10.0.0.0->10.255.255.255 gate", "a range of 16777216 addresses: expected at most 65536"),
+        ("10.1.0.2:80->10.1.0.4:80 gate", "\"10.1.0.2:80\" is neither an address nor a host name"),
+    ] {
+        let text = format!("virtual=10.1.9.9:80\n\treal={value}");
+        let wanted = match expected {
+            "" => "line 2: real \"\": the address is missing".to_string(),
+            _ => format!("line 2: real \"{value}\": {expected}"),
+        };
+        assert_eq!(errors(&text), [wanted], "{value}");
+    }
+    all_refused(&[
+        (
+            &section(&["real=10.1.0.2 gate 5"]),
+            "line 3: real \"10.1.0.2 gate 5\": 10.1.0.2:80: given twice in virtual \"10.1.9.9:80\"",
+        ),
+        (&section(&["real6=[::2] gate"]), "line 3: real6: expected real in a virtual section"),
+        (&section(&["fallback6=[::2]"]), "line 3: fallback6: expected fallback in a virtual section"),
+        ("virtual6=3\n\treal=10.1.0.2 gate", "line 2: real: expected real6 in a virtual6 section"),
+        (
+            "virtual6=3\n\treal6=[::2]->[::3] gate",
+            "line 2: real6 \"[::2]->[::3] gate\": a range of IPv6 addresses: not supported yet",
+        ),
+        (
+            "virtual6=[::1]:80\n\treal6=[::2]:81 gate",
+            "line 2: real6 \"[::2]:81 gate\": port 81: gate cannot change the port: expected 80, or masq",
+        ),
+        (
+            "virtual6=3\n\treal6=2001:db8::2 gate",
+            "line 2: real6 \"2001:db8::2 gate\": expected an IPv6 address in square brackets: [2001:db8::2]",
+        ),
+        (
+            "virtual=7\n\treal=10.1.0.2 gate\n\tchecktype=connect",
+            "line 2: real \"10.1.0.2 gate\": no port to check: expected ADDRESS:PORT or a checkport",
+        ),
+    ]);
+}
+
+#[test]
+fn fallbacks() {
+    all_refused(&[
+        (
+            "fallback=127.0.0.1:80 nat",
+            "line 1: fallback \"127.0.0.1:80 nat\": \"nat\": expected a forwarding method: gate, masq or ipip",
+        ),
+        (
+            "fallback=127.0.0.1 gate 5",
+            "line 1: fallback \"127.0.0.1 gate 5\": \"5\": expected nothing after the forwarding method",
+        ),
+        ("fallback=nosuch", "line 1: fallback \"nosuch\": host \"nosuch\": no such host"),
+        ("fallback6=[::1]:nosuch", "line 1: fallback6 \"[::1]:nosuch\": port \"nosuch\": no such service"),
+        (
+            "fallback=[::1]:80",
+            "line 1: fallback \"[::1]:80\": an IPv6 address: use virtual6, real6 and fallback6 for IPv6",
+        ),
+    ]);
+}
+
+#[test]
+fn checks() {
+    all_refused(&[
+        (
+            "virtual=10.1.9.9:25",
+            "line 1: virtual \"10.1.9.9:25\": service smtp: checking it is not supported yet: use checktype=connect",
+        ),
+        (
+            &section(&["service=simpletcp"]),
+            "line 3: service simpletcp: checking it is not supported yet: use checktype=connect",
+        ),
+        (
+            "virtual=10.1.9.9:3306\n\trequest=\"SELECT 1\"",
+            "line 1: virtual \"10.1.9.9:3306\": login is missing: service mysql needs it",
+        ),
+        (
+            "virtual=10.1.9.9:3306\n\tlogin=\"a\"",
+            "line 1: virtual \"10.1.9.9:3306\": request is missing: service mysql needs it",
+        ),
+    ]);
+    for wrong in [section(&["receive=\"a(b\""]), "virtual=10.1.9.9:80\n\treal=10.1.0.2 gate \"x\",\"a(b\"".into()] {
+        let errors = errors(&wrong);
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert!(error.contains("a(b") && error.contains("expected a regular expression: "), "{error}");
+    }
+    accept(&section(&["checktype=connect", "receive=\"a(b\""]));
+}
+
+#[test]
+fn lines_in_the_wrong_place() {
+    let margin = "not in a virtual section: expected blanks before it, below a virtual line";
+    all_refused(
+        &[
+            ("service=http", &format!("line 1: service: {margin}")),
+            ("virtual=10.1.9.9:80\nreal=10.1.0.2:80 gate", &format!("line 2: real: {margin}")),
+            ("virtual=10.1.9.9:80\nquiescent=no\n\tscheduler=rr", &format!("line 3: scheduler: {margin}")),
+            (&section(&["autoreload=yes"]), "line 3: autoreload: not in a section: expected no blanks before it"),
+            ("virtual=10.1.9.9:80\n\treal=10.1.0.2 \\\n\tgate", "line 3: \"gate\": unknown directive"),
+        ]
+        .map(|(text, expected)| (text, expected)),
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    let refused = |bytes: &[u8]| parse_file(bytes, &Names).map_err(|problems| displayed(&problems));
+    let encoding = "line 2: not UTF-8 text: only comments may have another encoding".to_string();
+    assert_eq!(refused(b"quiescent=no # caf\xe9\ncallback=\"/caf\xe9\""), Err(vec![encoding]));
+    let control = "line 1: control character U+0000: expected text".to_string();
+    assert_eq!(refused(b"callback=\"/a\0b\""), Err(vec![control]));
+}
+
+#[test]
+fn every_mistake_is_told_in_the_order_of_the_lines() {
+    let text = "checktimeout=0\nfoo=1\nvirtual=10.1.9.9\n\treal=10.1.0.2 nat\n\tscheduler=x y\n\nquiescent=on\n";
+    let lines: Vec<String> =
+        errors(text).iter().filter_map(|error| error.split(':').next().map(String::from)).collect();
+    assert_eq!(lines, ["line 1", "line 2", "line 3", "line 4", "line 5", "line 7"]);
+}
+
+#[test]
+fn a_password_is_never_told() {
+    for line in [
+        "passwd=hunter2",
+        "passwd=\"\"hunter2",
+        "passwd=\"hunter2",
+        "passwd hunter2",
+        "password=\"hunter2\"",
+        "secret=hunter2",
+    ] {
+        let told = errors(&section(&[line])).join("\n");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let config = accept(&section(&["passwd=\"hunter2\" x", "login=\"a\"", "request=\"SELECT 1\"", "service=mysql"]));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
