@@ -95,15 +95,12 @@ fn default_service(key: ServiceKey) -> &'static str {
 
 /// ldirectord's order: the section's own word first, whichever of the two it is.
 fn timeout(checktype: CheckType, section: &Settings, global: &Settings) -> Duration {
-    let (first, second, default): (fn(&Settings) -> _, fn(&Settings) -> _, u64) = match checktype {
-        CheckType::Negotiate => (|settings| settings.negotiatetimeout, |settings| settings.checktimeout, 30),
-        _ => (|settings| settings.checktimeout, |settings| settings.negotiatetimeout, 5),
+    let in_order = |settings: &Settings| match checktype {
+        CheckType::Negotiate => settings.negotiatetimeout.or(settings.checktimeout),
+        _ => settings.checktimeout.or(settings.negotiatetimeout),
     };
-    first(section)
-        .or(second(section))
-        .or(first(global))
-        .or(second(global))
-        .unwrap_or_else(|| Duration::from_secs(default))
+    let default = if checktype == CheckType::Negotiate { 30 } else { 5 };
+    in_order(section).or_else(|| in_order(global)).unwrap_or(Duration::from_secs(default))
 }
 
 fn negotiate(section: &Section, service: &'static str, report: &mut Report) -> Option<CheckMethod> {
@@ -151,14 +148,14 @@ fn http(section: &Section, tls: bool, report: &mut Report) -> Option<CheckMethod
 }
 
 fn mysql(section: &Section, report: &mut Report) -> Option<CheckMethod> {
-    let request = section.request.as_ref().map(|request| statement(&request.value)).unwrap_or_default();
+    let request = section.request.as_ref().map(|request| request.value.clone()).unwrap_or_default();
     let all_ask = !section.real_servers.is_empty()
         && section.real_servers.iter().all(|spec| spec.value.options.question.is_some());
     let mut missing = Vec::new();
     if section.login.is_none() {
         missing.push("login");
     }
-    if request.is_empty() && !all_ask {
+    if !is_statement(&request) && !all_ask {
         missing.push("request");
     }
     for directive in &missing {
@@ -183,17 +180,15 @@ fn own_http(section: &HttpCheck, own: Option<&Question>) -> Result<HttpCheck, St
 
 fn own_mysql(section: &MysqlCheck, own: Option<&Question>) -> Result<MysqlCheck, String> {
     let Some((request, _)) = own else { return Ok(section.clone()) };
-    let request = statement(request);
-    if request.is_empty() {
+    if !is_statement(request) {
         return Err("expected an SQL statement in the first pair of double quotes".into());
     }
-    Ok(MysqlCheck { request, ..section.clone() })
+    Ok(MysqlCheck { request: request.clone(), ..section.clone() })
 }
 
-/// ldirectord takes one leading slash off again; a statement starts with one only as a comment, `/* ... */`.
-fn statement(request: &str) -> String {
-    let slash = request.strip_prefix('/').filter(|rest| !rest.starts_with('*'));
-    slash.unwrap_or(request).to_string()
+/// A lone slash is ldirectord's default request: no statement.
+fn is_statement(request: &str) -> bool {
+    !matches!(request.trim(), "" | "/")
 }
 
 /// Path and query with a leading slash. What a request line cannot hold is percent-encoded, as ldirectord's HTTP

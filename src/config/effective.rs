@@ -8,7 +8,7 @@ use super::address::{HostPort, Port, VirtualAddress};
 use super::check::Template;
 use super::problem::{Origin, Problem, Report};
 use super::real::{FallbackSpec, RealSpec};
-use super::section::{Draft, Located, ProtocolWord, Section, Settings};
+use super::section::{Draft, Located, ProtocolWord, SchedulerFlags, Section, Settings};
 use super::{Config, Global, RealServerConfig, Resolver, Service};
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceFlags, ServiceKey,
@@ -150,11 +150,10 @@ impl Resolution<'_> {
             self.report.warn(ops.origin, "ops: ignored without protocol=udp");
         }
         let scheduler = section.scheduler.clone().unwrap_or_default();
-        if let Some(flags) = &section.schedflags {
-            if flags.value.schedulers.iter().any(|name| *name != scheduler.as_str()) {
-                let text = format!("expected flags of the scheduler {scheduler}");
-                self.complain(flags, "schedflags", Family::Ipv4, &text);
-            }
+        let is_foreign = |flags: &SchedulerFlags| flags.schedulers.iter().any(|name| *name != scheduler.as_str());
+        if let Some(flags) = section.schedflags.as_ref().filter(|flags| is_foreign(&flags.value)) {
+            let text = format!("expected flags of the scheduler {scheduler}");
+            self.complain(flags, "schedflags", Family::Ipv4, &text);
         }
         let flags = ServiceFlags {
             one_packet: ops.is_some() && is_udp,

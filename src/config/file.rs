@@ -159,10 +159,11 @@ fn parse_fallback(entry: &Entry, family: Family, report: &mut Report) -> Option<
 }
 
 fn without_effect(directive: &Directive, entry: &Entry, report: &mut Report) {
+    let say = |text: &str| entry.origin.say(directive.name, text);
     match directive.action {
-        Action::Ignored(reason) => report.warn(entry.origin, format!("{}: ignored: {reason}", directive.name)),
-        Action::Replaced(by) => report.error(entry.origin, format!("{}: no longer exists: use {by}", directive.name)),
-        _ => report.error(entry.origin, format!("{}: not supported yet", directive.name)),
+        Action::Ignored(reason) => report.warn(entry.origin, say(&format!("ignored: {reason}"))),
+        Action::Replaced(by) => report.error(entry.origin, say(&format!("no longer exists: use {by}"))),
+        _ => report.error(entry.origin, say("not supported yet")),
     }
 }
 

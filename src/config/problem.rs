@@ -14,6 +14,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// `fork: text` for a line, `text` for a parameter of that name.
+    pub(super) fn say(self, directive: &str, text: &str) -> String {
+        match self {
+            Self::Parameter(name) if name == directive.trim_end_matches('6') => text.to_string(),
+            _ => format!("{directive}: {text}"),
+        }
+    }
+
     /// `checkport "x"` for a line, `"x"` for a parameter, whose display already names the directive.
     pub(super) fn name_value(self, directive: &str, value: &str) -> String {
         let value = value::bare(value);

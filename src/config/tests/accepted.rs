@@ -199,6 +199,20 @@ fn http_checks_have_a_path_a_host_and_a_pattern() {
     assert_eq!(http(&section(&["request=\"/a b\"", "virtualhost=\"a.b\""])).request, "/a%20b");
 }
 
+/// Perl takes a brace that starts no repetition as itself; health endpoints often answer JSON.
+#[test]
+fn patterns_are_those_of_perl() {
+    for pattern in
+        [r#"{"status":"ok"}"#, "^a{2,3}$", r"\bup\b", r"(?!down)[[:alpha:]]+", r"(a)\1", "{}", "a{,b}", "[{]"]
+    {
+        let check = http(&section(&[&format!("receive=\"{pattern}\"")]));
+        let compiled = fancy_regex::Regex::new(check.receive.as_deref().expect("a pattern"));
+        assert!(compiled.is_ok(), "{pattern} {compiled:?}");
+    }
+    let receive = http(&section(&[r#"receive="{"status":"ok"}""#])).receive.expect("a pattern");
+    assert!(fancy_regex::Regex::new(&receive).expect("a pattern").is_match(r#"x {"status":"ok"}"#).expect("no limit"));
+}
+
 #[test]
 fn a_real_server_can_have_its_own_question() {
     let own = http("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate 5 \"a.html\", \"ok\"\n\treceive=\"other\"");

@@ -24,7 +24,7 @@ fn unknown_and_unsupported_words() {
         ("include /etc/x", "line 1: \"include\": unknown directive"),
         ("chektimeout=3", "line 1: \"chektimeout\": unknown directive: did you mean \"checktimeout\"?"),
         ("CheckTimeout=3", "line 1: \"CheckTimeout\": unknown directive: did you mean \"checktimeout\"?"),
-        ("pasword=\"hunter2\"", "line 1: \"pasword\": unknown directive: did you mean \"passwd\"?"),
+        ("password=\"hunter2\"", "line 1: \"password\": unknown directive: did you mean \"passwd\"?"),
         ("checktimeout 3", "line 1: checktimeout: expected \"=\" and a value"),
         ("emailalert=a@b", "line 1: emailalert: not supported yet"),
         ("emailalertfrom=a@b", "line 1: emailalertfrom: not supported yet"),
@@ -247,17 +247,22 @@ fn checks() {
 
 #[test]
 fn lines_in_the_wrong_place() {
-    let margin = "not in a virtual section: expected blanks before it, below a virtual line";
-    all_refused(
-        &[
-            ("service=http", &format!("line 1: service: {margin}")),
-            ("virtual=10.1.9.9:80\nreal=10.1.0.2:80 gate", &format!("line 2: real: {margin}")),
-            ("virtual=10.1.9.9:80\nquiescent=no\n\tscheduler=rr", &format!("line 3: scheduler: {margin}")),
-            (&section(&["autoreload=yes"]), "line 3: autoreload: not in a section: expected no blanks before it"),
-            ("virtual=10.1.9.9:80\n\treal=10.1.0.2 \\\n\tgate", "line 3: \"gate\": unknown directive"),
-        ]
-        .map(|(text, expected)| (text, expected)),
-    );
+    let margin =
+        |start: &str| format!("{start}: not in a virtual section: expected blanks before it, below a virtual line");
+    for (text, start) in [
+        ("service=http", "line 1: service"),
+        ("virtual=10.1.9.9:80\nreal=10.1.0.2:80 gate", "line 2: real"),
+        ("virtual=10.1.9.9:80\nquiescent=no\n\tscheduler=rr", "line 3: scheduler"),
+    ] {
+        assert_eq!(errors(text), [margin(start)]);
+    }
+    all_refused(&[
+        (&section(&["autoreload=yes"]), "line 3: autoreload: not in a section: expected no blanks before it"),
+        (
+            "virtual=10.1.9.9:80\n\treal=10.1.0.2 \\",
+            "line 2: real \"10.1.0.2 \\\": \"\\\": expected a forwarding method: gate, masq or ipip",
+        ),
+    ]);
 }
 
 #[test]
