@@ -229,6 +229,11 @@ fn http_method(value: &str) -> Result<HttpMethod, String> {
 }
 
 fn virtualhost(section: &mut Section, entry: &Entry, report: &mut Report) -> Result<(), String> {
+    // Templates leave an empty one; ldirectord takes it.
+    if value::bare(entry.value).is_empty() {
+        section.virtualhost = None;
+        return Ok(());
+    }
     let host = entry.text(report)?;
     if !host.chars().all(|character| character.is_ascii_graphic() && character != '"') {
         return Err("expected a host name".into());

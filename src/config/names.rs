@@ -27,7 +27,7 @@ const MOST_OUTPUT: u64 = 64 * 1024;
 pub struct SystemResolver {
     /// Text of `/etc/services`, or why it cannot be read.
     services: Result<String, String>,
-    /// Program and its first arguments, for tests.
+    /// The program, another one in tests.
     getent: &'static str,
     hosts: RefCell<HashMap<(String, Family), Result<IpAddr, String>>>,
     left: RefCell<Duration>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{ForwardingMethod, HttpMethod, Persistence, RealServerKey, ServiceKey};
+use crate::model::{ForwardingMethod, HttpMethod, Persistence, ServiceKey};
 
 fn keys(text: &str) -> Vec<String> {
     service(text).real_servers.iter().map(|real| real.real_server.key.to_string()).collect()
@@ -196,6 +196,7 @@ fn http_checks_have_a_path_a_host_and_a_pattern() {
     assert_eq!((full.tls, full.method, full.request.as_str()), (true, HttpMethod::Head, "/index.html?a=1#x"));
     assert_eq!((full.virtual_host.as_deref(), full.receive.as_deref()), (Some("www.x.y.z"), Some("Test (?=Page)")));
     assert_eq!(http(&section(&["request=index.html"])).request, "/index.html");
+    assert_eq!(http(&section(&["virtualhost=a.b", "virtualhost="])).virtual_host, None);
     assert_eq!(http(&section(&["request=\"/a b\"", "virtualhost=\"a.b\""])).request, "/a%20b");
 }
 
@@ -352,6 +353,4 @@ fn one_address_may_serve_both_protocols() {
     let config = accept("virtual=10.1.9.9:80\nvirtual=10.1.9.9:80\n\tprotocol=udp\n\tchecktype=ping\n");
     assert_eq!(config.services.len(), 2);
     assert_eq!(config.services.first().map(|service| service.origin), Some(Origin::Line(1)));
-    let key = RealServerKey { address: "10.1.0.2".parse().expect("an address"), port: 80 };
-    assert_eq!(key.to_string(), "10.1.0.2:80");
 }
