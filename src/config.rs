@@ -43,7 +43,7 @@ pub trait Resolver {
 }
 
 /// Everything that a file or a set of parameters declares.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
     pub global: Global,
     /// In the order of the text; no two have the same key.
@@ -71,7 +71,8 @@ pub struct Global {
     pub autoreload: bool,
     /// Program to run after the file has changed, with the file's path as its only argument.
     pub callback: Option<PathBuf>,
-    pub logfile: LogTarget,
+    /// Where the daemon logs; `None`: where whoever started it said.
+    pub logfile: Option<LogTarget>,
     /// Remove services and real servers when the daemon stops, for services that do not say otherwise.
     pub cleanstop: bool,
 }
@@ -82,7 +83,7 @@ impl Default for Global {
             checkinterval: Duration::from_secs(10),
             autoreload: false,
             callback: None,
-            logfile: LogTarget::default(),
+            logfile: None,
             cleanstop: true,
         }
     }

@@ -48,7 +48,7 @@ fn global(draft: &Draft) -> Global {
         checkinterval: draft.settings.checkinterval.unwrap_or(default.checkinterval),
         autoreload: draft.global.autoreload.unwrap_or(default.autoreload),
         callback: draft.global.callback.clone(),
-        logfile: draft.global.logfile.clone().unwrap_or(default.logfile),
+        logfile: draft.global.logfile.clone(),
         cleanstop: draft.settings.cleanstop.unwrap_or(default.cleanstop),
     }
 }

@@ -33,9 +33,9 @@ fn render_global(out: &mut String, global: &Global) -> fmt::Result {
         writeln!(out, "callback=\"{}\"", callback.display())?;
     }
     match &global.logfile {
-        target if *target == default.logfile => Ok(()),
-        LogTarget::File(path) => writeln!(out, "logfile=\"{}\"", path.display()),
-        LogTarget::Syslog(facility) => writeln!(out, "logfile=\"{facility}\""),
+        None => Ok(()),
+        Some(LogTarget::File(path)) => writeln!(out, "logfile=\"{}\"", path.display()),
+        Some(LogTarget::Syslog(facility)) => writeln!(out, "logfile=\"{facility}\""),
     }
 }
 

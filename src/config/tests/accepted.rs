@@ -341,11 +341,11 @@ fn global_values_are_kept() {
             checkinterval: Duration::from_secs(2),
             autoreload: true,
             callback: Some("/bin/a".into()),
-            logfile: LogTarget::Syslog("local0".into()),
+            logfile: Some(LogTarget::Syslog("local0".into())),
             cleanstop: false,
         }
     );
-    assert_eq!(accept("logfile=\"/a/b\"").global.logfile, LogTarget::File("/a/b".into()));
+    assert_eq!(accept("logfile=\"/a/b\"").global.logfile, Some(LogTarget::File("/a/b".into())));
 }
 
 #[test]
