@@ -4,6 +4,7 @@ mod file;
 mod lock;
 mod run_dir;
 pub mod sysctl;
+pub mod syslog;
 
 pub use file::{FileError, write_private};
 pub use lock::Lock;

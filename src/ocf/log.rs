@@ -7,11 +7,11 @@
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::trace::Trace;
+use crate::system::syslog;
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,31 +43,6 @@ impl Level {
     }
 }
 
-/// Facilities of RFC 5424 under the names of syslog.conf(5).
-const FACILITIES: [(&str, u8); 20] = [
-    ("kern", 0),
-    ("user", 1),
-    ("mail", 2),
-    ("daemon", DAEMON),
-    ("auth", 4),
-    ("syslog", 5),
-    ("lpr", 6),
-    ("news", 7),
-    ("uucp", 8),
-    ("cron", 9),
-    ("authpriv", 10),
-    ("ftp", 11),
-    ("local0", 16),
-    ("local1", 17),
-    ("local2", 18),
-    ("local3", 19),
-    ("local4", 20),
-    ("local5", 21),
-    ("local6", 22),
-    ("local7", 23),
-];
-const DAEMON: u8 = 3;
-
 /// Writes log lines of one action. Part of the [`Call`](super::Call).
 pub struct Logger {
     tag: String,
@@ -88,8 +63,8 @@ impl Logger {
         let file = |name| environment.get(name).map(PathBuf::from);
         Self {
             tag: format!("{agent}({instance})[{}]", std::process::id()),
-            facility: facility_number(facility.unwrap_or("daemon")),
-            socket: PathBuf::from("/dev/log"),
+            facility: syslog::facility_number(facility.unwrap_or("daemon")),
+            socket: PathBuf::from(syslog::SOCKET),
             file: file("HA_LOGFILE"),
             // Shell agents write each line once when both name the same file.
             debug_file: file("HA_DEBUGLOG").filter(|path| Some(path) != file("HA_LOGFILE").as_ref()),
@@ -134,8 +109,7 @@ impl Logger {
         }
         let now = jiff::Zoned::now().strftime("%b %e %H:%M:%S");
         if let Some(facility) = self.facility {
-            let priority = facility << 3 | level.severity();
-            let _ = send(&self.socket, &format!("<{priority}>{now} {}: {text}", self.tag));
+            let _ = syslog::send(&self.socket, facility, level.severity(), &format!("{}: {text}", self.tag));
         }
         let line = format!("{now} {}: {text}\n", self.tag);
         if let Some(path) = self.file.as_ref().filter(|_| level != Level::Debug) {
@@ -152,23 +126,6 @@ impl Logger {
             trace.line(&fold(&text.to_string()));
         }
     }
-}
-
-/// `None` for "none". A word that syslog does not know still deserves a log.
-fn facility_number(name: &str) -> Option<u8> {
-    if name.eq_ignore_ascii_case("none") {
-        return None;
-    }
-    let known = FACILITIES.iter().find(|(word, _)| name.eq_ignore_ascii_case(word));
-    Some(known.map_or(DAEMON, |(_, number)| *number))
-}
-
-/// Non-blocking: a syslog daemon that hangs would otherwise hang the action into its timeout.
-fn send(path: &Path, datagram: &str) -> io::Result<()> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    socket.send_to(datagram.as_bytes(), path)?;
-    Ok(())
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {

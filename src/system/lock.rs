@@ -71,7 +71,7 @@ fn write_pid(file: &mut File) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::run_dir::tests::Scratch;
+    use crate::testing::Scratch;
 
     #[test]
     fn a_lock_is_held_by_one_and_free_when_dropped() {

@@ -155,30 +155,10 @@ fn create_folder(path: &Path) -> Result<(), FileError> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::testing::Scratch;
     use std::os::unix::fs::PermissionsExt;
-
-    /// A directory of its own for one test, removed with it.
-    pub(crate) struct Scratch(PathBuf);
-
-    impl Scratch {
-        pub(crate) fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("lvs-agents-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).expect("scratch directory");
-            Self(path)
-        }
-
-        pub(crate) fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 
     #[test]
     fn a_file_is_private_and_gone_after_removal() {

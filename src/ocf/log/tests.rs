@@ -1,30 +1,11 @@
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use super::*;
 use crate::ocf::Action;
 use crate::ocf::dummy::DESCRIPTION;
-
-/// A directory of this test alone, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ocf-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::testing::Scratch;
 
 fn logger(variables: &[(&str, &str)]) -> Logger {
     Logger::new("vip", "v1", &variables.iter().copied().collect(), false)
@@ -38,11 +19,11 @@ fn received(socket: &UnixDatagram) -> Option<String> {
 
 #[test]
 fn a_datagram_has_priority_tag_and_level() {
-    let scratch = Scratch::new("syslog");
-    let socket = UnixDatagram::bind(scratch.path("log")).unwrap();
+    let scratch = Scratch::new("ocf-syslog");
+    let socket = UnixDatagram::bind(scratch.file("log")).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let mut log = logger(&[("HA_logfacility", "local3")]);
-    log.socket = PathBuf::from(scratch.path("log"));
+    log.socket = PathBuf::from(scratch.file("log"));
 
     log.warning("nic \"eth0\":\n no carrier");
     let datagram = received(&socket).unwrap();
@@ -54,7 +35,7 @@ fn a_datagram_has_priority_tag_and_level() {
     log.error("wanted");
     assert!(received(&socket).unwrap().contains("ERROR: wanted"));
 
-    log.facility = facility_number("none");
+    log.facility = syslog::facility_number("none");
     log.error("nowhere");
     assert_eq!(received(&socket), None);
 }
@@ -68,16 +49,16 @@ fn a_dead_syslog_and_a_missing_directory_are_borne() {
 
 #[test]
 fn facilities_by_name() {
-    assert_eq!(facility_number("daemon"), Some(3));
-    assert_eq!(facility_number("LOCAL7"), Some(23));
-    assert_eq!(facility_number("none"), None);
-    assert_eq!(facility_number("nonsense"), Some(DAEMON));
+    assert_eq!(syslog::facility_number("daemon"), Some(3));
+    assert_eq!(syslog::facility_number("LOCAL7"), Some(23));
+    assert_eq!(syslog::facility_number("none"), None);
+    assert_eq!(syslog::facility_number("nonsense"), Some(3));
 }
 
 #[test]
 fn files_get_what_their_names_promise() {
-    let scratch = Scratch::new("files");
-    let (file, debug) = (scratch.path("log"), scratch.path("debug"));
+    let scratch = Scratch::new("ocf-files");
+    let (file, debug) = (scratch.file("log"), scratch.file("debug"));
     let log = logger(&[("HA_logfacility", "none"), ("HA_LOGFILE", &file), ("HA_DEBUGLOG", &debug), ("HA_debug", "1")]);
     log.info("one");
     log.debug("two");
@@ -88,8 +69,8 @@ fn files_get_what_their_names_promise() {
 
 #[test]
 fn one_file_for_both_gets_each_line_once_and_debug_needs_leave() {
-    let scratch = Scratch::new("same");
-    let path = scratch.path("log");
+    let scratch = Scratch::new("ocf-same");
+    let path = scratch.file("log");
     let log = logger(&[("HA_logfacility", "none"), ("HA_LOGFILE", &path), ("HA_DEBUGLOG", &path), ("HA_debug", "0")]);
     log.info("one");
     log.debug("two");
@@ -98,11 +79,11 @@ fn one_file_for_both_gets_each_line_once_and_debug_needs_leave() {
 
 #[test]
 fn a_trace_is_where_crmsh_looks_and_hides_secrets() {
-    let scratch = Scratch::new("trace");
+    let scratch = Scratch::new("ocf-trace");
     let environment = Environment::from_iter([
         ("HA_logfacility", "none"),
         ("OCF_RESKEY_trace_ra", "1"),
-        ("OCF_RESKEY_trace_dir", &scratch.path("")),
+        ("OCF_RESKEY_trace_dir", &scratch.file("")),
         ("OCF_RESKEY_ip", "192.0.2.1"),
         ("OCF_RESKEY_passwd", "hunter2"),
         ("OCF_RESKEY_passwrd", "hunter3"),
@@ -113,7 +94,7 @@ fn a_trace_is_where_crmsh_looks_and_hides_secrets() {
     log.set_trace(Trace::open(&DESCRIPTION, Action::Start, "d1", &environment).unwrap());
     log.debug("one step");
 
-    let files: Vec<_> = fs::read_dir(scratch.path("dummy")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: Vec<_> = fs::read_dir(scratch.file("dummy")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let [file] = files.as_slice() else { panic!("{files:?}") };
     assert!(file.file_name().unwrap().to_str().unwrap().starts_with("d1.start.20"), "{file:?}");
     let text = fs::read_to_string(file).unwrap();
@@ -129,8 +110,8 @@ fn a_trace_goes_to_a_descriptor_a_file_or_nowhere() {
     let open = |variables: &[(&str, &str)]| {
         Trace::open(&DESCRIPTION, Action::Stop, "d1", &variables.iter().copied().collect()).map(|trace| trace.is_some())
     };
-    let scratch = Scratch::new("trace-file");
-    let path = scratch.path("deep/er/trace");
+    let scratch = Scratch::new("ocf-trace-file");
+    let path = scratch.file("deep/er/trace");
     assert_eq!(open(&[("OCF_TRACE_FILE", &path)]), Ok(false));
     assert_eq!(open(&[("OCF_TRACE_RA", "0"), ("OCF_TRACE_FILE", &path)]), Ok(false));
     assert!(!Path::new(&path).exists());
