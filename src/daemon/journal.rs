@@ -1,0 +1,145 @@
+//! What the log says of a change: ldirectord's sentences, so that scripts that read its log go on working, each
+//! followed by the reason that ldirectord left out.
+
+use super::log::Log;
+use crate::health::{Pool, Transition};
+use crate::model::{Change, RealServer, RealServerKey, ServiceKey, Table};
+
+pub fn service_of(change: &Change) -> ServiceKey {
+    match change {
+        Change::AddService(service) | Change::EditService(service) => service.key,
+        Change::DeleteService(key)
+        | Change::AddRealServer(key, _)
+        | Change::EditRealServer(key, _)
+        | Change::DeleteRealServer(key, _) => *key,
+    }
+}
+
+/// Health that changes nothing in the table is worth a line too.
+pub fn transition(log: &Log, pool: &Pool, real: &RealServerKey, transition: Transition) {
+    let service = name(&pool.key());
+    match transition {
+        Transition::SoftFailure { failures } => log.line(&format!(
+            "Soft failure real server: {real} ({service}) failure {failures}/{}: {}",
+            pool.settings().failurecount,
+            reason(pool, real)
+        )),
+        Transition::Recovered => log.line(&format!("Resetting soft failure count: {real} ({service})")),
+        Transition::CameUp | Transition::WentDown => {}
+    }
+}
+
+/// A change that the kernel has executed. `observed` is the table before it.
+pub fn change(log: &Log, pool: Option<&Pool>, change: &Change, observed: &Table) {
+    log.line(&sentence(pool, change, observed));
+}
+
+fn sentence(pool: Option<&Pool>, change: &Change, observed: &Table) -> String {
+    match change {
+        Change::AddService(service) => format!("Added virtual server: {}", name(&service.key)),
+        Change::EditService(service) => format!("Changed virtual server: {}", name(&service.key)),
+        Change::DeleteService(key) => format!("Purged virtual server: {}", name(key)),
+        Change::AddRealServer(key, real) => weighted("Added", pool, key, real),
+        Change::EditRealServer(key, real) if real.weight == 0 => weighted("Quiescent", pool, key, real),
+        Change::EditRealServer(key, real) => {
+            let held = observed.get(key).and_then(|entry| entry.real_servers.get(&real.key));
+            let verb = if held.is_some_and(|held| held.weight == 0) { "Restored" } else { "Changed" };
+            weighted(verb, pool, key, real)
+        }
+        Change::DeleteRealServer(key, real) => {
+            format!("Deleted {} server: {real} ({}){}", kind(pool, real), name(key), suffix(pool, real))
+        }
+    }
+}
+
+fn weighted(verb: &str, pool: Option<&Pool>, key: &ServiceKey, real: &RealServer) -> String {
+    let (kind, service, suffix) = (kind(pool, &real.key), name(key), suffix(pool, &real.key));
+    format!("{verb} {kind} server: {} ({service}) (Weight set to {}){suffix}", real.key, real.weight)
+}
+
+/// `IP:PORT` or the mark.
+fn name(key: &ServiceKey) -> String {
+    match key {
+        ServiceKey::Address { address, port, .. } => std::net::SocketAddr::new(*address, *port).to_string(),
+        ServiceKey::Fwmark { mark, .. } => mark.to_string(),
+    }
+}
+
+fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
+    let fallback = pool.and_then(|pool| pool.settings().fallback.as_ref());
+    let configured = pool.is_some_and(|pool| pool.members().any(|(member, _, _)| member.key == *real));
+    if !configured && fallback.is_some_and(|fallback| fallback.key == *real) { "fallback" } else { "real" }
+}
+
+fn suffix(pool: Option<&Pool>, real: &RealServerKey) -> String {
+    match pool.map(|pool| reason(pool, real)) {
+        Some(reason) if !reason.is_empty() && reason != "configured" => format!(": {reason}"),
+        _ => String::new(),
+    }
+}
+
+fn reason(pool: &Pool, real: &RealServerKey) -> String {
+    let standing = pool.members().find(|(member, _, _)| member.key == *real);
+    standing.map(|(_, _, standing)| standing.reason).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{PoolSettings, RealServerSettings};
+    use crate::model::{ForwardingMethod, ServiceEntry, VirtualService};
+    use std::time::SystemTime;
+
+    fn real(host: u8, weight: u32) -> RealServer {
+        let key = RealServerKey { address: [192, 0, 2, host].into(), port: 80 };
+        let forwarding = ForwardingMethod::Gate;
+        RealServer { key, forwarding, local: false, weight, upper_threshold: 0, lower_threshold: 0 }
+    }
+
+    fn pool() -> Pool {
+        let key = "tcp 192.0.2.1:80".parse().expect("key");
+        let settings = PoolSettings {
+            service: VirtualService {
+                key,
+                scheduler: Default::default(),
+                persistence: None,
+                flags: Default::default(),
+            },
+            real_servers: vec![RealServerSettings { real_server: real(2, 3), disabled: false }],
+            fallback: Some(real(9, 1)),
+            quiescent: true,
+            failurecount: 1,
+        };
+        Pool::new(settings, None, SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn sentences_are_ldirectords_with_the_reason_behind() {
+        let mut pool = pool();
+        let key = pool.key();
+        pool.record(real(2, 3).key, Err("refused".into()), SystemTime::UNIX_EPOCH);
+        let mut held = pool.entry();
+        held.real_servers.insert(real(2, 0).key, real(2, 0));
+        let observed: Table = [(key, ServiceEntry { ..held })].into();
+        let say = |pool: &Pool, change| sentence(Some(pool), &change, &observed);
+        assert_eq!(
+            say(&pool, Change::EditRealServer(key, real(2, 0))),
+            "Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused"
+        );
+        assert_eq!(
+            say(&pool, Change::AddRealServer(key, real(9, 1))),
+            "Added fallback server: 192.0.2.9:80 (192.0.2.1:80) (Weight set to 1)"
+        );
+        pool.record(real(2, 3).key, Ok(()), SystemTime::UNIX_EPOCH);
+        assert_eq!(
+            say(&pool, Change::EditRealServer(key, real(2, 3))),
+            "Restored real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 3)"
+        );
+        let gone = real(9, 1).key;
+        assert_eq!(
+            say(&pool, Change::DeleteRealServer(key, gone)),
+            "Deleted fallback server: 192.0.2.9:80 (192.0.2.1:80)"
+        );
+        assert_eq!(say(&pool, Change::DeleteService(key)), "Purged virtual server: 192.0.2.1:80");
+    }
+}
