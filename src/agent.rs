@@ -1,0 +1,45 @@
+//! The resource agents, one file each: OCF actions that observe, plan, apply and answer.
+
+mod announcer;
+mod ldirectord;
+mod lvs;
+mod parameters;
+mod realserver;
+mod vip;
+
+use crate::netlink;
+use crate::ocf::{Agent, Failure};
+use crate::system::FileError;
+
+pub use announcer::{Announcement, announce};
+
+/// Every agent by the name of its link in resource.d.
+pub const AGENTS: [(&str, &dyn Agent); 4] = [
+    ("vip", &vip::Vip),
+    ("lvs", &lvs::Lvs),
+    ("ldirectord", &ldirectord::Ldirectord),
+    ("realserver", &realserver::RealServer),
+];
+
+/// The agent of that name.
+pub fn find(name: &str) -> Option<&'static dyn Agent> {
+    AGENTS.iter().find(|(known, _)| *known == name).map(|(_, agent)| *agent)
+}
+
+impl From<netlink::Error> for Failure {
+    fn from(error: netlink::Error) -> Self {
+        let text = error.to_string();
+        match error {
+            netlink::Error::Unavailable { .. } => Self::not_installed(text),
+            netlink::Error::Permission { .. } => Self::permission(text),
+            _ => Self::generic(text),
+        }
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        let what = format!("{}: {}", error.path.display(), error.action);
+        Self::io(what, &error.cause)
+    }
+}

@@ -1,0 +1,177 @@
+//! `ocf:rust:ldirectord`: the health monitor daemon.
+//!
+//! With a `configfile` it is a whole ldirectord: it creates the virtual services, checks, and removes them on stop.
+//! Without one it looks after what the `lvs` resources of this node have declared.
+
+mod process;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::daemon::protocol::{Liveness, MonitorRecord, Reply, Request};
+use crate::daemon::{control, source};
+use crate::model::ServiceKey;
+use crate::netlink::Ipvs;
+use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
+use crate::ownership::{self, Owner};
+use crate::plan;
+use crate::system::{Lock, RunDir};
+
+/// How late a check may be before the monitor counts as hung: far beyond what a busy machine causes, far below the
+/// time that a dead real server may go unnoticed.
+const LATEST: Duration = Duration::from_secs(10);
+/// A living monitor answers in less than a millisecond; one that does not within this time is hung.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+pub struct Ldirectord;
+
+const DESCRIPTION: Description = Description {
+    name: "ldirectord",
+    version: env!("CARGO_PKG_VERSION"),
+    short: "Health monitor for the real servers of Linux Virtual Server",
+    long: "Checks real servers and takes those that fail out of the kernel's IPVS table until they are well again. With \
+           configfile it is a whole ldirectord: it creates the virtual services of the file and removes them on stop. \
+           Without it, it looks after the services that the ocf:rust:lvs resources of its node have declared.",
+    parameters: &[
+        Parameter::new(
+            "configfile",
+            Kind::Text,
+            "configuration file",
+            "A ldirectord.cf. Not set: the services of the ocf:rust:lvs resources on the same node.",
+        )
+        .unique(),
+        Parameter::new(
+            "logfile",
+            Kind::Text,
+            "log file",
+            "Where to log when the configuration file does not say. Default: /var/log/ldirectord.log",
+        ),
+        Parameter::new(
+            "ldirectord",
+            Kind::Text,
+            "path of ldirectord",
+            "Accepted so that configurations of ocf:heartbeat:ldirectord load; the monitor is part of this agent.",
+        )
+        .obsolete(),
+    ],
+    actions: &[
+        ActionDefaults::new(Action::Start, 60),
+        ActionDefaults::new(Action::Stop, 30),
+        ActionDefaults::monitor(20, 10),
+    ],
+};
+
+impl Agent for Ldirectord {
+    fn description(&self) -> &'static Description {
+        &DESCRIPTION
+    }
+
+    fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
+        match (call.text("configfile"), level) {
+            (Some(path), ValidationLevel::Local) => load_keys(path).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    fn start(&self, call: &Call) -> Result<(), Failure> {
+        let run_dir = RunDir::system();
+        if let Some(path) = call.text("configfile") {
+            let keys = load_keys(path)?;
+            let conflicts = ownership::conflicts(&run_dir, &Owner::Ldirectord(call.instance.clone()), &keys);
+            if !conflicts.is_empty() {
+                return Err(Failure::bad_here(conflicts.join("; ")));
+            }
+        }
+        if Lock::is_held(&run_dir.lock(&call.instance))? {
+            return alive(&run_dir, &call.instance).map(|_| call.log().info("runs already"));
+        }
+        Ipvs::open_loading()?;
+        process::start(call)
+    }
+
+    fn stop(&self, call: &Call) -> Result<(), Failure> {
+        let run_dir = RunDir::system();
+        process::stop(call, &run_dir)?;
+        clean_up(call, &run_dir)
+    }
+
+    fn monitor(&self, call: &Call) -> Result<Status, Failure> {
+        let run_dir = RunDir::system();
+        if !Lock::is_held(&run_dir.lock(&call.instance))? {
+            return left_behind(call, &run_dir);
+        }
+        let liveness = alive(&run_dir, &call.instance)?;
+        if let Some(error) = liveness.kernel_error {
+            return Err(Failure::generic(format!("health monitor: write the IPVS table: {error}")));
+        }
+        Ok(liveness.configuration_error.map_or(Status::Running, |error| {
+            Status::Degraded(format!("new configuration ignored, the one before is in force: {error}"))
+        }))
+    }
+}
+
+fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
+    let config = source::load_file(Path::new(path));
+    config.map(|config| ownership::keys(&config)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))
+}
+
+/// A monitor that answers and is not late; else why it must be started anew.
+fn alive(run_dir: &RunDir, instance: &str) -> Result<Liveness, Failure> {
+    let answer = control::ask(&run_dir.socket(instance), Request::Alive, ANSWER_TIME);
+    let reply =
+        answer.map_err(|error| Failure::generic(format!("health monitor: ask whether it is alive: {error:#}")))?;
+    let Reply::Alive(liveness) = reply else {
+        return Err(Failure::generic("health monitor: ask whether it is alive: the answer makes no sense"));
+    };
+    if liveness.late_seconds > LATEST.as_secs_f64() {
+        let late = liveness.late_seconds;
+        return Err(Failure::generic(format!("health monitor: a check is {late:.0} s late: the monitor hangs")));
+    }
+    Ok(liveness)
+}
+
+/// Without a monitor: stopped, unless a killed one left virtual services of its own, which a stop has to remove.
+fn left_behind(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
+    let keys = orphans(run_dir, &call.instance);
+    let Some(mut ipvs) = Ipvs::open()?.filter(|_| !keys.is_empty()) else { return Ok(Status::Stopped) };
+    for key in &keys {
+        if ipvs.service(key)?.is_some() {
+            return Err(Failure::generic(format!("health monitor: died and left virtual service {key} behind")));
+        }
+    }
+    Ok(Status::Stopped)
+}
+
+/// Virtual services of our own that the end of the monitor should have removed.
+fn orphans(run_dir: &RunDir, instance: &str) -> Vec<ServiceKey> {
+    let record: Option<MonitorRecord> = run_dir.monitors().read_json(instance);
+    record.into_iter().flat_map(|record| record.removed_at_stop).filter_map(|text| text.parse().ok()).collect()
+}
+
+/// What a monitor that was killed could not do itself. One that only followed `lvs` resources has nothing of its own
+/// in the table; its record stays, so that they go on accepting what it made of their real servers.
+fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
+    let folder = run_dir.monitors();
+    let Some(record) = folder.read_json::<MonitorRecord>(&call.instance).filter(|record| record.owns_services) else {
+        return Ok(());
+    };
+    let keys: Vec<ServiceKey> = record.removed_at_stop.iter().filter_map(|text| text.parse().ok()).collect();
+    if let Some(mut ipvs) = Ipvs::open()? {
+        let changes = plan::deletions(&keys, &ipvs.table()?);
+        for change in &changes {
+            call.log().info(change);
+        }
+        Failure::collect(ipvs.apply(&changes).into_iter().map(|failure| Err(failure.error.into())))?;
+    }
+    Ok(folder.remove(&call.instance)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_sound() {
+        assert_eq!(DESCRIPTION.mistakes(), [""; 0]);
+    }
+}

@@ -1,0 +1,96 @@
+//! Starts and ends the health monitor's process.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+
+use super::ANSWER_TIME;
+use crate::daemon::protocol::{Reply, Request};
+use crate::daemon::{ANSWER_READY, control};
+use crate::ocf::{Call, Failure};
+use crate::system::{Lock, RunDir};
+
+/// What is kept of the action's time limit for our own answer: at the limit, pacemaker kills us.
+const MARGIN: Duration = Duration::from_secs(1);
+/// How often a lock is looked at while its holder ends.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Starts the monitor and waits until it says that clients can be served, or why not.
+pub fn start(call: &Call) -> Result<(), Failure> {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["daemon", "--detach", "--instance", &call.instance]);
+    for name in ["configfile", "logfile"] {
+        if let Some(path) = call.text(name) {
+            command.args([&format!("--{name}"), path]);
+        }
+    }
+    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| Failure::io("health monitor: start", &error))?;
+    let (sender, answer) = mpsc::channel();
+    if let Some(pipe) = child.stdout.take() {
+        // A read of a pipe has no time limit of its own; the thread ends with this process.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(pipe).read_line(&mut line);
+            sender.send(read.map(|_| line))
+        });
+    }
+    match answer.recv_timeout(call.timeout.saturating_sub(MARGIN)) {
+        Ok(Ok(line)) if line.trim_end() == ANSWER_READY => Ok(()),
+        Ok(Ok(line)) if !line.is_empty() => {
+            Err(Failure::generic(format!("health monitor: start: {}", line.trim_end())))
+        }
+        Ok(Err(error)) => Err(Failure::io("health monitor: wait for its start", &error)),
+        Ok(Ok(_)) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+            Err(Failure::generic("health monitor: start: it ended without a word; see its log"))
+        }
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            Err(Failure::generic(format!("health monitor: start: not ready within {:?}", call.timeout)))
+        }
+    }
+}
+
+/// Asks the monitor to end and waits until it is gone; kills it when it does not. After this no check can change the
+/// table any more.
+pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
+    let lock = run_dir.lock(&call.instance);
+    if !Lock::is_held(&lock)? {
+        return Ok(());
+    }
+    let deadline = Instant::now() + call.timeout.saturating_sub(MARGIN);
+    let patience = (deadline - Instant::now()) / 2;
+    match control::ask(&run_dir.socket(&call.instance), Request::Stop, patience.min(ANSWER_TIME * 2)) {
+        Ok(Reply::Failed(reason)) => call.log().warning(format!("health monitor: stop: {reason}")),
+        Ok(_) => {}
+        Err(error) => call.log().warning(format!("health monitor: ask it to stop: {error:#}")),
+    }
+    if !is_gone_by(&lock, Instant::now() + Duration::from_secs(2))? {
+        kill_holder(call, &lock)?;
+        if !is_gone_by(&lock, deadline)? {
+            return Err(Failure::generic(format!("health monitor: kill: {} is still locked", lock.display())));
+        }
+    }
+    Ok(())
+}
+
+fn kill_holder(call: &Call, lock: &std::path::Path) -> Result<(), Failure> {
+    if let Some(pid) = Lock::holder(lock)? {
+        call.log().warning(format!("health monitor: does not end, killing process {pid}"));
+        // Gone between the look and the kill is what we want; the wait that follows tells everything else.
+        let _ = kill(pid, Signal::SIGKILL);
+    }
+    Ok(())
+}
+
+fn is_gone_by(lock: &std::path::Path, deadline: Instant) -> Result<bool, Failure> {
+    while Lock::is_held(lock)? {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(true)
+}

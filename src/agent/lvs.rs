@@ -1,0 +1,195 @@
+//! `ocf:rust:lvs`: virtual services and real servers in the kernel's IPVS table.
+//!
+//! What it declares is written to `<run>/services/<instance>.cf` before the kernel is touched: from there `stop` knows
+//! what to remove whatever became of the parameters, and the health monitor what to look after. Where a health
+//! monitor looks after a service, its real servers are the monitor's to move in and out.
+
+mod description;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::config::{self, Config};
+use crate::daemon::source;
+use crate::model::{ServiceEntry, ServiceKey, Table};
+use crate::netlink::Ipvs;
+use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
+use crate::ownership::{self, Owner, keys};
+use crate::plan::{self, Scope};
+use crate::system::{RunDir, sysctl};
+
+pub struct Lvs;
+
+impl Agent for Lvs {
+    fn description(&self) -> &'static Description {
+        &description::DESCRIPTION
+    }
+
+    fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
+        match (call.text("configfile"), level) {
+            (Some(_), ValidationLevel::Consistency) => refuse_both(call),
+            _ => load(call).map(|_| ()),
+        }
+    }
+
+    fn start(&self, call: &Call) -> Result<(), Failure> {
+        let run_dir = RunDir::system();
+        let config = load(call)?;
+        let wanted = keys(&config);
+        refuse_conflicts(&run_dir, call, &wanted)?;
+        let mut ipvs = Ipvs::open_loading()?;
+        set_sysctls(call, &config)?;
+        let before = ownership::declaration(&run_dir, &call.instance).map(|old| keys(&old)).unwrap_or_default();
+        let gone: Vec<ServiceKey> = before.into_iter().filter(|key| !wanted.contains(key)).collect();
+        run_dir.services().write(&call.instance, &config::render(&config))?;
+        let observed = observe(&mut ipvs, wanted.iter().chain(&gone))?;
+        let desired = leave_to_monitors(&run_dir, table(&config), &observed);
+        let mut changes = plan::table_changes(&desired, &observed, Scope::Services);
+        changes.extend(plan::deletions(&gone, &observed));
+        for change in &changes {
+            call.log().info(change);
+        }
+        apply(&mut ipvs, &changes)
+    }
+
+    fn stop(&self, call: &Call) -> Result<(), Failure> {
+        let run_dir = RunDir::system();
+        let owned = owned_keys(&run_dir, call);
+        // First: a monitor that follows the declarations must not look after services that are on their way out.
+        run_dir.services().remove(&call.instance)?;
+        let Some(mut ipvs) = Ipvs::open()? else { return Ok(()) };
+        let observed = observe(&mut ipvs, &owned)?;
+        let changes = plan::deletions(&owned, &observed);
+        for change in &changes {
+            call.log().info(change);
+        }
+        apply(&mut ipvs, &changes)
+    }
+
+    fn monitor(&self, call: &Call) -> Result<Status, Failure> {
+        let run_dir = RunDir::system();
+        let Some(text) = run_dir.services().read(&call.instance)? else { return Ok(Status::Stopped) };
+        let Some(mut ipvs) = Ipvs::open()? else { return Ok(Status::Stopped) };
+        let path = run_dir.services().file(&call.instance);
+        let config = config::parse_file(text.as_bytes(), &config::SystemResolver::new())
+            .map_err(|_| Failure::generic(format!("{}: read: damaged; start writes it again", path.display())))?;
+        let observed = observe(&mut ipvs, &keys(&config))?;
+        if observed.is_empty() && !config.services.is_empty() {
+            return Ok(Status::Stopped);
+        }
+        let desired = accept_monitored(&run_dir, &config, &observed);
+        let differences = plan::differences(&desired, &observed);
+        match differences.is_empty() {
+            true => Ok(Status::Running),
+            false => Err(Failure::generic(differences.join("; "))),
+        }
+    }
+}
+
+/// The configuration that the parameters or the `configfile` describe.
+fn load(call: &Call) -> Result<Config, Failure> {
+    refuse_both(call)?;
+    if let Some(path) = call.text("configfile") {
+        return source::load_file(Path::new(path)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")));
+    }
+    let directives = description::DIRECTIVES.iter();
+    let set: Vec<(&'static str, String)> =
+        directives.filter_map(|parameter| Some((parameter.name, call.text(parameter.name)?.to_owned()))).collect();
+    if call.text("virtual").is_none() {
+        return Err(Failure::bad_parameter("virtual: not set: name a virtual service, or a configfile"));
+    }
+    config::parse_parameters(&set, &config::SystemResolver::new()).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::bad_parameter(lines.join("; "))
+    })
+}
+
+fn refuse_both(call: &Call) -> Result<(), Failure> {
+    match (call.text("configfile"), call.text("virtual")) {
+        (Some(_), Some(_)) => {
+            Err(Failure::bad_parameter("configfile, virtual: both are set: the services come from one"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_conflicts(run_dir: &RunDir, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
+    let conflicts = ownership::conflicts(run_dir, &Owner::Lvs(call.instance.clone()), wanted);
+    if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
+}
+
+/// Sets what is missing. Nothing is set back at stop: somebody else may rely on it by then.
+fn set_sysctls(call: &Call, config: &Config) -> Result<(), Failure> {
+    let needed = config.services.iter().flat_map(|service| {
+        let reals = service.real_servers.iter().map(|real| &real.real_server);
+        plan::director_sysctls(&service.service, reals, service.quiescent)
+    });
+    for setting in needed.collect::<BTreeSet<_>>() {
+        if let Some(former) = sysctl::ensure(&setting)? {
+            call.log().info(format!("{}: set to {} (was {former})", setting.name, setting.value));
+        }
+    }
+    Ok(())
+}
+
+/// The table as declared: every real server at its weight, no fallback.
+fn table(config: &Config) -> Table {
+    let entry = |service: &config::Service| {
+        let reals = service.real_servers.iter().map(|real| (real.real_server.key, real.real_server.clone()));
+        (service.service.key, ServiceEntry { service: service.service.clone(), real_servers: reals.collect() })
+    };
+    config.services.iter().map(entry).collect()
+}
+
+/// A service that a monitor looks after keeps the real servers that it has: starting it again must not put a server
+/// back that the monitor took out.
+fn leave_to_monitors(run_dir: &RunDir, mut desired: Table, observed: &Table) -> Table {
+    for (key, entry) in &mut desired {
+        if let Some(held) = observed.get(key).filter(|_| ownership::is_monitored(run_dir, key)) {
+            entry.real_servers = held.real_servers.clone();
+        }
+    }
+    desired
+}
+
+/// What a monitor of health may have made of the declaration is right: any declared real server in or out, at any
+/// weight, and the fallback. Anything else in the service is not.
+fn accept_monitored(run_dir: &RunDir, config: &Config, observed: &Table) -> Table {
+    let mut desired = table(config);
+    for service in &config.services {
+        let key = service.service.key;
+        let (Some(entry), Some(held)) = (desired.get_mut(&key), observed.get(&key)) else { continue };
+        if ownership::is_monitored(run_dir, &key) {
+            let mut known: BTreeSet<_> = entry.real_servers.keys().copied().collect();
+            known.extend(service.fallback.iter().map(|fallback| fallback.key));
+            let held = held.real_servers.iter().filter(|(key, _)| known.contains(key));
+            entry.real_servers = held.map(|(key, real)| (*key, real.clone())).collect();
+        }
+    }
+    desired
+}
+
+/// What stop removes: what the last start declared; without that, what the parameters say, as far as nobody else has
+/// declared it.
+fn owned_keys(run_dir: &RunDir, call: &Call) -> Vec<ServiceKey> {
+    if let Some(config) = ownership::declaration(run_dir, &call.instance) {
+        return keys(&config);
+    }
+    let foreign = ownership::owners(run_dir);
+    let wanted = load(call).map(|config| keys(&config)).unwrap_or_default();
+    wanted.into_iter().filter(|key| !foreign.contains_key(key)).collect()
+}
+
+fn observe<'a>(ipvs: &mut Ipvs, keys: impl IntoIterator<Item = &'a ServiceKey>) -> Result<Table, Failure> {
+    let mut observed = Table::new();
+    for key in keys {
+        if let Some(entry) = ipvs.service(key)? {
+            observed.insert(*key, entry);
+        }
+    }
+    Ok(observed)
+}
+
+fn apply(ipvs: &mut Ipvs, changes: &[crate::model::Change]) -> Result<(), Failure> {
+    Failure::collect(ipvs.apply(changes).into_iter().map(|failure| Err(failure.error.into())))
+}
