@@ -7,11 +7,18 @@
 //!
 //! Dependencies point one way: `cli` → `agent`, `daemon` → `plan`, `health`, `check`, `netlink`, `config` → `model`.
 
-pub mod health;
+pub mod agent;
 pub mod check;
+pub mod cli;
 pub mod config;
+pub mod daemon;
+pub mod health;
 pub mod model;
+pub mod netlink;
+pub mod ocf;
+pub mod ownership;
 pub mod plan;
 pub mod system;
-pub mod ocf;
-pub mod netlink;
+
+#[cfg(test)]
+mod testing;

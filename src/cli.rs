@@ -1,0 +1,142 @@
+//! The command line: `lvs-agents COMMAND`.
+
+mod check_config;
+mod install;
+mod status;
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+
+use crate::agent::{self, AGENTS, Announcement};
+use crate::daemon::{self, Options, Readiness};
+use crate::ocf::{self, Agent};
+use crate::system::RunDir;
+
+/// Linux Virtual Server made highly available: OCF resource agents, health monitor and tools in one binary.
+#[derive(Parser)]
+#[command(name = "lvs-agents", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show virtual services, the health of their real servers, and the reason of every weight
+    Status {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a configuration file and say everything that is wrong with it; exit status 1 if anything is
+    CheckConfig {
+        /// A ldirectord.cf
+        file: PathBuf,
+    },
+    /// Install this binary and the links that make its agents known to pacemaker
+    Install {
+        /// Install below this directory, as for a package
+        #[arg(long, default_value = "/")]
+        root: PathBuf,
+    },
+    /// Print the OCF meta-data of an agent: vip, lvs, ldirectord or realserver
+    MetaData {
+        /// Name of the agent
+        agent: String,
+    },
+    /// Run an action of an agent as pacemaker does, with its parameters in OCF_RESKEY_... variables
+    Agent {
+        /// vip, lvs, ldirectord or realserver
+        name: String,
+        /// start, stop, monitor, validate-all, meta-data
+        action: Option<OsString>,
+    },
+    /// Run the health monitor in the foreground
+    Daemon {
+        /// Name of the pacemaker resource
+        #[arg(long, default_value = "ldirectord")]
+        instance: String,
+        /// A ldirectord.cf; without it, the services of the lvs agents of this node
+        #[arg(long)]
+        configfile: Option<PathBuf>,
+        /// Where to log when the configuration does not say
+        #[arg(long)]
+        logfile: Option<PathBuf>,
+        /// Leave the caller's session, and say on standard output when clients can be served
+        #[arg(long, hide = true)]
+        detach: bool,
+    },
+    /// Repeat announcements of addresses (started by the vip agent)
+    #[command(hide = true)]
+    Announce {
+        #[arg(long)]
+        count: u32,
+        /// Milliseconds
+        #[arg(long)]
+        interval: u64,
+        addresses: Vec<Announcement>,
+    },
+}
+
+/// Runs the command of this process; errors go to standard error, exit status 1.
+pub fn run() -> ExitCode {
+    match execute(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            // Nowhere to report that standard error is closed.
+            let _ = writeln!(std::io::stderr(), "lvs-agents: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout();
+    match command {
+        Command::Status { json } => status::run(json, &mut out)?,
+        Command::CheckConfig { file } => return check_config::run(&file, &mut out),
+        Command::Install { root } => install::run(&root, &mut out)?,
+        Command::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
+        Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
+        Command::Daemon { instance, configfile, logfile, detach } => {
+            run_daemon(Options { instance, configfile, logfile, run_dir: RunDir::system() }, detach)?;
+        }
+        Command::Announce { count, interval, addresses } => {
+            agent::announce(addresses, count, Duration::from_millis(interval))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn find(name: &str) -> anyhow::Result<&'static dyn Agent> {
+    let names: Vec<&str> = AGENTS.iter().map(|(name, _)| *name).collect();
+    agent::find(name).with_context(|| format!("agent \"{name}\": find: there are {}", names.join(", ")))
+}
+
+/// Runs an OCF action with the environment and the descriptors of this process.
+pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitCode {
+    ocf::main(agent, action).into()
+}
+
+fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
+    if detach {
+        nix::unistd::setsid().context("session: start one of our own")?;
+    }
+    let mut readiness = Readiness::new(detach);
+    let result = daemon::run(options, &mut readiness);
+    if let Err(error) = &result
+        && !readiness.is_told()
+    {
+        readiness.tell_failure(&format!("{error:#}"));
+    }
+    if let Err(error) = result {
+        bail!(error);
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! `lvs-agents status`: what each health monitor of this node knows, beside what the kernel holds.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::bail;
+use serde::Serialize;
+
+use crate::daemon::control;
+use crate::daemon::protocol::{MonitorStatus, Reply, Request, ServiceStatus};
+use crate::model::{ServiceEntry, ServiceKey, Table};
+use crate::netlink::Ipvs;
+use crate::netlink::ipvs::Connections;
+use crate::ownership;
+use crate::system::{Lock, RunDir};
+
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Everything that `status` shows.
+#[derive(Debug, Serialize)]
+struct Overview {
+    monitors: Vec<MonitorStatus>,
+    /// Monitors that do not answer, and why.
+    silent: Vec<String>,
+    /// Declared virtual services that nobody checks.
+    unmonitored: Vec<String>,
+    kernel: Vec<KernelRow>,
+}
+
+/// A real server as the kernel holds it.
+#[derive(Debug, Serialize)]
+struct KernelRow {
+    service: String,
+    real_server: String,
+    forwarding: String,
+    weight: u32,
+    active: u32,
+    inactive: u32,
+}
+
+pub fn run(json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let overview = collect()?;
+    match json {
+        true => writeln!(out, "{}", serde_json::to_string_pretty(&overview)?)?,
+        false => write!(out, "{}", render(&overview, SystemTime::now()))?,
+    }
+    Ok(())
+}
+
+fn collect() -> anyhow::Result<Overview> {
+    let run_dir = RunDir::system();
+    let (mut monitors, mut silent) = (Vec::new(), Vec::new());
+    for instance in run_dir.monitors().instances() {
+        match ask(&run_dir, &instance) {
+            Ok(Some(status)) => monitors.push(status),
+            Ok(None) => {}
+            Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
+        }
+    }
+    let watched =
+        |key: &ServiceKey| monitors.iter().flat_map(|monitor| &monitor.services).any(|s| s.service == key.to_string());
+    let declared = ownership::owners(&run_dir).into_keys();
+    let unmonitored = declared.filter(|key| !watched(key)).map(|key| key.to_string()).collect();
+    Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows()? })
+}
+
+/// `None`: no monitor of this name runs, only its record is left.
+fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<MonitorStatus>> {
+    if !Lock::is_held(&run_dir.lock(instance))? {
+        return Ok(None);
+    }
+    match control::ask(&run_dir.socket(instance), Request::Status, ANSWER_TIME)? {
+        Reply::Status(status) => Ok(Some(*status)),
+        _ => bail!("the answer makes no sense"),
+    }
+}
+
+fn kernel_rows() -> anyhow::Result<Vec<KernelRow>> {
+    let Some(mut ipvs) = Ipvs::open()? else { return Ok(Vec::new()) };
+    let table: Table = ipvs.table()?;
+    let mut rows = Vec::new();
+    for (key, entry) in &table {
+        let connections = ipvs.connections(key)?;
+        rows.extend(rows_of(key, entry, |real| connections.get(real).copied().unwrap_or_default()));
+    }
+    Ok(rows)
+}
+
+fn rows_of(
+    key: &ServiceKey,
+    entry: &ServiceEntry,
+    connections: impl Fn(&crate::model::RealServerKey) -> Connections,
+) -> Vec<KernelRow> {
+    let row = |real: &crate::model::RealServer| {
+        let connections = connections(&real.key);
+        KernelRow {
+            service: key.to_string(),
+            real_server: real.key.to_string(),
+            forwarding: if real.local { "local".into() } else { real.forwarding.to_string() },
+            weight: real.weight,
+            active: connections.active,
+            inactive: connections.inactive,
+        }
+    };
+    entry.real_servers.values().map(row).collect()
+}
+
+fn render(overview: &Overview, now: SystemTime) -> String {
+    let mut lines = Vec::new();
+    for monitor in &overview.monitors {
+        lines.push(format!("health monitor {} (pid {}), {}", monitor.instance, monitor.pid, monitor.source));
+        lines.extend(
+            monitor.liveness.configuration_error.iter().map(|error| format!("  new configuration ignored: {error}")),
+        );
+        lines.extend(monitor.liveness.kernel_error.iter().map(|error| format!("  kernel: {error}")));
+        lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &overview.kernel, now)));
+    }
+    lines.extend(overview.silent.iter().cloned());
+    for service in &overview.unmonitored {
+        lines.push(format!("{service}  not monitored"));
+        lines.extend(overview.kernel.iter().filter(|row| row.service == *service).map(plain_line));
+    }
+    if lines.is_empty() {
+        lines.push("no virtual service is declared and no health monitor runs on this node".into());
+    }
+    lines.join("\n") + "\n"
+}
+
+const HEADING: &str = "  real server               method weight  active  inactive  health   for       reason";
+
+fn service_lines(service: &ServiceStatus, kernel: &[KernelRow], now: SystemTime) -> Vec<String> {
+    let row = |real: &str| kernel.iter().find(|row| row.service == service.service && row.real_server == real);
+    let numbers = |real: &str| match row(real) {
+        Some(row) => format!("{:>6}  {:>6}  {:>8}", row.weight, row.active, row.inactive),
+        None => format!("{:>6}  {:>6}  {:>8}", "-", "-", "-"),
+    };
+    let mut lines = vec![format!("{}  {}", service.service, service.scheduler), HEADING.to_owned()];
+    for real in &service.real_servers {
+        let (numbers, since) = (numbers(&real.real_server), duration(real.since, now));
+        let (name, method, health) = (&real.real_server, &real.forwarding, &real.health);
+        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<7}  {since:<8}  {}", real.reason));
+    }
+    if let Some(fallback) = &service.fallback {
+        let (numbers, method) = (numbers(&fallback.real_server), &fallback.forwarding);
+        let reason = if fallback.serves { "no real server is up" } else { "not needed" };
+        lines.push(format!(
+            "  {:<25} {method:<6} {numbers}  {:<7}  {:<8}  {reason}",
+            fallback.real_server, "fallback", ""
+        ));
+    }
+    lines
+}
+
+fn plain_line(row: &KernelRow) -> String {
+    let KernelRow { real_server, forwarding, weight, active, inactive, .. } = row;
+    format!("  {real_server:<25} {forwarding:<6} {weight:>6}  {active:>6}  {inactive:>8}")
+}
+
+/// How long ago, in the two largest units that matter.
+fn duration(since: u64, now: SystemTime) -> String {
+    let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = now.saturating_sub(since);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::protocol::{FallbackStatus, Liveness, RealServerStatus};
+
+    #[test]
+    fn every_weight_has_its_reason() {
+        let real = |name: &str, health: &str, reason: &str| RealServerStatus {
+            real_server: name.into(),
+            forwarding: "gate".into(),
+            configured_weight: 3,
+            wanted_weight: Some(3),
+            health: health.into(),
+            since: 40,
+            reason: reason.into(),
+        };
+        let service = ServiceStatus {
+            service: "tcp 192.0.2.1:80".into(),
+            scheduler: "wrr".into(),
+            real_servers: vec![
+                real("192.0.2.2:80", "up", "configured"),
+                real("192.0.2.3:80", "down", "check failed 1 of 1: refused"),
+            ],
+            fallback: Some(FallbackStatus {
+                real_server: "127.0.0.1:80".into(),
+                forwarding: "gate".into(),
+                serves: false,
+            }),
+        };
+        let kernel = KernelRow {
+            service: "tcp 192.0.2.1:80".into(),
+            real_server: "192.0.2.2:80".into(),
+            forwarding: "gate".into(),
+            weight: 3,
+            active: 12,
+            inactive: 345,
+        };
+        let monitor = MonitorStatus {
+            instance: "db-health".into(),
+            pid: 4711,
+            version: "1".into(),
+            source: "/run/lvs-agents/services".into(),
+            liveness: Liveness { late_seconds: 0.0, kernel_error: None, configuration_error: None },
+            services: vec![service],
+        };
+        let overview = Overview { monitors: vec![monitor], silent: vec![], unmonitored: vec![], kernel: vec![kernel] };
+        let expected = "\
+health monitor db-health (pid 4711), /run/lvs-agents/services
+tcp 192.0.2.1:80  wrr
+  real server               method weight  active  inactive  health   for       reason
+  192.0.2.2:80              gate        3      12       345  up       1m00s     configured
+  192.0.2.3:80              gate        -       -         -  down     1m00s     check failed 1 of 1: refused
+  127.0.0.1:80              gate        -       -         -  fallback            not needed
+";
+        assert_eq!(render(&overview, UNIX_EPOCH + Duration::from_secs(100)), expected);
+    }
+}
