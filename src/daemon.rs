@@ -15,7 +15,8 @@ mod readiness;
 pub mod source;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::config::{Config, LogTarget};
+use crate::ownership::{self, Owner};
 use crate::plan::Scope;
 use crate::system::{Lock, RunDir};
 use control::Call;
@@ -131,6 +133,7 @@ impl Daemon {
             ready_by: Instant::now(),
         };
         daemon.log(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
+        daemon.refuse_conflicts(&config)?;
         daemon.take(config)?;
         daemon.ready_by = Instant::now() + daemon.jobs.longest_timeout() + START_GRACE;
         Ok(daemon)
@@ -188,20 +191,37 @@ impl Daemon {
         self.monitor.record(finished, SystemTime::now());
     }
 
-    /// What the `lvs` agents declare is always followed; a file only with `autoreload=yes`.
     fn beat(&mut self) {
-        let follows = !self.source.owns_services() || self.config.global.autoreload;
-        if follows && self.source.stamp() != self.stamp {
-            self.log(&format!("Configuration '{}' has changed", self.source.name()));
-            let _ = self.reload();
+        let stamp = self.source.stamp();
+        if stamp != self.stamp {
+            self.stamp = stamp;
+            self.follow_change();
         }
         self.monitor.reconcile();
+    }
+
+    /// What the `lvs` agents declare is always followed; a file only with `autoreload=yes`. The callback of a file is
+    /// run either way, as ldirectord does.
+    fn follow_change(&mut self) {
+        self.log(&format!("Configuration '{}' has changed", self.source.name()));
+        if !self.source.owns_services() || self.config.global.autoreload {
+            let _ = self.reload();
+        }
+        let callback = self.config.global.callback.clone().zip(self.options.configfile.clone());
+        if let Some((program, configfile)) = callback
+            && let Err(cause) = run_callback(&program, &configfile)
+        {
+            self.log(&format!("ERROR: callback {}: start: {cause}", program.display()));
+        }
     }
 
     /// A configuration that is wrong changes nothing: the old one stays in force and is still followed.
     fn reload(&mut self) -> Result<(), String> {
         self.stamp = self.source.stamp();
-        let outcome = self.source.load().and_then(|config| self.take(config));
+        let outcome = self.source.load().and_then(|config| {
+            self.refuse_conflicts(&config)?;
+            self.take(config)
+        });
         let error = outcome.err().map(|error| format!("{error:#}"));
         match &error {
             None => self.log("Reread new configuration"),
@@ -209,6 +229,16 @@ impl Daemon {
         }
         self.configuration_error = error.clone();
         error.map_or(Ok(()), Err)
+    }
+
+    /// Two owners of one virtual service would undo each other's work for ever.
+    fn refuse_conflicts(&self, config: &Config) -> anyhow::Result<()> {
+        if !self.source.owns_services() {
+            return Ok(());
+        }
+        let me = Owner::Ldirectord(self.options.instance.clone());
+        let conflicts = ownership::conflicts(&self.options.run_dir, &me, &ownership::keys(config));
+        if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
     }
 
     /// Puts a configuration in force. The record comes first: killed in between, the next stop knows what to remove.
@@ -284,6 +314,13 @@ impl Daemon {
     fn log(&mut self, text: &str) {
         self.monitor.log().line(text);
     }
+}
+
+/// Not waited for: whatever the program does, the checks go on. The runtime reaps it.
+fn run_callback(program: &Path, configfile: &Path) -> std::io::Result<()> {
+    let mut command = tokio::process::Command::new(program);
+    command.arg(configfile).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(|_| ())
 }
 
 /// The configuration's `logfile`, else the resource's, else ldirectord's default.

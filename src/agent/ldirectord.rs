@@ -76,8 +76,8 @@ impl Agent for Ldirectord {
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
         if let Some(path) = call.text("configfile") {
-            let keys = load_keys(path)?;
-            let conflicts = ownership::conflicts(&run_dir, &Owner::Ldirectord(call.instance.clone()), &keys);
+            let me = Owner::Ldirectord(call.instance.clone());
+            let conflicts = ownership::conflicts(&run_dir, &me, &load_keys(path)?);
             if !conflicts.is_empty() {
                 return Err(Failure::bad_here(conflicts.join("; ")));
             }

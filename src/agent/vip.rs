@@ -72,7 +72,8 @@ impl Agent for Vip {
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let mut route = Route::open()?;
-        let wanted = wanted::locate(&wanted::parse(call)?, &mut route)?;
+        let located = wanted::parse(call).and_then(|parameters| wanted::locate(&parameters, &mut route));
+        let wanted = located.or_else(|failure| explain(call, &mut route, failure))?;
         let observed = route.addresses()?;
         let addresses = bare(&observed);
         let state = |wanted: &Wanted| plan::address_state(&wanted.place, &addresses);
@@ -82,6 +83,17 @@ impl Agent for Vip {
         let faults = wanted.iter().filter_map(|wanted| fault(wanted, &state(wanted), &observed));
         Failure::collect(faults.map(|text| Err(Failure::generic(text))))?;
         Ok(Status::Running)
+    }
+}
+
+/// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of
+/// them is still on an interface: then it must be stopped.
+fn explain(call: &Call, route: &mut Route, failure: Failure) -> Result<Vec<Wanted>, Failure> {
+    let (links, observed) = (route.links()?, route.addresses()?);
+    let record = placed_before(call, &RunDir::system().addresses(), route);
+    match record.iter().flat_map(|placed| held_as(placed, &links, &observed)).next() {
+        Some(held) => Err(Failure::generic(format!("address {held}: still on its interface, but {failure}"))),
+        None => Err(failure),
     }
 }
 

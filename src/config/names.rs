@@ -3,7 +3,7 @@
 //! The binary is static, and glibc's `getaddrinfo` would load the host's NSS modules into it, which fails wherever the
 //! versions differ. `getent` is the host's own program and knows everything that the host is configured to ask.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io::Read;
 use std::net::IpAddr;
@@ -25,8 +25,8 @@ const MOST_OUTPUT: u64 = 64 * 1024;
 
 /// Names as this machine knows them. Answers are remembered, so a new resolver is needed for new ones.
 pub struct SystemResolver {
-    /// Text of `/etc/services`, or why it cannot be read.
-    services: Result<String, String>,
+    /// Text of `/etc/services`, or why it cannot be read. Read for the first name: a monitor meets none.
+    services: OnceCell<Result<String, String>>,
     /// The program, another one in tests.
     getent: &'static str,
     hosts: RefCell<HashMap<(String, Family), Result<IpAddr, String>>>,
@@ -35,10 +35,10 @@ pub struct SystemResolver {
 
 impl SystemResolver {
     pub fn new() -> Self {
-        let services = std::fs::read("/etc/services").map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         Self {
-            services: services.map_err(|cause| format!("/etc/services: {cause}")),
-            getent: "getent",
+            services: OnceCell::new(),
+            // The full path: the cluster's tools call agents with whatever PATH they have.
+            getent: "/usr/bin/getent",
             hosts: RefCell::default(),
             left: RefCell::new(LIMIT),
         }
@@ -79,13 +79,18 @@ impl Resolver for SystemResolver {
     }
 
     fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String> {
-        let services = self.services.as_ref().map_err(Clone::clone)?;
+        let services = self.services.get_or_init(read_services).as_ref().map_err(Clone::clone)?;
         let port = services.lines().find_map(|line| port_of_line(line, service, protocol));
         port.ok_or_else(|| match protocol {
             Some(protocol) => format!("no such {protocol} service in /etc/services"),
             None => "no such service in /etc/services".into(),
         })
     }
+}
+
+fn read_services() -> Result<String, String> {
+    let text = std::fs::read("/etc/services").map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    text.map_err(|cause| format!("/etc/services: {cause}"))
 }
 
 /// One line of services(5): `name port/protocol alias...`.
@@ -170,7 +175,7 @@ mod tests {
 
     fn resolver(getent: &'static str) -> SystemResolver {
         SystemResolver {
-            services: Ok(SERVICES.into()),
+            services: OnceCell::from(Ok(SERVICES.to_owned())),
             getent,
             hosts: RefCell::default(),
             left: RefCell::new(Duration::from_millis(300)),
