@@ -25,14 +25,14 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::config::{Config, LogTarget};
-use crate::ownership::{self, Owner};
+use crate::ownership::{self, MonitorRecord, Owner};
 use crate::plan::Scope;
 use crate::system::{Lock, RunDir};
 use control::Call;
 use jobs::{Finished, Jobs};
 use log::Log;
 use monitor::Monitor;
-use protocol::{Liveness, MonitorRecord, MonitorStatus, Reply, Request};
+use protocol::{Liveness, MonitorStatus, Reply, Request};
 pub use readiness::{ANSWER_READY, Readiness};
 use source::{Source, Stamp};
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{self, Config};
-use crate::daemon::protocol::MonitorRecord;
 use crate::model::ServiceKey;
 use crate::system::RunDir;
 
@@ -23,6 +24,17 @@ impl std::fmt::Display for Owner {
             Self::Ldirectord(instance) => write!(f, "ldirectord resource \"{instance}\""),
         }
     }
+}
+
+/// What a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorRecord {
+    /// It created the virtual services itself (`configfile`) instead of following the `lvs` agent's.
+    pub owns_services: bool,
+    /// Every virtual service that it looks after.
+    pub services: Vec<String>,
+    /// Those of them that its end removes (`cleanstop=yes`).
+    pub removed_at_stop: Vec<String>,
 }
 
 /// Every owned virtual service of this node.

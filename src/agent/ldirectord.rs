@@ -8,12 +8,12 @@ mod process;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::daemon::protocol::{Liveness, MonitorRecord, Reply, Request};
+use crate::daemon::protocol::{Liveness, Reply, Request};
 use crate::daemon::{control, source};
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
-use crate::ownership::{self, Owner};
+use crate::ownership::{self, MonitorRecord, Owner};
 use crate::plan;
 use crate::system::{Lock, RunDir};
 

@@ -211,10 +211,10 @@ fn http_path(request: &str) -> Result<String, String> {
     Ok(path)
 }
 
-/// A Perl regular expression that our engine understands.
+/// A Perl regular expression that the check will understand.
 fn pattern(receive: &str) -> Result<String, String> {
-    match fancy_regex::Regex::new(receive) {
-        Ok(_) => Ok(receive.to_string()),
+    match crate::check::validate_pattern(receive) {
+        Ok(()) => Ok(receive.to_string()),
         Err(cause) => Err(format!("expected a regular expression: {cause}")),
     }
 }

@@ -75,14 +75,3 @@ pub struct FallbackStatus {
     pub forwarding: String,
     pub serves: bool,
 }
-
-/// What a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MonitorRecord {
-    /// It created the virtual services itself (`configfile`) instead of following the `lvs` agent's.
-    pub owns_services: bool,
-    /// Every virtual service that it looks after.
-    pub services: Vec<String>,
-    /// Those of them that its end removes (`cleanstop=yes`).
-    pub removed_at_stop: Vec<String>,
-}
