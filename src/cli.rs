@@ -71,6 +71,9 @@ enum Command {
         /// Leave the caller's session, and say on standard output when clients can be served
         #[arg(long, hide = true)]
         detach: bool,
+        /// Say so after this time at the latest, in seconds
+        #[arg(long, hide = true, default_value_t = 60)]
+        ready_within: u64,
     },
     /// Repeat announcements of addresses (started by the vip agent)
     #[command(hide = true)]
@@ -104,8 +107,9 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Install { root } => install::run(&root, &mut out)?,
         Command::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
         Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        Command::Daemon { instance, configfile, logfile, detach } => {
-            run_daemon(Options { instance, configfile, logfile, run_dir: RunDir::system() }, detach)?;
+        Command::Daemon { instance, configfile, logfile, detach, ready_within } => {
+            let ready_within = Duration::from_secs(ready_within);
+            run_daemon(Options { instance, configfile, logfile, ready_within, run_dir: RunDir::system() }, detach)?;
         }
         Command::Announce { count, interval, addresses } => {
             agent::announce(addresses, count, Duration::from_millis(interval))?;

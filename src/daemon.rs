@@ -38,6 +38,9 @@ use source::{Source, Stamp};
 
 /// How often the source is looked at and the kernel's table compared.
 const BEAT: Duration = Duration::from_secs(1);
+/// A comparison of the whole table takes at most one part in this many of the loop's time: a table of thousands of
+/// services is compared less often than one of ten, and no check waits for it.
+const COMPARISON_SHARE: u32 = 50;
 /// Results that are taken in one go: one write to the kernel for all of them.
 const BATCH: usize = 1024;
 /// How long a start waits for first results beyond the longest timeout.
@@ -52,6 +55,9 @@ pub struct Options {
     pub configfile: Option<PathBuf>,
     /// Where to log when the configuration does not say.
     pub logfile: Option<PathBuf>,
+    /// By then the start is over, even when checks with a longer timeout have not ended: whoever waits for the start
+    /// has a time limit too.
+    pub ready_within: Duration,
     pub run_dir: RunDir,
 }
 
@@ -83,6 +89,7 @@ struct Daemon {
     calls: mpsc::Receiver<Call>,
     signals: Signals,
     ready_by: Instant,
+    compare_at: Instant,
 }
 
 struct Signals {
@@ -131,11 +138,13 @@ impl Daemon {
             calls,
             signals,
             ready_by: Instant::now(),
+            compare_at: Instant::now(),
         };
         daemon.log(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
         daemon.refuse_conflicts(&config)?;
         daemon.take(config)?;
-        daemon.ready_by = Instant::now() + daemon.jobs.longest_timeout() + START_GRACE;
+        let first_results = daemon.jobs.longest_timeout() + START_GRACE;
+        daemon.ready_by = Instant::now() + first_results.min(daemon.options.ready_within);
         Ok(daemon)
     }
 
@@ -197,7 +206,11 @@ impl Daemon {
             self.stamp = stamp;
             self.follow_change();
         }
-        self.monitor.reconcile();
+        let started = Instant::now();
+        if started >= self.compare_at {
+            self.monitor.reconcile();
+            self.compare_at = started + started.elapsed() * COMPARISON_SHARE;
+        }
     }
 
     /// What the `lvs` agents declare is always followed; a file only with `autoreload=yes`. The callback of a file is

@@ -1,49 +1,48 @@
 //! One process at a time. The kernel drops the lock with the process, so kill -9 leaves nothing to clean up.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 use nix::unistd::Pid;
 
 use super::FileError;
 
-/// An exclusive `flock` on a file that holds the pid of its owner. Held until dropped; the file itself stays, since
-/// removing it would let two processes lock two files of the same name.
+/// An exclusive lock of an open file (`F_OFD_SETLK`, fcntl(2)) on a file that holds the pid of its owner. Held until
+/// dropped; the file itself stays, since removing it would let two processes lock two files of the same name.
 #[derive(Debug)]
 pub struct Lock {
-    _file: Flock<File>,
+    _file: File,
 }
 
 impl Lock {
     /// `None`: another process holds it.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, FileError> {
-        let file = open(path).map_err(|cause| FileError::new(path, "open", cause))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut file) => {
-                write_pid(&mut file).map_err(|cause| FileError::new(path, "write", cause))?;
-                Ok(Some(Self { _file: file }))
-            }
-            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => Err(FileError::new(path, "lock", errno.into())),
+        let mut file = open(path).map_err(|cause| FileError::new(path, "open", cause))?;
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {
+            Ok(_) => {}
+            Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
+            Err(errno) => return Err(FileError::new(path, "lock", errno.into())),
         }
+        write_pid(&mut file).map_err(|cause| FileError::new(path, "write", cause))?;
+        Ok(Some(Self { _file: file }))
     }
 
-    /// Whether a process holds the lock now.
+    /// Whether a process holds the lock now. Asks without locking: a question must never make somebody's attempt fail.
     pub fn is_held(path: &Path) -> Result<bool, FileError> {
-        let file = match File::open(path) {
+        // The kernel wants the file open for writing even to be asked about a write lock.
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
             Err(cause) => return Err(FileError::new(path, "open", cause)),
         };
-        match Flock::lock(file, FlockArg::LockSharedNonblock) {
-            Ok(_) => Ok(false),
-            Err((_, Errno::EWOULDBLOCK)) => Ok(true),
-            Err((_, errno)) => Err(FileError::new(path, "lock", errno.into())),
-        }
+        let mut answer = whole_file();
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut answer)).map_err(|errno| FileError::new(path, "lock", errno.into()))?;
+        Ok(i32::from(answer.l_type) != libc::F_UNLCK)
     }
 
     /// The process that holds the lock, if one does and has written its pid already.
@@ -55,6 +54,17 @@ impl Lock {
         let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
         read.map_err(|cause| FileError::new(path, "read", cause))?;
         Ok(text.trim().parse().ok().filter(|pid| *pid > 1).map(Pid::from_raw))
+    }
+}
+
+/// An exclusive lock from the first byte to the last, however long the file becomes.
+fn whole_file() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
     }
 }
 

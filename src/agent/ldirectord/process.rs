@@ -21,7 +21,8 @@ const POLL: Duration = Duration::from_millis(10);
 /// Starts the monitor and waits until it says that clients can be served, or why not.
 pub fn start(call: &Call) -> Result<(), Failure> {
     let mut command = Command::new("/proc/self/exe");
-    command.args(["daemon", "--detach", "--instance", &call.instance]);
+    let ready_within = (call.timeout / 2).as_secs().to_string();
+    command.args(["daemon", "--detach", "--ready-within", &ready_within, "--instance", &call.instance]);
     for name in ["configfile", "logfile"] {
         if let Some(path) = call.text(name) {
             command.args([&format!("--{name}"), path]);
