@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::model::{ForwardingMethod, RealServer, RealServerKey, VirtualService};
+
 /// A directory of its own for one test, removed with it.
 pub(crate) struct Scratch(PathBuf);
 
@@ -27,4 +29,22 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Real server 192.0.2.`host`:80 by direct routing.
+pub(crate) fn real_server(host: u8, weight: u32) -> RealServer {
+    RealServer {
+        key: RealServerKey { address: [192, 0, 2, host].into(), port: 80 },
+        forwarding: ForwardingMethod::Gate,
+        local: false,
+        weight,
+        upper_threshold: 0,
+        lower_threshold: 0,
+    }
+}
+
+/// A virtual service with every default, by the text of its key.
+pub(crate) fn virtual_service(key: &str) -> VirtualService {
+    let key = key.parse().expect("a service key");
+    VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() }
 }

@@ -87,24 +87,12 @@ fn reason(pool: &Pool, real: &RealServerKey) -> String {
 mod tests {
     use super::*;
     use crate::health::{PoolSettings, RealServerSettings};
-    use crate::model::{ForwardingMethod, ServiceEntry, VirtualService};
+    use crate::testing::{real_server as real, virtual_service};
     use std::time::SystemTime;
 
-    fn real(host: u8, weight: u32) -> RealServer {
-        let key = RealServerKey { address: [192, 0, 2, host].into(), port: 80 };
-        let forwarding = ForwardingMethod::Gate;
-        RealServer { key, forwarding, local: false, weight, upper_threshold: 0, lower_threshold: 0 }
-    }
-
     fn pool() -> Pool {
-        let key = "tcp 192.0.2.1:80".parse().expect("key");
         let settings = PoolSettings {
-            service: VirtualService {
-                key,
-                scheduler: Default::default(),
-                persistence: None,
-                flags: Default::default(),
-            },
+            service: virtual_service("tcp 192.0.2.1:80"),
             real_servers: vec![RealServerSettings { real_server: real(2, 3), disabled: false }],
             fallback: Some(real(9, 1)),
             quiescent: true,
@@ -120,7 +108,7 @@ mod tests {
         pool.record(real(2, 3).key, Err("refused".into()), SystemTime::UNIX_EPOCH);
         let mut held = pool.entry();
         held.real_servers.insert(real(2, 0).key, real(2, 0));
-        let observed: Table = [(key, ServiceEntry { ..held })].into();
+        let observed: Table = [(key, held)].into();
         let say = |pool: &Pool, change| sentence(Some(pool), &change, &observed);
         assert_eq!(
             say(&pool, Change::EditRealServer(key, real(2, 0))),

@@ -42,14 +42,13 @@ pub fn real_server_sysctls() -> [Sysctl; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Persistence, RealServerKey};
+    use crate::model::Persistence;
+    use crate::testing::{real_server, virtual_service};
 
     fn names(key: &str, forwarding: ForwardingMethod, persistent: bool, quiescent: bool) -> Vec<&'static str> {
         let persistence = persistent.then_some(Persistence { timeout: 60, prefix_length: 32 });
-        let key = key.parse().expect(key);
-        let service = VirtualService { key, scheduler: Default::default(), persistence, flags: Default::default() };
-        let key = RealServerKey { address: [192, 0, 2, 1].into(), port: 80 };
-        let real = RealServer { key, forwarding, local: false, weight: 1, upper_threshold: 0, lower_threshold: 0 };
+        let service = VirtualService { persistence, ..virtual_service(key) };
+        let real = RealServer { forwarding, ..real_server(1, 1) };
         director_sysctls(&service, [&real], quiescent).iter().map(|sysctl| sysctl.name).collect()
     }
 

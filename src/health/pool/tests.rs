@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::ForwardingMethod;
+use crate::testing::{real_server as real, virtual_service};
 
 const FALLBACK: u8 = 99;
 
@@ -11,21 +11,9 @@ fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1)
 }
 
-fn real(host: u8, weight: u32) -> RealServer {
-    RealServer {
-        key: RealServerKey { address: [192, 0, 2, host].into(), port: 80 },
-        forwarding: ForwardingMethod::Gate,
-        local: false,
-        weight,
-        upper_threshold: 0,
-        lower_threshold: 0,
-    }
-}
-
 fn settings(reals: &[(u8, u32)], quiescent: bool) -> PoolSettings {
-    let key = "tcp 192.0.2.1:80".parse().expect("key");
     PoolSettings {
-        service: VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() },
+        service: virtual_service("tcp 192.0.2.1:80"),
         real_servers: reals
             .iter()
             .map(|(host, weight)| RealServerSettings { real_server: real(*host, *weight), disabled: false })

@@ -2,21 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{ForwardingMethod, VirtualService};
+use crate::testing::{real_server as real, virtual_service};
 
 fn service(port: u16) -> VirtualService {
-    let key = ServiceKey::Address { protocol: crate::model::Protocol::Tcp, address: [192, 0, 2, 1].into(), port };
-    VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() }
-}
-
-fn real(host: u8, weight: u32) -> RealServer {
-    RealServer {
-        key: RealServerKey { address: [192, 0, 2, host].into(), port: 80 },
-        forwarding: ForwardingMethod::Gate,
-        local: false,
-        weight,
-        upper_threshold: 0,
-        lower_threshold: 0,
-    }
+    virtual_service(&format!("tcp 192.0.2.1:{port}"))
 }
 
 fn table(entries: &[(u16, &[(u8, u32)])]) -> Table {
