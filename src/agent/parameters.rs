@@ -17,7 +17,8 @@ pub fn address_list(call: &Call) -> Result<Vec<AddressEntry>, Failure> {
     let text = call.text("ip").unwrap_or_default();
     let words: Vec<&str> = text.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty()).collect();
     if words.is_empty() {
-        return Err(Failure::bad_parameter("ip: not set: at least one address is needed"));
+        // In the words of the frame, which says it too: equal problems are told once.
+        return Err(Failure::bad_parameter("ip: required, but not set"));
     }
     let mut entries: Vec<AddressEntry> = Vec::new();
     let mut failures = Vec::new();
