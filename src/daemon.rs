@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::config::{Config, LogTarget};
+use crate::director;
 use crate::ownership::{self, MonitorRecord, Owner};
 use crate::plan::Scope;
 use crate::system::{Lock, RunDir};
@@ -66,12 +67,12 @@ pub struct Options {
 pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
     options.run_dir.create()?;
     let lock = options.run_dir.lock(&options.instance);
-    let Some(_lock) = Lock::try_acquire(&lock)? else {
+    let Some(lock) = Lock::try_acquire(&lock)? else {
         bail!("{}: lock: a health monitor of this name runs already", lock.display());
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("event loop: start")?;
     runtime.block_on(async {
-        let mut daemon = Daemon::start(options)?;
+        let mut daemon = Daemon::start(options, lock)?;
         daemon.serve(readiness).await
     })
 }
@@ -79,6 +80,7 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
 /// The loop's state.
 struct Daemon {
     options: Options,
+    lock: Lock,
     source: Source,
     stamp: Stamp,
     config: Config,
@@ -109,7 +111,7 @@ enum Event {
 }
 
 impl Daemon {
-    fn start(options: Options) -> anyhow::Result<Self> {
+    fn start(options: Options, lock: Lock) -> anyhow::Result<Self> {
         let source = match &options.configfile {
             Some(path) => Source::File(path.clone()),
             None => Source::Declarations(options.run_dir.clone()),
@@ -128,6 +130,7 @@ impl Daemon {
         };
         let mut daemon = Self {
             options,
+            lock,
             source,
             stamp,
             config: Config::default(),
@@ -157,6 +160,10 @@ impl Daemon {
             }
             match self.next_event(&mut beat, !readiness.is_told()).await {
                 Event::Results(finished) => self.record(finished),
+                Event::Beat if !self.lock.is_in_place() => {
+                    self.log("ERROR: the lock file has vanished: a second health monitor may run by now, ending");
+                    bail!("{}: watch: vanished", self.lock.path().display());
+                }
                 Event::Beat => self.beat(),
                 Event::Reload => drop(self.reload()),
                 Event::FirstResultsAreLate => {}
@@ -260,6 +267,11 @@ impl Daemon {
             self.log(&format!("WARNING: {}: {warning}", self.source.name()));
         }
         self.write_record(&config)?;
+        if self.source.owns_services() {
+            // Opening the table loads ip_vs, and with it come its settings.
+            self.monitor.open_table()?;
+            director::prepare(&config, |text| self.monitor.log().line(&text))?;
+        }
         self.monitor.reconfigure(&config.services, SystemTime::now())?;
         self.monitor.log().retarget(log_target(&self.options, &config));
         self.jobs.replace(self.monitor.jobs());

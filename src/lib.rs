@@ -12,6 +12,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod director;
 pub mod health;
 pub mod model;
 pub mod netlink;

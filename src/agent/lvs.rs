@@ -11,12 +11,13 @@ use std::path::Path;
 
 use crate::config::{self, Config};
 use crate::daemon::source;
+use crate::director;
 use crate::model::{ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::ownership::{self, Owner, keys};
 use crate::plan::{self, Scope};
-use crate::system::{RunDir, sysctl};
+use crate::system::RunDir;
 
 pub struct Lvs;
 
@@ -38,7 +39,7 @@ impl Agent for Lvs {
         let wanted = keys(&config);
         refuse_conflicts(&run_dir, call, &wanted)?;
         let mut ipvs = Ipvs::open_loading()?;
-        set_sysctls(call, &config)?;
+        director::prepare(&config, |text| call.log().info(text))?;
         let before = ownership::declaration(&run_dir, &call.instance).map(|old| keys(&old)).unwrap_or_default();
         let gone: Vec<ServiceKey> = before.into_iter().filter(|key| !wanted.contains(key)).collect();
         run_dir.services().write(&call.instance, &config::render(&config))?;
@@ -116,20 +117,6 @@ fn refuse_both(call: &Call) -> Result<(), Failure> {
 fn refuse_conflicts(run_dir: &RunDir, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
     let conflicts = ownership::conflicts(run_dir, &Owner::Lvs(call.instance.clone()), wanted);
     if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
-}
-
-/// Sets what is missing. Nothing is set back at stop: somebody else may rely on it by then.
-fn set_sysctls(call: &Call, config: &Config) -> Result<(), Failure> {
-    let needed = config.services.iter().flat_map(|service| {
-        let reals = service.real_servers.iter().map(|real| &real.real_server);
-        plan::director_sysctls(&service.service, reals, service.quiescent)
-    });
-    for setting in needed.collect::<BTreeSet<_>>() {
-        if let Some(former) = sysctl::ensure(&setting)? {
-            call.log().info(format!("{}: set to {} (was {former})", setting.name, setting.value));
-        }
-    }
-    Ok(())
 }
 
 /// The table as declared: every real server at its weight, no fallback.

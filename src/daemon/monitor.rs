@@ -47,6 +47,11 @@ impl Monitor {
         self.kernel_error.as_ref()
     }
 
+    /// Makes sure that the kernel has a table at all.
+    pub fn open_table(&mut self) -> Result<(), netlink::Error> {
+        self.kernel.observe([].iter()).map(|_| ())
+    }
+
     /// Takes a new configuration: what is known of services and real servers that stay is kept, new services adopt
     /// what the kernel holds, and services that are gone leave the table if they were ours.
     pub fn reconfigure(&mut self, services: &[config::Service], now: SystemTime) -> Result<(), netlink::Error> {

@@ -2,8 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -16,7 +16,8 @@ use super::FileError;
 /// dropped; the file itself stays, since removing it would let two processes lock two files of the same name.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl Lock {
@@ -29,7 +30,19 @@ impl Lock {
             Err(errno) => return Err(FileError::new(path, "lock", errno.into())),
         }
         write_pid(&mut file).map_err(|cause| FileError::new(path, "write", cause))?;
-        Ok(Some(Self { _file: file }))
+        Ok(Some(Self { file, path: path.into() }))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the name still leads to the file that is locked. If not, somebody has emptied the directory, and nobody
+    /// who looks by name sees this lock any more.
+    pub fn is_in_place(&self) -> bool {
+        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let named = std::fs::metadata(&self.path).map(identity);
+        matches!((named, self.file.metadata().map(identity)), (Ok(named), Ok(ours)) if named == ours)
     }
 
     /// Whether a process holds the lock now. Asks without locking: a question must never make somebody's attempt fail.
@@ -91,6 +104,10 @@ mod tests {
         let lock = Lock::try_acquire(&path).expect("lock").expect("free");
         assert!(Lock::try_acquire(&path).expect("lock").is_none());
         assert_eq!(Lock::holder(&path).expect("holder"), Some(Pid::this()));
+        assert!(lock.is_in_place());
+        std::fs::rename(&path, scratch.path().join("b.lock")).expect("rename");
+        assert!(!lock.is_in_place());
+        std::fs::rename(scratch.path().join("b.lock"), &path).expect("rename back");
         drop(lock);
         assert!(!Lock::is_held(&path).expect("held"));
         assert_eq!(Lock::holder(&path).expect("holder"), None);
