@@ -1,0 +1,65 @@
+"""The client of the lab: asks the database behind the VIP again and again, and writes down every attempt.
+
+client.py ADDRESS PORT PASSWORD RECORD [SECONDS_BETWEEN]
+
+One process, because in the emulated kernel a process costs 25 ms to start; a few threads, because an attempt that waits
+for a dead director must not keep the next one from seeing a live one. Each attempt is a new connection and one
+`SELECT server FROM a`. One line per attempt in RECORD: start, end (seconds since the epoch), outcome, server or error.
+"""
+
+import os
+import queue
+import sys
+import threading
+import time
+
+import pymysql
+
+TIMEOUT = 2.0
+THREADS = 24
+
+
+def attempt(address, port, password):
+    """(outcome, detail) of one connection."""
+    try:
+        connection = pymysql.connect(
+            host=address, port=port, user="monitor", password=password, database="test",
+            connect_timeout=TIMEOUT, read_timeout=TIMEOUT, write_timeout=TIMEOUT, autocommit=None,
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT server FROM a")
+            return "ok", cursor.fetchone()[0]
+    except pymysql.Error as error:
+        cause = getattr(error, "original_exception", None) or error
+        if isinstance(cause, ConnectionRefusedError):
+            return "refused", "-"
+        if isinstance(cause, TimeoutError) or "timed out" in str(cause):
+            return "timeout", "-"
+        return "lost", type(cause).__name__ + ":" + str(cause).replace("\n", " ").replace(" ", "_")
+
+
+def work(jobs, record, arguments):
+    while True:
+        jobs.get()
+        start = time.time()
+        outcome, detail = attempt(*arguments)
+        os.write(record, f"{start:.3f} {time.time():.3f} {outcome} {detail}\n".encode())
+
+
+def main():
+    address, port, password, path = sys.argv[1:5]
+    pause = float(sys.argv[5]) if len(sys.argv) > 5 else 0.1
+    record = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    jobs = queue.Queue()
+    for _ in range(THREADS):
+        threading.Thread(target=work, args=(jobs, record, (address, int(port), password)), daemon=True).start()
+    due = time.monotonic()
+    while True:
+        # A machine that was too slow skips attempts instead of making them all at once.
+        if jobs.qsize() < 3:
+            jobs.put(None)
+        due = max(due + pause, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+main()

@@ -1,0 +1,52 @@
+# The client of the lab and the observers on the directors: starting them, and what their records say. Sourced in the lab.
+
+CLIENT_RECORD=$OUT/client/answers
+
+client_start() {
+	network_plug client
+	mkdir -p "$OUT/client"
+	ip netns exec client $PYTHON "$CTS/lab/client.py" $VIP $PORT "$DATABASE_PASSWORD" "$CLIENT_RECORD" \
+		>>"$OUT/client/output.log" 2>&1 &
+}
+
+# watch_start HOST: records every change of the address and of the table there; ends with the host.
+watch_start() {
+	on "$1" $PYTHON "$CTS/lab/watch.py" "$OUT/$1/changes" >>"$OUT/$1/watch.log" 2>&1 &
+}
+
+# client_counts FROM [TO]
+client_counts() { $PYTHON "$CTS/lab/report.py" counts "$CLIENT_RECORD" "$@"; }
+
+# client_outage EVENT NEW_NODE [--json]
+client_outage() {
+	local event=$1 node=$2
+	shift 2
+	$PYTHON "$CTS/lab/report.py" outage "$CLIENT_RECORD" "$event" \
+		"$OUT/$node/log/corosync/corosync.log" "$OUT/$node/changes" "$@"
+}
+
+# client_last: sets LAST_OUTCOME and LAST_SERVER to those of the newest attempt.
+client_last() {
+	read -r LAST_START _ LAST_OUTCOME LAST_SERVER < <(tail -n 1 "$CLIENT_RECORD" 2>/dev/null)
+}
+
+# client_answered_by PATTERN SINCE: an attempt begun after SINCE was answered by a server that matches.
+client_answered_by() {
+	client_last
+	[[ $LAST_OUTCOME == ok && $LAST_SERVER =~ ^($1)$ ]] && ((${LAST_START/./}000 > ${2/./}))
+}
+
+# client_is_steady SECONDS: no failure within the last SECONDS, and at least one answer.
+client_is_steady() {
+	local start outcome from
+	from=$((${EPOCHREALTIME/./} - $1 * 1000000))
+	tail -n 40 "$CLIENT_RECORD" | {
+		local good=0
+		while read -r start _ outcome _; do
+			((${start/./}000 >= from)) || continue
+			[[ $outcome == ok ]] || return 1
+			good=$((good + 1))
+		done
+		((good > 3))
+	}
+}

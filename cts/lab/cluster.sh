@@ -1,0 +1,120 @@
+# corosync and pacemaker: their configuration, start, and questions about their state. Sourced in the lab.
+
+# cluster_prepare: what is the same on every node.
+cluster_prepare() {
+	cat >"$L/corosync.conf" <<-END
+		totem {
+		    version: 2
+		    cluster_name: lab
+		    transport: knet
+		    crypto_cipher: none
+		    crypto_hash: none
+		    token: 1000
+		}
+		logging {
+		    to_stderr: no
+		    to_syslog: no
+		    to_logfile: yes
+		    logfile: /var/log/corosync/corosync.log
+		    timestamp: hires
+		}
+		quorum {
+		    provider: corosync_votequorum
+		    two_node: 1
+		    wait_for_all: 0
+		}
+		nodelist {
+		    node {
+		        ring0_addr: ${ADDRESS[n1]}
+		        name: n1
+		        nodeid: 1
+		    }
+		    node {
+		        ring0_addr: ${ADDRESS[n2]}
+		        name: n2
+		        nodeid: 2
+		    }
+		}
+	END
+	cluster_seed >"$L/cib.xml"
+}
+
+# cluster_seed: an empty configuration by this pacemaker's own tool (a wrong feature set keeps nodes from joining), with
+# the election's patience lowered: 20 s of dc-deadtime is most of a cluster's first start.
+cluster_seed() {
+	cibadmin --empty | sed -e 's/ epoch="0"/ epoch="1"/' -e 's/ admin_epoch="1"/ admin_epoch="0"/' \
+		-e 's|<crm_config/>|<crm_config><cluster_property_set id="cib-bootstrap-options">\
+			<nvpair id="opt-dc-deadtime" name="dc-deadtime" value="2s"/>\
+			<nvpair id="opt-stonith-enabled" name="stonith-enabled" value="false"/>\
+			<nvpair id="opt-no-quorum-policy" name="no-quorum-policy" value="ignore"/>\
+		</cluster_property_set></crm_config>|'
+}
+
+# director_start: on the node. Pacemaker waits for corosync, as its systemd unit would make it.
+director_start() {
+	local folder
+	mkdir -p /etc/corosync/uidgid.d /var/log/{corosync,pacemaker,crmsh,pcsd} /run/{crm,corosync} \
+		/var/lib/pacemaker/{blackbox,cib,cores,pengine}
+	for folder in /run/crm /var/log/{crmsh,pacemaker} /var/lib/pacemaker{,/blackbox,/cib,/cores,/pengine}; do
+		chown hacluster:haclient "$folder"
+		chmod 750 "$folder"
+	done
+	cp "$L/corosync.conf" /etc/corosync/
+	if [[ ! -e /var/lib/pacemaker/cib/cib.xml ]]; then
+		install -o hacluster -g haclient -m 600 "$L/cib.xml" /var/lib/pacemaker/cib/cib.xml
+	fi
+	corosync -f </dev/null >/var/log/corosync/output.log 2>&1 &
+	wait_for 60 "corosync: start" director_corosync_runs || return
+	PCMK_logfile=/var/log/pacemaker/pacemaker.log PCMK_logfacility=none PCMK_node_start_state=default \
+		pacemakerd </dev/null >/var/log/pacemaker/output.log 2>&1 &
+}
+director_corosync_runs() { corosync-cfgtool -s >/dev/null 2>&1; }
+
+# cluster_status: crm_mon's one-shot view from a node that is up.
+cluster_status() { on "${1:-$(cluster_member)}" crm_mon -1r 2>&1; }
+
+# cluster_member: a director that runs (not one that was killed).
+cluster_member() {
+	local host
+	for host in n1 n2; do
+		[[ -d /proc/${PID_OF[$host]:-none} ]] && { printf '%s' "$host"; return; }
+	done
+	return 1
+}
+
+cluster_has_both() {
+	local status
+	status=$(cluster_status) && [[ $status == *"Online: [ n1 n2 ]"* && $status == *"Current DC: n"* ]]
+}
+
+# cluster_runs NODE RESOURCE...: every resource is Started on NODE, nothing pending.
+cluster_runs() {
+	local node=$1 status resource
+	shift
+	status=$(cluster_status) || return
+	for resource in "$@"; do
+		[[ $status =~ \*[[:space:]]$resource[[:space:]]+\([^\)]*\):[[:space:]]+Started\ $node([[:space:]]|$) ]] || return
+	done
+}
+
+# cluster_node_of RESOURCE: where it is Started.
+cluster_node_of() {
+	local status
+	status=$(cluster_status)
+	[[ $status =~ \*[[:space:]]$1[[:space:]]+\([^\)]*\):[[:space:]]+Started\ ([a-z0-9]+) ]] && printf '%s' "${BASH_REMATCH[1]}"
+}
+
+cluster_is_empty() { [[ $(cluster_status) != *Started* ]]; }
+
+# cluster_load FILE: one of config/, by crmsh.
+cluster_load() { quietly_on "$(cluster_member)" crm configure load update "$CTS/config/$1"; }
+
+# cluster_clear: stops what runs and forgets it, so that the next configuration starts from nothing.
+cluster_clear() {
+	local node
+	node=$(cluster_member)
+	quietly_on "$node" cibadmin --replace --scope constraints --xml-text '<constraints/>'
+	quietly_on "$node" cibadmin --replace --scope resources --xml-text '<resources/>'
+	wait_for 90 "cluster: removed resources stop" cluster_is_empty
+	quietly_on "$node" crm_resource --cleanup
+}

@@ -1,0 +1,48 @@
+# Words that every script of the suite uses: paths, messages, waiting. Sourced, on the machine as well as in the lab.
+#
+# CTS   this folder's parent            (cts/ of the repository)
+# OUT   where logs go; in the lab it is a mount of the folder that OUT_NAME names on the machine
+# L     scratch space of the lab, lost with it
+: "${CTS:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
+: "${L:=/mnt/lab}"
+export CTS L
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C TZ=UTC
+
+VIP=10.9.0.100
+PORT=3306
+PYTHON=/usr/bin/python3
+
+# bash's own `read` waits without a process; in the emulated kernel every fork costs 25 ms.
+exec {NAP}<> <(:)
+nap() { read -r -t "$1" -u "$NAP" || :; }
+
+say() { printf '%s\n' "$*"; }
+indent() { local line; while IFS= read -r line; do printf '    %s\n' "$line"; done; }
+warn() { printf '%s\n' "$*" >&2; }
+die() { warn "$*"; exit 1; }
+
+# now: seconds since the epoch with microseconds, without a process.
+now() { printf '%s' "$EPOCHREALTIME"; }
+# since START [END]: seconds between two `now`s, two decimals.
+since() {
+	local from=${1/./} to=${2:-$EPOCHREALTIME}
+	to=${to/./}
+	printf '%d.%02d' $(((to - from) / 1000000)) $(((to - from) % 1000000 / 10000))
+}
+
+# wait_for SECONDS "WHAT" COMMAND...: polls COMMAND until it succeeds; says what was waited for when it never does.
+wait_for() {
+	local seconds=$1 what=$2 start=$EPOCHREALTIME
+	shift 2
+	local deadline=$((${start/./} + seconds * 1000000))
+	until "$@"; do
+		if ((${EPOCHREALTIME/./} > deadline)); then
+			warn "$what: not so within $seconds s (logs: ${OUT_NAME:-$OUT})"
+			return 1
+		fi
+		nap 0.1
+	done
+}
+
+# fails COMMAND...: the opposite, usable with wait_for.
+fails() { ! "$@"; }

@@ -1,0 +1,55 @@
+# Runs a story (a script) where there is a kernel with IPVS: in namespaces of the running kernel when it has IPVS,
+# else in user-mode Linux, an emulated kernel that is one ordinary process. Sourced on the machine.
+#
+# Either way the story runs on top of world.sh, sees a writable copy of the root file system that nobody else sees,
+# and everything that it started is gone when it ends.
+
+kernel_has_ipvs() {
+	[[ ${LAB_KERNEL:-} != uml ]] || return 1
+	[[ -e /proc/net/ip_vs ]] || modprobe -q ip_vs 2>/dev/null || [[ -e /proc/net/ip_vs ]]
+}
+
+# kernel_run STORY [ARGUMENT...]: exit status of the story. Its output is shown and kept in $OUT/story.log.
+kernel_run() {
+	local seconds=${LAB_DEADLINE:-3000} pid status
+	rm -f "$OUT"/{status,world.pid,console}
+	: >"$OUT/story.log"
+	printf '%q ' "$@" >"$OUT/job"
+	printf 'export BINARY=%q OUT_NAME=%q DATABASE_TEMPLATE=%q KEEP=%q PRODUCT=%q\n' \
+		"${BINARY:-}" "$OUT" "$DATABASE_TEMPLATE" "${KEEP:-}" "${PRODUCT:-ours}" >"$OUT/environment"
+	if kernel_has_ipvs; then kernel_namespaces "$seconds" & else kernel_uml "$seconds" & fi
+	pid=$!
+	# Whoever presses ^C wants all of it gone: the pid namespaces end with the process that made them.
+	trap 'kill -TERM '"$pid"' 2>/dev/null; exit 130' INT TERM
+	tail -s 0.2 -n +1 -f --pid="$pid" "$OUT/story.log" 2>/dev/null
+	wait "$pid"
+	trap - INT TERM
+	status=$(cat "$OUT/status" 2>/dev/null)
+	[[ -n $status ]] || warn "the lab ended without a result, after at most $seconds s (logs: $OUT)"
+	return "${status:-1}"
+}
+
+kernel_namespaces() {
+	exec timeout -s KILL "$1" unshare --mount --net --pid --ipc --uts --fork --kill-child=KILL --mount-proc \
+		--propagation private "$BASH" "$CTS/lab/world.sh" overlay "$OUT" </dev/null >"$OUT/kernel.log" 2>&1
+}
+
+# kernel_memory_dir: where the emulated memory (a sparse, deleted file) may lie; a container's /dev/shm is often 64 MB.
+kernel_memory_dir() {
+	local dir free
+	for dir in /dev/shm /tmp /var/tmp; do
+		free=$(df -Pm "$dir" 2>/dev/null | awk 'NR == 2 { print $4 }')
+		((${free:-0} < 3000)) || { printf '%s' "$dir"; return; }
+	done
+	printf '/tmp'
+}
+
+kernel_uml() {
+	local command=(linux.uml rootfstype=hostfs rootflags=/ ro init="$CTS/lab/uml-init" mem=2500M panic=1 quiet
+		con=pts con0=null,fd:1 "lab.cts=$CTS" "lab.out=$OUT")
+	export TMPDIR
+	TMPDIR=$(kernel_memory_dir)
+	# The management socket would otherwise go to root's home folder.
+	command+=("uml_dir=$TMPDIR/lvs-agents-cts.$$")
+	exec timeout -s KILL "$1" unshare --pid --fork --kill-child=KILL "${command[@]}" </dev/null >"$OUT/kernel.log" 2>&1
+}

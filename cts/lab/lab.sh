@@ -1,0 +1,65 @@
+# Everything a story needs, in one word: `. lab.sh`, then lab_up. Sourced in the lab.
+. "${BASH_SOURCE[0]%/*}/common.sh"
+for part in network database cluster host client product; do . "$CTS/lab/$part.sh"; done
+export DATABASE_TEMPLATE
+
+# lab_up: directors, real servers and the client; returns when the cluster is whole and every database answers.
+lab_up() {
+	local host
+	network_up
+	cluster_prepare
+	for host in n1 n2; do host_start "$host" director database || return; done
+	for host in rs1 rs2; do host_start "$host" database || return; done
+	for host in n1 n2; do watch_start "$host"; done
+	for host in n1 n2 rs1 rs2; do wait_for 90 "database of $host: start" database_answers "$host" || return; done
+	wait_for 150 "cluster: both nodes online" cluster_has_both
+}
+
+# director_revive HOST: power back on; returns when the cluster is whole again.
+director_revive() {
+	host_start "$1" director database || return
+	watch_start "$1"
+	wait_for 150 "cluster: $1 rejoins" cluster_has_both
+}
+
+# realserver_by_hand HOST: what administrators do today: the VIP on lo, and nobody there answers ARP for it.
+realserver_by_hand() {
+	on "$1" "$BASH" -c "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore && echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce" &&
+		on "$1" ip addr add $VIP/32 dev lo
+}
+
+# realserver_by_agent HOST: the same by ocf:rust:realserver, run by hand as a cluster would.
+realserver_by_agent() {
+	quietly_on "$1" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=db-rs OCF_RESOURCE_TYPE=realserver \
+		OCF_RESOURCE_PROVIDER=rust OCF_RA_VERSION_MAJOR=1 OCF_RA_VERSION_MINOR=1 OCF_RESKEY_ip=$VIP \
+		/usr/lib/ocf/resource.d/rust/realserver start
+}
+
+# table_of HOST: what an administrator sees.
+table_of() { on "$1" ipvsadm -Ln; }
+
+# table_has HOST TEXT: a real server (or a virtual service) as `address:port` is in HOST's table. No process in HOST.
+table_has() {
+	local text
+	text=$(last_table "$1")
+	[[ $text == *"$2"* ]]
+}
+
+# last_table HOST: the newest table that the watcher saw, e.g. tcp/10.9.0.100:3306=10.9.0.21:3306:1,10.9.0.22:3306:3
+last_table() { tac "$OUT/$1/changes" | awk '$2 == "table" { $1 = $2 = ""; print; exit }'; }
+
+# database_on HOST start|stop
+database_on() {
+	quietly_on "$1" env DATABASE_TEMPLATE="$DATABASE_TEMPLATE" OUT="$OUT" "$BASH" -c \
+		". $CTS/lab/common.sh; . $CTS/lab/database.sh; database_$2 $1"
+}
+
+# time_of HOST SINCE present|absent TEXT: seconds after SINCE at which the watcher first saw TEXT come or go.
+time_of() {
+	awk -v since="$2" -v want="$3" -v text="$4" '
+		$2 == "table" && $1 >= since && (index($0, text) > 0) == (want == "present") { printf "%.2f", $1 - since; exit }
+	' "$OUT/$1/changes"
+}
+
+# changes_since HOST SINCE: what the watcher saw of the table.
+changes_since() { awk -v since="$2" '$2 == "table" && $1 >= since { printf "+%.2f s ", $1 - since; $1 = $2 = ""; print }' "$OUT/$1/changes"; }

@@ -1,0 +1,37 @@
+# Installs the Debian packages that the suite needs. Sourced; packages_install does nothing where all are there.
+PACKAGES=(
+	kmod iproute2 procps util-linux     # namespaces, modules
+	corosync pacemaker pacemaker-cli-utils crmsh pcs resource-agents cluster-glue
+	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool everybody reads the table with
+	mariadb-server mariadb-client python3 python3-pymysql
+	strace iputils-ping libxml2-utils
+	file gcc libc6-dev
+)
+
+packages_missing() {
+	local name
+	for name in "${PACKAGES[@]}"; do
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || printf '%s ' "$name"
+	done
+}
+
+packages_install() {
+	[[ $EUID == 0 ]] || die "the lab needs root: it makes namespaces and mounts (nothing outside of them is changed)"
+	command -v apt-get >/dev/null || die "packages: this suite installs Debian packages, and there is no apt-get here"
+	# Without IPVS in the running kernel one that has it is booted as an ordinary process.
+	kernel_has_ipvs || PACKAGES+=(user-mode-linux)
+	local missing policy=/usr/sbin/policy-rc.d made=
+	missing=$(packages_missing)
+	[[ -n $missing ]] || return 0
+	say "installing Debian packages: $missing"
+	# A package's service that starts on the machine itself would be outside the lab's namespaces.
+	if [[ ! -e $policy ]]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	# shellcheck disable=SC2086
+	{ apt-get update -q && apt-get install -q -y --no-install-recommends $missing; } >"$OUT/packages.log" 2>&1
+	local status=$?
+	[[ -z $made ]] || rm -f "$policy"
+	((status == 0)) || die "packages: apt-get failed (log: $OUT/packages.log)"
+}

@@ -1,0 +1,47 @@
+# What the cluster is made of: this project's agents, or the peers that they replace. Sourced in the lab.
+# PRODUCT=ours|peers. The stories are the same for both; what differs is here.
+
+# product_install: into the lab's own writable root; the machine is not touched.
+product_install() {
+	[[ $PRODUCT == ours ]] || return 0
+	"$BINARY" install
+}
+
+# product_realservers: the VIP on rs1 and rs2.
+product_realservers() {
+	local host
+	for host in rs1 rs2; do
+		if [[ $PRODUCT == ours ]]; then realserver_by_agent "$host"; else realserver_by_hand "$host"; fi || return
+	done
+}
+
+# product_configure: the cluster's configuration by crmsh, as a user loads it.
+product_configure() {
+	[[ $PRODUCT == ours ]] || product_file 1 3
+	cluster_load "$PRODUCT.crm"
+}
+
+# product_file WEIGHT1 WEIGHT2: the same ldirectord.cf on both directors, as csync2 would bring it there.
+product_file() {
+	local node
+	for node in n1 n2; do
+		sed "/21:3306/s/gate 10/gate $1/; /22:3306/s/gate 10/gate $2/" "$CTS/config/ldirectord.cf" \
+			>"$L/hosts/$node/etc-ha.d/ldirectord.cf"
+	done
+}
+
+product_resources() {
+	if [[ $PRODUCT == ours ]]; then printf 'db-vip db-lvs db-health'; else printf 'db-vip db-health'; fi
+}
+
+# product_log HOST: the health monitor's log.
+product_log() { cat "$OUT/$1/log/ldirectord.log"; }
+
+# show_reason HOST REAL_SERVER: why it is out, from the log and (ours) from `lvs-agents status`.
+show_reason() {
+	say "  its log:"
+	product_log "$1" | grep -F "${2%:*}" | tail -n 2 | indent
+	[[ $PRODUCT == ours ]] || return 0
+	say "  lvs-agents status:"
+	on "$1" lvs-agents status | indent
+}

@@ -1,0 +1,158 @@
+"""Reads the client's and the watchers' records and says what they mean.
+
+report.py counts RECORD FROM [TO]           answers per server, failures, longest gap between answers
+report.py outage RECORD EVENT [LOG...]      what the client saw around EVENT, and its parts from corosync's log and a
+                                            watcher's record (--json for machines)
+report.py gaps WATCH FROM TO SERVER...      times at which a real server was missing in the table
+Times are seconds since the epoch.
+"""
+
+import collections
+import datetime
+import json
+import re
+import sys
+
+END = float("inf")
+
+
+def attempts(path):
+    found = []
+    with open(path) as file:
+        for line in file:
+            words = line.split()
+            if len(words) == 4:
+                found.append((float(words[0]), float(words[1]), words[2], words[3]))
+    return found
+
+
+def longest_gap(good):
+    ends = sorted(end for _, end, _, _ in good)
+    return max((after - before for before, after in zip(ends, ends[1:])), default=0.0)
+
+
+def counts(path, since, until=END):
+    """One line; attempts that began and ended within the window."""
+    window = [a for a in attempts(path) if a[0] >= since and a[1] <= until]
+    good = [a for a in window if a[2] == "ok"]
+    servers = collections.Counter(a[3] for a in good)
+    failures = collections.Counter(a[2] for a in window if a[2] != "ok")
+    text = ", ".join(f"{server} {count}" for server, count in sorted(servers.items())) or "no answer"
+    text += "; failed: " + (", ".join(f"{count} {kind}" for kind, count in sorted(failures.items())) or "none")
+    print(f"{text}; longest gap {longest_gap(good):.2f} s")
+
+
+def outage_of(path, event):
+    """What the client saw. An attempt in flight at EVENT counts as one of the outage when it fails."""
+    record = [a for a in attempts(path) if a[1] >= event - 5]
+    before = max((a[1] for a in record if a[2] == "ok" and a[1] <= event), default=event)
+    bad = [a for a in record if a[2] != "ok" and a[1] > event]
+    # Answers that arrive after the event from connections begun before the first failure belong to the old director.
+    trouble = min((a[0] for a in bad), default=None)
+    good = sorted((a for a in record if a[2] == "ok" and a[1] > event), key=lambda a: a[1])
+    if trouble is None:
+        gap = longest_gap([a for a in record if a[2] == "ok"])
+        return {"outage": round(gap, 2), "failed": {}, "refused_after": 0, "failed_after": 0, "stable_after": 0.0, "first": None}
+    old = [a[1] for a in good if a[0] < trouble]
+    before = max([before] + old)
+    first = min((a for a in good if a[0] >= trouble), key=lambda a: a[1], default=None)
+    if first is None:
+        return {"outage": None, "failed": dict(collections.Counter(a[2] for a in bad))}
+    late = [a for a in bad if a[0] > first[1]]
+    return {
+        "outage": round(first[1] - before, 2),
+        "failed": dict(collections.Counter(a[2] for a in bad)),
+        "refused_after": sum(a[2] == "refused" for a in late),
+        "failed_after": len(late),
+        "stable_after": round(max((a[1] for a in late), default=first[1]) - before, 2),
+        "first": first[1],
+    }
+
+
+def corosync_time(line, event):
+    """corosync's hires stamp has no year."""
+    match = re.match(r"(\w{3} +\d+ [\d:]{8}\.\d+)", line)
+    if not match:
+        return None
+    year = datetime.datetime.fromtimestamp(event, datetime.timezone.utc).year
+    stamp = datetime.datetime.strptime(f"{year} {match[1]}", "%Y %b %d %H:%M:%S.%f")
+    return stamp.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def membership_lost(path, event):
+    """When corosync told pacemaker that a node left."""
+    with open(path, errors="replace") as file:
+        for line in file:
+            if "new membership" in line and "left" in line:
+                stamp = corosync_time(line, event)
+                if stamp and stamp >= event:
+                    return stamp
+    return None
+
+
+def watched(path, event, wanted):
+    with open(path) as file:
+        for line in file:
+            stamp, kind, rest = line.rstrip("\n").split(" ", 2)
+            if float(stamp) >= event and wanted(kind, rest):
+                return float(stamp)
+    return None
+
+
+def outage(path, event, corosync=None, watch=None, vip="10.9.0.100"):
+    seen = outage_of(path, event)
+    marks = [("event", event)]
+    if corosync:
+        marks.append(("cluster detection", membership_lost(corosync, event)))
+    if watch:
+        marks.append(("address up", watched(watch, event, lambda kind, rest: kind == "address" and rest == f"+ {vip}")))
+        marks.append(("real server in the table", watched(watch, event, lambda kind, rest: kind == "table" and f"/{vip}:" in rest and "=," not in rest and rest.split("=")[-1] != "")))
+    marks.append(("first answer", seen.get("first")))
+    parts, last = {}, event
+    for name, stamp in marks[1:]:
+        if stamp:
+            parts[name] = round(stamp - last, 2)
+            last = max(last, stamp)
+    seen["parts"] = parts
+    seen.pop("first", None)
+    return seen
+
+
+def print_outage(seen):
+    if seen["outage"] is None:
+        print(f"never served again; failed: {seen['failed']}")
+        return
+    print(f"outage {seen['outage']:.2f} s, stable after {seen['stable_after']:.2f} s; "
+          f"after the first answer: {seen['refused_after']} refused, {seen['failed_after'] - seen['refused_after']} otherwise failed")
+    print("parts: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in seen["parts"].items()))
+
+
+def gaps(path, since, until, servers):
+    """Prints every moment at which one of `servers` was not in the table or had weight 0; nothing when there was none."""
+    state = "empty"
+    with open(path) as file:
+        for line in file:
+            stamp, kind, rest = line.rstrip("\n").split(" ", 2)
+            if kind != "table" or float(stamp) > until:
+                continue
+            state = rest
+            if float(stamp) < since:
+                continue
+            weights = dict(item.rsplit(":", 1) for service in state.split() if "=" in service for item in service.split("=")[1].split(",") if item)
+            missing = [server for server in servers if weights.get(server, "0") == "0"]
+            if missing:
+                print(f"{stamp} without {', '.join(missing)}: {state}")
+
+
+def main():
+    words = [word for word in sys.argv[1:] if word != "--json"]
+    if words[0] == "counts":
+        counts(words[1], *map(float, words[2:4]))
+    elif words[0] == "outage":
+        seen = outage(words[1], float(words[2]), *words[3:])
+        print(json.dumps(seen)) if "--json" in sys.argv else print_outage(seen)
+    elif words[0] == "gaps":
+        gaps(words[1], float(words[2]), float(words[3]), words[4:])
+
+
+main()

@@ -1,0 +1,71 @@
+"""Watches one director from inside its network namespace and writes down what changed, and when.
+
+watch.py RECORD [SECONDS_BETWEEN]
+
+Lines: `TIME address + 10.9.0.100`, `TIME address - 10.9.0.100`, `TIME table SERVICE=DESTINATION:WEIGHT,... ...` (every
+change of the kernel's IPVS table; read from /proc, so no process is started and nothing is missed for longer than the pause).
+"""
+
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+RTMGRP_IPV4_IFADDR, RTM_NEWADDR, RTM_DELADDR, IFA_LOCAL = 0x10, 20, 21, 2
+
+
+def addresses(data):
+    """(sign, address) of every address message in one datagram."""
+    while len(data) >= 16:
+        length, kind = struct.unpack_from("=IH", data)
+        attributes, data = data[24:length], data[(length + 3) & ~3:]
+        while kind in (RTM_NEWADDR, RTM_DELADDR) and len(attributes) >= 4:
+            size, name = struct.unpack_from("=HH", attributes)
+            if name == IFA_LOCAL:
+                yield ("+" if kind == RTM_NEWADDR else "-"), socket.inet_ntoa(attributes[4:8])
+            attributes = attributes[max(4, (size + 3) & ~3):]
+
+
+def endpoint(word):
+    """0A090064:0CEA as 10.9.0.100:3306; IPv6 as the kernel prints it."""
+    host, _, port = word.rpartition(":")
+    if host.startswith("["):
+        return f"{host}:{int(port, 16)}"
+    return f"{socket.inet_ntoa(bytes.fromhex(host))}:{int(port, 16)}"
+
+
+def table(text):
+    services = []
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] in (["TCP"], ["UDP"]):
+            services.append([f"{words[0].lower()}/{endpoint(words[1])}", []])
+        elif words[:1] == ["FWM"]:
+            services.append([f"fwmark/{int(words[1], 16)}", []])
+        elif words[:1] == ["->"] and services and words[1] != "RemoteAddress:Port":
+            services[-1][1].append(f"{endpoint(words[1])}:{words[3]}")
+    return " ".join(f"{name}={','.join(sorted(servers))}" for name, servers in sorted(services)) or "empty"
+
+
+def main():
+    pause = float(sys.argv[2]) if len(sys.argv) > 2 else 0.03
+    record = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    monitor = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    monitor.bind((0, RTMGRP_IPV4_IFADDR))
+    monitor.setblocking(False)
+    before = None
+    while True:
+        ready, _, _ = select.select([monitor], [], [], pause)
+        if ready:
+            for sign, address in addresses(monitor.recv(65536)):
+                os.write(record, f"{time.time():.3f} address {sign} {address}\n".encode())
+        with open("/proc/net/ip_vs") as file:
+            now = table(file.read())
+        if now != before:
+            os.write(record, f"{time.time():.3f} table {now}\n".encode())
+            before = now
+
+
+main()
