@@ -24,6 +24,8 @@ database_template() {
 database_start() {
 	local name=$1 data=/run/mysql/data
 	mkdir -p /run/mysql
+	: >>/var/log/mariadb.log
+	chown mysql /var/log/mariadb.log
 	if [[ ! -d $data ]]; then
 		cp -r "$DATABASE_TEMPLATE" "$data"
 		cat >/run/mysql/init.sql <<-END
@@ -43,11 +45,11 @@ database_start() {
 		--log-error=/var/log/mariadb.log </dev/null >/dev/null 2>&1 &
 }
 
-# database_stop [SIGNAL]: returns when the process is gone.
+# database_stop HOST [SIGNAL]: returns when the process is gone.
 database_stop() {
 	local pid
 	pid=$(</run/mysql/pid) || return
-	kill "-${1:-TERM}" "$pid"
+	kill "-${2:-TERM}" "$pid"
 	wait_for 30 "database: stop" fails kill -0 "$pid" 2>/dev/null
 }
 

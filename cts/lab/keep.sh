@@ -1,0 +1,69 @@
+# A lab that stays: requests from `cts/enter` on the machine arrive as files in $OUT/enter, because an emulated kernel
+# shares nothing else with the machine. Sourced in the lab; in plain namespaces enter needs none of this.
+
+# keep_open: serves requests until the lab is ended from outside (^C, or `cts/enter --end`).
+keep_open() {
+	local request host
+	mkdir -p "$OUT/enter"
+	for host in n1 n2 rs1 rs2; do printf '%s\n' "${PID_OF[$host]:-}" >"$OUT/enter/pid.$host"; done
+	say "" "the lab stays. From another terminal:" \
+		"  $CTS/enter n1                    a shell on n1 (n2, rs1, rs2; client): crm, pcs, ipvsadm, mysql are there" \
+		"  $CTS/enter n1 crm_mon -1" \
+		"  $CTS/enter n1 ipvsadm -Ln" \
+		"  $CTS/enter client mysql -h $VIP -u monitor -p$DATABASE_PASSWORD test -e 'SELECT * FROM a'" \
+		"  $CTS/enter --end                 ends the lab (^C here does too)"
+	while [[ ! -e $OUT/enter/end ]]; do
+		for request in "$OUT"/enter/*.request; do
+			[[ -e $request ]] || continue
+			mv "$request" "${request%.request}.taken"
+			keep_serve "${request%.request}" &
+		done
+		nap 0.2
+	done
+}
+
+# keep_serve PATH: PATH.taken holds `terminal N` or `command`, the host, and the quoted command.
+keep_serve() {
+	local kind host words
+	{ read -r kind && read -r host && read -r words; } <"$1.taken"
+	if [[ $kind == terminal ]]; then
+		keep_terminal "$1" "$host" "$words"
+	else
+		keep_run "$host" "$words" </dev/null >"$1.output" 2>&1
+	fi
+	printf '%s\n' "$?" >"$1.status"
+	mv "$1.taken" "$1.done"
+}
+
+keep_run() {
+	local -a command
+	eval "command=($2)"
+	if [[ $1 == client ]]; then ip netns exec client env HOME=/root "${command[@]}"; else on "$1" "${command[@]}"; fi
+}
+
+# keep_terminal PATH HOST COMMAND: on the next virtual console; the machine's side of it is a pty that the kernel names
+# in its log when the console is opened.
+keep_terminal() {
+	local console device
+	exec 9>"$OUT/enter/lock" && flock 9
+	for console in 1 2 3 4 5 6; do [[ -e $OUT/enter/console.$console ]] || break; done
+	: >"$OUT/enter/console.$console"
+	flock -u 9
+	# Holding it open keeps the pty.
+	exec 8<>"/dev/tty$console"
+	device=$(dmesg | sed -n "s/.*[Cc]onsole $console assigned device '\(.*\)'.*/\1/p" | tail -n 1)
+	printf '%s\n' "$device" >"$1.device"
+	wait_for 20 "terminal: the machine's side" test -e "$1.size"
+	stty "$(<"$1.size")" <&8 2>/dev/null
+	TERM=xterm keep_session "$2" "$3" "/dev/tty$console"
+	rm -f "$OUT/enter/console.$console"
+}
+
+keep_session() {
+	local host=$1 words=$2 tty=$3
+	setsid --ctty --wait "$BASH" -c '
+		CTS=$1 host=$2 pid=$3; shift 3
+		if [[ $host == client ]]; then exec ip netns exec client "$@"; fi
+		exec nsenter --target "$pid" --mount --ipc --uts --pid --net -- env HOSTNAME="$host" HOME=/root "$@"
+	' session "$CTS" "$host" "${PID_OF[$host]:-}" /bin/bash -i <"$tty" >"$tty" 2>&1
+}
