@@ -16,9 +16,9 @@ PYTHON=/usr/bin/python3
 exec {NAP}<> <(:)
 nap() { read -r -t "$1" -u "$NAP" || :; }
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 indent() { local line; while IFS= read -r line; do printf '    %s\n' "$line"; done; }
-warn() { printf '%s\n' "$*" >&2; }
+warn() { printf '%s\n' "$@" >&2; }
 die() { warn "$*"; exit 1; }
 
 # now: seconds since the epoch with microseconds, without a process.

@@ -15,8 +15,8 @@ kernel_run() {
 	rm -f "$OUT"/{status,world.pid,console}
 	: >"$OUT/story.log"
 	printf '%q ' "$@" >"$OUT/job"
-	printf 'export BINARY=%q OUT_NAME=%q DATABASE_TEMPLATE=%q KEEP=%q PRODUCT=%q\n' \
-		"${BINARY:-}" "$OUT" "$DATABASE_TEMPLATE" "${KEEP:-}" "${PRODUCT:-ours}" >"$OUT/environment"
+	printf 'export BINARY=%q OUT_NAME=%q DATABASE_TEMPLATE=%q KEEP=%q PRODUCT=%q STEPS=%q\n' \
+		"${BINARY:-}" "$OUT" "$DATABASE_TEMPLATE" "${KEEP:-}" "${PRODUCT:-ours}" "${STEPS:-}" >"$OUT/environment"
 	if kernel_has_ipvs; then kernel_namespaces "$seconds" & else kernel_uml "$seconds" & fi
 	pid=$!
 	# Whoever presses ^C wants all of it gone: the pid namespaces end with the process that made them.

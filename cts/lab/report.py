@@ -43,29 +43,27 @@ def counts(path, since, until=END):
 
 
 def outage_of(path, event):
-    """What the client saw. An attempt in flight at EVENT counts as one of the outage when it fails."""
-    record = [a for a in attempts(path) if a[1] >= event - 5]
-    before = max((a[1] for a in record if a[2] == "ok" and a[1] <= event), default=event)
-    bad = [a for a in record if a[2] != "ok" and a[1] > event]
-    # Answers that arrive after the event from connections begun before the first failure belong to the old director.
-    trouble = min((a[0] for a in bad), default=None)
-    good = sorted((a for a in record if a[2] == "ok" and a[1] > event), key=lambda a: a[1])
-    if trouble is None:
-        gap = longest_gap([a for a in record if a[2] == "ok"])
-        return {"outage": round(gap, 2), "failed": {}, "refused_after": 0, "failed_after": 0, "stable_after": 0.0, "first": None}
-    old = [a[1] for a in good if a[0] < trouble]
-    before = max([before] + old)
-    first = min((a for a in good if a[0] >= trouble), key=lambda a: a[1], default=None)
-    if first is None:
-        return {"outage": None, "failed": dict(collections.Counter(a[2] for a in bad))}
-    late = [a for a in bad if a[0] > first[1]]
+    """What the client saw after EVENT.
+
+    Served means: answered by a real server. A director's own database answers too, when its fallback entry is used and
+    when the address is there but the virtual service is not; such answers are counted apart.
+    The outage is the longest time without a real server's answer; whatever else fails once it is over is a flap.
+    """
+    record = [a for a in attempts(path) if a[1] >= event - 2]
+    served = sorted(a[1] for a in record if a[2] == "ok" and a[3].startswith("rs"))
+    before, first = max(zip(served, served[1:]), key=lambda pair: pair[1] - pair[0], default=(event, None))
+    if first is None or served[-1] < event:
+        return {"outage": None, "failed": dict(collections.Counter(a[2] for a in record if a[2] != "ok"))}
+    bad = [a for a in record if a[2] != "ok" or not a[3].startswith("rs")]
+    late = [a for a in bad if a[0] > first]
     return {
-        "outage": round(first[1] - before, 2),
-        "failed": dict(collections.Counter(a[2] for a in bad)),
+        "outage": round(first - before, 2),
+        "failed": dict(collections.Counter(a[2] if a[2] != "ok" else "director" for a in bad if a[1] > event)),
         "refused_after": sum(a[2] == "refused" for a in late),
-        "failed_after": len(late),
-        "stable_after": round(max((a[1] for a in late), default=first[1]) - before, 2),
-        "first": first[1],
+        "director_after": sum(a[2] == "ok" for a in late),
+        "failed_after": sum(a[2] not in ("ok", "refused") for a in late),
+        "stable_after": round(max((a[1] for a in late), default=first) - before, 2),
+        "first": first,
     }
 
 
@@ -106,13 +104,14 @@ def outage(path, event, corosync=None, watch=None, vip="10.9.0.100"):
         marks.append(("cluster detection", membership_lost(corosync, event)))
     if watch:
         marks.append(("address up", watched(watch, event, lambda kind, rest: kind == "address" and rest == f"+ {vip}")))
-        marks.append(("real server in the table", watched(watch, event, lambda kind, rest: kind == "table" and f"/{vip}:" in rest and "=," not in rest and rest.split("=")[-1] != "")))
+        ready = re.compile(rf"/{re.escape(vip)}:\d+=\S*10\.9\.0\.2\d:\d+:[1-9]")
+        marks.append(("real server in the table", watched(watch, event, lambda kind, rest: kind == "table" and ready.search(rest))))
     marks.append(("first answer", seen.get("first")))
     parts, last = {}, event
     for name, stamp in marks[1:]:
-        if stamp:
+        if stamp and stamp >= last:
             parts[name] = round(stamp - last, 2)
-            last = max(last, stamp)
+            last = stamp
     seen["parts"] = parts
     seen.pop("first", None)
     return seen
@@ -122,8 +121,9 @@ def print_outage(seen):
     if seen["outage"] is None:
         print(f"never served again; failed: {seen['failed']}")
         return
-    print(f"outage {seen['outage']:.2f} s, stable after {seen['stable_after']:.2f} s; "
-          f"after the first answer: {seen['refused_after']} refused, {seen['failed_after'] - seen['refused_after']} otherwise failed")
+    print(f"outage {seen['outage']:.2f} s, stable after {seen['stable_after']:.2f} s; after the first answer: "
+          f"{seen['refused_after']} refused, {seen['failed_after']} otherwise failed, "
+          f"{seen['director_after']} answered by a director's own database")
     print("parts: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in seen["parts"].items()))
 
 
