@@ -50,3 +50,27 @@ client_is_steady() {
 		((good > 3))
 	}
 }
+
+# client_ratio FROM A B LOW HIGH: answers of B per answer of A since FROM lie between LOW and HIGH.
+client_ratio() {
+	awk -v since="$1" -v a="$2" -v b="$3" -v low="$4" -v high="$5" '
+		$1 >= since && $3 == "ok" { count[$4]++ }
+		END { exit !(count[a] > 0 && count[b] / count[a] >= low && count[b] / count[a] <= high) }
+	' "$CLIENT_RECORD"
+}
+
+# table_gaps HOST FROM TO SERVER...: every moment at which one of the servers was not in HOST's table; nothing is good.
+table_gaps() {
+	local host=$1
+	shift
+	$PYTHON "$CTS/lab/report.py" gaps "$OUT/$host/changes" "$@"
+}
+
+# no_flaps OUTAGE_JSON: ours promises not one refused connection after the first answer; the peers promise nothing.
+no_flaps() {
+	[[ $PRODUCT == peers || $(<"$1") == *'"refused_after": 0, "director_after": 0, "failed_after": 0,'* ]] ||
+		failed "connections failed after the first answer (see the client's record)"
+}
+
+# within SECONDS LIMIT: both with decimals.
+within() { awk -v seconds="$1" -v limit="$2" 'BEGIN { exit !(seconds != "" && seconds <= limit) }'; }

@@ -77,7 +77,10 @@ cluster_status() { on "${1:-$(cluster_member)}" crm_mon -1r 2>&1; }
 cluster_member() {
 	local host
 	for host in n1 n2; do
-		[[ -d /proc/${PID_OF[$host]:-none} ]] && { printf '%s' "$host"; return; }
+		if host_is_alive "$host"; then
+			printf '%s' "$host"
+			return
+		fi
 	done
 	return 1
 }
@@ -106,12 +109,24 @@ cluster_node_of() {
 
 cluster_is_empty() { [[ $(cluster_status) != *Started* ]]; }
 
-# cluster_load FILE: one of config/, by crmsh.
-cluster_load() { quietly_on "$(cluster_member)" crm configure load update "$CTS/config/$1"; }
+# cluster_use FILE: the configuration of config/ that the cluster shall have; by crmsh (.crm) or pcs (.pcs).
+# Keeps it when it is there already, else removes the other one first.
+cluster_use() {
+	local file=$1 node current=$L/cluster-configuration
+	[[ ! -e $current || $(<"$current") != "$file" ]] || return 0
+	node=$(cluster_member)
+	if [[ -e $current ]]; then cluster_clear || return; fi
+	case $file in
+	*.crm) quietly_on "$node" crm configure load update "$CTS/config/$file" ;;
+	*.pcs) quietly_on "$node" "$BASH" -e "$CTS/config/$file" ;;
+	esac || return
+	printf '%s\n' "$file" >"$current"
+}
 
 # cluster_clear: stops what runs and forgets it, so that the next configuration starts from nothing.
 cluster_clear() {
 	local node
+	rm -f "$L/cluster-configuration"
 	node=$(cluster_member)
 	quietly_on "$node" cibadmin --replace --scope constraints --xml-text '<constraints/>'
 	quietly_on "$node" cibadmin --replace --scope resources --xml-text '<resources/>'

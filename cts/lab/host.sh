@@ -1,42 +1,48 @@
 # Hosts: one set of namespaces (network, mount, pid, ipc) each, with private /run, /dev/shm, /var/log, /var/lib of
 # corosync and pacemaker. Sourced in the lab. A host's pid 1 is init-host; when it is killed, everything of it is.
 
-declare -A PID_OF
-
 # host_start HOST ROLE...: returns when its pid 1 has prepared the host; the roles' services start behind that.
 host_start() {
-	local host=$1
+	local host=$1 outer pid
 	network_plug "$host"
 	mkdir -p "$L/hosts/$host" "$OUT/$host"
-	rm -rf "$L/hosts/$host"/{run,shm}
+	rm -rf "$L/hosts/$host"/{run,shm,pid}
 	ip netns exec "$host" unshare --mount --ipc --uts --pid --fork --mount-proc --propagation private \
 		"$BASH" "$CTS/lab/init-host" "$@" >>"$OUT/$host/console.log" 2>&1 &
-	PID_OF[$host.outer]=$!
-	wait_for 30 "host $host: start" host_is_ready "$host" || return
-	read -r PID_OF[$host] _ <"/proc/${PID_OF[$host.outer]}/task/${PID_OF[$host.outer]}/children"
-	printf '%s\n' "${PID_OF[$host]}" >"$L/hosts/$host/pid"
+	outer=$!
+	wait_for 60 "host $host: start" test -e "$L/hosts/$host/run/ready" || return
+	read -r pid _ <"/proc/$outer/task/$outer/children"
+	printf '%s\n' "$pid" >"$L/hosts/$host/pid"
 }
-host_is_ready() { [[ -e $L/hosts/$1/run/ready ]]; }
+
+# host_pid HOST: sets REPLY to its pid 1 as seen from outside; kept in a file because scenarios run in subshells.
+host_pid() { read -r REPLY <"$L/hosts/$1/pid"; }
+host_is_alive() { host_pid "$1" 2>/dev/null && [[ -d /proc/$REPLY ]]; }
 
 # host_kill HOST: the power cord: link down and SIGKILL to every process.
 host_kill() {
-	local host=$1
-	network_unplug "$host"
-	kill -KILL "${PID_OF[$host]}"
-	wait "${PID_OF[$host.outer]}" 2>/dev/null
-	network_remove "$host"
+	network_unplug "$1"
+	host_pid "$1" && kill -KILL "$REPLY"
+	wait_for 30 "host $1: end" fails host_is_alive "$1"
+	network_remove "$1"
 }
 
 # on HOST COMMAND...: runs it as if typed there.
 on() {
 	local host=$1
 	shift
-	nsenter --target "${PID_OF[$host]}" --mount --ipc --uts --pid --net -- env HOSTNAME="$host" HOME=/root "$@"
+	if [[ $host == client ]]; then
+		ip netns exec client env HOME=/root "$@"
+		return
+	fi
+	host_pid "$host" || return
+	nsenter --target "$REPLY" --mount --ipc --uts --pid --net -- env HOSTNAME="$host" HOME=/root "$@"
 }
 
 # quietly_on HOST COMMAND...: output only in the host's folder.
 quietly_on() {
 	local host=$1
 	shift
+	printf '%(%T)T %s\n' -1 "$*" >>"$OUT/$host/commands.log"
 	on "$host" "$@" >>"$OUT/$host/commands.log" 2>&1
 }

@@ -3,9 +3,8 @@
 
 # keep_open: serves requests until the lab is ended from outside (^C, or `cts/enter --end`).
 keep_open() {
-	local request host
+	local request
 	mkdir -p "$OUT/enter"
-	for host in n1 n2 rs1 rs2; do printf '%s\n' "${PID_OF[$host]:-}" >"$OUT/enter/pid.$host"; done
 	say "" "the lab stays. From another terminal:" \
 		"  $CTS/enter n1                    a shell on n1 (n2, rs1, rs2; client): crm, pcs, ipvsadm, mysql are there" \
 		"  $CTS/enter n1 crm_mon -1" \
@@ -27,7 +26,7 @@ keep_serve() {
 	local kind host words
 	{ read -r kind && read -r host && read -r words; } <"$1.taken"
 	if [[ $kind == terminal ]]; then
-		keep_terminal "$1" "$host" "$words"
+		keep_terminal "$1" "$host"
 	else
 		keep_run "$host" "$words" </dev/null >"$1.output" 2>&1
 	fi
@@ -38,10 +37,10 @@ keep_serve() {
 keep_run() {
 	local -a command
 	eval "command=($2)"
-	if [[ $1 == client ]]; then ip netns exec client env HOME=/root "${command[@]}"; else on "$1" "${command[@]}"; fi
+	on "$1" "${command[@]}"
 }
 
-# keep_terminal PATH HOST COMMAND: on the next virtual console; the machine's side of it is a pty that the kernel names
+# keep_terminal PATH HOST: on the next virtual console; the machine's side of it is a pty that the kernel names
 # in its log when the console is opened.
 keep_terminal() {
 	local console device
@@ -55,15 +54,13 @@ keep_terminal() {
 	printf '%s\n' "$device" >"$1.device"
 	wait_for 20 "terminal: the machine's side" test -e "$1.size"
 	stty "$(<"$1.size")" <&8 2>/dev/null
-	TERM=xterm keep_session "$2" "$3" "/dev/tty$console"
+	keep_session "$2" "/dev/tty$console"
 	rm -f "$OUT/enter/console.$console"
 }
 
+# keep_session HOST TTY: a login with the console as its controlling terminal, so that ^C and job control work.
 keep_session() {
-	local host=$1 words=$2 tty=$3
-	setsid --ctty --wait "$BASH" -c '
-		CTS=$1 host=$2 pid=$3; shift 3
-		if [[ $host == client ]]; then exec ip netns exec client "$@"; fi
-		exec nsenter --target "$pid" --mount --ipc --uts --pid --net -- env HOSTNAME="$host" HOME=/root "$@"
-	' session "$CTS" "$host" "${PID_OF[$host]:-}" /bin/bash -i <"$tty" >"$tty" 2>&1
+	local enter=(ip netns exec client env)
+	[[ $1 == client ]] || { host_pid "$1" && enter=(nsenter --target "$REPLY" --mount --ipc --uts --pid --net -- env); }
+	setsid --ctty --wait "${enter[@]}" HOSTNAME="$1" HOME=/root TERM=xterm /bin/bash -i <>"$2" >&0 2>&1
 }

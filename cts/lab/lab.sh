@@ -1,6 +1,6 @@
 # Everything a story needs, in one word: `. lab.sh`, then lab_up. Sourced in the lab.
 . "${BASH_SOURCE[0]%/*}/common.sh"
-for part in network database cluster host client product keep; do . "$CTS/lab/$part.sh"; done
+for part in network database cluster host client product scenario keep; do . "$CTS/lab/$part.sh"; done
 export DATABASE_TEMPLATE
 
 # lab_up: directors, real servers and the client; returns when the cluster is whole and every database answers.
@@ -13,6 +13,14 @@ lab_up() {
 	for host in n1 n2; do watch_start "$host"; done
 	for host in n1 n2 rs1 rs2; do wait_for 90 "database of $host: start" database_answers "$host" || return; done
 	wait_for 150 "cluster: both nodes online" cluster_has_both
+}
+
+# lab_up_with_client: the lab, the product installed in it, the VIP on the real servers, and the client asking.
+lab_up_with_client() {
+	product_install || { warn "lvs-agents install failed"; return 1; }
+	lab_up || return
+	product_realservers || { warn "the VIP on the real servers failed (see rs1/commands.log)"; return 1; }
+	client_start
 }
 
 # director_revive HOST: power back on; returns when the cluster is whole again.

@@ -3,8 +3,11 @@
 
 # product_install: into the lab's own writable root; the machine is not touched.
 product_install() {
-	[[ $PRODUCT == ours ]] || return 0
-	"$BINARY" install
+	if [[ $PRODUCT == ours ]]; then
+		"$BINARY" install
+	else
+		director_file 1 3
+	fi
 }
 
 # product_realservers: the VIP on rs1 and rs2.
@@ -15,16 +18,11 @@ product_realservers() {
 	done
 }
 
-# product_configure: the cluster's configuration by crmsh, as a user loads it.
-product_configure() {
-	[[ $PRODUCT == ours ]] || product_file 1 3
-	cluster_load "$PRODUCT.crm"
-}
-
-# product_file WEIGHT1 WEIGHT2: the same ldirectord.cf on both directors, as csync2 would bring it there.
-product_file() {
+# director_file WEIGHT1 WEIGHT2: the same ldirectord.cf on both directors, as csync2 would bring it there.
+director_file() {
 	local node
 	for node in n1 n2; do
+		mkdir -p "$L/hosts/$node/etc-ha.d"
 		sed "/21:3306/s/gate 10/gate $1/; /22:3306/s/gate 10/gate $2/" "$CTS/config/ldirectord.cf" \
 			>"$L/hosts/$node/etc-ha.d/ldirectord.cf"
 	done
@@ -37,10 +35,10 @@ product_resources() {
 # product_log HOST: the health monitor's log.
 product_log() { cat "$OUT/$1/log/ldirectord.log"; }
 
-# show_reason HOST REAL_SERVER: why it is out, from the log and (ours) from `lvs-agents status`.
+# show_reason HOST ADDRESS: why it is out, from the log and (ours) from `lvs-agents status`.
 show_reason() {
 	say "  its log:"
-	product_log "$1" | grep -F "${2%:*}" | tail -n 2 | indent
+	product_log "$1" | grep -F "$2" | tail -n 2 | indent
 	[[ $PRODUCT == ours ]] || return 0
 	say "  lvs-agents status:"
 	on "$1" lvs-agents status | indent

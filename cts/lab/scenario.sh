@@ -1,0 +1,47 @@
+# The frame of a scenario: a file of scenarios/ that defines scenario() and begins with its title in a comment. It runs in
+# a subshell of the story, so it may end itself (failed) and whatever it keeps for later is a file. Sourced in the lab.
+
+RS1=10.9.0.21:3306 RS2=10.9.0.22:3306 FALLBACK=127.0.0.1:3306
+
+scenario_title() { sed -n '1s/^# //p' "$CTS/scenarios/$1.sh"; }
+
+# scenario_play NAME: its status; what it says goes to stdout.
+scenario_play() {
+	(
+		. "$CTS/scenarios/$1.sh"
+		scenario
+	)
+}
+
+seen() { say "  ${*//$'\n'/$'\n    '}"; }
+
+# failed WHAT: the end of a scenario, with what an administrator would look at first.
+failed() {
+	say "  FAILED: $*" "  the logs of every host are in $OUT_NAME"
+	cluster_status | indent
+	local host
+	for host in n1 n2; do
+		if host_is_alive "$host"; then show_table "$host"; fi
+	done
+	exit 1
+}
+
+# must SECONDS "WHAT" COMMAND...: wait for it or fail.
+must() { wait_for "$@" || failed "$2"; }
+
+show_table() { table_of "$1" | tail -n +2 | indent; }
+
+# must_serve NODE: the group runs there, the client gets answers, and only answers.
+must_serve() {
+	# shellcheck disable=SC2046
+	must 90 "the group on $1" cluster_runs "$1" $(product_resources)
+	must 30 "answers without a failure" client_is_steady 2
+}
+
+# must_be_ready: the cluster runs the product's configuration by crmsh on n1, both servers serve. Most scenarios begin so.
+must_be_ready() {
+	cluster_use "$PRODUCT.crm" || failed "crm configure load update (see n1/commands.log)"
+	must 90 "the group on n1" cluster_runs n1 $(product_resources)
+	must 60 "both real servers in the table" table_has n1 "=$RS1:1,$RS2:3"
+	must 30 "answers without a failure" client_is_steady 2
+}
