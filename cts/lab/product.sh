@@ -4,7 +4,7 @@
 # product_install: into the lab's own writable root; the machine is not touched.
 product_install() {
 	if [[ $PRODUCT == ours ]]; then
-		"$BINARY" install
+		"$BINARY" install >"$OUT/install.log" 2>&1
 	else
 		director_file 1 3
 	fi

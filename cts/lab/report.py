@@ -63,6 +63,7 @@ def outage_of(path, event):
         "director_after": sum(a[2] == "ok" for a in late),
         "failed_after": sum(a[2] not in ("ok", "refused") for a in late),
         "stable_after": round(max((a[1] for a in late), default=first) - before, 2),
+        "last": before,
         "first": first,
     }
 
@@ -99,21 +100,25 @@ def watched(path, event, wanted):
 
 def outage(path, event, corosync=None, watch=None, vip="10.9.0.100"):
     seen = outage_of(path, event)
-    marks = [("event", event)]
-    if corosync:
-        marks.append(("cluster detection", membership_lost(corosync, event)))
+    if seen["outage"] is None:
+        return seen
+    lost = membership_lost(corosync, event) if corosync else None
+    marks = [("event", event), ("cluster detection", lost)] if lost else [("last answer", seen["last"])]
     if watch:
         marks.append(("address up", watched(watch, event, lambda kind, rest: kind == "address" and rest == f"+ {vip}")))
         ready = re.compile(rf"/{re.escape(vip)}:\d+=\S*10\.9\.0\.2\d:\d+:[1-9]")
         marks.append(("real server in the table", watched(watch, event, lambda kind, rest: kind == "table" and ready.search(rest))))
     marks.append(("first answer", seen.get("first")))
-    parts, last = {}, event
+    # A planned move begins when the old director stops answering, not when somebody typed it.
+    parts, last = {}, marks[0][1]
     for name, stamp in marks[1:]:
-        if stamp and stamp >= last:
-            parts[name] = round(stamp - last, 2)
-            last = stamp
+        if stamp:
+            # The watcher looks every 30 ms, so an answer may be seen before the table that made it possible.
+            parts[name] = round(max(0.0, stamp - last), 2)
+            last = max(last, stamp)
     seen["parts"] = parts
     seen.pop("first", None)
+    seen.pop("last", None)
     return seen
 
 
