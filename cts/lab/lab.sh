@@ -6,7 +6,6 @@ export DATABASE_TEMPLATE
 # lab_up: directors, real servers and the client; returns when the cluster is whole and every database answers.
 lab_up() {
 	local host
-	network_up
 	cluster_prepare
 	for host in n1 n2; do host_start "$host" director database || return; done
 	for host in rs1 rs2; do host_start "$host" database || return; done
@@ -17,6 +16,7 @@ lab_up() {
 
 # lab_up_with_client: the lab, the product installed in it, the VIP on the real servers, and the client asking.
 lab_up_with_client() {
+	network_up
 	product_install || { warn "lvs-agents install failed"; return 1; }
 	lab_up || return
 	product_realservers || { warn "the VIP on the real servers failed (see rs1/commands.log)"; return 1; }
@@ -28,6 +28,19 @@ director_revive() {
 	host_start "$1" director database || return
 	watch_start "$1"
 	wait_for 150 "cluster: $1 rejoins" cluster_has_both
+}
+
+# lone_up: a host without a cluster, for what needs a kernel and no more.
+lone_up() { host_start lone; }
+
+# agent_run AGENT ACTION [NAME=VALUE...]: one action on `lone`, as the cluster calls it; behind AGENT_WRAPPER if set.
+agent_run() {
+	local agent=$1 action=$2
+	shift 2
+	# shellcheck disable=SC2086
+	on lone env OCF_ROOT=/usr/lib/ocf OCF_RA_VERSION_MAJOR=1 OCF_RA_VERSION_MINOR=1 OCF_RESOURCE_INSTANCE="lone-$agent" \
+		OCF_RESOURCE_TYPE="$agent" OCF_RESOURCE_PROVIDER=rust OCF_RESKEY_CRM_meta_interval=10000 \
+		OCF_RESKEY_CRM_meta_timeout=20000 "${@/#/OCF_RESKEY_}" ${AGENT_WRAPPER:-} "/usr/lib/ocf/resource.d/rust/$agent" "$action"
 }
 
 # realserver_by_hand HOST: what administrators do today: the VIP on lo, and nobody there answers ARP for it.

@@ -1,6 +1,6 @@
 # The wire: every host is a network namespace with eth0 on one bridge in the lab's own namespace. Sourced in the lab.
 
-declare -A ADDRESS=([n1]=10.9.0.11 [n2]=10.9.0.12 [rs1]=10.9.0.21 [rs2]=10.9.0.22 [client]=10.9.0.31)
+declare -A ADDRESS=([n1]=10.9.0.11 [n2]=10.9.0.12 [rs1]=10.9.0.21 [rs2]=10.9.0.22 [client]=10.9.0.31 [lone]=10.9.0.41)
 
 network_up() {
 	ip -batch - <<-END

@@ -43,3 +43,13 @@ show_reason() {
 	say "  lvs-agents status:"
 	on "$1" lvs-agents status | indent
 }
+
+# daemon_pids HOST: pids of our health monitors there; two of them would be two hands on one table.
+daemon_pids() { on "$1" pgrep -d ' ' -f ' daemon --detach --instance '; }
+
+# daemon_is_new HOST PID: there is one, and it is not PID.
+daemon_is_new() {
+	local now
+	now=$(daemon_pids "$1")
+	[[ -n $now && $now != "$2" ]]
+}

@@ -3,12 +3,13 @@
 
 RS1=10.9.0.21:3306 RS2=10.9.0.22:3306 FALLBACK=127.0.0.1:3306
 
-scenario_title() { sed -n '1s/^# //p' "$CTS/scenarios/$1.sh"; }
+scenario_file() { case $1 in */*) printf '%s' "$CTS/$1.sh" ;; *) printf '%s' "$CTS/scenarios/$1.sh" ;; esac }
+scenario_title() { sed -n '1s/^# //p' "$(scenario_file "$1")"; }
 
-# scenario_play NAME: its status; what it says goes to stdout.
+# scenario_play NAME: its status; what it says goes to stdout. NAME is a file of scenarios/ or, with its folder, of checks/.
 scenario_play() {
 	(
-		. "$CTS/scenarios/$1.sh"
+		. "$(scenario_file "$1")"
 		scenario
 	)
 }
@@ -18,8 +19,8 @@ seen() { say "  ${*//$'\n'/$'\n    '}"; }
 # failed WHAT: the end of a scenario, with what an administrator would look at first.
 failed() {
 	say "  FAILED: $*" "  the logs of every host are in $OUT_NAME"
-	cluster_status | indent
 	local host
+	host=$(cluster_member) && cluster_status "$host" | indent
 	for host in n1 n2; do
 		if host_is_alive "$host"; then show_table "$host"; fi
 	done

@@ -1,0 +1,40 @@
+# crmsh, pcs and crm_resource accept the agents
+scenario() {
+	local agent
+	[[ $(on lone crm_resource --list-agents ocf:rust) == *ldirectord*lvs*realserver*vip* ]] || failed "crm_resource --list-agents"
+	for agent in vip lvs ldirectord realserver; do
+		tool 0 "<resource-agent name=\"$agent\"" crm_resource --show-metadata "ocf:rust:$agent"
+		tool 0 "ocf:rust:$agent" crm ra info "ocf:rust:$agent"
+		tool 0 "ocf:rust:$agent" pcs resource describe --full "ocf:rust:$agent"
+	done
+	tool 0 "" crm_resource --validate --class ocf --provider rust --agent vip --option ip=10.9.0.50 --option nic=eth0
+	tool 6 "10.9.0.300" crm_resource --validate --class ocf --provider rust --agent vip --option ip=10.9.0.300
+	offline
+}
+
+# tool CODE TEXT COMMAND...: exit code and a part of the output.
+tool() {
+	local code=$1 text=$2 output
+	shift 2
+	say "\$ $*"
+	output=$(on lone env CIB_file="$L/offline.xml" "$@" 2>&1)
+	[[ $? == "$code" && $output == *"$text"* ]] || failed "$*: expected exit code $code and \"$text\", got: $output"
+}
+
+# Without a cluster: a configuration in a file, and the agents run by crm_resource from it.
+offline() {
+	on lone cibadmin --empty >"$L/offline.xml"
+	tool 0 "" pcs -f "$L/offline.xml" resource create v1 ocf:rust:vip ip=10.9.0.50 nic=eth0 --agent-validation
+	tool 1 "10.9.0.300" pcs -f "$L/offline.xml" resource create v2 ocf:rust:vip ip=10.9.0.300 --agent-validation
+	tool 0 "" crm configure primitive l1 ocf:rust:lvs params virtual=10.9.0.50:80 real="10.9.0.21 gate 1" op monitor interval=5s
+	tool 7 "" crm_resource --force-check --resource v1
+	tool 0 "" crm_resource --force-start --resource v1
+	tool 0 "" crm_resource --force-check --resource v1
+	tool 0 "" crm_resource --force-start --resource l1
+	tool 0 "" crm_resource --force-check --resource l1
+	[[ $(table_of lone) == *10.9.0.50:80* ]] || failed "l1 is not in the table"
+	tool 0 "" crm_resource --force-stop --resource l1
+	tool 7 "" crm_resource --force-check --resource l1
+	tool 0 "" crm_resource --force-stop --resource v1
+	tool 7 "" crm_resource --force-check --resource v1
+}

@@ -1,0 +1,27 @@
+# One line of progress per item, its output in a file, a count at the end. Sourced on the machine and in the lab.
+
+# item NAME COMMAND...: what is before a colon in NAME names the log; its own status is 0 when the item passed.
+item() {
+	local name=$1 start=$EPOCHREALTIME log verdict
+	shift
+	log=${name%%:*}
+	log=${log//[^[:alnum:]]/-}
+	mkdir -p "$OUT/items"
+	if "$@" >"$OUT/items/$log.log" 2>&1; then verdict=ok; else verdict=FAILED; fi
+	printf '%s %s\n' "$verdict" "$name" >>"$OUT/results"
+	printf '%-6s %7s s  %s\n' "$verdict" "$(since "$start")" "$name"
+	if [[ $verdict == FAILED ]]; then
+		tail -n 30 "$OUT/items/$log.log" | indent
+		say "    (all of it: ${OUT_NAME:-$OUT}/items/$log.log)"
+		return 1
+	fi
+}
+
+# items_total: the last line; status 0 when nothing failed.
+items_total() {
+	local passed failed
+	passed=$(grep -c '^ok ' "$OUT/results")
+	failed=$(grep -c '^FAILED ' "$OUT/results")
+	say "$passed passed, $failed failed"
+	((failed == 0 && passed > 0))
+}

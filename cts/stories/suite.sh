@@ -1,0 +1,27 @@
+#!/bin/bash
+# The suite's part in the lab: what needs a kernel with IPVS, then what needs a cluster.
+. "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
+. "$CTS/lab/item.sh"
+
+CHECKS=(checks/{ipvs-tests,ocf-tester,tools,wrong-parameters,no-fork})
+SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file)
+if [[ -n $STEPS ]]; then
+	CHECKS=() SCENARIOS=()
+	for name in $STEPS; do
+		case $name in
+		checks/*) CHECKS+=("$name") ;;
+		*) SCENARIOS+=("${name#scenarios/}") ;;
+		esac
+	done
+fi
+
+# play NAME: one item; the word before the colon is what `run NAME` plays alone.
+play() { item "${1##*/}: $(scenario_title "$1")" scenario_play "$1"; }
+
+network_up
+item "lvs-agents install" product_install
+item "a host without a cluster starts" lone_up
+for name in "${CHECKS[@]}"; do play "$name"; done
+((${#SCENARIOS[@]})) || exit 0
+item "the lab starts: cluster of two, databases, client" lab_up_with_client || exit 1
+for name in "${SCENARIOS[@]}"; do play "$name"; done
