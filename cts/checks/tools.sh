@@ -24,6 +24,7 @@ tool() {
 # Without a cluster: a configuration in a file, and the agents run by crm_resource from it.
 offline() {
 	on lone cibadmin --empty >"$L/offline.xml"
+	tool 0 "" pcs -f "$L/offline.xml" property set stonith-enabled=false
 	tool 0 "" pcs -f "$L/offline.xml" resource create v1 ocf:rust:vip ip=10.9.0.50 nic=eth0 --agent-validation
 	tool 1 "10.9.0.300" pcs -f "$L/offline.xml" resource create v2 ocf:rust:vip ip=10.9.0.300 --agent-validation
 	tool 0 "" crm configure primitive l1 ocf:rust:lvs params virtual=10.9.0.50:80 real="10.9.0.21 gate 1" op monitor interval=5s

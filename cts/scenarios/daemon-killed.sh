@@ -6,8 +6,8 @@ scenario() {
 	[[ $before =~ ^[0-9]+$ ]] || failed "not exactly one daemon before: \"$before\""
 	from=$EPOCHREALTIME
 	quietly_on n1 kill -KILL "$before"
-	must 30 "pacemaker notices (monitor interval 5 s)" failure_was_recorded n1 db-health
-	seen "killed pid $before; pacemaker recorded the failed monitor $(since "$from") s later"
+	must 30 "pacemaker notices" failure_was_recorded n1 db-health
+	seen "killed pid $before; pacemaker showed the failed monitor $(since "$from") s later (monitor interval 5 s)"
 	must 60 "a new daemon" daemon_is_new n1 "$before"
 	must_serve n1
 	after=$(daemon_pids n1)
@@ -22,26 +22,4 @@ scenario() {
 	quietly_on n1 crm_resource --cleanup --resource db-health
 }
 
-failure_was_recorded n1 db-health
-	seen "killed pid $before; pacemaker recorded the failed monitor $(since "$from") s later"
-	must 60 "a new daemon" daemon_is_new n1 "$before"
-	must_serve n1
-	after=$(daemon_pids n1)
-	[[ $after =~ ^[0-9]+$ ]] || failed "not exactly one daemon after recovery: \"$after\""
-	must 10 "both real servers in the table" table_has n1 "=$RS1:1,$RS2:3"
-	nap 3
-	seen "one daemon again: pid $after; client since the kill: $(client_counts "$from")"
-	missing=$(table_gaps n1 "$from" "$EPOCHREALTIME" "$RS1" "$RS2")
-	[[ -z $missing ]] || failed "the table had gaps: $missing"
-	seen "the table of n1, read every 30 ms, never lacked a real server"
-	[[ $(client_counts "$from") == *"failed: none"* ]] || failed "the client saw failures"
-	quietly_on n1 crm_resource --cleanup --resource db-health
-}
-
-daemon_pids() { on "$1" pgrep -x -d ' ' -f '.*lvs-agents.*daemon.*|.*/ldirectord.*start.*'; }
-daemon_is_new() {
-	local now
-	now=$(daemon_pids "$1")
-	[[ -n $now && $now != "$2" ]]
-}
 failure_was_recorded() { [[ $(on "$1" crm_mon -1rf 2>/dev/null) == *"$2: migration-threshold"*fail-count=* ]]; }
