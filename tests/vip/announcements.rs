@@ -1,0 +1,100 @@
+//! What the neighbours hear, and the helper process that repeats it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::common::frames::Ear;
+use super::common::{Host, until, until_equal};
+
+const HELPER: &str = "announce";
+
+fn pair() -> (Host, Host) {
+    Host::pair(&["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.2/24", "2001:db8::2/64"])
+}
+
+fn counts(pairs: &[(&str, usize)]) -> BTreeMap<IpAddr, usize> {
+    pairs.iter().map(|(address, count)| (address.parse().expect(address), *count)).collect()
+}
+
+#[test]
+fn the_neighbours_move_the_address_to_its_new_owner() {
+    let (host, peer) = pair();
+    let mac = host.sh("cat /sys/class/net/eth0/address");
+    for ip in ["192.0.2.9", "2001:db8::9"] {
+        peer.sh(&format!("ip neigh replace {ip} dev eth0 lladdr 02:00:00:00:00:99 nud reachable"));
+        host.agent("vip").params(&[("ip", ip), ("nodad", "yes"), ("arp_count", "1")]).start();
+        until(&format!("{ip} at {mac}"), || {
+            peer.sh(&format!("ip neigh show {ip} dev eth0")).contains(mac.trim()).then_some(())
+        });
+    }
+}
+
+/// With a count of one there is no helper: what is heard was sent by start itself.
+#[test]
+fn every_address_is_announced_before_start_returns() {
+    let (host, peer) = pair();
+    let ear = Ear::on(&peer);
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9 192.0.2.10 2001:db8::9"), ("nodad", "yes")]);
+    vip.clone().param("arp_count", "1").start();
+    assert_eq!(host.processes_with(HELPER), [0; 0]);
+    let expected = counts(&[("192.0.2.9", 1), ("192.0.2.10", 1), ("2001:db8::9", 1)]);
+    assert_eq!(ear.announced(), expected);
+    vip.clone().stop();
+    vip.param("arp_count", "0").start();
+    assert_eq!(host.processes_with(HELPER), [0; 0]);
+    assert_eq!(ear.announced(), counts(&[]));
+}
+
+#[test]
+fn the_helper_repeats_and_ends_with_its_burst() {
+    let (host, peer) = pair();
+    let ear = Ear::on(&peer);
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9 2001:db8::9"), ("nodad", "yes")]);
+    vip.params(&[("arp_count", "4"), ("arp_interval", "300")]).start();
+    assert_eq!(host.processes_with(HELPER).len(), 1);
+    until_equal("the helper has ended", &vec![], || host.processes_with(HELPER));
+    assert_eq!(ear.announced(), counts(&[("192.0.2.9", 4), ("2001:db8::9", 4)]));
+}
+
+/// A late announcement would pull the clients away from the new owner.
+#[test]
+fn the_helper_ends_when_the_address_goes() {
+    let (host, peer) = pair();
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9"), ("arp_count", "1000"), ("arp_interval", "100")]);
+    vip.start();
+    assert_eq!(host.processes_with(HELPER).len(), 1);
+    vip.stop();
+    let ear = Ear::on(&peer);
+    until_equal("the helper has ended", &vec![], || host.processes_with(HELPER));
+    assert_eq!(ear.announced(), counts(&[]));
+}
+
+#[test]
+fn the_helper_goes_on_for_the_addresses_that_stay() {
+    let (host, peer) = pair();
+    let vip =
+        host.agent("vip").params(&[("ip", "192.0.2.9 192.0.2.10"), ("arp_count", "1000"), ("arp_interval", "100")]);
+    vip.start();
+    host.sh("ip address del 192.0.2.9/24 dev eth0");
+    let ear = Ear::on(&peer);
+    let other: IpAddr = "192.0.2.10".parse().expect("address");
+    let mut heard = BTreeMap::new();
+    until("three announcements", || {
+        for (address, count) in ear.announced() {
+            *heard.entry(address).or_insert(0) += count;
+        }
+        heard.get(&other).is_some_and(|count| *count >= 3).then_some(())
+    });
+    assert!(heard.keys().all(|address| *address == other), "{heard:?}");
+}
+
+/// Pacemaker kills the process group of an action that takes too long, and waits for its pipes.
+#[test]
+fn the_helper_is_in_a_session_of_its_own_and_holds_no_pipe() {
+    let (host, _peer) = pair();
+    host.agent("vip").params(&[("ip", "192.0.2.9"), ("arp_count", "1000"), ("arp_interval", "100")]).start();
+    let helper = until("helper", || host.processes_with(HELPER).first().copied());
+    until("session", || (host.sh(&format!("ps -o sid= -p {helper}")).trim() == helper.to_string()).then_some(()));
+    let pipes = host.sh(&format!("ls -l /proc/{helper}/fd | grep -c pipe: || true"));
+    assert_eq!(pipes.trim(), "0");
+}

@@ -1,0 +1,146 @@
+//! Whatever is broken around it: stop succeeds, and the monitor answers only what it may.
+
+use super::common::{Agent, Host};
+
+const RECORD: &str = "/run/lvs-agents/vip/my-vip.json";
+
+fn started(host: &Host) -> Agent<'_> {
+    let vip = host.agent("vip").param("ip", "192.0.2.9").param("nic", "eth0").param("arp_count", "1");
+    vip.start();
+    vip
+}
+
+fn host() -> Host {
+    Host::with_eth0(&["192.0.2.1/24"])
+}
+
+const NODE: [&str; 1] = ["eth0 192.0.2.1/24"];
+
+#[test]
+fn stop_without_parameters_removes_what_the_record_says() {
+    let host = host();
+    started(&host);
+    host.agent("vip").stop();
+    assert_eq!(host.addresses(), NODE);
+    host.agent("vip").stop();
+}
+
+#[test]
+fn stop_with_bad_parameters_removes_what_the_record_says() {
+    for bad in [("ip", "192.0.2.300"), ("cidr_netmask", "33"), ("arp_count", "x"), ("nic", "nosuch")] {
+        let host = host();
+        let vip = started(&host).params(&[bad]);
+        let monitored = vip.monitor();
+        assert!([Some(1), Some(7)].contains(&monitored.code), "{bad:?}: {:?}", monitored.code);
+        vip.stop();
+        assert_eq!(host.addresses(), NODE, "{bad:?}");
+    }
+}
+
+#[test]
+fn bad_parameters_where_nothing_runs() {
+    let host = host();
+    for bad in [("ip", ""), ("ip", "x"), ("cidr_netmask", "33"), ("nodad", "perhaps"), ("nic", "nosuch")] {
+        let vip = host.agent("vip").param("ip", "192.0.2.9").params(&[bad]);
+        vip.probe().expect(7);
+        vip.stop();
+        assert_eq!(host.addresses(), NODE, "{bad:?}");
+    }
+}
+
+#[test]
+fn the_interface_is_gone() {
+    let host = host();
+    let vip = started(&host);
+    host.sh("ip link del eth0");
+    let monitored = vip.monitor();
+    assert!([Some(1), Some(7)].contains(&monitored.code), "{:?}", monitored.code);
+    vip.probe().expect(7);
+    vip.run("start").expect(5).says("nic \"eth0\": no such interface on this node");
+    vip.stop();
+    assert_eq!(host.addresses(), [""; 0]);
+}
+
+#[test]
+fn the_interface_has_another_name() {
+    let host = host();
+    let vip = started(&host);
+    host.sh("ip link set eth0 down && ip link set eth0 name eth7 && ip link set eth7 up");
+    vip.stop();
+}
+
+#[test]
+fn the_run_directory_has_vanished() {
+    let host = host();
+    let vip = started(&host);
+    host.sh("rm -r /run/lvs-agents");
+    vip.monitor().expect(0);
+    vip.stop();
+    assert_eq!(host.addresses(), NODE);
+    vip.start();
+    vip.monitor().expect(0);
+}
+
+#[test]
+fn the_record_is_damaged() {
+    for damage in ["", "{", "[{\"address\":\"192.0.2.9\"}]", "[1,2", "\u{0}\u{0}"] {
+        let host = host();
+        let vip = started(&host);
+        host.write(RECORD, damage);
+        vip.monitor().expect(0);
+        vip.stop();
+        assert_eq!(host.addresses(), NODE, "{damage:?}");
+        vip.start();
+        vip.stop();
+        assert_eq!(host.addresses(), NODE, "{damage:?}");
+    }
+}
+
+/// Root's files do not become writable for others because a folder was made in a hurry.
+#[test]
+fn the_record_is_private() {
+    let host = host();
+    started(&host);
+    assert_eq!(host.sh(&format!("stat -c %a /run/lvs-agents {RECORD}")), "700\n600\n");
+}
+
+/// Only what this instance owns: the same address elsewhere is somebody else's.
+#[test]
+fn stop_leaves_the_same_address_on_another_interface() {
+    let host = host();
+    let vip = started(&host);
+    host.sh("ip address add 192.0.2.9/32 dev lo");
+    vip.stop();
+    assert_eq!(host.addresses(), ["eth0 192.0.2.1/24", "lo 192.0.2.9/32"]);
+}
+
+#[test]
+fn two_instances_do_not_touch_each_other() {
+    let host = host();
+    let other = host.agent("vip").instance("other").param("ip", "192.0.2.10").param("nic", "eth0");
+    let vip = started(&host);
+    other.start();
+    vip.stop();
+    other.monitor().expect(0);
+    assert_eq!(host.addresses(), ["eth0 192.0.2.1/24", "eth0 192.0.2.10/24"]);
+}
+
+/// No lock directories, no shared temporary names: a whole node's resources start at once after a reboot.
+#[test]
+fn many_instances_start_and_stop_at_once() {
+    let host = host();
+    let all = |action: &str| {
+        std::thread::scope(|scope| {
+            for number in 10..30 {
+                let host = &host;
+                let vip = host.agent("vip").instance(&format!("vip{number}")).param("nic", "eth0");
+                let vip = vip.param("ip", &format!("192.0.2.{number}"));
+                scope.spawn(move || vip.run(action).expect(0).silent());
+            }
+        });
+    };
+    all("start");
+    assert_eq!(host.addresses().len(), 21);
+    all("stop");
+    assert_eq!(host.addresses(), NODE);
+}
