@@ -99,7 +99,10 @@ fn place(
 ) -> Result<Wanted, Failure> {
     let link = link(parameters, entry, links, routes)?;
     let address = entry.address;
-    let on_link: Vec<ConnectedRoute> = routes.iter().filter(|route| route.interface == link.index).cloned().collect();
+    // A host route tells no prefix: it may be that of the address itself, put there with the wrong one.
+    let is_network = |route: &&ConnectedRoute| route.prefix_length < plan::host_prefix(address);
+    let on_link = routes.iter().filter(|route| route.interface == link.index).filter(is_network);
+    let on_link: Vec<ConnectedRoute> = on_link.cloned().collect();
     let of_route = || interface_for(address, &on_link).map(|route| route.prefix_length);
     let prefix_length = entry.prefix_length.or_else(of_route).unwrap_or_else(|| plan::host_prefix(address));
     let label = parameters.label.as_ref().map(|label| full_label(&link.name, label)).transpose()?;
