@@ -92,8 +92,7 @@ impl Agent for RealServer {
         };
         let mut route = Route::open()?;
         let loopback = loopback(&mut route)?;
-        let others: Vec<IpAddr> =
-            other_records(&call.instance).into_iter().flat_map(|(_, other)| other.addresses).collect();
+        let others = claimed_by_others(&call.instance);
         Failure::collect(
             addresses.into_iter().filter(|address| !others.contains(address)).map(|address| {
                 route.delete_address(&on_loopback(address, loopback)).map(|_| ()).map_err(Failure::from)
@@ -106,8 +105,9 @@ impl Agent for RealServer {
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
-        let Some(record): Option<Record> = RunDir::system().real_servers().read_json(&call.instance) else {
-            return Ok(Status::Stopped);
+        let addresses = match RunDir::system().real_servers().read_json::<Record>(&call.instance) {
+            Some(record) => record.addresses,
+            None => unclaimed(call)?,
         };
         let mut route = Route::open()?;
         let loopback = loopback(&mut route)?;
@@ -115,8 +115,8 @@ impl Agent for RealServer {
         let is_missing = |address: &&IpAddr| {
             plan::address_state(&on_loopback(**address, loopback), &observed) != AddressState::Present
         };
-        let missing: Vec<&IpAddr> = record.addresses.iter().filter(is_missing).collect();
-        if missing.len() == record.addresses.len() {
+        let missing: Vec<&IpAddr> = addresses.iter().filter(is_missing).collect();
+        if missing.len() == addresses.len() {
             return Ok(Status::Stopped);
         }
         let mut faults: Vec<String> =
@@ -155,6 +155,17 @@ fn other_records(instance: &str) -> Vec<(String, Record)> {
     let folder = RunDir::system().real_servers();
     let others = folder.instances().into_iter().filter(|other| other != instance);
     others.filter_map(|other| folder.read_json(&other).map(|record| (other, record))).collect()
+}
+
+fn claimed_by_others(instance: &str) -> Vec<IpAddr> {
+    other_records(instance).into_iter().flat_map(|(_, other)| other.addresses).collect()
+}
+
+/// Without a record, an address of the parameters that is there is ours unless another instance has set it: the record
+/// may have been lost, and a resource that is taken for stopped is never stopped.
+fn unclaimed(call: &Call) -> Result<Vec<IpAddr>, Failure> {
+    let others = claimed_by_others(&call.instance);
+    Ok(wanted(call)?.into_iter().filter(|address| !others.contains(address)).collect())
 }
 
 /// The last instance of a node puts the kernel settings back; one that goes before leaves the former values to another.

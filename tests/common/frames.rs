@@ -33,14 +33,18 @@ impl Ear {
     }
 }
 
-/// The address that a gratuitous ARP packet (RFC 5227: sender and target are the same) or an unsolicited neighbour
-/// advertisement to all nodes (RFC 4861, section 7.2.6) is about.
+/// The address that a gratuitous ARP request (RFC 5227: sender and target are the same) or an unsolicited neighbour
+/// advertisement to all nodes (RFC 4861, section 7.2.6) is about. Each ARP request is followed by a reply that says the
+/// same, which is not counted.
 fn announcement(frame: &[u8]) -> Option<IpAddr> {
     let (kind, packet) = (frame.get(12..14)?, frame.get(14..)?);
     match kind {
         [8, 6] => {
             let address = |at: usize| packet.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-            address(14).filter(|sender| address(24) == Some(*sender)).map(|sender| Ipv4Addr::from(sender).into())
+            let is_request = packet.get(6..8) == Some(&[0, 1]);
+            address(14)
+                .filter(|sender| is_request && address(24) == Some(*sender))
+                .map(|sender| Ipv4Addr::from(sender).into())
         }
         [0x86, 0xdd] => {
             let (next_header, destination) = (*packet.get(6)?, packet.get(24..40)?);

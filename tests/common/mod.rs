@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod frames;
+pub mod kill;
 pub mod server;
 
 use std::fs::{self, File};

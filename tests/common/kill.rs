@@ -1,0 +1,49 @@
+//! kill -9 of an action at each of its system calls.
+
+use super::{Agent, Host};
+
+/// Those that can change something that outlives the process, and those between them.
+const CALLS: &str =
+    "openat,mkdir,write,sendto,sendmsg,rename,renameat,unlink,socket,bind,close,clone,clone3,vfork,fchmod,fsync";
+const TRACE: &str = "/run/test/trace";
+
+/// Runs `action` once whole and then, each time after `prepare`, killed at each of its system calls; after each kill,
+/// `then` is called with its place. `prepare` must bring about the same state each time, so that the calls are the
+/// same.
+pub fn everywhere(host: &Host, agent: &Agent<'_>, action: &str, prepare: impl Fn(), then: impl Fn(usize, &str)) {
+    prepare();
+    let calls = calls(host, agent, action);
+    for (index, (call, number)) in calls.iter().enumerate() {
+        prepare();
+        let inject = format!("inject={call}:signal=KILL:when={number}");
+        let words = ["strace", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
+        let outcome = agent.clone().under(&words).run(action);
+        // strace ends itself in the way of its tracee.
+        assert_eq!(outcome.code, None, "{action}: not killed at {call} {number}");
+        then(index, &format!("{action} killed at {call} {number}"));
+    }
+}
+
+/// Each system call of the list with its number among those of its name, in order.
+fn calls(host: &Host, agent: &Agent<'_>, action: &str) -> Vec<(String, usize)> {
+    let filter = format!("trace={CALLS}");
+    agent.clone().under(&["strace", "-o", TRACE, "-e", &filter]).run(action).expect(0);
+    let mut calls: Vec<(String, usize)> = Vec::new();
+    for line in host.read(TRACE).lines() {
+        if let Some((name, _)) = line.split_once('(') {
+            let number = 1 + calls.iter().filter(|(known, _)| known == name).count();
+            calls.push((name.to_owned(), number));
+        }
+    }
+    assert!(calls.len() > 10, "{calls:?}");
+    calls
+}
+
+/// How many processes an action starts, itself not counted.
+pub fn processes_of(host: &Host, run: impl FnOnce(&[&str])) -> usize {
+    run(&["strace", "-f", "-o", TRACE, "-e", "trace=process"]);
+    let trace = host.read(TRACE);
+    assert!(trace.contains("exit_group("), "strace: {trace}");
+    let is_start = |line: &&str| ["execve(", "fork(", "clone(", "clone3("].iter().any(|call| line.contains(call));
+    trace.lines().filter(is_start).count() - 1
+}
