@@ -8,8 +8,8 @@ mod realserver;
 mod vip;
 
 use crate::netlink;
-use crate::ocf::{Agent, Failure};
-use crate::system::FileError;
+use crate::ocf::{Agent, Call, Failure};
+use crate::system::{FileError, Folder};
 
 pub use announcer::{Announcement, announce};
 
@@ -24,6 +24,14 @@ pub const AGENTS: [(&str, &dyn Agent); 4] = [
 /// The agent of that name.
 pub fn find(name: &str) -> Option<&'static dyn Agent> {
     AGENTS.iter().find(|(known, _)| *known == name).map(|(_, agent)| *agent)
+}
+
+/// Removes what a stopped instance has left in the run directory. The kernel is clean by then: a file that cannot be
+/// removed is no reason to have the node fenced.
+fn forget(call: &Call, folder: &Folder) {
+    if let Err(error) = folder.remove(&call.instance) {
+        call.log().warning(error);
+    }
 }
 
 impl From<netlink::Error> for Failure {

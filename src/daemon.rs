@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -65,6 +66,7 @@ pub struct Options {
 /// Runs until it is told to stop. `readiness` is told once, when every real server has been asked and the table is
 /// written. Errors: another monitor of this instance runs, the configuration is wrong, the kernel has no IPVS.
 pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
+    raise_descriptor_limit();
     options.run_dir.create()?;
     let lock = options.run_dir.lock(&options.instance);
     let Some(lock) = Lock::try_acquire(&lock)? else {
@@ -77,12 +79,25 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
     })
 }
 
+/// A check holds a descriptor or more while it runs, and all checks may run at once: the usual soft limit of 1024 would
+/// make healthy servers look dead. What the limit cannot be raised to is found out by the checks themselves.
+fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 /// The loop's state.
 struct Daemon {
     options: Options,
     lock: Lock,
+    /// Held by the one monitor of this node that follows the declarations: two would undo each other's work. The others
+    /// stand by, and take over when it ends.
+    following: Option<Lock>,
     source: Source,
     stamp: Stamp,
+    /// A stamp that has changed: what it stands for may still be half-written.
+    fresh_stamp: Option<Stamp>,
     config: Config,
     configuration_error: Option<String>,
     monitor: Monitor,
@@ -117,9 +132,8 @@ impl Daemon {
             None => Source::Declarations(options.run_dir.clone()),
         };
         let stamp = source.stamp();
-        let config = source.load()?;
         let scope = if source.owns_services() { Scope::Services } else { Scope::RealServersOnly };
-        let log = Log::new(log_target(&options, &config), &options.instance);
+        let log = Log::new(log_target(&options, &Config::default()), &options.instance);
         let (sender, results) = mpsc::unbounded_channel();
         let (calls_sender, calls) = mpsc::channel(16);
         control::listen(&options.run_dir.socket(&options.instance), calls_sender)?;
@@ -131,8 +145,10 @@ impl Daemon {
         let mut daemon = Self {
             options,
             lock,
+            following: None,
             source,
             stamp,
+            fresh_stamp: None,
             config: Config::default(),
             configuration_error: None,
             monitor: Monitor::new(scope, log),
@@ -143,8 +159,10 @@ impl Daemon {
             ready_by: Instant::now(),
             compare_at: Instant::now(),
         };
+        daemon.follow_if_nobody_does()?;
+        let config = daemon.load()?;
+        daemon.monitor.log().retarget(log_target(&daemon.options, &config));
         daemon.log(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
-        daemon.refuse_conflicts(&config)?;
         daemon.take(config)?;
         let first_results = daemon.jobs.longest_timeout() + START_GRACE;
         daemon.ready_by = Instant::now() + first_results.min(daemon.options.ready_within);
@@ -156,6 +174,7 @@ impl Daemon {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if !readiness.is_told() && (self.jobs.all_asked() || Instant::now() >= self.ready_by) {
+                self.finish_start()?;
                 readiness.tell_ready();
             }
             match self.next_event(&mut beat, !readiness.is_told()).await {
@@ -184,6 +203,14 @@ impl Daemon {
         }
     }
 
+    /// A table that the kernel refuses is no start: the reason reaches the cluster instead of the log alone.
+    fn finish_start(&mut self) -> anyhow::Result<()> {
+        self.monitor.reconcile(SystemTime::now());
+        let Some(error) = self.monitor.kernel_error().cloned() else { return Ok(()) };
+        let failure = self.stop().map(|failure| format!("; {failure}")).unwrap_or_default();
+        bail!("{error}{failure}");
+    }
+
     async fn next_event(&mut self, beat: &mut tokio::time::Interval, starting: bool) -> Event {
         let mut finished = Vec::new();
         tokio::select! {
@@ -204,25 +231,76 @@ impl Daemon {
         for result in &finished {
             self.jobs.note(&result.job, now);
         }
-        self.monitor.record(finished, SystemTime::now());
+        if self.monitor.record(finished, SystemTime::now()) {
+            self.remember();
+        }
     }
 
     fn beat(&mut self) {
-        let stamp = self.source.stamp();
-        if stamp != self.stamp {
-            self.stamp = stamp;
+        if let Err(error) = self.take_over() {
+            self.log(&format!("ERROR: {error:#}"));
+        }
+        if self.source_has_settled() {
             self.follow_change();
+        }
+        if !self.options.run_dir.monitors().file(&self.options.instance).exists() {
+            self.remember();
         }
         let started = Instant::now();
         if started >= self.compare_at {
-            self.monitor.reconcile();
+            self.monitor.reconcile(SystemTime::now());
             self.compare_at = started + started.elapsed() * COMPARISON_SHARE;
         }
+    }
+
+    /// Changed since it was last read, and the same for a whole beat: an editor that writes in place has finished.
+    fn source_has_settled(&mut self) -> bool {
+        let stamp = self.source.stamp();
+        if stamp == self.stamp {
+            return false;
+        }
+        let settled = self.fresh_stamp.as_ref() == Some(&stamp);
+        self.fresh_stamp = Some(stamp);
+        settled
+    }
+
+    /// Becomes the one that follows the declarations, unless another monitor of this node does.
+    fn follow_if_nobody_does(&mut self) -> anyhow::Result<()> {
+        let held = self.following.as_ref().is_some_and(Lock::is_in_place);
+        if !self.source.owns_services() && !held {
+            self.following = Lock::try_acquire(&self.options.run_dir.following_lock()?)?;
+        }
+        Ok(())
+    }
+
+    fn take_over(&mut self) -> anyhow::Result<()> {
+        let stood_by = self.stands_by();
+        self.follow_if_nobody_does()?;
+        if stood_by && !self.stands_by() {
+            self.log("The health monitor that followed the declarations has ended: taking over");
+            self.reload().map_err(|error| anyhow!(error))?;
+        }
+        Ok(())
+    }
+
+    fn stands_by(&self) -> bool {
+        !self.source.owns_services() && self.following.is_none()
+    }
+
+    /// The configuration that this monitor looks after: none while it stands by.
+    fn load(&self) -> anyhow::Result<Config> {
+        if self.stands_by() {
+            return Ok(Config::default());
+        }
+        let config = self.source.load()?;
+        self.refuse_conflicts(&config)?;
+        Ok(config)
     }
 
     /// What the `lvs` agents declare is always followed; a file only with `autoreload=yes`. The callback of a file is
     /// run either way, as ldirectord does.
     fn follow_change(&mut self) {
+        self.stamp = self.source.stamp();
         self.log(&format!("Configuration '{}' has changed", self.source.name()));
         if !self.source.owns_services() || self.config.global.autoreload {
             let _ = self.reload();
@@ -238,10 +316,7 @@ impl Daemon {
     /// A configuration that is wrong changes nothing: the old one stays in force and is still followed.
     fn reload(&mut self) -> Result<(), String> {
         self.stamp = self.source.stamp();
-        let outcome = self.source.load().and_then(|config| {
-            self.refuse_conflicts(&config)?;
-            self.take(config)
-        });
+        let outcome = self.load().and_then(|config| self.take(config));
         let error = outcome.err().map(|error| format!("{error:#}"));
         match &error {
             None => self.log("Reread new configuration"),
@@ -261,36 +336,53 @@ impl Daemon {
         if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
     }
 
-    /// Puts a configuration in force. The record comes first: killed in between, the next stop knows what to remove.
+    /// Puts a configuration in force. The record comes first, with the services of the old one too: killed in between,
+    /// the next stop knows all that may have to be removed.
     fn take(&mut self, config: Config) -> anyhow::Result<()> {
         for warning in &config.warnings {
             self.log(&format!("WARNING: {}: {warning}", self.source.name()));
         }
-        self.write_record(&config)?;
+        self.write_record(self.record_of(&config).and(self.record_of(&self.config)))?;
         if self.source.owns_services() {
             // Opening the table loads ip_vs, and with it come its settings.
             self.monitor.open_table()?;
             director::prepare(&config, |text| self.monitor.log().line(&text))?;
         }
-        self.monitor.reconfigure(&config.services, SystemTime::now())?;
+        let known_up = ownership::known_up(&self.options.run_dir);
+        self.monitor.reconfigure(&config.services, &known_up, SystemTime::now())?;
         self.monitor.log().retarget(log_target(&self.options, &config));
         self.jobs.replace(self.monitor.jobs());
         self.config = config;
-        Ok(())
+        self.write_record(self.record_of(&self.config))
     }
 
-    fn write_record(&self, config: &Config) -> anyhow::Result<()> {
-        let names = |wanted: &dyn Fn(&crate::config::Service) -> bool| {
-            let services = config.services.iter().filter(|service| wanted(service));
-            services.map(|service| service.service.key.to_string()).collect()
-        };
+    fn record_of(&self, config: &Config) -> MonitorRecord {
         let owns_services = self.source.owns_services();
-        let record = MonitorRecord {
+        let ours = config.services.iter().filter(|service| owns_services && service.cleanstop);
+        let known_up = self.monitor.known_up().into_iter();
+        MonitorRecord {
             owns_services,
-            services: names(&|_| true),
-            removed_at_stop: names(&|service| owns_services && service.cleanstop),
-        };
+            services: ownership::keys(config).iter().map(ToString::to_string).collect(),
+            removed_at_stop: ours
+                .map(|service| service.service.key)
+                .chain(self.monitor.leaving().iter().copied())
+                .map(|key| key.to_string())
+                .collect(),
+            known_up: known_up
+                .map(|(key, reals)| (key.to_string(), reals.iter().map(ToString::to_string).collect()))
+                .collect(),
+        }
+    }
+
+    fn write_record(&self, record: MonitorRecord) -> anyhow::Result<()> {
         Ok(self.options.run_dir.monitors().write_json(&self.options.instance, &record)?)
+    }
+
+    /// Brings the record up to date. A full disk must not end the checks: without it, the next monitor only knows less.
+    fn remember(&mut self) {
+        if let Err(error) = self.write_record(self.record_of(&self.config)) {
+            self.log(&format!("ERROR: {error:#}"));
+        }
     }
 
     /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
@@ -298,10 +390,13 @@ impl Daemon {
     fn stop(&mut self) -> Option<String> {
         self.jobs.replace(Default::default());
         if !self.source.owns_services() {
-            return None;
+            // Whoever comes next comes to a table that nobody has watched in between.
+            let record = MonitorRecord { known_up: Default::default(), ..self.record_of(&self.config) };
+            return self.write_record(record).err().map(|error| format!("{error:#}"));
         }
         let ours = self.config.services.iter().filter(|service| service.cleanstop);
-        let failure = self.monitor.remove(&ours.map(|service| service.service.key).collect::<Vec<_>>());
+        let ours = ours.map(|service| service.service.key).chain(self.monitor.leaving().iter().copied());
+        let failure = self.monitor.remove(&ours.collect::<Vec<_>>());
         if failure.is_some() {
             return failure;
         }
@@ -321,6 +416,7 @@ impl Daemon {
         Liveness {
             late_seconds: self.jobs.lateness(Instant::now()).as_secs_f64(),
             kernel_error: self.monitor.kernel_error().cloned(),
+            check_error: self.monitor.check_error().cloned(),
             configuration_error: self.configuration_error.clone(),
         }
     }
@@ -330,7 +426,10 @@ impl Daemon {
             instance: self.options.instance.clone(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            source: self.source.name(),
+            source: match self.stands_by() {
+                true => "standing by: another health monitor of this node follows the declarations".into(),
+                false => self.source.name(),
+            },
             liveness: self.liveness(),
             services: self.monitor.pools().map(status::service).collect(),
         }

@@ -6,5 +6,5 @@
 mod member;
 mod pool;
 
-pub use member::{Health, Member, Outcome, Standing, Transition};
+pub use member::{Admission, Health, Member, Outcome, Standing, Transition};
 pub use pool::{Pool, PoolSettings, RealServerSettings};

@@ -1,12 +1,12 @@
 //! Who looks after which virtual service on this node. Two owners of one would undo each other's work for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Config};
-use crate::model::ServiceKey;
-use crate::system::RunDir;
+use crate::model::{RealServerKey, ServiceKey};
+use crate::system::{Lock, RunDir};
 
 /// Somebody who may own virtual services.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,35 @@ pub struct MonitorRecord {
     pub owns_services: bool,
     /// Every virtual service that it looks after.
     pub services: Vec<String>,
-    /// Those of them that its end removes (`cleanstop=yes`).
+    /// Those of its own that its end removes (`cleanstop=yes`), and those that it has not managed to remove yet.
     pub removed_at_stop: Vec<String>,
+    /// By virtual service, the real servers that it knew to be well. Empty after an orderly end.
+    #[serde(default)]
+    pub known_up: BTreeMap<String, Vec<String>>,
+}
+
+impl MonitorRecord {
+    /// What has to be remembered while one configuration takes the place of another.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.services.extend(other.services);
+        self.removed_at_stop.extend(other.removed_at_stop);
+        self.known_up.extend(other.known_up);
+        self
+    }
+}
+
+/// Real servers that a monitor knows to be well, by virtual service.
+pub type KnownUp = BTreeMap<ServiceKey, BTreeSet<RealServerKey>>;
+
+/// What the monitors before this one knew, those that were killed included.
+pub fn known_up(run_dir: &RunDir) -> KnownUp {
+    let mut known = KnownUp::new();
+    for (service, reals) in monitors(run_dir).into_iter().flat_map(|(_, record)| record.known_up) {
+        let Ok(key) = service.parse() else { continue };
+        known.entry(key).or_default().extend(reals.iter().filter_map(|real| real.parse::<RealServerKey>().ok()));
+    }
+    known
 }
 
 /// Every owned virtual service of this node.
@@ -61,10 +88,24 @@ pub fn conflicts(run_dir: &RunDir, me: &Owner, wanted: &[ServiceKey]) -> Vec<Str
     wanted.iter().filter_map(foreign).map(text).collect()
 }
 
-/// Whether a health monitor decides which real servers of the service are in.
-pub fn is_monitored(run_dir: &RunDir, key: &ServiceKey) -> bool {
+/// Who decides which real servers of a service are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// A health monitor that lives.
+    Monitor,
+    /// One that has ended, and whose last decisions stand.
+    Nobody,
+    /// There never was one: every declared real server has to be there.
+    Owner,
+}
+
+pub fn care(run_dir: &RunDir, key: &ServiceKey) -> Care {
     let name = key.to_string();
-    monitors(run_dir).iter().any(|(_, record)| record.services.contains(&name))
+    let carers = monitors(run_dir).into_iter().filter(|(_, record)| record.services.contains(&name));
+    let lives = |(instance, _): &(String, _)| Lock::is_held(&run_dir.lock(instance)).unwrap_or(false);
+    carers
+        .map(|carer| if lives(&carer) { Care::Monitor } else { Care::Nobody })
+        .fold(Care::Owner, |care, next| if care == Care::Monitor { care } else { next })
 }
 
 /// What an `lvs` resource has declared at its last start; `None` when it has not, or the file is damaged.

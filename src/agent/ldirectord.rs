@@ -104,9 +104,13 @@ impl Agent for Ldirectord {
         if let Some(error) = liveness.kernel_error {
             return Err(Failure::generic(format!("health monitor: write the IPVS table: {error}")));
         }
-        Ok(liveness.configuration_error.map_or(Status::Running, |error| {
-            Status::Degraded(format!("new configuration ignored, the one before is in force: {error}"))
-        }))
+        let ignored = liveness.configuration_error;
+        let faults = [
+            ignored.map(|error| format!("new configuration ignored, the one before is in force: {error}")),
+            liveness.check_error.map(|error| format!("a check could not be made: {error}")),
+        ];
+        let faults: Vec<String> = faults.into_iter().flatten().collect();
+        Ok(if faults.is_empty() { Status::Running } else { Status::Degraded(faults.join("; ")) })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::director;
 use crate::model::{ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::ownership::{self, Owner, keys};
+use crate::ownership::{self, Care, Owner, keys};
 use crate::plan::{self, Scope};
 use crate::system::RunDir;
 
@@ -56,15 +56,17 @@ impl Agent for Lvs {
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
         let owned = owned_keys(&run_dir, call);
-        // First: a monitor that follows the declarations must not look after services that are on their way out.
-        run_dir.services().remove(&call.instance)?;
-        let Some(mut ipvs) = Ipvs::open()? else { return Ok(()) };
-        let observed = observe(&mut ipvs, &owned)?;
-        let changes = plan::deletions(&owned, &observed);
-        for change in &changes {
-            call.log().info(change);
+        if let Some(mut ipvs) = Ipvs::open()? {
+            let observed = observe(&mut ipvs, &owned)?;
+            let changes = plan::deletions(&owned, &observed);
+            for change in &changes {
+                call.log().info(change);
+            }
+            apply(&mut ipvs, &changes)?;
         }
-        apply(&mut ipvs, &changes)
+        // Last: killed before, the next stop still knows what is ours.
+        super::forget(call, &run_dir.services());
+        Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
@@ -80,10 +82,11 @@ impl Agent for Lvs {
         }
         let desired = accept_monitored(&run_dir, &config, &observed);
         let differences = plan::differences(&desired, &observed);
-        match differences.is_empty() {
-            true => Ok(Status::Running),
-            false => Err(Failure::generic(differences.join("; "))),
+        if !differences.is_empty() {
+            return Err(Failure::generic(differences.join("; ")));
         }
+        let abandoned = abandoned(&run_dir, &config, &observed);
+        Ok(if abandoned.is_empty() { Status::Running } else { Status::Degraded(abandoned.join("; ")) })
     }
 }
 
@@ -128,11 +131,11 @@ fn table(config: &Config) -> Table {
     config.services.iter().map(entry).collect()
 }
 
-/// A service that a monitor looks after keeps the real servers that it has: starting it again must not put a server
-/// back that the monitor took out.
+/// A service that a living monitor looks after keeps the real servers that it has: starting it again must not put a
+/// server back that the monitor took out.
 fn leave_to_monitors(run_dir: &RunDir, mut desired: Table, observed: &Table) -> Table {
     for (key, entry) in &mut desired {
-        if let Some(held) = observed.get(key).filter(|_| ownership::is_monitored(run_dir, key)) {
+        if let Some(held) = observed.get(key).filter(|_| ownership::care(run_dir, key) == Care::Monitor) {
             entry.real_servers = held.real_servers.clone();
         }
     }
@@ -146,7 +149,7 @@ fn accept_monitored(run_dir: &RunDir, config: &Config, observed: &Table) -> Tabl
     for service in &config.services {
         let key = service.service.key;
         let (Some(entry), Some(held)) = (desired.get_mut(&key), observed.get(&key)) else { continue };
-        if ownership::is_monitored(run_dir, &key) {
+        if ownership::care(run_dir, &key) != Care::Owner {
             let mut known: BTreeSet<_> = entry.real_servers.keys().copied().collect();
             known.extend(service.fallback.iter().map(|fallback| fallback.key));
             let held = held.real_servers.iter().filter(|(key, _)| known.contains(key));
@@ -154,6 +157,14 @@ fn accept_monitored(run_dir: &RunDir, config: &Config, observed: &Table) -> Tabl
         }
     }
     desired
+}
+
+/// Services whose health monitor has ended while real servers were out: nobody will bring those back.
+fn abandoned(run_dir: &RunDir, config: &Config, observed: &Table) -> Vec<String> {
+    let mut declared = table(config);
+    declared.retain(|key, _| ownership::care(run_dir, key) == Care::Nobody);
+    let differences = plan::differences(&declared, observed);
+    differences.into_iter().map(|difference| format!("{difference}, and its health monitor has ended")).collect()
 }
 
 /// What stop removes: what the last start declared; without that, what the parameters say, as far as nobody else has

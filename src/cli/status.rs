@@ -112,6 +112,7 @@ fn render(overview: &Overview, now: SystemTime) -> String {
         lines.extend(
             monitor.liveness.configuration_error.iter().map(|error| format!("  new configuration ignored: {error}")),
         );
+        lines.extend(monitor.liveness.check_error.iter().map(|error| format!("  a check could not be made: {error}")));
         lines.extend(monitor.liveness.kernel_error.iter().map(|error| format!("  kernel: {error}")));
         lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &overview.kernel, now)));
     }
@@ -210,7 +211,7 @@ mod tests {
             pid: 4711,
             version: "1".into(),
             source: "/run/lvs-agents/services".into(),
-            liveness: Liveness { late_seconds: 0.0, kernel_error: None, configuration_error: None },
+            liveness: Liveness { late_seconds: 0.0, kernel_error: None, check_error: None, configuration_error: None },
             services: vec![service],
         };
         let overview = Overview { monitors: vec![monitor], silent: vec![], unmonitored: vec![], kernel: vec![kernel] };

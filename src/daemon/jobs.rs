@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::check;
+use crate::check::{self, CheckFailure, FailureKind};
 use crate::health::Outcome;
 use crate::model::Check;
 
@@ -110,11 +110,19 @@ async fn repeat(job: Arc<Job>, phase: f64, results: mpsc::UnboundedSender<Finish
     let mut step = job.interval.mul_f64(phase);
     loop {
         sleep_until(due).await;
-        let outcome = check::run(&job.check).await.map_err(|failure| failure.to_string());
+        let outcome = outcome(check::run(&job.check).await);
         if results.send(Finished { job: job.clone(), outcome }).is_err() {
             return;
         }
         due = (due + step).max(Instant::now());
         step = job.interval;
+    }
+}
+
+fn outcome(result: Result<(), CheckFailure>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Good,
+        Err(failure) if failure.kind() == FailureKind::Internal => Outcome::NotAsked(failure.to_string()),
+        Err(failure) => Outcome::Bad(failure.to_string()),
     }
 }

@@ -5,16 +5,6 @@ use super::log::Log;
 use crate::health::{Pool, Transition};
 use crate::model::{Change, RealServer, RealServerKey, ServiceKey, Table};
 
-pub fn service_of(change: &Change) -> ServiceKey {
-    match change {
-        Change::AddService(service) | Change::EditService(service) => service.key,
-        Change::DeleteService(key)
-        | Change::AddRealServer(key, _)
-        | Change::EditRealServer(key, _)
-        | Change::DeleteRealServer(key, _) => *key,
-    }
-}
-
 /// Health that changes nothing in the table is worth a line too.
 pub fn transition(log: &Log, pool: &Pool, real: &RealServerKey, transition: Transition) {
     let service = name(&pool.key());
@@ -86,7 +76,7 @@ fn reason(pool: &Pool, real: &RealServerKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{PoolSettings, RealServerSettings};
+    use crate::health::{Outcome, PoolSettings, RealServerSettings};
     use crate::testing::{real_server as real, virtual_service};
     use std::time::SystemTime;
 
@@ -98,14 +88,14 @@ mod tests {
             quiescent: true,
             failurecount: 1,
         };
-        Pool::new(settings, None, SystemTime::UNIX_EPOCH)
+        Pool::new(settings, None, &Default::default(), SystemTime::UNIX_EPOCH)
     }
 
     #[test]
     fn sentences_are_ldirectords_with_the_reason_behind() {
         let mut pool = pool();
         let key = pool.key();
-        pool.record(real(2, 3).key, Err("refused".into()), SystemTime::UNIX_EPOCH);
+        pool.record(real(2, 3).key, Outcome::Bad("refused".into()), SystemTime::UNIX_EPOCH);
         let mut held = pool.entry();
         held.real_servers.insert(real(2, 0).key, real(2, 0));
         let observed: Table = [(key, held)].into();
@@ -118,7 +108,7 @@ mod tests {
             say(&pool, Change::AddRealServer(key, real(9, 1))),
             "Added fallback server: 192.0.2.9:80 (192.0.2.1:80) (Weight set to 1)"
         );
-        pool.record(real(2, 3).key, Ok(()), SystemTime::UNIX_EPOCH);
+        pool.record(real(2, 3).key, Outcome::Good, SystemTime::UNIX_EPOCH);
         assert_eq!(
             say(&pool, Change::EditRealServer(key, real(2, 3))),
             "Restored real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 3)"

@@ -2,7 +2,7 @@
 
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink;
-use crate::netlink::ipvs::Ipvs;
+use crate::netlink::ipvs::{Failure, Ipvs};
 
 /// Opens its netlink socket when needed and again after an error: a broken socket must not end the monitor, whose
 /// next look repairs what this one could not.
@@ -33,10 +33,9 @@ impl Kernel {
         })
     }
 
-    /// Executes all changes; what failed, one line each.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<Vec<(Change, String)>, netlink::Error> {
-        let failures = self.with(|ipvs| Ok(ipvs.apply(changes)))?;
-        Ok(failures.into_iter().map(|failure| (failure.change, failure.error.to_string())).collect())
+    /// Executes all changes; those that failed.
+    pub fn apply(&mut self, changes: &[Change]) -> Result<Vec<Failure>, netlink::Error> {
+        self.with(|ipvs| Ok(ipvs.apply(changes)))
     }
 
     fn with<T>(&mut self, work: impl FnOnce(&mut Ipvs) -> Result<T, netlink::Error>) -> Result<T, netlink::Error> {

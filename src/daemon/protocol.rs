@@ -31,6 +31,8 @@ pub struct Liveness {
     pub late_seconds: f64,
     /// Why the kernel's table could not be read or written the last time, if so.
     pub kernel_error: Option<String>,
+    /// Why a check could not be made, if so: a fault of this node, not of a real server.
+    pub check_error: Option<String>,
     /// Why the last reload was refused; the configuration before it is in force.
     pub configuration_error: Option<String>,
 }

@@ -3,8 +3,26 @@
 use std::fmt;
 use std::time::SystemTime;
 
-/// Result of one check; the text says why the real server is not healthy.
-pub type Outcome = Result<(), String>;
+/// Result of one check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Good,
+    /// Why the real server is not healthy.
+    Bad(String),
+    /// Why the real server could not be asked: a fault of this node, which says nothing of the real server.
+    NotAsked(String),
+}
+
+/// What is known of a real server when the monitor begins to look after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It does not serve, and waits for its first good check.
+    Outside,
+    /// Somebody has put it in unchecked: it serves, and goes at its first bad check.
+    Unchecked,
+    /// A monitor before this one knew it to be well: it serves, and goes after `failurecount` bad checks.
+    KnownUp,
+}
 
 /// What is known of a real server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +74,15 @@ pub struct Member {
     since: SystemTime,
     failures: u32,
     last_failure: Option<String>,
+    /// A good check has been seen, by this monitor or the one before.
+    was_up: bool,
 }
 
 impl Member {
-    /// `admitted`: the kernel already sends it connections.
-    pub fn new(admitted: bool, now: SystemTime) -> Self {
-        Self { health: Health::Unknown { admitted }, since: now, failures: 0, last_failure: None }
+    pub fn new(admission: Admission, now: SystemTime) -> Self {
+        let health = Health::Unknown { admitted: admission != Admission::Outside };
+        let was_up = admission == Admission::KnownUp;
+        Self { health, since: now, failures: 0, last_failure: None, was_up }
     }
 
     pub fn health(&self) -> Health {
@@ -73,12 +94,13 @@ impl Member {
         self.since
     }
 
-    /// Takes the result of a check. A member that serves stays until `failurecount` checks in a row have failed; one
+    /// Takes the result of a check. A member that was up stays until `failurecount` checks in a row have failed; one
     /// that does not serve comes in with the first good one, as with ldirectord.
     pub fn record(&mut self, outcome: Outcome, failurecount: u32, now: SystemTime) -> Option<Transition> {
         match outcome {
-            Ok(()) => self.succeed(now),
-            Err(reason) => self.fail(reason, failurecount, now),
+            Outcome::Good => self.succeed(now),
+            Outcome::Bad(reason) => self.fail(reason, failurecount, now),
+            Outcome::NotAsked(_) => None,
         }
     }
 
@@ -86,6 +108,7 @@ impl Member {
         let had_failures = self.failures > 0;
         self.failures = 0;
         self.last_failure = None;
+        self.was_up = true;
         if self.health != Health::Up {
             self.change(Health::Up, now);
             return Some(Transition::CameUp);
@@ -99,7 +122,7 @@ impl Member {
         let serves = self.serves();
         match self.health {
             Health::Down => None,
-            Health::Up | Health::Unknown { .. } if serves && self.failures < failurecount => {
+            Health::Up | Health::Unknown { .. } if serves && self.was_up && self.failures < failurecount => {
                 Some(Transition::SoftFailure { failures: self.failures })
             }
             Health::Up | Health::Unknown { .. } => {
@@ -112,6 +135,11 @@ impl Member {
     fn change(&mut self, health: Health, now: SystemTime) {
         self.health = health;
         self.since = now;
+    }
+
+    /// Worth `failurecount` bad checks: what the next monitor is told.
+    pub fn is_known_up(&self) -> bool {
+        self.serves() && self.was_up
     }
 
     pub fn serves(&self) -> bool {
@@ -142,16 +170,16 @@ mod tests {
     }
 
     fn failure() -> Outcome {
-        Err("refused".into())
+        Outcome::Bad("refused".into())
     }
 
     #[test]
     fn a_serving_member_goes_after_failurecount_failures_in_a_row() {
-        let mut member = Member::new(true, at(0));
+        let mut member = Member::new(Admission::KnownUp, at(0));
         assert_eq!(member.record(failure(), 3, at(1)), Some(Transition::SoftFailure { failures: 1 }));
-        assert_eq!(member.record(Ok(()), 3, at(2)), Some(Transition::CameUp));
+        assert_eq!(member.record(Outcome::Good, 3, at(2)), Some(Transition::CameUp));
         assert_eq!(member.record(failure(), 3, at(3)), Some(Transition::SoftFailure { failures: 1 }));
-        assert_eq!(member.record(Ok(()), 3, at(4)), Some(Transition::Recovered));
+        assert_eq!(member.record(Outcome::Good, 3, at(4)), Some(Transition::Recovered));
         for second in 5..7 {
             assert!(matches!(member.record(failure(), 3, at(second)), Some(Transition::SoftFailure { .. })));
             assert!(member.serves());
@@ -164,22 +192,40 @@ mod tests {
 
     #[test]
     fn a_newcomer_waits_for_its_first_good_check_and_is_down_at_the_first_bad_one() {
-        let mut member = Member::new(false, at(0));
+        let mut member = Member::new(Admission::Outside, at(0));
         assert_eq!(member.standing(3), Standing { serves: false, reason: "not checked yet".into() });
-        assert_eq!(member.clone().record(Ok(()), 3, at(1)), Some(Transition::CameUp));
+        assert_eq!(member.clone().record(Outcome::Good, 3, at(1)), Some(Transition::CameUp));
         assert_eq!(member.record(failure(), 3, at(1)), Some(Transition::WentDown));
+    }
+
+    #[test]
+    fn one_that_was_put_in_unchecked_goes_at_its_first_bad_check() {
+        let mut member = Member::new(Admission::Unchecked, at(0));
+        assert!(member.serves());
+        assert_eq!(member.record(failure(), 3, at(1)), Some(Transition::WentDown));
+    }
+
+    #[test]
+    fn a_fault_of_this_node_says_nothing_of_a_real_server() {
+        for admission in [Admission::Outside, Admission::Unchecked, Admission::KnownUp] {
+            let mut member = Member::new(admission, at(0));
+            let before = member.clone();
+            assert_eq!(member.record(Outcome::NotAsked("too many open files".into()), 1, at(1)), None);
+            assert_eq!(member, before);
+        }
     }
 
     proptest! {
         #[test]
         fn one_good_check_brings_any_member_in_and_only_a_full_row_of_bad_ones_takes_it_out(
-            admitted: bool, failurecount in 1..5u32, results in proptest::collection::vec(any::<bool>(), 0..40)
+            known_up: bool, failurecount in 1..5u32, results in proptest::collection::vec(any::<bool>(), 0..40)
         ) {
-            let mut member = Member::new(admitted, at(0));
+            let admission = if known_up { Admission::KnownUp } else { Admission::Outside };
+            let mut member = Member::new(admission, at(0));
             let mut row = 0;
             for (second, good) in results.into_iter().enumerate() {
                 let served = member.serves();
-                member.record(if good { Ok(()) } else { failure() }, failurecount, at(second as u64));
+                member.record(if good { Outcome::Good } else { failure() }, failurecount, at(second as u64));
                 row = if good { 0 } else { row + 1 };
                 let expected = good || (served && row < failurecount);
                 prop_assert_eq!(member.serves(), expected);

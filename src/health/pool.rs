@@ -1,10 +1,14 @@
 //! One virtual service: the health of its real servers to the entry that the kernel shall hold.
 
-use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
-use super::{Health, Member, Outcome, Standing, Transition};
+use super::{Admission, Health, Member, Outcome, Standing, Transition};
 use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey, VirtualService};
+
+/// How long the first result of a real server is waited for before the fallback takes its place: longer than a healthy
+/// one needs, shorter than clients wait.
+const FIRST_RESULT: Duration = Duration::from_secs(5);
 
 /// A real server and what its health is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +40,28 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// `observed` is the kernel's entry, if there is one: a real server that takes connections there goes on doing so
-    /// until a check says otherwise. One that is not there starts outside, so that no dead server gets a connection.
-    pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, now: SystemTime) -> Self {
-        let admitted = |key: &RealServerKey| {
-            observed.and_then(|entry| entry.real_servers.get(key)).is_some_and(|real| real.weight > 0)
+    /// `observed` is the kernel's entry, if there is one: a real server that is in there goes on serving until a check
+    /// says otherwise. One that is not starts outside, so that no dead server gets a connection. `known_up`: those that
+    /// the monitor before this one knew to be well.
+    pub fn new(
+        settings: PoolSettings,
+        observed: Option<&ServiceEntry>,
+        known_up: &BTreeSet<RealServerKey>,
+        now: SystemTime,
+    ) -> Self {
+        let held = |key: &RealServerKey| observed.and_then(|entry| entry.real_servers.get(key));
+        let admission = |real: &RealServer| match held(&real.key) {
+            // Weight 0 is a failed real server that was quiesced, unless it is what the configuration asks for.
+            Some(held) if held.weight == 0 && real.weight > 0 => Admission::Outside,
+            Some(_) if known_up.contains(&real.key) => Admission::KnownUp,
+            Some(_) => Admission::Unchecked,
+            None => Admission::Outside,
         };
-        let keys = settings.real_servers.iter().map(|real| real.real_server.key);
-        let members = keys.map(|key| (key, Member::new(admitted(&key), now))).collect();
-        let fallback_serves = settings.fallback.as_ref().is_some_and(|fallback| admitted(&fallback.key));
+        let reals = settings.real_servers.iter().map(|real| &real.real_server);
+        let members = reals.map(|real| (real.key, Member::new(admission(real), now))).collect();
+        let fallback_serves = settings.fallback.as_ref().is_some_and(|fallback| held(&fallback.key).is_some());
         let mut pool = Self { settings, members, fallback_serves };
-        pool.settle_fallback();
+        pool.settle_fallback(now);
         pool
     }
 
@@ -54,9 +69,10 @@ impl Pool {
     pub fn reconfigure(&mut self, settings: PoolSettings, now: SystemTime) {
         let mut known = std::mem::take(&mut self.members);
         let keys = settings.real_servers.iter().map(|real| real.real_server.key);
-        self.members = keys.map(|key| (key, known.remove(&key).unwrap_or_else(|| Member::new(false, now)))).collect();
+        self.members =
+            keys.map(|key| (key, known.remove(&key).unwrap_or_else(|| Member::new(Admission::Outside, now)))).collect();
         self.settings = settings;
-        self.settle_fallback();
+        self.settle_fallback(now);
     }
 
     pub fn key(&self) -> ServiceKey {
@@ -70,7 +86,7 @@ impl Pool {
     /// Takes the result of a check. `None` also when the real server is not of this pool (any more).
     pub fn record(&mut self, key: RealServerKey, outcome: Outcome, now: SystemTime) -> Option<Transition> {
         let transition = self.members.get_mut(&key)?.record(outcome, self.settings.failurecount, now);
-        self.settle_fallback();
+        self.settle_fallback(now);
         transition
     }
 
@@ -96,15 +112,15 @@ impl Pool {
         !real.disabled && self.members.get(&real.real_server.key).is_some_and(Member::serves)
     }
 
-    /// The fallback serves when no real server takes connections. While one of them has still to be asked for the
-    /// first time nothing changes: else the fallback would flap at every cold start, and leave a gap at every warm one.
-    /// A real server of weight 0 serves nobody, however healthy it is.
-    fn settle_fallback(&mut self) {
+    /// The fallback serves when no real server takes connections. While the first result of one of them is still waited
+    /// for nothing changes: else the fallback would flap at every cold start, and leave a gap at every warm one. To be
+    /// called now and then, since the wait has an end. A real server of weight 0 serves nobody, however healthy it is.
+    pub fn settle_fallback(&mut self, now: SystemTime) {
         let enabled = || self.settings.real_servers.iter().filter(|real| !real.disabled);
         let all_disabled = enabled().next().is_none() && !self.settings.real_servers.is_empty();
         if all_disabled || enabled().any(|real| self.serves(real) && real.real_server.weight > 0) {
             self.fallback_serves = false;
-        } else if !enabled().any(|real| self.waits_for_first_check(&real.real_server.key)) {
+        } else if !enabled().any(|real| self.waits_for_first_check(&real.real_server.key, now)) {
             self.fallback_serves = true;
         }
     }
@@ -113,8 +129,15 @@ impl Pool {
         self.fallback_serves && self.settings.fallback.is_some()
     }
 
-    fn waits_for_first_check(&self, key: &RealServerKey) -> bool {
-        self.members.get(key).is_some_and(|member| matches!(member.health(), Health::Unknown { .. }))
+    fn waits_for_first_check(&self, key: &RealServerKey, now: SystemTime) -> bool {
+        let waits =
+            |member: &Member| matches!(member.health(), Health::Unknown { .. }) && now < member.since() + FIRST_RESULT;
+        self.members.get(key).is_some_and(waits)
+    }
+
+    /// The real servers that the next monitor shall trust.
+    pub fn known_up(&self) -> impl Iterator<Item = RealServerKey> {
+        self.members.iter().filter(|(_, member)| member.is_known_up()).map(|(key, _)| *key)
     }
 
     /// Each real server with its health, and whether and why it serves.

@@ -17,6 +17,19 @@ pub enum Change {
     DeleteRealServer(ServiceKey, RealServerKey),
 }
 
+impl Change {
+    /// The virtual service that is changed, or whose real server is.
+    pub fn service(&self) -> &ServiceKey {
+        match self {
+            Self::AddService(service) | Self::EditService(service) => &service.key,
+            Self::DeleteService(key)
+            | Self::AddRealServer(key, _)
+            | Self::EditRealServer(key, _)
+            | Self::DeleteRealServer(key, _) => key,
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -48,6 +48,16 @@ pub struct RealServerKey {
     pub port: u16,
 }
 
+/// The inverse of `Display`, for state files.
+impl FromStr for RealServerKey {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let socket: SocketAddr = text.parse().map_err(|_| InvalidValue::new(text, "ADDRESS:PORT"))?;
+        Ok(Self { address: socket.ip(), port: socket.port() })
+    }
+}
+
 impl fmt::Display for RealServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         SocketAddr::new(self.address, self.port).fmt(f)

@@ -62,6 +62,13 @@ impl RunDir {
         self.root.join(format!("{}.lock", file_name(instance)))
     }
 
+    /// Held by the health monitor that follows the declarations. Its name starts with a dot: it is no declaration.
+    pub fn following_lock(&self) -> Result<PathBuf, FileError> {
+        let folder = self.services().path;
+        create_folder(&folder)?;
+        Ok(folder.join(".following.lock"))
+    }
+
     /// Creates the directory itself, for sockets and locks.
     pub fn create(&self) -> Result<(), FileError> {
         create_folder(&self.root)

@@ -34,12 +34,12 @@ fn placed(pool: &Pool) -> Vec<(u8, u32)> {
 }
 
 fn tell(pool: &mut Pool, host: u8, good: bool) {
-    pool.record(real(host, 1).key, if good { Ok(()) } else { Err("refused".into()) }, now());
+    pool.record(real(host, 1).key, if good { Outcome::Good } else { Outcome::Bad("refused".into()) }, now());
 }
 
 #[test]
 fn a_cold_start_lets_nobody_in_unchecked_and_does_not_flap_the_fallback() {
-    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, now());
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &BTreeSet::new(), now());
     assert_eq!(placed(&pool), []);
     tell(&mut pool, 1, false);
     assert_eq!(placed(&pool), [], "the second real server has not been asked yet");
@@ -48,13 +48,47 @@ fn a_cold_start_lets_nobody_in_unchecked_and_does_not_flap_the_fallback() {
 }
 
 #[test]
+fn the_fallback_does_not_wait_for_ever_for_a_first_result() {
+    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &BTreeSet::new(), now());
+    pool.settle_fallback(now() + FIRST_RESULT - Duration::from_secs(1));
+    assert_eq!(placed(&pool), []);
+    pool.settle_fallback(now() + FIRST_RESULT);
+    assert_eq!(placed(&pool), [(FALLBACK, 1)]);
+    tell(&mut pool, 1, true);
+    assert_eq!(placed(&pool), [(1, 1)]);
+}
+
+#[test]
+fn a_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
+    let strict = PoolSettings { failurecount: 3, ..settings(&[(1, 1), (2, 3)], false) };
+    let mut pool = Pool::new(strict.clone(), None, &BTreeSet::new(), now());
+    tell(&mut pool, 1, true);
+    let mut observed = pool.entry();
+    observed.real_servers.insert(real(2, 3).key, real(2, 3));
+    let mut restarted = Pool::new(strict, Some(&observed), &pool.known_up().collect(), now());
+    tell(&mut restarted, 1, false);
+    tell(&mut restarted, 2, false);
+    assert_eq!(placed(&restarted), [(1, 1)], "the second was put in unchecked");
+}
+
+#[test]
 fn a_warm_start_keeps_who_serves() {
-    let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, now());
+    let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &BTreeSet::new(), now());
     let mut observed = before.entry();
     observed.real_servers.insert(real(2, 3).key, real(2, 3));
     observed.real_servers.insert(real(1, 0).key, real(1, 0));
-    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), now());
+    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), &BTreeSet::new(), now());
     assert_eq!(placed(&pool), [(1, 0), (2, 3)]);
+}
+
+#[test]
+fn a_real_server_of_configured_weight_zero_keeps_its_entry_over_a_restart() {
+    let drained = settings(&[(1, 0), (2, 3)], false);
+    let observed = ServiceEntry {
+        service: drained.service.clone(),
+        real_servers: [real(1, 0), real(2, 3)].into_iter().map(|real| (real.key, real)).collect(),
+    };
+    assert_eq!(placed(&Pool::new(drained, Some(&observed), &BTreeSet::new(), now())), [(1, 0), (2, 3)]);
 }
 
 #[test]
@@ -62,7 +96,7 @@ fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
     for (quiescent, down, one_up) in
         [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])]
     {
-        let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, now());
+        let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &BTreeSet::new(), now());
         tell(&mut pool, 1, false);
         tell(&mut pool, 2, false);
         assert_eq!(placed(&pool), down);
@@ -73,10 +107,10 @@ fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
 
 #[test]
 fn a_fallback_that_serves_stays_while_a_newcomer_or_a_new_monitor_has_yet_to_ask() {
-    let mut pool = Pool::new(settings(&[(1, 1)], false), None, now());
+    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &BTreeSet::new(), now());
     tell(&mut pool, 1, false);
     let observed = pool.entry();
-    let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), now());
+    let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), &BTreeSet::new(), now());
     assert_eq!(placed(&restarted), [(FALLBACK, 1)]);
     pool.reconfigure(settings(&[(1, 1), (2, 3)], false), now());
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
@@ -86,7 +120,7 @@ fn a_fallback_that_serves_stays_while_a_newcomer_or_a_new_monitor_has_yet_to_ask
 
 #[test]
 fn a_healthy_real_server_of_weight_zero_does_not_withhold_the_fallback() {
-    let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, now());
+    let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, &BTreeSet::new(), now());
     tell(&mut pool, 1, true);
     tell(&mut pool, 2, false);
     assert_eq!(placed(&pool), [(1, 0), (FALLBACK, 1)]);
@@ -94,21 +128,21 @@ fn a_healthy_real_server_of_weight_zero_does_not_withhold_the_fallback() {
 
 #[test]
 fn a_service_without_real_servers_is_served_by_the_fallback() {
-    assert_eq!(placed(&Pool::new(settings(&[], false), None, now())), [(FALLBACK, 1)]);
+    assert_eq!(placed(&Pool::new(settings(&[], false), None, &BTreeSet::new(), now())), [(FALLBACK, 1)]);
 }
 
 #[test]
 fn checktype_off_activates_neither_real_servers_nor_the_fallback() {
     let mut off = settings(&[(1, 1)], false);
     off.real_servers[0].disabled = true;
-    let mut pool = Pool::new(off, None, now());
+    let mut pool = Pool::new(off, None, &BTreeSet::new(), now());
     tell(&mut pool, 1, true);
     assert_eq!(placed(&pool), []);
 }
 
 #[test]
 fn a_new_configuration_keeps_what_is_known() {
-    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, now());
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &BTreeSet::new(), now());
     tell(&mut pool, 1, true);
     tell(&mut pool, 2, false);
     pool.reconfigure(settings(&[(1, 7), (2, 3), (3, 1)], false), now());
@@ -122,7 +156,7 @@ proptest! {
     fn once_everybody_was_asked_somebody_always_serves(
         quiescent: bool, events in proptest::collection::vec((1..4u8, any::<bool>()), 0..60)
     ) {
-        let mut pool = Pool::new(settings(&[(1, 1), (2, 3), (3, 2)], quiescent), None, now());
+        let mut pool = Pool::new(settings(&[(1, 1), (2, 3), (3, 2)], quiescent), None, &BTreeSet::new(), now());
         for host in 1..4 {
             tell(&mut pool, host, false);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use crate::model::{Change, ServiceKey};
+use crate::model::Change;
 use crate::netlink::{Error, Result};
 
 /// Requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer that
@@ -35,12 +35,12 @@ pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Re
         // executed before that, found no service and are executed once more.
         let mut restored = BTreeSet::new();
         for (change, result) in batch.iter().zip(results) {
-            let result = if restored.contains(service_of(change)) { send_one(&mut send, change) } else { result };
+            let result = if restored.contains(change.service()) { send_one(&mut send, change) } else { result };
             let was_gone =
                 matches!(change, Change::EditService(_)) && matches!(&result, Err(error) if error.is(Errno::ESRCH));
             match settle(change, result, &mut send) {
                 Ok(()) if was_gone => {
-                    restored.insert(service_of(change));
+                    restored.insert(change.service());
                 }
                 Ok(()) => {}
                 Err(error) => failures.push(Failure { change: change.clone(), error: explain(change, error) }),
@@ -93,16 +93,6 @@ fn equivalent(change: &Change, error: &Error) -> Equivalent {
             Equivalent::Done
         }
         _ => Equivalent::None,
-    }
-}
-
-fn service_of(change: &Change) -> &ServiceKey {
-    match change {
-        Change::AddService(service) | Change::EditService(service) => &service.key,
-        Change::DeleteService(key)
-        | Change::AddRealServer(key, _)
-        | Change::EditRealServer(key, _)
-        | Change::DeleteRealServer(key, _) => key,
     }
 }
 
