@@ -1,0 +1,84 @@
+//! Whatever is broken around it: stop removes its own and succeeds, and the next start works.
+
+use super::common::agent::AGENT_LOG;
+use super::common::{Host, kill};
+use super::{FOREIGN, TABLE, lvs, sorted, with_foreign_service};
+
+const DECLARATION: &str = "/run/lvs-agents/services/my-lvs.cf";
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn stop_with_no_or_bad_parameters_removes_what_was_declared() {
+    let host = with_foreign_service();
+    for bad in [("virtual", ""), ("virtual", "10.9.0.100"), ("scheduler", "nosuch"), ("configfile", "/nosuch")] {
+        lvs(&host).start();
+        let broken = lvs(&host).params(&[bad]);
+        broken.monitor().expect(0);
+        broken.stop();
+        assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]), "{bad:?}");
+        lvs(&host).params(&[bad]).stop();
+    }
+    lvs(&host).start();
+    host.agent("lvs").stop();
+    assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn the_declaration_has_vanished_or_is_damaged() {
+    let host = with_foreign_service();
+    let lvs = lvs(&host);
+    for damage in ["rm -r /run/lvs-agents", "printf 'virtual=' > FILE", "printf '\\0\\0' > FILE", ": > FILE"] {
+        lvs.start();
+        host.sh(&damage.replace("FILE", DECLARATION));
+        let monitored = lvs.monitor();
+        assert!([Some(1), Some(7)].contains(&monitored.code), "{damage}: {:?}", monitored.code);
+        lvs.start();
+        lvs.monitor().expect(0);
+        host.sh(&damage.replace("FILE", DECLARATION));
+        lvs.stop();
+        assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]), "{damage}");
+        assert_eq!(host.run_files(), [""; 0], "{damage}");
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn the_password_is_in_the_private_declaration_and_nowhere_else() {
+    let host = Host::new();
+    let mysql = [("service", "mysql"), ("login", "check"), ("passwd", "hunter2"), ("request", "SELECT 1")];
+    let lvs = lvs(&host).params(&[("virtual", "10.9.0.100:3306"), ("checktype", "negotiate")]).params(&mysql);
+    let lvs = lvs.variable("HA_debug", "1").variable("HA_DEBUGLOG", "/var/log/debug.log");
+    lvs.start();
+    assert!(host.read(DECLARATION).contains("hunter2"));
+    assert_eq!(host.sh(&format!("stat -c %a {DECLARATION}")), "600\n");
+    host.sh("ipvsadm -D -t 10.9.0.100:3306; ipvsadm -A -t 10.9.0.100:3306");
+    lvs.monitor().expect(1);
+    // A control character is refused; the message shows the parameter, not its value.
+    let refused = lvs.param("passwd", "hunter2\u{7}").run("start").expect(6).says("passwd");
+    let told = refused.stderr + &host.read(AGENT_LOG) + &host.read("/var/log/debug.log");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_start_or_stop_that_was_killed_anywhere_can_be_repeated() {
+    for action in ["start", "stop"] {
+        let host = with_foreign_service();
+        let lvs = lvs(&host);
+        let prepare = || {
+            host.sh("rm -rf /run/lvs-agents; ipvsadm -D -t 10.9.0.100:80 2>/dev/null || true");
+            if action == "stop" {
+                lvs.start();
+            }
+        };
+        kill::everywhere(&host, &lvs, action, prepare, |index, place| {
+            if index % 2 == 0 {
+                lvs.start();
+                assert_eq!(host.ipvs_table(), sorted(&TABLE, &FOREIGN), "{place}");
+            }
+            lvs.stop();
+            assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]), "{place}");
+        });
+    }
+}

@@ -1,0 +1,55 @@
+//! The monitor compares the kernel with what was declared.
+
+use super::common::{Host, kill};
+use super::{TABLE, lvs};
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn every_difference_is_found_named_and_mended() {
+    let host = Host::new();
+    let lvs = lvs(&host);
+    lvs.start();
+    for (change, words) in [
+        ("-e -t 10.9.0.100:80 -r 10.9.1.2:80 -g -w 4", "10.9.1.2:80"),
+        ("-e -t 10.9.0.100:80 -r 10.9.1.2:80 -m -w 3", "10.9.1.2:80"),
+        ("-d -t 10.9.0.100:80 -r 10.9.1.1:80", "10.9.1.1:80"),
+        ("-a -t 10.9.0.100:80 -r 10.9.1.9:80 -g -w 1", "10.9.1.9:80"),
+        ("-E -t 10.9.0.100:80 -s rr", "rr"),
+        ("-E -t 10.9.0.100:80 -s wrr -p 300", "persist"),
+    ] {
+        host.sh(&format!("ipvsadm {change}"));
+        let answer = lvs.monitor().expect(1).says("tcp 10.9.0.100:80").says(words);
+        assert!(answer.reason().len() < 200, "{}", answer.reason());
+        lvs.start();
+        assert_eq!(host.ipvs_table(), TABLE, "{change}");
+        lvs.monitor().expect(0);
+    }
+    host.sh("ipvsadm -D -t 10.9.0.100:80");
+    lvs.monitor().expect(7).silent();
+    lvs.start();
+    assert_eq!(host.ipvs_table(), TABLE);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn one_of_two_services_is_a_fault() {
+    let host = Host::new();
+    let lvs = lvs(&host).param("virtual", "10.9.0.100:80 10.9.0.101:80").param("real", "10.9.1.1 gate");
+    lvs.run("start").expect(6);
+    let lvs = lvs.param("virtual", "10.9.0.100:80, 10.9.0.101:80");
+    lvs.start();
+    host.sh("ipvsadm -D -t 10.9.0.101:80");
+    lvs.monitor().expect(1).says("tcp 10.9.0.101:80");
+    lvs.stop();
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_monitor_starts_no_process() {
+    let host = Host::new();
+    let lvs = lvs(&host);
+    lvs.start();
+    let started = kill::processes_of(&host, |strace| drop(lvs.under(strace).monitor().expect(0)));
+    assert_eq!(started, 0);
+}
