@@ -108,10 +108,12 @@ pub fn care(run_dir: &RunDir, key: &ServiceKey) -> Care {
         .fold(Care::Owner, |care, next| if care == Care::Monitor { care } else { next })
 }
 
-/// What an `lvs` resource has declared at its last start; `None` when it has not, or the file is damaged.
+/// What an `lvs` resource has declared at its last start; `None` when it has not, or the file is damaged: one without
+/// a virtual service is, since `lvs` declares none.
 pub fn declaration(run_dir: &RunDir, instance: &str) -> Option<Config> {
     let text = run_dir.services().read(instance).ok().flatten()?;
-    config::parse_file(text.as_bytes(), &config::SystemResolver::new()).ok()
+    let config = config::parse_file(text.as_bytes(), &config::SystemResolver::new()).ok()?;
+    (!config.services.is_empty()).then_some(config)
 }
 
 pub fn keys(config: &Config) -> Vec<ServiceKey> {

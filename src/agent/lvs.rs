@@ -74,10 +74,13 @@ impl Agent for Lvs {
         let Some(text) = run_dir.services().read(&call.instance)? else { return Ok(Status::Stopped) };
         let Some(mut ipvs) = Ipvs::open()? else { return Ok(Status::Stopped) };
         let path = run_dir.services().file(&call.instance);
-        let config = config::parse_file(text.as_bytes(), &config::SystemResolver::new())
-            .map_err(|_| Failure::generic(format!("{}: read: damaged; start writes it again", path.display())))?;
+        let parsed = config::parse_file(text.as_bytes(), &config::SystemResolver::new()).ok();
+        // Without a service, the comparison would find nothing wrong with a table that has none of ours.
+        let config = parsed
+            .filter(|config| !config.services.is_empty())
+            .ok_or_else(|| Failure::generic(format!("{}: read: damaged; start writes it again", path.display())))?;
         let observed = observe(&mut ipvs, &keys(&config))?;
-        if observed.is_empty() && !config.services.is_empty() {
+        if observed.is_empty() {
             return Ok(Status::Stopped);
         }
         let desired = accept_monitored(&run_dir, &config, &observed);
@@ -94,7 +97,12 @@ impl Agent for Lvs {
 fn load(call: &Call) -> Result<Config, Failure> {
     refuse_both(call)?;
     if let Some(path) = call.text("configfile") {
-        return source::load_file(Path::new(path)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")));
+        let config = source::load_file(Path::new(path));
+        let config = config.map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
+        if config.services.is_empty() {
+            return Err(Failure::bad_here(format!("configfile {path}: has no virtual service")));
+        }
+        return Ok(config);
     }
     let directives = description::DIRECTIVES.iter();
     let set: Vec<(&'static str, String)> =

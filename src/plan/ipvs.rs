@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table};
+use crate::model::{Change, Persistence, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table, VirtualService};
 
 /// Who may create the virtual services of the desired table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,22 +39,61 @@ pub fn deletions<'a>(keys: impl IntoIterator<Item = &'a ServiceKey>, observed: &
 
 /// Where `observed` is not as `desired`, one line each, for a monitor's exit reason.
 pub fn differences(desired: &Table, observed: &Table) -> Vec<String> {
-    table_changes(desired, observed, Scope::Services).iter().filter_map(describe).collect()
+    let changes = table_changes(desired, observed, Scope::Services);
+    changes.iter().filter_map(|change| describe(change, observed)).collect()
 }
 
-fn describe(change: &Change) -> Option<String> {
+fn describe(change: &Change, observed: &Table) -> Option<String> {
     match change {
         Change::AddService(service) => Some(format!("virtual service {}: missing in the kernel", service.key)),
-        Change::EditService(service) => Some(format!("virtual service {}: changed by somebody else", service.key)),
+        Change::EditService(service) => {
+            let details = service_details(service, &observed.get(&service.key)?.service);
+            Some(format!("virtual service {}: {details}", service.key))
+        }
         Change::AddRealServer(key, real) => Some(format!("virtual service {key}: real server {} is missing", real.key)),
         Change::EditRealServer(key, real) => {
-            Some(format!("virtual service {key}: real server {} was changed by somebody else", real.key))
+            let details = real_server_details(real, observed.get(key)?.real_servers.get(&real.key)?);
+            Some(format!("virtual service {key}: real server {}: {details}", real.key))
         }
         Change::DeleteRealServer(key, real) => {
             Some(format!("virtual service {key}: real server {real} was added by somebody else"))
         }
         Change::DeleteService(_) => None,
     }
+}
+
+fn service_details(wanted: &VirtualService, held: &VirtualService) -> String {
+    let persistence = |service: &VirtualService| match service.persistence {
+        None => "none".to_owned(),
+        Some(Persistence { timeout, prefix_length }) => format!("{timeout} s for each /{prefix_length}"),
+    };
+    let mut details = vec![
+        ("scheduler", held.scheduler.to_string(), wanted.scheduler.to_string()),
+        ("persistence", persistence(held), persistence(wanted)),
+    ];
+    if wanted.flags != held.flags {
+        details.push(("flags", "others".into(), "as configured".into()));
+    }
+    tell(details)
+}
+
+fn real_server_details(wanted: &RealServer, held: &RealServer) -> String {
+    let mut details = vec![
+        ("weight", held.weight.to_string(), wanted.weight.to_string()),
+        ("upper threshold", held.upper_threshold.to_string(), wanted.upper_threshold.to_string()),
+        ("lower threshold", held.lower_threshold.to_string(), wanted.lower_threshold.to_string()),
+    ];
+    if !held.local {
+        details.push(("forwarding method", held.forwarding.to_string(), wanted.forwarding.to_string()));
+    }
+    tell(details)
+}
+
+/// `NAME is HELD, must be WANTED` for each that differs.
+fn tell(details: Vec<(&str, String, String)>) -> String {
+    let wrong = details.into_iter().filter(|(_, held, wanted)| held != wanted);
+    let texts: Vec<String> = wrong.map(|(name, held, wanted)| format!("{name} is {held}, must be {wanted}")).collect();
+    texts.join(", ")
 }
 
 /// When a change is executed relative to the others of one plan.

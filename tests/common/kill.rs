@@ -2,9 +2,10 @@
 
 use super::{Agent, Host};
 
-/// Those that can change something that outlives the process, and those between them.
+/// Those that can change something that outlives the process, and its end: killed on entry, so each state between two
+/// of them is one that a kill can leave.
 const CALLS: &str =
-    "openat,mkdir,write,sendto,sendmsg,rename,renameat,unlink,socket,bind,close,clone,clone3,vfork,fchmod,fsync";
+    "mkdir,mkdirat,write,sendto,sendmsg,rename,renameat,renameat2,unlink,unlinkat,clone,clone3,vfork,exit_group";
 const TRACE: &str = "/run/test/trace";
 
 /// Runs `action` once whole and then, each time after `prepare`, killed at each of its system calls; after each kill,
@@ -35,7 +36,7 @@ fn calls(host: &Host, agent: &Agent<'_>, action: &str) -> Vec<(String, usize)> {
             calls.push((name.to_owned(), number));
         }
     }
-    assert!(calls.len() > 10, "{calls:?}");
+    assert!(calls.len() > 3, "{calls:?}");
     calls
 }
 

@@ -177,9 +177,10 @@ impl Host {
         found
     }
 
-    /// What `ipvsadm -Sn` saves, in an order that does not depend on the kernel's hash.
+    /// What `ipvsadm -Sn` saves, in an order that does not depend on the kernel's hash, without the type of a tunnel.
     pub fn ipvs_table(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.sh("ipvsadm -Sn").lines().map(|line| line.trim().to_owned()).collect();
+        let saved = self.sh("ipvsadm -Sn").replace(" --tun-type ipip", "");
+        let mut lines: Vec<String> = saved.lines().map(|line| line.trim().to_owned()).collect();
         lines.sort();
         lines
     }

@@ -10,12 +10,15 @@ fn every_difference_is_found_named_and_mended() {
     let lvs = lvs(&host);
     lvs.start();
     for (change, words) in [
-        ("-e -t 10.9.0.100:80 -r 10.9.1.2:80 -g -w 4", "10.9.1.2:80"),
-        ("-e -t 10.9.0.100:80 -r 10.9.1.2:80 -m -w 3", "10.9.1.2:80"),
-        ("-d -t 10.9.0.100:80 -r 10.9.1.1:80", "10.9.1.1:80"),
-        ("-a -t 10.9.0.100:80 -r 10.9.1.9:80 -g -w 1", "10.9.1.9:80"),
-        ("-E -t 10.9.0.100:80 -s rr", "rr"),
-        ("-E -t 10.9.0.100:80 -s wrr -p 300", "persist"),
+        ("-e -t 10.9.0.100:80 -r 10.9.1.2:80 -g -w 4", "real server 10.9.1.2:80: weight is 4, must be 3"),
+        (
+            "-e -t 10.9.0.100:80 -r 10.9.1.2:80 -m -w 3",
+            "real server 10.9.1.2:80: forwarding method is masq, must be gate",
+        ),
+        ("-d -t 10.9.0.100:80 -r 10.9.1.1:80", "real server 10.9.1.1:80 is missing"),
+        ("-a -t 10.9.0.100:80 -r 10.9.1.9:80 -g -w 1", "real server 10.9.1.9:80 was added by somebody else"),
+        ("-E -t 10.9.0.100:80 -s rr", "scheduler is rr, must be wrr"),
+        ("-E -t 10.9.0.100:80 -s wrr -p 300", "persistence is 300 s for each /32, must be none"),
     ] {
         host.sh(&format!("ipvsadm {change}"));
         let answer = lvs.monitor().expect(1).says("tcp 10.9.0.100:80").says(words);

@@ -102,7 +102,7 @@ fn differences_name_what_is_wrong() {
         [
             "virtual service tcp 192.0.2.1:81: missing in the kernel",
             "virtual service tcp 192.0.2.1:80: real server 192.0.2.1:80 is missing",
-            "virtual service tcp 192.0.2.1:80: real server 192.0.2.2:80 was changed by somebody else",
+            "virtual service tcp 192.0.2.1:80: real server 192.0.2.2:80: weight is 3, must be 2",
             "virtual service tcp 192.0.2.1:80: real server 192.0.2.3:80 was added by somebody else",
         ]
     );
