@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::model::{ForwardingMethod, Protocol, RealServer, RealServerKey, Scheduler, VirtualService};
+use crate::model::{ForwardingMethod, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, VirtualService};
 
 /// A kernel that knows existence only, with the error numbers of the real one.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Kernel {
     }
 
     fn execute(&mut self, change: &Change) -> std::result::Result<(), Errno> {
-        let key = *service_of(change);
+        let key = *change.service();
         let exists = self.table.contains_key(&key);
         match change {
             Change::AddService(_) if exists => Err(Errno::EEXIST),
