@@ -7,9 +7,12 @@ mod parameters;
 mod realserver;
 mod vip;
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
 use crate::netlink;
 use crate::ocf::{Agent, Call, Failure};
-use crate::system::{FileError, Folder};
+use crate::system::{FileError, Folder, Lock};
 
 pub use announcer::{Announcement, announce};
 
@@ -26,12 +29,36 @@ pub fn find(name: &str) -> Option<&'static dyn Agent> {
     AGENTS.iter().find(|(known, _)| *known == name).map(|(_, agent)| *agent)
 }
 
+/// One instance of an agent on this node at a time, for what they share. `None`: another one has had its turn for too
+/// long, or there is nothing to lock; to fail for that would be worse than the race.
+fn turn(call: &Call, folder: &Folder) -> Option<Lock> {
+    let lock = folder.lock().and_then(|path| Lock::acquire(&path, call.timeout / 4));
+    lock.unwrap_or_else(|error| {
+        call.log().warning(error);
+        None
+    })
+}
+
 /// Removes what a stopped instance has left in the run directory. The kernel is clean by then: a file that cannot be
 /// removed is no reason to have the node fenced.
 fn forget(call: &Call, folder: &Folder) {
     if let Err(error) = folder.remove(&call.instance) {
         call.log().warning(error);
     }
+}
+
+/// This program again, under a name that process lists show: what administrators, and the scripts that look for
+/// ldirectord, can find.
+fn own_program(name: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(name);
+    command
+}
+
+/// The short name, which is `exe` for a program that was started through /proc.
+pub fn name_process() {
+    // Cosmetic: a kernel that refuses leaves the process as able as before.
+    let _ = nix::sys::prctl::set_name(c"lvs-agents");
 }
 
 impl From<netlink::Error> for Failure {

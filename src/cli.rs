@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 
 use crate::agent::{self, AGENTS, Announcement};
+use crate::config::LogTarget;
 use crate::daemon::{self, Options, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::RunDir;
@@ -65,9 +66,9 @@ enum Command {
         /// A ldirectord.cf; without it, the services of the lvs agents of this node
         #[arg(long)]
         configfile: Option<PathBuf>,
-        /// Where to log when the configuration does not say
+        /// Where to log when the configuration does not say: a path, or a syslog facility
         #[arg(long)]
-        logfile: Option<PathBuf>,
+        logfile: Option<String>,
         /// Leave the caller's session, and say on standard output when clients can be served
         #[arg(long, hide = true)]
         detach: bool,
@@ -109,6 +110,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
         Command::Daemon { instance, configfile, logfile, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
+            let logfile = logfile.map(LogTarget::from);
             run_daemon(Options { instance, configfile, logfile, ready_within, run_dir: RunDir::system() }, detach)?;
         }
         Command::Announce { count, interval, addresses } => {
@@ -130,6 +132,7 @@ pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitCode {
 
 fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
     if detach {
+        agent::name_process();
         nix::unistd::setsid().context("session: start one of our own")?;
     }
     let mut readiness = Readiness::new(detach);

@@ -5,7 +5,7 @@
 //! still as written, and only when everything is read are names looked up, defaults filled in and sections judged as
 //! a whole. So every mistake is reported, not only the first, and nothing half-valid leaves this module.
 //!
-//! Pure but for [`Resolver`]. Never touches the kernel, the file system or the clock.
+//! Pure but for [`Resolver`] and [`load_file`]. Never touches the kernel or the clock.
 
 mod address;
 mod check;
@@ -13,6 +13,7 @@ mod directive;
 mod effective;
 mod file;
 mod line;
+mod load;
 mod names;
 mod parameters;
 mod problem;
@@ -28,8 +29,9 @@ use std::time::Duration;
 use crate::model::{Check, Family, Protocol, RealServer, VirtualService};
 
 pub use file::parse_file;
-pub use names::SystemResolver;
-pub use parameters::parse_parameters;
+pub use load::{load_file, parse_named};
+pub use names::{AnyName, SystemResolver};
+pub use parameters::{parse_parameters, survives_rendering};
 pub use problem::{Origin, Problem};
 pub use render::render;
 
@@ -95,6 +97,13 @@ pub enum LogTarget {
     File(PathBuf),
     /// The name of a facility, such as `local0`.
     Syslog(String),
+}
+
+/// A path, or the name of a facility.
+impl From<String> for LogTarget {
+    fn from(word: String) -> Self {
+        if word.starts_with('/') { Self::File(word.into()) } else { Self::Syslog(word) }
+    }
 }
 
 impl Default for LogTarget {

@@ -56,7 +56,7 @@ pub struct Options {
     /// A ldirectord.cf; without it, what the `lvs` agents of this node declare is looked after.
     pub configfile: Option<PathBuf>,
     /// Where to log when the configuration does not say.
-    pub logfile: Option<PathBuf>,
+    pub logfile: Option<LogTarget>,
     /// By then the start is over, even when checks with a longer timeout have not ended: whoever waits for the start
     /// has a time limit too.
     pub ready_within: Duration,
@@ -450,5 +450,5 @@ fn run_callback(program: &Path, configfile: &Path) -> std::io::Result<()> {
 /// The configuration's `logfile`, else the resource's, else ldirectord's default.
 fn log_target(options: &Options, config: &Config) -> LogTarget {
     let chosen = config.global.logfile.clone();
-    chosen.or_else(|| options.logfile.clone().map(LogTarget::File)).unwrap_or_default()
+    chosen.or_else(|| options.logfile.clone()).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 //! `start` need not wait and a lost frame does no harm.
 
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub fn start<'a>(call: &Call, places: impl Iterator<Item = &'a InterfaceAddress>
         return Ok(());
     }
     let interval: u32 = call.number("arp_interval").unwrap_or(200);
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = super::own_program("lvs-agents: announce");
     command.args(["announce", "--count", &(count - 1).to_string(), "--interval", &interval.to_string()]);
     command.args(announcements.iter().map(ToString::to_string));
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -65,6 +65,7 @@ pub fn start<'a>(call: &Call, places: impl Iterator<Item = &'a InterfaceAddress>
 /// The helper: `count` rounds, each `interval` after the one before. An address that has left its interface in the
 /// meantime is announced no more: a late frame would pull clients away from its new owner.
 pub fn announce(mut left: Vec<Announcement>, count: u32, interval: Duration) -> Result<(), netlink::Error> {
+    super::name_process();
     // Fails only for the leader of a group, who needs no session of its own to survive the group's end.
     let _ = nix::unistd::setsid();
     let mut route = Route::open()?;
@@ -89,7 +90,7 @@ pub fn announce(mut left: Vec<Announcement>, count: u32, interval: Duration) -> 
 fn send(announcements: &[Announcement], route: &mut Route) -> Result<(), netlink::Error> {
     let links = route.links()?;
     for Announcement { address, interface } in announcements {
-        let link = links.iter().find(|link| link.index == *interface && link.up && !link.loopback);
+        let link = links.iter().find(|link| link.index == *interface && link.up && !link.loopback && !link.no_arp);
         if let Some(mac) = link.and_then(|link| link.mac) {
             netlink::announce::send_once(*interface, mac, *address)?;
         }

@@ -8,8 +8,9 @@ mod process;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::config;
+use crate::daemon::control;
 use crate::daemon::protocol::{Liveness, Reply, Request};
-use crate::daemon::{control, source};
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
@@ -44,7 +45,7 @@ const DESCRIPTION: Description = Description {
             "logfile",
             Kind::Text,
             "log file",
-            "Where to log when the configuration file does not say. Default: /var/log/ldirectord.log",
+            "Path, or syslog facility, for when the configuration file names none. Default: /var/log/ldirectord.log",
         ),
         Parameter::new(
             "ldirectord",
@@ -115,7 +116,7 @@ impl Agent for Ldirectord {
 }
 
 fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
-    let config = source::load_file(Path::new(path));
+    let config = config::load_file(Path::new(path));
     config.map(|config| ownership::keys(&config)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))
 }
 
@@ -136,7 +137,7 @@ fn alive(run_dir: &RunDir, instance: &str) -> Result<Liveness, Failure> {
 
 /// Without a monitor: stopped, unless a killed one left virtual services of its own, which a stop has to remove.
 fn left_behind(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
-    let keys = orphans(run_dir, &call.instance);
+    let keys = orphans(call, run_dir);
     let Some(mut ipvs) = Ipvs::open()?.filter(|_| !keys.is_empty()) else { return Ok(Status::Stopped) };
     for key in &keys {
         if ipvs.service(key)?.is_some() {
@@ -146,28 +147,36 @@ fn left_behind(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
     Ok(Status::Stopped)
 }
 
-/// Virtual services of our own that the end of the monitor should have removed.
-fn orphans(run_dir: &RunDir, instance: &str) -> Vec<ServiceKey> {
-    let record: Option<MonitorRecord> = run_dir.monitors().read_json(instance);
-    record.into_iter().flat_map(|record| record.removed_at_stop).filter_map(|text| text.parse().ok()).collect()
+/// Virtual services that the end of the monitor should have removed: by its record; without one, those of the
+/// configuration file that nobody else owns, as far as it can be read.
+fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
+    if let Some(record) = run_dir.monitors().read_json::<MonitorRecord>(&call.instance) {
+        return record.removed_at_stop.iter().filter_map(|text| text.parse().ok()).collect();
+    }
+    let Some(config) = call.text("configfile").and_then(|path| config::load_file(Path::new(path)).ok()) else {
+        return Vec::new();
+    };
+    let foreign = ownership::owners(run_dir);
+    let ours = config.services.iter().filter(|service| service.cleanstop).map(|service| service.service.key);
+    ours.filter(|key| !foreign.contains_key(key)).collect()
 }
 
-/// What a monitor that was killed could not do itself. One that only followed `lvs` resources has nothing of its own
-/// in the table; its record stays, so that they go on accepting what it made of their real servers.
+/// What a monitor that was killed could not do itself. The record of one that only followed `lvs` resources stays, so
+/// that they go on accepting what it made of their real servers.
 fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
-    let folder = run_dir.monitors();
-    let Some(record) = folder.read_json::<MonitorRecord>(&call.instance).filter(|record| record.owns_services) else {
-        return Ok(());
-    };
-    let keys: Vec<ServiceKey> = record.removed_at_stop.iter().filter_map(|text| text.parse().ok()).collect();
-    if let Some(mut ipvs) = Ipvs::open()? {
+    let keys = orphans(call, run_dir);
+    if let Some(mut ipvs) = Ipvs::open()?.filter(|_| !keys.is_empty()) {
         let changes = plan::deletions(&keys, &ipvs.table()?);
         for change in &changes {
             call.log().info(change);
         }
         Failure::collect(ipvs.apply(&changes).into_iter().map(|failure| Err(failure.error.into())))?;
     }
-    Ok(folder.remove(&call.instance)?)
+    let record: Option<MonitorRecord> = run_dir.monitors().read_json(&call.instance);
+    if record.is_some_and(|record| record.owns_services) {
+        super::forget(call, &run_dir.monitors());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::config::{self, Config};
-use crate::daemon::source;
 use crate::director;
 use crate::model::{ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
@@ -29,7 +28,9 @@ impl Agent for Lvs {
     fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
         match (call.text("configfile"), level) {
             (Some(_), ValidationLevel::Consistency) => refuse_both(call),
-            _ => load(call).map(|_| ()),
+            // Names are looked up on the node that runs the resource only.
+            (None, ValidationLevel::Consistency) => load_parameters(call, &config::AnyName::default()).map(|_| ()),
+            (_, ValidationLevel::Local) => load(call).map(|_| ()),
         }
     }
 
@@ -97,20 +98,38 @@ impl Agent for Lvs {
 fn load(call: &Call) -> Result<Config, Failure> {
     refuse_both(call)?;
     if let Some(path) = call.text("configfile") {
-        let config = source::load_file(Path::new(path));
-        let config = config.map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
-        if config.services.is_empty() {
-            return Err(Failure::bad_here(format!("configfile {path}: has no virtual service")));
-        }
-        return Ok(config);
+        return load_file(path);
     }
+    let resolver = config::SystemResolver::new();
+    load_parameters(call, &resolver).map_err(|failure| match resolver.has_failed() {
+        // A name server that does not answer this node now must not forbid the resource everywhere for ever.
+        true => Failure::bad_here(failure.to_string()),
+        false => failure,
+    })
+}
+
+fn load_file(path: &str) -> Result<Config, Failure> {
+    let config =
+        config::load_file(Path::new(path)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
+    if config.services.is_empty() {
+        return Err(Failure::bad_here(format!("configfile {path}: has no virtual service")));
+    }
+    match config::survives_rendering(&config, &config::AnyName::default()) {
+        true => Ok(config),
+        false => Err(Failure::bad_here(format!(
+            "configfile {path}: declare its services: a combination of request, receive and double quotes is ambiguous"
+        ))),
+    }
+}
+
+fn load_parameters(call: &Call, resolver: &dyn config::Resolver) -> Result<Config, Failure> {
     let directives = description::DIRECTIVES.iter();
     let set: Vec<(&'static str, String)> =
         directives.filter_map(|parameter| Some((parameter.name, call.text(parameter.name)?.to_owned()))).collect();
     if call.text("virtual").is_none() {
         return Err(Failure::bad_parameter("virtual: not set: name a virtual service, or a configfile"));
     }
-    config::parse_parameters(&set, &config::SystemResolver::new()).map_err(|problems| {
+    config::parse_parameters(&set, resolver).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::bad_parameter(lines.join("; "))
     })

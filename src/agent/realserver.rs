@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::parameters;
+use super::{forget, parameters, turn};
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
 use crate::netlink::route::AddressOptions;
@@ -58,6 +58,7 @@ impl Agent for RealServer {
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let addresses = wanted(call)?;
         let folder = RunDir::system().real_servers();
+        let _turn = turn(call, &folder);
         let mut record: Record = folder.read_json(&call.instance).unwrap_or_default();
         for setting in plan::real_server_sysctls() {
             let present = sysctl::read(setting.name)?;
@@ -85,6 +86,7 @@ impl Agent for RealServer {
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let folder = RunDir::system().real_servers();
+        let _turn = turn(call, &folder);
         let record: Option<Record> = folder.read_json(&call.instance);
         let addresses = match &record {
             Some(record) => record.addresses.clone(),
@@ -99,9 +101,11 @@ impl Agent for RealServer {
             }),
         )?;
         if let Some(record) = record {
-            hand_over_or_restore(call, record)?;
+            // The addresses are gone: settings that stay as they are harm nobody, and are no reason for fencing.
+            hand_over_or_restore(call, record).unwrap_or_else(|failure| call.log().warning(failure));
         }
-        Ok(folder.remove(&call.instance)?)
+        forget(call, &folder);
+        Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {

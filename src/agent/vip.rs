@@ -4,19 +4,17 @@
 //! there `stop` knows what to remove whatever became of the parameters and the routes.
 
 mod description;
+mod record;
 mod wanted;
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::announcer;
+use super::{announcer, forget, turn};
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
 use crate::netlink::route::{AddressOptions, Link, ObservedAddress};
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::{self, AddressState};
-use crate::system::{Folder, RunDir};
 use wanted::Wanted;
 
 /// Longer than the kernel's duplicate address detection with its defaults (random delay up to 1 s, one probe of 1 s).
@@ -25,75 +23,54 @@ const POLL: Duration = Duration::from_millis(10);
 
 pub struct Vip;
 
-/// An address that this instance has put on an interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Placed {
-    address: std::net::IpAddr,
-    prefix_length: u8,
-    nic: String,
-}
-
 impl Agent for Vip {
     fn description(&self) -> &'static Description {
         &description::DESCRIPTION
     }
 
     fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
-        let parameters = wanted::parse(call)?;
+        wanted::parse(call)?;
         if level == ValidationLevel::Local {
-            wanted::locate(&parameters, &mut Route::open()?)?;
+            let mut route = Route::open()?;
+            wanted::locate(call, &route.links()?, &mut route)?;
         }
         Ok(())
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let mut route = Route::open()?;
-        let wanted = wanted::locate(&wanted::parse(call)?, &mut route)?;
-        record(call, &wanted)?;
-        let observed = bare(&route.addresses()?);
-        Failure::collect(wanted.iter().map(|wanted| bring_about(call, &mut route, wanted, &observed)))?;
+        let links = route.links()?;
+        let wanted = wanted::locate(call, &links, &mut route)?;
+        record::add(call, &wanted)?;
+        set_up(call, &links, &wanted, &mut route)?;
+        let observed = replace_outdated(call, &wanted, &mut route)?;
+        Failure::collect(wanted.iter().map(|wanted| add_missing(call, wanted, &observed, &mut route)))?;
         wait_for_duplicate_detection(&mut route, &wanted)?;
         announcer::start(call, wanted.iter().map(|wanted| &wanted.place))
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let mut route = Route::open()?;
-        let folder = RunDir::system().addresses();
-        let links = route.links()?;
-        let observed = route.addresses()?;
-        let ours = placed_before(call, &folder, &mut route);
-        let ours = ours.iter().flat_map(|placed| held_as(placed, &links, &observed));
-        Failure::collect(ours.map(|held| {
-            call.log().info(format!("address {held}: delete from interface {}", held.interface));
-            route.delete_address(&held).map(|_| ()).map_err(Failure::from)
-        }))?;
-        Ok(folder.remove(&call.instance)?)
+        let _turn = turn(call, &record::folder());
+        let (links, observed) = (route.links()?, route.addresses()?);
+        remove(call, &ours(call, &links, &observed), &observed, &mut route)?;
+        forget(call, &record::folder());
+        Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let mut route = Route::open()?;
-        let located = wanted::parse(call).and_then(|parameters| wanted::locate(&parameters, &mut route));
-        let wanted = located.or_else(|failure| explain(call, &mut route, failure))?;
-        let observed = route.addresses()?;
+        let (links, observed) = (route.links()?, route.addresses()?);
+        let located = wanted::locate(call, &links, &mut route);
+        let wanted = located.map_err(|failure| still_held(failure, &ours(call, &links, &observed)))?;
         let addresses = bare(&observed);
         let state = |wanted: &Wanted| plan::address_state(&wanted.place, &addresses);
         if wanted.iter().all(|wanted| state(wanted) == AddressState::Missing) {
             return Ok(Status::Stopped);
         }
-        let faults = wanted.iter().filter_map(|wanted| fault(wanted, &state(wanted), &observed));
+        let faults = wanted.iter().filter_map(|wanted| fault(wanted, &state(wanted), &links, &observed));
         Failure::collect(faults.map(|text| Err(Failure::generic(text))))?;
         Ok(Status::Running)
-    }
-}
-
-/// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of
-/// them is still on an interface: then it must be stopped.
-fn explain(call: &Call, route: &mut Route, failure: Failure) -> Result<Vec<Wanted>, Failure> {
-    let (links, observed) = (route.links()?, route.addresses()?);
-    let record = placed_before(call, &RunDir::system().addresses(), route);
-    match record.iter().flat_map(|placed| held_as(placed, &links, &observed)).next() {
-        Some(held) => Err(Failure::generic(format!("address {held}: still on its interface, but {failure}"))),
-        None => Err(failure),
     }
 }
 
@@ -101,35 +78,82 @@ fn bare(observed: &[ObservedAddress]) -> Vec<InterfaceAddress> {
     observed.iter().map(|held| held.address.clone()).collect()
 }
 
-/// Adds to the record: an address of an earlier start with other parameters must still be removed by the next stop.
-fn record(call: &Call, wanted: &[Wanted]) -> Result<(), Failure> {
-    let folder = RunDir::system().addresses();
-    let mut record: Vec<Placed> = folder.read_json(&call.instance).unwrap_or_default();
-    for wanted in wanted {
-        let place = &wanted.place;
-        let placed = Placed { address: place.address, prefix_length: place.prefix_length, nic: wanted.nic.clone() };
-        if !record.contains(&placed) {
-            record.push(placed);
-        }
-    }
-    Ok(folder.write_json(&call.instance, &record)?)
+fn ours(call: &Call, links: &[Link], observed: &[ObservedAddress]) -> Vec<InterfaceAddress> {
+    record::held(record::read(call).as_deref(), wanted::parse(call).ok().as_ref(), links, observed)
 }
 
-fn bring_about(call: &Call, route: &mut Route, wanted: &Wanted, observed: &[InterfaceAddress]) -> Result<(), Failure> {
-    let state = plan::address_state(&wanted.place, observed);
-    if state == AddressState::Present {
-        return Ok(());
+/// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of
+/// them is still on an interface: then it must be stopped.
+fn still_held(failure: Failure, ours: &[InterfaceAddress]) -> Failure {
+    match ours.first() {
+        Some(held) => Failure::generic(format!("address {held}: still on its interface, but {failure}")),
+        None => failure,
     }
-    if let AddressState::Different(held) = &state {
-        call.log().info(format!("address {held}: replace on {} by {}", wanted.nic, wanted.place));
-        // IPv6 keeps an address once for each interface, IPv4 once for each prefix and label: only after its removal
-        // can it be added in another form.
-        route.delete_address(held)?;
+}
+
+/// An address on an interface that is down reaches nobody. Links that go down later are for monitor to tell.
+fn set_up(call: &Call, links: &[Link], wanted: &[Wanted], route: &mut Route) -> Result<(), Failure> {
+    let is_wanted = |link: &&Link| wanted.iter().any(|wanted| wanted.place.interface == link.index);
+    for link in links.iter().filter(is_wanted).filter(|link| !link.up) {
+        call.log().info(format!("nic {}: set up", link.name));
+        route.set_up(link.index)?;
+    }
+    Ok(())
+}
+
+/// IPv6 keeps an address once for each interface, IPv4 once for each prefix and label: only after its removal can it
+/// be added in another form. The addresses that are there afterwards.
+fn replace_outdated(call: &Call, wanted: &[Wanted], route: &mut Route) -> Result<Vec<InterfaceAddress>, Failure> {
+    let _turn = turn(call, &record::folder());
+    let observed = route.addresses()?;
+    let addresses = bare(&observed);
+    let outdated = |wanted: &Wanted| match plan::address_state(&wanted.place, &addresses) {
+        AddressState::Different(held) => Some(held),
+        AddressState::Missing | AddressState::Present => None,
+    };
+    let outdated: Vec<InterfaceAddress> = wanted.iter().filter_map(outdated).collect();
+    if outdated.is_empty() {
+        return Ok(addresses);
+    }
+    remove(call, &outdated, &observed, route)?;
+    Ok(bare(&route.addresses()?))
+}
+
+fn add_missing(call: &Call, wanted: &Wanted, observed: &[InterfaceAddress], route: &mut Route) -> Result<(), Failure> {
+    if plan::address_state(&wanted.place, observed) == AddressState::Present {
+        return Ok(());
     }
     call.log().info(format!("address {}: add to {}", wanted.place, wanted.nic));
     let options = AddressOptions { no_dad: call.boolean("nodad"), no_prefix_route: call.boolean("noprefixroute") };
     route.add_address(&wanted.place, options)?;
     Ok(())
+}
+
+/// Deletes addresses, and only those: with `promote_secondaries` 0 the kernel removes the rest of a subnet together with
+/// its first address, which may be other resources' virtual IPs. They are put back. `before` must have been read in this
+/// instance's turn: what another one removes in the meantime must not come back.
+fn remove(
+    call: &Call,
+    ours: &[InterfaceAddress],
+    before: &[ObservedAddress],
+    route: &mut Route,
+) -> Result<(), Failure> {
+    if ours.is_empty() {
+        return Ok(());
+    }
+    let delete = |address: &InterfaceAddress| {
+        call.log().info(format!("address {address}: delete from interface {}", address.interface));
+        route.delete_address(address).map(|_| ()).map_err(Failure::from)
+    };
+    let deleted = Failure::collect(ours.iter().map(delete));
+    let after = bare(&route.addresses()?);
+    let lost = before.iter().filter(|held| !ours.contains(&held.address) && !after.contains(&held.address));
+    for held in lost.filter(|held| ours.iter().any(|address| address.interface == held.address.interface)) {
+        call.log().warning(format!("address {}: went with another of its subnet, added again", held.address));
+        let options = AddressOptions { no_dad: true, no_prefix_route: held.no_prefix_route };
+        route.add_address(&held.address, options)?;
+    }
+    deleted
 }
 
 /// IPv6 addresses cannot be used before the kernel has found them to be unique on their link.
@@ -156,7 +180,7 @@ fn wait_for_duplicate_detection(route: &mut Route, wanted: &[Wanted]) -> Result<
     }
 }
 
-fn fault(wanted: &Wanted, state: &AddressState, observed: &[ObservedAddress]) -> Option<String> {
+fn fault(wanted: &Wanted, state: &AddressState, links: &[Link], observed: &[ObservedAddress]) -> Option<String> {
     let name = format!("ip \"{}\"", wanted.place.address);
     let nic = &wanted.nic;
     match state {
@@ -164,32 +188,11 @@ fn fault(wanted: &Wanted, state: &AddressState, observed: &[ObservedAddress]) ->
         AddressState::Different(held) => Some(format!("{name}: is {held} on {nic}, must be {}", wanted.place)),
         AddressState::Present => {
             let held = observed.iter().find(|held| wanted.is(&held.address));
-            held.is_some_and(|held| held.dad_failed).then(|| format!("{name}: another host has it"))
+            let has_twin = held.is_some_and(|held| held.dad_failed);
+            let is_down = links.iter().any(|link| link.index == wanted.place.interface && !link.up);
+            [(has_twin, "another host has it".to_owned()), (is_down, format!("nic {nic} is down"))]
+                .into_iter()
+                .find_map(|(is_so, text)| is_so.then(|| format!("{name}: {text}")))
         }
     }
-}
-
-/// What this instance has placed: by its record; without one, by the parameters as far as they can be read.
-fn placed_before(call: &Call, folder: &Folder, route: &mut Route) -> Vec<Placed> {
-    if let Some(record) = folder.read_json(&call.instance) {
-        return record;
-    }
-    let located = wanted::parse(call).and_then(|parameters| wanted::locate(&parameters, route));
-    let placed = |wanted: Wanted| Placed {
-        address: wanted.place.address,
-        prefix_length: wanted.place.prefix_length,
-        nic: wanted.nic,
-    };
-    located.unwrap_or_default().into_iter().map(placed).collect()
-}
-
-/// The address as the interface holds it now, if the interface is there and does.
-fn held_as(placed: &Placed, links: &[Link], observed: &[ObservedAddress]) -> Vec<InterfaceAddress> {
-    let Some(link) = links.iter().find(|link| link.name == placed.nic) else { return Vec::new() };
-    let ours = observed.iter().filter(|held| {
-        held.address.address == placed.address
-            && held.address.interface == link.index
-            && held.address.prefix_length == placed.prefix_length
-    });
-    ours.map(|held| held.address.clone()).collect()
 }

@@ -215,8 +215,7 @@ fn checkcount(_: &mut Settings, entry: &Entry, report: &mut Report) -> Result<()
 
 fn logfile(global: &mut GlobalSection, entry: &Entry, report: &mut Report) -> Result<(), String> {
     let target = entry.leniently_quoted(report)?;
-    global.logfile =
-        Some(if target.starts_with('/') { LogTarget::File(target.into()) } else { LogTarget::Syslog(target) });
+    global.logfile = Some(LogTarget::from(target));
     Ok(())
 }
 

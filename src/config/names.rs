@@ -3,10 +3,10 @@
 //! The binary is static, and glibc's `getaddrinfo` would load the host's NSS modules into it, which fails wherever the
 //! versions differ. `getent` is the host's own program and knows everything that the host is configured to ask.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io::Read;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::Resolver;
 use crate::model::{Family, Protocol};
 
 /// For all lookups of one resolver together: an agent action must not spend its time limit on a dead name server.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// More than `getent` writes for any host; a runaway program is cut off.
 const MOST_OUTPUT: u64 = 64 * 1024;
@@ -31,6 +31,7 @@ pub struct SystemResolver {
     getent: &'static str,
     hosts: RefCell<HashMap<(String, Family), Result<IpAddr, String>>>,
     left: RefCell<Duration>,
+    has_failed: Cell<bool>,
 }
 
 impl SystemResolver {
@@ -41,7 +42,18 @@ impl SystemResolver {
             getent: "/usr/bin/getent",
             hosts: RefCell::default(),
             left: RefCell::new(LIMIT),
+            has_failed: Cell::new(false),
         }
+    }
+
+    /// A name was not found: on another machine, or later, the same configuration may be right.
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.get()
+    }
+
+    fn note<T>(&self, answer: Result<T, String>) -> Result<T, String> {
+        self.has_failed.set(self.has_failed.get() || answer.is_err());
+        answer
     }
 
     fn ask(&self, name: &str, family: Family) -> Result<IpAddr, String> {
@@ -71,26 +83,60 @@ impl Resolver for SystemResolver {
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
         let key = (name.to_string(), family);
         if let Some(known) = self.hosts.borrow().get(&key) {
-            return known.clone();
+            return self.note(known.clone());
         }
         let answer = self.ask(name, family);
         self.hosts.borrow_mut().insert(key, answer.clone());
-        answer
+        self.note(answer)
     }
 
     fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String> {
         let services = self.services.get_or_init(read_services).as_ref().map_err(Clone::clone)?;
         let port = services.lines().find_map(|line| port_of_line(line, service, protocol));
-        port.ok_or_else(|| match protocol {
+        self.note(port.ok_or_else(|| match protocol {
             Some(protocol) => format!("no such {protocol} service in /etc/services"),
             None => "no such service in /etc/services".into(),
-        })
+        }))
     }
 }
 
 fn read_services() -> Result<String, String> {
     let text = std::fs::read("/etc/services").map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     text.map_err(|cause| format!("/etc/services: {cause}"))
+}
+
+/// Takes every name for a right one, for checks that must not look at this machine. Equal names have equal answers, and
+/// different names different ones.
+#[derive(Debug, Default)]
+pub struct AnyName {
+    names: RefCell<Vec<String>>,
+}
+
+impl AnyName {
+    fn number(&self, name: &str) -> u16 {
+        let mut names = self.names.borrow_mut();
+        let position = names.iter().position(|known| known == name).unwrap_or_else(|| {
+            names.push(name.to_owned());
+            names.len() - 1
+        });
+        position as u16
+    }
+}
+
+impl Resolver for AnyName {
+    fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
+        let number = self.number(name);
+        let [high, low] = number.to_be_bytes();
+        Ok(match family {
+            // RFC 2544 and RFC 3849: addresses of nobody.
+            Family::Ipv4 => Ipv4Addr::new(198, 18, high, low).into(),
+            Family::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number).into(),
+        })
+    }
+
+    fn port(&self, service: &str, _protocol: Option<Protocol>) -> Result<u16, String> {
+        Ok(self.number(service) % 0x8000 + 0x4000)
+    }
 }
 
 /// One line of services(5): `name port/protocol alias...`.
@@ -178,6 +224,7 @@ mod tests {
             services: OnceCell::from(Ok(SERVICES.to_owned())),
             getent,
             hosts: RefCell::default(),
+            has_failed: Cell::new(false),
             left: RefCell::new(Duration::from_millis(300)),
         }
     }
@@ -227,5 +274,15 @@ mod tests {
     fn a_missing_program_is_named() {
         let answer = resolver("/nonexistent/getent").host("a", Family::Ipv4);
         assert_eq!(answer, Err("/nonexistent/getent ahostsv4: No such file or directory (os error 2)".into()));
+    }
+
+    #[test]
+    fn any_name_is_taken_and_told_from_others() {
+        let names = AnyName::default();
+        let host = |name| names.host(name, Family::Ipv4);
+        assert_eq!(host("a"), host("a"));
+        assert_ne!(host("a"), host("b"));
+        assert_eq!(names.port("mysql", None), names.port("mysql", Some(Protocol::Tcp)));
+        assert_ne!(names.port("mysql", None), names.port("www", None));
     }
 }

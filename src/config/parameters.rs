@@ -107,13 +107,16 @@ fn split_list(text: &str) -> Vec<&str> {
 
 /// The daemon reads these services from the file that [`render`] makes: what would not survive that is refused now.
 fn check_rendering(config: Config, resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
-    match parse_file(render(&config).as_bytes(), resolver) {
-        Ok(again) if again.means_the_same_as(&config) => Ok(config),
-        _ => {
-            let text = "a combination of request, receive and double quotes that a file cannot hold".to_string();
-            Err(vec![Problem { origin: Origin::Parameter(REAL), text }])
-        }
+    if survives_rendering(&config, resolver) {
+        return Ok(config);
     }
+    let text = "a combination of request, receive and double quotes that a file cannot hold".to_string();
+    Err(vec![Problem { origin: Origin::Parameter(REAL), text }])
+}
+
+/// Whether what [`render`] makes of it reads back to the same.
+pub fn survives_rendering(config: &Config, resolver: &dyn Resolver) -> bool {
+    parse_file(render(config).as_bytes(), resolver).is_ok_and(|again| again.means_the_same_as(config))
 }
 
 #[cfg(test)]

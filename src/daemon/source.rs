@@ -4,8 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, bail};
-
 use crate::config::{self, Config};
 use crate::system::RunDir;
 
@@ -25,7 +23,7 @@ impl Source {
     /// Reads everything, or says everything that is wrong.
     pub fn load(&self) -> anyhow::Result<Config> {
         match self {
-            Self::File(path) => load_file(path),
+            Self::File(path) => config::load_file(path),
             Self::Declarations(run_dir) => load_declarations(run_dir),
         }
     }
@@ -55,22 +53,6 @@ fn file_stamp(path: &Path) -> Option<(String, u64, SystemTime)> {
     Some((String::new(), metadata.len(), metadata.modified().ok()?))
 }
 
-/// Reads and parses a configuration file; the error names the file and every line that is wrong.
-pub fn load_file(path: &Path) -> anyhow::Result<Config> {
-    let text = fs::read(path).with_context(|| format!("{}: read", path.display()))?;
-    parse(&text, &path.display().to_string())
-}
-
-fn parse(text: &[u8], name: &str) -> anyhow::Result<Config> {
-    match config::parse_file(text, &config::SystemResolver::new()) {
-        Ok(config) => Ok(config),
-        Err(problems) => {
-            let lines: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
-            bail!("{}", lines.join("; "))
-        }
-    }
-}
-
 /// The services of every declaration. One that cannot be read must not blind the monitor for the others' services,
 /// but forgetting its services would take their real servers out: the whole is refused, and the state before stays.
 fn load_declarations(run_dir: &RunDir) -> anyhow::Result<Config> {
@@ -78,7 +60,7 @@ fn load_declarations(run_dir: &RunDir) -> anyhow::Result<Config> {
     let mut whole = Config::default();
     for instance in folder.instances() {
         let Some(text) = folder.read(&instance)? else { continue };
-        let config = parse(text.as_bytes(), &folder.file(&instance).display().to_string())?;
+        let config = config::parse_named(text.as_bytes(), &folder.file(&instance))?;
         whole.services.extend(config.services);
     }
     Ok(whole)

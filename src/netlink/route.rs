@@ -60,6 +60,16 @@ impl Route {
         Ok(addresses)
     }
 
+    /// As `ip link set up` does. Success also when it is up already; whether there is a carrier is another question.
+    ///
+    /// # Errors
+    /// `ENODEV` when the interface is gone, and what its driver says.
+    pub fn set_up(&mut self, interface: u32) -> Result<()> {
+        let request = Request { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload: link::encode_up(interface) };
+        let answer = self.socket.ask(&request);
+        answer.map(drop).map_err(|error| error.during(format_args!("interface {interface}: set up")))
+    }
+
     /// False when the interface has the address with this prefix length already (IPv6: with any). An IPv4 address
     /// that the interface has with another prefix length is added a second time.
     ///

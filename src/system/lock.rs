@@ -1,9 +1,10 @@
 //! One process at a time. The kernel drops the lock with the process, so kill -9 leaves nothing to clean up.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -11,6 +12,7 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use super::FileError;
+use super::run_dir::is_absent;
 
 /// An exclusive lock of an open file (`F_OFD_SETLK`, fcntl(2)) on a file that holds the pid of its owner. Held until
 /// dropped; the file itself stays, since removing it would let two processes lock two files of the same name.
@@ -33,6 +35,20 @@ impl Lock {
         Ok(Some(Self { file, path: path.into() }))
     }
 
+    /// Waits for its turn, at most `patience`. `None`: another process has held it all the time.
+    pub fn acquire(path: &Path, patience: Duration) -> Result<Option<Self>, FileError> {
+        /// Short against what the lock is held for, long against the cost of asking.
+        const POLL: Duration = Duration::from_millis(2);
+        let deadline = Instant::now() + patience;
+        loop {
+            let attempt = Self::try_acquire(path)?;
+            if attempt.is_some() || Instant::now() >= deadline {
+                return Ok(attempt);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -50,7 +66,7 @@ impl Lock {
         // The kernel wants the file open for writing even to be asked about a write lock.
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
-            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(cause) if is_absent(&cause) => return Ok(false),
             Err(cause) => return Err(FileError::new(path, "open", cause)),
         };
         let mut answer = whole_file();

@@ -62,11 +62,9 @@ impl RunDir {
         self.root.join(format!("{}.lock", file_name(instance)))
     }
 
-    /// Held by the health monitor that follows the declarations. Its name starts with a dot: it is no declaration.
+    /// Held by the health monitor that follows the declarations.
     pub fn following_lock(&self) -> Result<PathBuf, FileError> {
-        let folder = self.services().path;
-        create_folder(&folder)?;
-        Ok(folder.join(".following.lock"))
+        self.services().lock()
     }
 
     /// Creates the directory itself, for sockets and locks.
@@ -91,6 +89,12 @@ impl Folder {
         self.path.join(format!("{}.{}", file_name(instance), self.extension))
     }
 
+    /// A file to lock for all instances together. Its name starts with a dot: it belongs to no instance.
+    pub fn lock(&self) -> Result<PathBuf, FileError> {
+        create_folder(&self.path)?;
+        Ok(self.path.join(".lock"))
+    }
+
     /// Mode 0600; as a whole or not at all.
     pub fn write(&self, instance: &str, text: &str) -> Result<(), FileError> {
         create_folder(&self.path)?;
@@ -102,7 +106,7 @@ impl Folder {
         let path = self.file(instance);
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) if is_absent(&cause) => Ok(None),
             Err(cause) => Err(FileError::new(&path, "read", cause)),
         }
     }
@@ -111,7 +115,7 @@ impl Folder {
     pub fn remove(&self, instance: &str) -> Result<(), FileError> {
         let path = self.file(instance);
         match fs::remove_file(&path) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(FileError::new(&path, "remove", cause)),
+            Err(cause) if !is_absent(&cause) => Err(FileError::new(&path, "remove", cause)),
             _ => Ok(()),
         }
     }
@@ -148,6 +152,11 @@ impl Folder {
     pub fn read_json<T: DeserializeOwned>(&self, instance: &str) -> Option<T> {
         self.read(instance).ok().flatten().and_then(|text| serde_json::from_str(&text).ok())
     }
+}
+
+/// Also when something that is no folder is in the way of the folder: then there is no file either.
+pub(super) fn is_absent(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Names of pacemaker resources are file names; anything else must not reach outside the folder or be hidden in it.

@@ -1,13 +1,14 @@
 //! Starts and ends the health monitor's process.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
 use super::ANSWER_TIME;
+use crate::agent;
 use crate::daemon::protocol::{Reply, Request};
 use crate::daemon::{ANSWER_READY, control};
 use crate::ocf::{Call, Failure};
@@ -15,12 +16,14 @@ use crate::system::{Lock, RunDir};
 
 /// What is kept of the action's time limit for our own answer: at the limit, pacemaker kills us.
 const MARGIN: Duration = Duration::from_secs(1);
+/// How long a monitor that was told to end may take to do so.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a lock is looked at while its holder ends.
 const POLL: Duration = Duration::from_millis(10);
 
 /// Starts the monitor and waits until it says that clients can be served, or why not.
 pub fn start(call: &Call) -> Result<(), Failure> {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = agent::own_program("lvs-agents: ldirectord");
     let ready_within = (call.timeout / 2).as_secs().to_string();
     command.args(["daemon", "--detach", "--ready-within", &ready_within, "--instance", &call.instance]);
     for name in ["configfile", "logfile"] {
@@ -68,7 +71,9 @@ pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
         Ok(_) => {}
         Err(error) => call.log().warning(format!("health monitor: ask it to stop: {error:#}")),
     }
-    if !is_gone_by(&lock, Instant::now() + Duration::from_secs(2))? {
+    // The kill and what comes after it need their share of a short time limit too.
+    let left = deadline.saturating_duration_since(Instant::now());
+    if !is_gone_by(&lock, Instant::now() + PATIENCE.min(left / 2))? {
         kill_holder(call, &lock)?;
         if !is_gone_by(&lock, deadline)? {
             return Err(Failure::generic(format!("health monitor: kill: {} is still locked", lock.display())));

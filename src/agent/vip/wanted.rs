@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::record::{self, Placed};
 use crate::agent::parameters::{self, AddressEntry};
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
@@ -51,7 +52,10 @@ pub fn parse(call: &Call) -> Result<Parameters, Failure> {
         Vec::new()
     });
     if let Some(text) = call.text("cidr_netmask") {
-        for entry in entries.iter_mut().filter(|entry| entry.prefix_length.is_none()) {
+        // Of a mixed list it means the IPv4 addresses: 32 would put a whole provider's IPv6 block on the link.
+        let has_ipv4 = entries.iter().any(|entry| entry.address.is_ipv4());
+        let meant = |entry: &&mut AddressEntry| entry.prefix_length.is_none() && entry.address.is_ipv4() == has_ipv4;
+        for entry in entries.iter_mut().filter(meant) {
             match parameters::prefix_length(entry.address, text) {
                 Ok(length) => entry.prefix_length = Some(length),
                 Err(reason) => failures.push(Err(Failure::bad_parameter(format!("cidr_netmask: {reason}")))),
@@ -81,11 +85,46 @@ fn broadcast(call: &Call) -> Result<Broadcast, Failure> {
     }
 }
 
-/// Finds the interface of each address: the one that is named, else that of the longest connected route.
-pub fn locate(parameters: &Parameters, route: &mut Route) -> Result<Vec<Wanted>, Failure> {
-    let links = route.links()?;
-    let routes = route.connected_routes()?;
-    let located = parameters.entries.iter().map(|entry| place(parameters, entry, &links, &routes));
+impl Parameters {
+    /// What is not said goes where it went at the start: routes may have changed since, the address has not moved.
+    fn remember(&mut self, record: &[Placed], links: &[Link]) {
+        for entry in &mut self.entries {
+            let nic = entry.nic.as_ref().or(self.nic.as_ref());
+            let is_same = |placed: &&Placed| {
+                placed.address == entry.address
+                    && nic.is_none_or(|nic| *nic == placed.nic)
+                    && links.iter().any(|link| link.name == placed.nic)
+            };
+            if let Some(placed) = record.iter().rfind(is_same) {
+                entry.nic = Some(placed.nic.clone());
+                entry.prefix_length.get_or_insert(placed.prefix_length);
+            }
+        }
+    }
+
+    /// Whether a start with these parameters would have led to `held` on `link`. An interface that was named and is
+    /// gone may have been renamed.
+    pub fn may_have_placed(&self, held: &InterfaceAddress, link: &Link, links: &[Link]) -> bool {
+        let named_here = |nic: &String| link.is_called(nic) || !links.iter().any(|link| link.is_called(nic));
+        let placed_here = |entry: &AddressEntry| {
+            let nic = entry.nic.as_ref().or(self.nic.as_ref());
+            let prefix_fits = entry.prefix_length.is_none_or(|length| length == held.prefix_length);
+            // Loopback is where a real server has the address, unless it was asked for.
+            entry.address == held.address && prefix_fits && nic.map_or(!link.loopback, named_here)
+        };
+        self.entries.iter().any(placed_here)
+    }
+}
+
+/// Finds the interface of each address: the one that is named, else that of an earlier start, else that of the longest
+/// connected route.
+pub fn locate(call: &Call, links: &[Link], route: &mut Route) -> Result<Vec<Wanted>, Failure> {
+    let mut parameters = parse(call)?;
+    parameters.remember(&record::read(call).unwrap_or_default(), links);
+    let open = |entry: &AddressEntry| entry.prefix_length.is_none() || entry.nic.is_none() && parameters.nic.is_none();
+    // Only when needed: a router's table has a million entries, and changes while it is read.
+    let routes = if parameters.entries.iter().any(open) { route.connected_routes()? } else { Vec::new() };
+    let located = parameters.entries.iter().map(|entry| place(&parameters, entry, links, &routes));
     let (wanted, failures): (Vec<_>, Vec<_>) = located.partition(Result::is_ok);
     Failure::collect(failures.into_iter().map(|failure| failure.map(|_| ())))?;
     Ok(wanted.into_iter().flatten().collect())
@@ -118,7 +157,7 @@ fn link<'a>(
     routes: &[ConnectedRoute],
 ) -> Result<&'a Link, Failure> {
     if let Some(name) = entry.nic.as_ref().or(parameters.nic.as_ref()) {
-        let named = links.iter().find(|link| link.name == *name || link.altnames.contains(name));
+        let named = links.iter().find(|link| link.is_called(name));
         return named.ok_or_else(|| Failure::not_installed(format!("nic \"{name}\": no such interface on this node")));
     }
     let route = interface_for(entry.address, routes);

@@ -197,7 +197,7 @@ fn http_checks_have_a_path_a_host_and_a_pattern() {
     assert_eq!((full.virtual_host.as_deref(), full.receive.as_deref()), (Some("www.x.y.z"), Some("Test (?=Page)")));
     assert_eq!(http(&section(&["request=index.html"])).request, "/index.html");
     assert_eq!(http(&section(&["virtualhost=a.b", "virtualhost="])).virtual_host, None);
-    assert_eq!(http(&section(&["request=\"/a b\"", "virtualhost=\"a.b\""])).request, "/a%20b");
+    assert_eq!(http(&section(&["request=\"/a b\"", "virtualhost=\"a.b\""])).request, "/a b");
 }
 
 /// Perl takes a brace that starts no repetition as itself; health endpoints often answer JSON.

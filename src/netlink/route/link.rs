@@ -40,6 +40,18 @@ impl Link {
     }
 }
 
+/// `struct ifinfomsg` that asks for `IFF_UP`, and for no other flag to change.
+pub(super) fn encode_up(index: u32) -> Vec<u8> {
+    /// include/uapi/linux/if.h
+    const IFF_UP: u32 = 1;
+    // Family, padding, type: none of them matters to a change of flags.
+    let mut header = vec![0; 4];
+    for field in [index, IFF_UP, IFF_UP] {
+        header.extend(field.to_ne_bytes());
+    }
+    header
+}
+
 pub(super) fn decode(payload: &[u8]) -> Result<Option<Link>> {
     let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("an interface header is cut off"))?;
     let attributes = Attributes::<LinkAttribute>::decode(attributes)?;
