@@ -5,23 +5,23 @@ CLIENT_RECORD=$OUT/client/answers
 client_start() {
 	network_plug client
 	mkdir -p "$OUT/client"
-	ip netns exec client $PYTHON "$CTS/lab/client.py" $VIP $PORT "$DATABASE_PASSWORD" "$CLIENT_RECORD" \
+	ip netns exec client "$PYTHON" "$CTS/lab/client.py" "$VIP" "$PORT" "$DATABASE_PASSWORD" "$CLIENT_RECORD" \
 		>>"$OUT/client/output.log" 2>&1 &
 }
 
 # watch_start HOST: records every change of the address and of the table there; ends with the host.
 watch_start() {
-	on "$1" $PYTHON "$CTS/lab/watch.py" "$OUT/$1/changes" >>"$OUT/$1/watch.log" 2>&1 &
+	on "$1" "$PYTHON" "$CTS/lab/watch.py" "$OUT/$1/changes" >>"$OUT/$1/watch.log" 2>&1 &
 }
 
 # client_counts FROM [TO]
-client_counts() { $PYTHON "$CTS/lab/report.py" counts "$CLIENT_RECORD" "$@"; }
+client_counts() { "$PYTHON" "$CTS/lab/report.py" counts "$CLIENT_RECORD" "$@"; }
 
 # client_outage EVENT NEW_NODE [--json]
 client_outage() {
 	local event=$1 node=$2
 	shift 2
-	$PYTHON "$CTS/lab/report.py" outage "$CLIENT_RECORD" "$event" \
+	"$PYTHON" "$CTS/lab/report.py" outage "$CLIENT_RECORD" "$event" \
 		"$OUT/$node/log/corosync/corosync.log" "$OUT/$node/changes" "$@"
 }
 
@@ -63,7 +63,7 @@ client_ratio() {
 table_gaps() {
 	local host=$1
 	shift
-	$PYTHON "$CTS/lab/report.py" gaps "$OUT/$host/changes" "$@"
+	"$PYTHON" "$CTS/lab/report.py" gaps "$OUT/$host/changes" "$@"
 }
 
 # no_flaps OUTAGE_JSON: ours promises not one refused connection after the first answer; the peers promise nothing.

@@ -71,7 +71,7 @@ director_start() {
 director_corosync_runs() { corosync-cfgtool -s >/dev/null 2>&1; }
 
 # cluster_status: crm_mon's one-shot view from a node that is up.
-cluster_status() { on "${1:-$(cluster_member)}" crm_mon -1r 2>&1; }
+cluster_status() { on "$(cluster_member)" crm_mon -1r 2>&1; }
 
 # cluster_member: a director that runs (not one that was killed).
 cluster_member() {
@@ -96,7 +96,7 @@ cluster_runs() {
 	shift
 	status=$(cluster_status) || return
 	for resource in "$@"; do
-		[[ $status =~ \*[[:space:]]$resource[[:space:]]+\([^\)]*\):[[:space:]]+Started\ $node([[:space:]]|$) ]] || return
+		[[ $status =~ \*[[:space:]]${resource}[[:space:]]+\([^\)]*\):[[:space:]]+Started\ $node([[:space:]]|$) ]] || return
 	done
 }
 

@@ -46,13 +46,13 @@ agent_run() {
 # realserver_by_hand HOST: what administrators do today: the VIP on lo, and nobody there answers ARP for it.
 realserver_by_hand() {
 	on "$1" "$BASH" -c "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore && echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce" &&
-		on "$1" ip addr add $VIP/32 dev lo
+		on "$1" ip addr add "$VIP/32" dev lo
 }
 
 # realserver_by_agent HOST: the same by ocf:rust:realserver, run by hand as a cluster would.
 realserver_by_agent() {
 	quietly_on "$1" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=db-rs OCF_RESOURCE_TYPE=realserver \
-		OCF_RESOURCE_PROVIDER=rust OCF_RA_VERSION_MAJOR=1 OCF_RA_VERSION_MINOR=1 OCF_RESKEY_ip=$VIP \
+		OCF_RESOURCE_PROVIDER=rust OCF_RA_VERSION_MAJOR=1 OCF_RA_VERSION_MINOR=1 OCF_RESKEY_ip="$VIP" \
 		/usr/lib/ocf/resource.d/rust/realserver start
 }
 

@@ -20,7 +20,7 @@ seen() { say "  ${*//$'\n'/$'\n    '}"; }
 failed() {
 	say "  FAILED: $*" "  the logs of every host are in $OUT_NAME"
 	local host
-	host=$(cluster_member) && cluster_status "$host" | indent
+	if cluster_member >/dev/null; then cluster_status | indent; fi
 	for host in n1 n2; do
 		if host_is_alive "$host"; then show_table "$host"; fi
 	done
@@ -42,7 +42,6 @@ must_serve() {
 # must_be_ready: the cluster runs the product's configuration by crmsh on n1, both servers serve. Most scenarios begin so.
 must_be_ready() {
 	cluster_use "$PRODUCT.crm" || failed "crm configure load update (see n1/commands.log)"
-	must 90 "the group on n1" cluster_runs n1 $(product_resources)
+	must_serve n1
 	must 60 "both real servers in the table" table_has n1 "=$RS1:1,$RS2:3"
-	must 30 "answers without a failure" client_is_steady 2
 }
