@@ -10,6 +10,7 @@ pub mod agent;
 pub mod frames;
 pub mod kill;
 pub mod server;
+pub mod table;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -96,6 +97,11 @@ impl Host {
     /// The path of a file of this machine as the test sees it.
     pub fn path(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root", self.holder.id())).join(path.trim_start_matches('/'))
+    }
+
+    /// A file that /proc has for each process, of this machine's first one.
+    pub fn proc_file(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.holder.id())).join(name)
     }
 
     pub fn read(&self, path: &str) -> String {

@@ -1,0 +1,109 @@
+//! Without a file: the monitor looks after what the `lvs` resources of its node declare.
+
+use super::common::server::Server;
+use super::common::table::{Watcher, weights};
+use super::common::{Agent, Host, until, until_equal};
+use super::{FALLBACK, ONE, TWO, both, daemons, host, status};
+
+fn lvs(host: &Host) -> Agent<'_> {
+    host.agent("lvs").params(&[
+        ("virtual", "10.9.0.100:80"),
+        ("real", "10.9.1.1 gate 1, 10.9.1.2 gate 3"),
+        ("checktype", "connect"),
+        ("checkinterval", "1"),
+        ("checktimeout", "2"),
+        ("fallback", FALLBACK),
+    ])
+}
+
+fn ldirectord(host: &Host) -> Agent<'_> {
+    host.agent("ldirectord")
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn the_monitor_takes_the_dead_out_and_lvs_agrees() {
+    let host = host("");
+    let (one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    lvs(&host).start();
+    ldirectord(&host).start();
+    assert_eq!(host.weights(), both());
+    drop(two);
+    until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
+    lvs(&host).monitor().expect(0).silent();
+    let reason = status(&host, TWO)["reason"].to_string();
+    assert!(reason.contains("check failed 1 of 1"), "{reason}");
+    // Pacemaker starts it again for a reason of its own; the dead server must not get a single connection.
+    let watcher = Watcher::on(&host);
+    lvs(&host).start();
+    until_equal("beat", &weights(&[(ONE, 1)]), || host.weights());
+    assert_eq!(watcher.seen(), [weights(&[(ONE, 1)])]);
+    drop(one);
+    until_equal("fallback", &weights(&[(FALLBACK, 1)]), || host.weights());
+    lvs(&host).monitor().expect(0).silent();
+    host.sh("ipvsadm -a -t 10.9.0.100:80 -r 10.9.1.9:80 -g");
+    // Either the agent sees it first or the daemon has removed it.
+    let monitored = lvs(&host).monitor();
+    assert!(monitored.code == Some(0) || monitored.stderr.contains("10.9.1.9:80"), "{}", monitored.stderr);
+    until_equal("the stranger is gone", &weights(&[(FALLBACK, 1)]), || host.weights());
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn stopping_the_monitor_leaves_the_table_as_it_is() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    lvs(&host).start();
+    ldirectord(&host).start();
+    assert_eq!(host.weights(), weights(&[(ONE, 1)]));
+    let watcher = Watcher::on(&host);
+    ldirectord(&host).stop();
+    assert_eq!(daemons(&host), [0; 0]);
+    lvs(&host).monitor().expect(0).silent();
+    ldirectord(&host).start();
+    ldirectord(&host).monitor().expect(0).silent();
+    assert_eq!(watcher.seen(), [weights(&[(ONE, 1)])]);
+    ldirectord(&host).stop();
+    lvs(&host).stop();
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_killed_monitor_fails_and_its_restart_changes_nothing() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    lvs(&host).start();
+    ldirectord(&host).start();
+    host.kill("KILL", daemons(&host)[0]);
+    until_equal("daemons", &vec![], || daemons(&host));
+    let monitored = ldirectord(&host).monitor();
+    assert!([Some(1), Some(7)].contains(&monitored.code), "{:?}", monitored.code);
+    lvs(&host).monitor().expect(0).silent();
+    let watcher = Watcher::on(&host);
+    ldirectord(&host).stop();
+    ldirectord(&host).start();
+    assert_eq!(daemons(&host).len(), 1);
+    assert_eq!(watcher.seen(), [weights(&[(ONE, 1)])]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn declarations_that_come_and_go_are_followed() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    ldirectord(&host).start();
+    ldirectord(&host).monitor().expect(0).silent();
+    lvs(&host).start();
+    until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
+    lvs(&host).monitor().expect(0).silent();
+    let edited = lvs(&host).param("real", "10.9.1.1 gate 5");
+    edited.start();
+    until_equal("an edited weight", &weights(&[(ONE, 5)]), || host.weights());
+    edited.stop();
+    assert_eq!(host.ipvs_table(), [""; 0]);
+    until("forgotten", || host.tool(&["status"]).stdout.lines().all(|line| !line.contains(ONE)).then_some(()));
+    ldirectord(&host).monitor().expect(0).silent();
+    // A monitor that brought a removed service back would undo the stop.
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}

@@ -1,0 +1,128 @@
+//! Real servers die and come back; the table follows, with the reason.
+
+use super::common::server::Server;
+use super::common::table::{Watcher, weights};
+use super::common::{Host, until, until_equal};
+use super::{FALLBACK, LOG, ONE, TWO, both, host, ldirectord, status};
+
+fn until_weights(host: &Host, expected: &[(&str, u32)]) {
+    until_equal("table", &weights(expected), || host.weights());
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_real_server_that_dies_leaves_and_comes_back_with_itself() {
+    let host = host("");
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    assert_eq!(status(&host, TWO)["reason"], "configured");
+    drop(two);
+    until_weights(&host, &[(ONE, 1)]);
+    let row = status(&host, TWO);
+    assert_eq!((&row["health"], &row["wanted_weight"]), (&"down".into(), &serde_json::Value::Null));
+    let reason = row["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with("check failed 1 of 1: ") && reason.to_lowercase().contains("refused"), "{reason}");
+    let told = host.tool(&["status"]).expect(0).stdout;
+    assert!(told.lines().any(|line| line.contains(TWO) && line.contains(reason)), "{told}");
+    let log = host.read(LOG);
+    let line = format!("Deleted real server: {TWO} (10.9.0.100:80): {reason}");
+    assert!(log.contains(&line), "{line} is not in {log}");
+    ldirectord.monitor().expect(0).silent();
+
+    let _two = Server::start(&host, TWO);
+    until_weights(&host, &[(ONE, 1), (TWO, 3)]);
+    assert_eq!(status(&host, TWO)["reason"], "configured");
+    assert!(host.read(LOG).contains(&format!("Added real server: {TWO} (10.9.0.100:80) (Weight set to 3)")));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_quiescent_service_keeps_the_dead_at_weight_zero() {
+    let host = host("quiescent=yes");
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    let watcher = Watcher::on(&host);
+    drop(two);
+    until_weights(&host, &[(ONE, 1), (TWO, 0)]);
+    let _two = Server::start(&host, TWO);
+    until_weights(&host, &[(ONE, 1), (TWO, 3)]);
+    assert!(watcher.seen().iter().all(|seen| seen.len() == 2), "never deleted");
+    let log = host.read(LOG);
+    assert!(log.contains("Quiescent real server: 10.9.1.2:80") && log.contains("Restored real server: 10.9.1.2:80"));
+    ldirectord.stop();
+    assert_eq!(host.weights(), weights(&[]));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn the_fallback_serves_while_nobody_else_does() {
+    let host = host("");
+    let (one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    let watcher = Watcher::on(&host);
+    drop((one, two));
+    until_weights(&host, &[(FALLBACK, 1)]);
+    ldirectord.monitor().expect(0);
+    let told = host.tool(&["status"]).expect(0).stdout;
+    assert!(told.lines().any(|line| line.contains(FALLBACK) && line.contains("no real server is up")), "{told}");
+    let _one = Server::start(&host, ONE);
+    until_weights(&host, &[(ONE, 1)]);
+    assert!(watcher.seen().iter().all(|seen| !seen.is_empty()), "at no time without anybody");
+    let told = host.tool(&["status"]).expect(0).stdout;
+    assert!(told.lines().any(|line| line.contains(FALLBACK) && line.contains("not needed")), "{told}");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn only_failurecount_failures_in_a_row_count() {
+    let host = host("failurecount=3");
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    let soft = |number: u32| format!("Soft failure real server: {TWO} (10.9.0.100:80) failure {number}/3");
+    drop(two);
+    until("the first failure", || host.read(LOG).contains(&soft(1)).then_some(()));
+    assert_eq!(host.weights(), both());
+    let reason = status(&host, TWO)["reason"].to_string();
+    assert!(reason.contains("of 3: "), "{reason}");
+    until("the second failure", || host.read(LOG).contains(&soft(2)).then_some(()));
+    let two = Server::start(&host, TWO);
+    until("recovery", || host.read(LOG).contains("Resetting soft failure count").then_some(()));
+    assert!(!host.read(LOG).contains("Deleted real server"));
+    drop(two);
+    until_weights(&host, &[(ONE, 1)]);
+    assert!(host.read(LOG).contains("check failed 3 of 3"));
+}
+
+/// Somebody runs ipvsadm by hand: the daemon puts right what it looks after.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn the_table_is_kept_as_it_has_to_be() {
+    let host = host("");
+    let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    ldirectord(&host).start();
+    for change in ["-d -t 10.9.0.100:80 -r 10.9.1.2:80", "-e -t 10.9.0.100:80 -r 10.9.1.2:80 -g -w 9", "-C"] {
+        host.sh(&format!("ipvsadm {change}"));
+        until_weights(&host, &[(ONE, 1), (TWO, 3)]);
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn an_answer_that_is_not_the_expected_one() {
+    let lines = "checktype=negotiate\nservice=http\nrequest=\"/health\"\nreceive=\"alive\"";
+    let host = host(lines);
+    let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    assert_eq!(host.weights(), both());
+    ldirectord.stop();
+    host.write(super::CONFIG, &super::config("", &lines.replace("\"alive\"", "\"well\"")));
+    ldirectord.start();
+    assert_eq!(host.weights(), weights(&[(FALLBACK, 1)]));
+    let reason = status(&host, ONE)["reason"].to_string();
+    assert!(reason.contains("well"), "{reason}");
+}

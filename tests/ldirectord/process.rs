@@ -1,0 +1,160 @@
+//! The daemon as a process: killed, hung, told to end.
+
+use std::time::{Duration, Instant};
+
+use super::common::server::Server;
+use super::common::table::{Watcher, weights};
+use super::common::{Host, until_equal};
+use super::{CONFIG, ONE, TWO, both, config, daemons, host, ldirectord};
+
+/// With one real server that is well and one that is not.
+fn lab(lines: &str) -> (Host, Server) {
+    let host = host(lines);
+    let two = Server::start(&host, TWO);
+    ldirectord(&host).start();
+    assert_eq!(host.weights(), weights(&[(TWO, 3)]));
+    (host, two)
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_killed_daemon_is_noticed_and_recovered_without_a_gap() {
+    let (host, _two) = lab("");
+    let ldirectord = ldirectord(&host);
+    let first = daemons(&host)[0];
+    host.kill("KILL", first);
+    until_equal("daemons", &vec![], || daemons(&host));
+    ldirectord.monitor().expect(1).says("died and left virtual service tcp 10.9.0.100:80 behind");
+    ldirectord.probe().expect(1);
+    let watcher = Watcher::on(&host);
+    ldirectord.start();
+    ldirectord.monitor().expect(0).silent();
+    let second = daemons(&host);
+    assert!(second.len() == 1 && second != [first], "{second:?}");
+    assert_eq!(watcher.seen(), [weights(&[(TWO, 3)])], "the table did not change");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn what_a_killed_daemon_left_is_removed_by_stop() {
+    let (host, _two) = lab("");
+    host.kill("KILL", daemons(&host)[0]);
+    // Neither the parameters nor the file are needed for that.
+    host.write(CONFIG, "nonsense");
+    host.agent("ldirectord").stop();
+    assert_eq!(host.ipvs_table(), [""; 0]);
+    host.agent("ldirectord").probe().expect(7);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_hung_daemon_is_a_failed_monitor_and_stop_gets_rid_of_it() {
+    let (host, _two) = lab("");
+    let ldirectord = ldirectord(&host);
+    host.kill("STOP", daemons(&host)[0]);
+    let began = Instant::now();
+    ldirectord.monitor().expect(1).says("health monitor: ask whether it is alive");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let began = Instant::now();
+    ldirectord.stop();
+    assert!(began.elapsed() < Duration::from_secs(19), "{:?}", began.elapsed());
+    assert_eq!(daemons(&host), [0; 0]);
+    assert_eq!(host.ipvs_table(), [""; 0]);
+    ldirectord.start();
+    ldirectord.monitor().expect(0);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_daemon_that_is_told_to_end_cleans_up() {
+    for signal in ["TERM", "INT"] {
+        let (host, _two) = lab("");
+        host.kill(signal, daemons(&host)[0]);
+        until_equal("daemons", &vec![], || daemons(&host));
+        assert_eq!(host.ipvs_table(), [""; 0], "{signal}");
+        ldirectord(&host).monitor().expect(7).silent();
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn without_cleanstop_the_table_stays_and_the_next_start_adopts_it() {
+    let (host, _two) = lab("cleanstop=no");
+    let ldirectord = ldirectord(&host);
+    let watcher = Watcher::on(&host);
+    ldirectord.stop();
+    assert_eq!(daemons(&host), [0; 0]);
+    ldirectord.monitor().expect(7).silent();
+    ldirectord.start();
+    assert_eq!(watcher.seen(), [weights(&[(TWO, 3)])]);
+    host.kill("KILL", daemons(&host)[0]);
+    ldirectord.stop();
+    assert_eq!(host.weights(), weights(&[(TWO, 3)]), "stopped after a kill");
+}
+
+/// The daemon's own files vanish below it: it goes on, and whoever asks gets an answer that leads to a clean restart.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_vanished_run_directory_ends_in_one_daemon() {
+    let (host, _two) = lab("");
+    let ldirectord = ldirectord(&host);
+    host.sh("rm -r /run/lvs-agents");
+    let monitored = ldirectord.monitor();
+    assert!([Some(1), Some(7)].contains(&monitored.code), "{:?}", monitored.code);
+    ldirectord.stop();
+    ldirectord.start();
+    ldirectord.monitor().expect(0);
+    assert_eq!(daemons(&host).len(), 1);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn records_and_sockets_of_the_dead_do_not_keep_anybody_from_starting() {
+    let (host, _two) = lab("");
+    let ldirectord = ldirectord(&host);
+    for damage in ["", "{", "[]", "\u{0}"] {
+        host.kill("KILL", daemons(&host)[0]);
+        until_equal("daemons", &vec![], || daemons(&host));
+        host.write("/run/lvs-agents/monitors/my-ldirectord.json", damage);
+        ldirectord.stop();
+        ldirectord.start();
+        ldirectord.monitor().expect(0);
+    }
+    ldirectord.stop();
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+/// Pacemaker gives up on a start and stops; nothing may come into the table after that.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn stop_during_a_start_leaves_nothing() {
+    let host = host("");
+    // Silence, so that the start waits for its first results.
+    host.sh("ip link add eth0 type veth peer name cable && ip link set cable up && ip link set eth0 up");
+    host.sh("ip address add 192.0.2.1/24 dev eth0; ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:07 dev eth0");
+    let text = config("", "real=192.0.2.7 gate\nchecktimeout=15");
+    host.write(CONFIG, &text);
+    let ldirectord = ldirectord(&host);
+    let killed = ldirectord.clone().under(&["timeout", "-s", "KILL", "1"]).run("start");
+    assert_ne!(killed.code, Some(0));
+    assert_eq!(daemons(&host).len(), 1, "the daemon outlives its starter");
+    ldirectord.stop();
+    assert_eq!(daemons(&host), [0; 0]);
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn many_starts_at_once_make_one_daemon() {
+    let host = host("");
+    let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| ldirectord.run("start"));
+        }
+    });
+    assert_eq!(daemons(&host).len(), 1);
+    ldirectord.monitor().expect(0);
+    assert_eq!(host.weights(), both());
+}

@@ -1,0 +1,97 @@
+//! An edited file: what changed reaches the kernel, nothing else does, and a mistake changes nothing.
+
+use super::common::server::Server;
+use super::common::table::{Watcher, weights};
+use super::common::{Host, until_equal};
+use super::{CONFIG, LOG, ONE, TWO, both, config, daemons, host, ldirectord};
+
+const AUTORELOAD: &str = "autoreload=yes\n";
+
+struct Lab {
+    host: Host,
+    _servers: [Server; 2],
+}
+
+fn lab(global: &str) -> Lab {
+    let host = host("");
+    host.write(CONFIG, &config(global, ""));
+    let servers = [Server::start(&host, ONE), Server::start(&host, TWO)];
+    ldirectord(&host).start();
+    Lab { host, _servers: servers }
+}
+
+/// Lines of the log since a mark, without time and process.
+fn since(host: &Host, mark: usize) -> Vec<String> {
+    let log = host.read(LOG);
+    let new = log.get(mark..).unwrap_or_default().lines();
+    new.filter_map(|line| line.split_once("] ").map(|(_, text)| text.to_owned())).collect()
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn an_edited_weight_is_the_only_change() {
+    let Lab { host, _servers } = lab(AUTORELOAD);
+    let mark = host.read(LOG).len();
+    let watcher = Watcher::on(&host);
+    host.replace(CONFIG, &config(AUTORELOAD, "").replace("gate 3", "gate 30"));
+    until_equal("table", &weights(&[(ONE, 1), (TWO, 30)]), || host.weights());
+    assert_eq!(watcher.seen(), [both(), weights(&[(ONE, 1), (TWO, 30)])]);
+    until_equal(
+        "log",
+        &vec![
+            format!("Configuration '{CONFIG}' has changed"),
+            format!("Changed real server: {TWO} (10.9.0.100:80) (Weight set to 30)"),
+            "Reread new configuration".to_owned(),
+        ],
+        || since(&host, mark),
+    );
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_broken_file_changes_nothing_is_told_and_can_be_repaired() {
+    let Lab { host, _servers } = lab(AUTORELOAD);
+    let ldirectord = ldirectord(&host);
+    let watcher = Watcher::on(&host);
+    for (broken, words) in [
+        (config(AUTORELOAD, "nonsense=1"), "\"nonsense\": unknown directive"),
+        (config(AUTORELOAD, "").replace("gate 3", "gat 3"), "line 6"),
+        (config(AUTORELOAD, "").replace("wrr", "wrong"), "scheduler \"wrong\""),
+    ] {
+        host.replace(CONFIG, &broken);
+        until_equal("monitor", &Some(190), || ldirectord.monitor().code);
+        ldirectord.monitor().expect(190).says(CONFIG).says(words).says("the one before is in force");
+        let told = host.tool(&["status"]).expect(0).stdout;
+        assert!(told.contains("new configuration ignored") && told.contains(words), "{told}");
+    }
+    host.sh(&format!("rm {CONFIG}"));
+    until_equal("words", &true, || ldirectord.monitor().expect(190).stderr.contains("No such file"));
+    host.write(CONFIG, &config(AUTORELOAD, ""));
+    until_equal("monitor", &Some(0), || ldirectord.monitor().code);
+    assert_eq!(watcher.seen(), [both()]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_real_server_and_a_service_that_are_no_longer_named_go() {
+    let Lab { host, _servers } = lab(AUTORELOAD);
+    let other = "virtual=10.9.0.100:81\n\treal=10.9.1.1:81 gate 7\n\tchecktype=on\n";
+    host.replace(CONFIG, &format!("{}{other}", config(AUTORELOAD, "")));
+    until_equal("table", &weights(&[(ONE, 1), (TWO, 3), ("10.9.1.1:81", 7)]), || host.weights());
+    host.replace(CONFIG, &config(AUTORELOAD, "").replace("real=10.9.1.2:80 gate 3", ""));
+    until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
+    until_equal("services", &2, || host.ipvs_table().len());
+    ldirectord(&host).stop();
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn without_autoreload_a_file_is_read_again_on_sighup() {
+    let Lab { host, _servers } = lab("");
+    host.replace(CONFIG, &config("", "").replace("gate 3", "gate 30"));
+    let pid = daemons(&host)[0];
+    host.kill("HUP", pid);
+    until_equal("table", &weights(&[(ONE, 1), (TWO, 30)]), || host.weights());
+    assert_eq!(daemons(&host), [pid]);
+}
