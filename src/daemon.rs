@@ -12,6 +12,7 @@ mod log;
 mod monitor;
 pub mod protocol;
 mod readiness;
+mod run_files;
 pub mod source;
 mod status;
 
@@ -36,6 +37,7 @@ use log::Log;
 use monitor::Monitor;
 use protocol::{Liveness, MonitorStatus, Reply, Request};
 pub use readiness::{ANSWER_READY, Readiness};
+use run_files::Presence;
 use source::{Source, Stamp};
 
 /// How often the source is looked at and the kernel's table compared.
@@ -94,6 +96,7 @@ struct Daemon {
     /// Held by the one monitor of this node that follows the declarations: two would undo each other's work. The others
     /// stand by, and take over when it ends.
     following: Option<Lock>,
+    run_files_error: Option<String>,
     source: Source,
     stamp: Stamp,
     /// A stamp that has changed: what it stands for may still be half-written.
@@ -104,6 +107,7 @@ struct Daemon {
     jobs: Jobs,
     results: mpsc::UnboundedReceiver<Finished>,
     calls: mpsc::Receiver<Call>,
+    calls_sender: mpsc::Sender<Call>,
     signals: Signals,
     ready_by: Instant,
     compare_at: Instant,
@@ -136,7 +140,7 @@ impl Daemon {
         let log = Log::new(log_target(&options, &Config::default()), &options.instance);
         let (sender, results) = mpsc::unbounded_channel();
         let (calls_sender, calls) = mpsc::channel(16);
-        control::listen(&options.run_dir.socket(&options.instance), calls_sender)?;
+        control::listen(&options.run_dir.socket(&options.instance), calls_sender.clone())?;
         let signals = Signals {
             terminate: signal(SignalKind::terminate()).context("SIGTERM: catch")?,
             interrupt: signal(SignalKind::interrupt()).context("SIGINT: catch")?,
@@ -146,6 +150,7 @@ impl Daemon {
             options,
             lock,
             following: None,
+            run_files_error: None,
             source,
             stamp,
             fresh_stamp: None,
@@ -155,6 +160,7 @@ impl Daemon {
             jobs: Jobs::new(sender),
             results,
             calls,
+            calls_sender,
             signals,
             ready_by: Instant::now(),
             compare_at: Instant::now(),
@@ -179,11 +185,14 @@ impl Daemon {
             }
             match self.next_event(&mut beat, !readiness.is_told()).await {
                 Event::Results(finished) => self.record(finished),
-                Event::Beat if !self.lock.is_in_place() => {
-                    self.log("ERROR: the lock file has vanished: a second health monitor may run by now, ending");
-                    bail!("{}: watch: vanished", self.lock.path().display());
+                Event::Beat => {
+                    if self.keep_run_files() == Presence::Superseded {
+                        // The table is the other's now.
+                        self.log("Another health monitor has taken the place of this one, which ends");
+                        return Ok(());
+                    }
+                    self.beat();
                 }
-                Event::Beat => self.beat(),
                 Event::Reload => drop(self.reload()),
                 Event::FirstResultsAreLate => {}
                 Event::Terminate(signal) => {
@@ -242,9 +251,6 @@ impl Daemon {
         }
         if self.source_has_settled() {
             self.follow_change();
-        }
-        if !self.options.run_dir.monitors().file(&self.options.instance).exists() {
-            self.remember();
         }
         let started = Instant::now();
         if started >= self.compare_at {

@@ -92,19 +92,41 @@ fn without_cleanstop_the_table_stays_and_the_next_start_adopts_it() {
     assert_eq!(host.weights(), weights(&[(TWO, 3)]), "stopped after a kill");
 }
 
-/// The daemon's own files vanish below it: it goes on, and whoever asks gets an answer that leads to a clean restart.
+/// Its own files vanish below the daemon: it puts them back.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_vanished_run_directory_ends_in_one_daemon() {
+fn a_daemon_survives_the_loss_of_the_run_directory() {
     let (host, _two) = lab("");
     let ldirectord = ldirectord(&host);
-    host.sh("rm -r /run/lvs-agents");
-    let monitored = ldirectord.monitor();
-    assert!([Some(1), Some(7)].contains(&monitored.code), "{:?}", monitored.code);
+    let daemon = daemons(&host);
+    for files in ["lvs-agents", "lvs-agents/my-ldirectord.sock", "lvs-agents/my-ldirectord.lock", "lvs-agents/monitors"]
+    {
+        host.sh(&format!("rm -r /run/{files}"));
+        let all = || {
+            ["monitors/my-ldirectord.json", "my-ldirectord.sock", "my-ldirectord.lock"]
+                .map(|name| host.path(&format!("/run/lvs-agents/{name}")).exists())
+        };
+        until_equal(files, &[true; 3], all);
+        ldirectord.monitor().expect(0).silent();
+    }
+    assert_eq!(daemons(&host), daemon);
     ldirectord.stop();
-    ldirectord.start();
-    ldirectord.monitor().expect(0);
-    assert_eq!(daemons(&host).len(), 1);
+    assert_eq!(daemons(&host), [0; 0]);
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+/// Quicker than the daemon notices, the cluster has decided that it does not run.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_recovery_after_the_loss_of_the_run_directory_ends_in_one_daemon() {
+    let (host, _two) = lab("");
+    let ldirectord = ldirectord(&host);
+    let watcher = Watcher::on(&host);
+    host.sh("rm -r /run/lvs-agents");
+    ldirectord.run("start");
+    until_equal("daemons", &1, || daemons(&host).len());
+    ldirectord.monitor().expect(0).silent();
+    assert_eq!(watcher.seen(), [weights(&[(TWO, 3)])]);
 }
 
 #[test]
