@@ -1,0 +1,68 @@
+//! `ocf:rust:lvs` and `ocf:rust:ldirectord` where the kernel has no IPVS: on a node that a cluster merely asks.
+
+mod common;
+
+use std::process::Command;
+
+use common::{Agent, Host};
+
+const CONFIG: &str = "virtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate\n\tchecktype=on\n";
+
+/// `None` on a kernel that has IPVS or can load it; the other tests of these agents run there.
+fn host() -> Option<Host> {
+    let dry_run = Command::new("modprobe").args(["--dry-run", "--quiet", "ip_vs"]).status();
+    let is_loadable = dry_run.is_ok_and(|status| status.success());
+    (!is_loadable && !std::path::Path::new("/proc/net/ip_vs").exists()).then(Host::new)
+}
+
+fn agents(host: &Host) -> [Agent<'_>; 4] {
+    host.write("/run/test/ldirectord.cf", CONFIG);
+    let real = ("real", "10.9.1.1 gate");
+    [
+        host.agent("lvs").params(&[("virtual", "10.9.0.100:80"), real, ("checktype", "on")]),
+        host.agent("lvs").param("configfile", "/run/test/ldirectord.cf"),
+        host.agent("ldirectord").param("configfile", "/run/test/ldirectord.cf"),
+        host.agent("ldirectord"),
+    ]
+}
+
+#[test]
+fn nothing_runs_nothing_is_to_be_stopped_and_start_says_what_is_missing() {
+    let Some(host) = host() else { return };
+    for agent in agents(&host) {
+        agent.probe().expect(7).silent();
+        agent.monitor().expect(7).silent();
+        agent.stop();
+        agent.run("start").expect(5).says("ip_vs");
+        agent.run("validate-all").expect(0).silent();
+        agent.probe().expect(7).silent();
+        agent.stop();
+        assert_eq!(host.run_files(), [""; 0]);
+    }
+}
+
+/// The module was removed below a resource that ran, or the node was rebooted without its /run.
+#[test]
+fn what_is_left_of_a_run_with_ipvs_does_not_fail_the_stop() {
+    let Some(host) = host() else { return };
+    for agent in agents(&host) {
+        host.write("/run/lvs-agents/services/my-lvs.cf", CONFIG);
+        let record =
+            "{\"owns_services\":true,\"services\":[\"tcp 10.9.0.100:80\"],\"removed_at_stop\":[\"tcp 10.9.0.100:80\"]}";
+        host.write("/run/lvs-agents/monitors/my-ldirectord.json", record);
+        agent.probe().expect(7).silent();
+        agent.stop();
+        host.sh("rm -r /run/lvs-agents");
+    }
+}
+
+#[test]
+fn status_works_and_has_nothing_to_tell() {
+    let Some(host) = host() else { return };
+    let told = host.tool(&["status"]).expect(0).silent().stdout;
+    assert_eq!(told, "no virtual service is declared and no health monitor runs on this node\n");
+    let json = host.tool(&["status", "--json"]).expect(0).silent().stdout;
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&json).is_ok_and(|value| value["kernel"] == serde_json::json!([]))
+    );
+}
