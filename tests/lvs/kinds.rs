@@ -3,12 +3,15 @@
 use super::common::Host;
 use super::{FOREIGN, sorted, with_foreign_service};
 
+/// Parameters, and what ipvsadm saves then.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn each_kind_is_added_and_exactly_it_is_removed() {
     let host = with_foreign_service();
-    let real = "10.9.1.1 gate 5";
-    let cases: [(&[(&str, &str)], &[&str]); 12] = [
+    const REAL: &str = "10.9.1.1 gate 5";
+    let cases: [Case; 12] = [
         (
             &[("virtual", "10.9.0.1:53"), ("protocol", "udp"), ("real", "10.9.1.1:5353 masq")],
             &["-A -u 10.9.0.1:53 -s wrr", "-a -u 10.9.0.1:53 -r 10.9.1.1:5353 -m -w 1"],
@@ -21,17 +24,17 @@ fn each_kind_is_added_and_exactly_it_is_removed() {
             &[("virtual", "[2001:db8::1]:80"), ("real", "[2001:db8:1::1] gate 5")],
             &["-A -t [2001:db8::1]:80 -s wrr", "-a -t [2001:db8::1]:80 -r [2001:db8:1::1]:80 -g -w 5"],
         ),
-        (&[("virtual", "7"), ("real", real)], &["-A -f 7 -s wrr", "-a -f 7 -r 10.9.1.1:0 -g -w 5"]),
+        (&[("virtual", "7"), ("real", REAL)], &["-A -f 7 -s wrr", "-a -f 7 -r 10.9.1.1:0 -g -w 5"]),
         (
             &[("virtual", "7"), ("real", "[2001:db8:1::1] masq")],
             &["-A -f 7 -6 -s wrr", "-a -f 7 -6 -r [2001:db8:1::1]:0 -m -w 1"],
         ),
         (
-            &[("virtual", "10.9.0.1:80"), ("real", real), ("persistent", "600"), ("netmask", "255.255.255.0")],
+            &[("virtual", "10.9.0.1:80"), ("real", REAL), ("persistent", "600"), ("netmask", "255.255.255.0")],
             &["-A -t 10.9.0.1:80 -s wrr -p 600 -M 255.255.255.0", "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -g -w 5"],
         ),
         (
-            &[("virtual", "10.9.0.1:0"), ("real", real), ("persistent", "60")],
+            &[("virtual", "10.9.0.1:0"), ("real", REAL), ("persistent", "60")],
             &["-A -t 10.9.0.1:0 -s wrr -p 60", "-a -t 10.9.0.1:0 -r 10.9.1.1:0 -g -w 5"],
         ),
         (
@@ -44,7 +47,7 @@ fn each_kind_is_added_and_exactly_it_is_removed() {
             &["-A -t [2001:db8::1]:80 -s wrr -p 60 -M 64", "-a -t [2001:db8::1]:80 -r [2001:db8:1::1]:80 -g -w 1"],
         ),
         (
-            &[("virtual", "10.9.0.1:80"), ("real", real), ("scheduler", "sh"), ("schedflags", "sh-port,sh-fallback")],
+            &[("virtual", "10.9.0.1:80"), ("real", REAL), ("scheduler", "sh"), ("schedflags", "sh-port,sh-fallback")],
             &["-A -t 10.9.0.1:80 -s sh -b sh-fallback,sh-port", "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -g -w 5"],
         ),
         (
@@ -56,7 +59,7 @@ fn each_kind_is_added_and_exactly_it_is_removed() {
             ],
         ),
         (
-            &[("virtual", "10.9.0.1:80, 10.9.0.1:443"), ("real", real), ("scheduler", "rr")],
+            &[("virtual", "10.9.0.1:80, 10.9.0.1:443"), ("real", REAL), ("scheduler", "rr")],
             &[
                 "-A -t 10.9.0.1:80 -s rr",
                 "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -g -w 5",
