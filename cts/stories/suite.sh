@@ -3,7 +3,7 @@
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 . "$CTS/lab/item.sh"
 
-CHECKS=(checks/{ipvs-tests,ocf-tester,tools,wrong-parameters,no-fork})
+CHECKS=(checks/{ipvs-tests,ocf-tester,tools,no-fork})
 SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file)
 if [[ -n $STEPS ]]; then
 	CHECKS=() SCENARIOS=()

@@ -6,7 +6,7 @@ const ROWS: [Row; 46] = [
     everywhere(&[("virtual", "10.9.0.100")], "virtual: \"10.9.0.100\": expected ADDRESS:PORT or a firewall mark"),
     everywhere(&[("virtual", "10.9.0.100:70000")], "port \"70000\": expected 0 to 65535"),
     everywhere(&[("virtual", "10.9.0.300:80")], "\"10.9.0.300\" is not an IPv4 address"),
-    everywhere(&[("virtual", "10.9.0.100:nosuch")], "port \"nosuch\": no such tcp service"),
+    here(&[("virtual", "10.9.0.100:nosuch")], 2, "port \"nosuch\": no such tcp service"),
     everywhere(&[("virtual", "0")], "firewall mark: expected a whole number from 1 to 4294967295"),
     everywhere(&[("virtual", "10.9.0.100:0")], "port 0 (every port): expected persistent with it"),
     everywhere(&[("virtual", "10.9.0.100:80, 10.9.0.100:80")], "tcp 10.9.0.100:80 is already defined"),
