@@ -4,6 +4,7 @@
 //! the difference to the kernel's table is written. The same happens, without a result, at every beat: whatever
 //! changed the table or the configuration in between is seen and brought right.
 
+mod configuration;
 pub mod control;
 mod jobs;
 mod journal;
@@ -12,23 +13,22 @@ mod log;
 mod monitor;
 pub mod protocol;
 mod readiness;
+mod record;
 mod run_files;
 pub mod source;
 mod status;
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::config::{Config, LogTarget};
-use crate::director;
-use crate::ownership::{self, MonitorRecord, Owner};
+use crate::ownership::MonitorRecord;
 use crate::plan::Scope;
 use crate::system::{Lock, RunDir};
 use control::Call;
@@ -259,138 +259,6 @@ impl Daemon {
         }
     }
 
-    /// Changed since it was last read, and the same for a whole beat: an editor that writes in place has finished.
-    fn source_has_settled(&mut self) -> bool {
-        let stamp = self.source.stamp();
-        if stamp == self.stamp {
-            return false;
-        }
-        let settled = self.fresh_stamp.as_ref() == Some(&stamp);
-        self.fresh_stamp = Some(stamp);
-        settled
-    }
-
-    /// Becomes the one that follows the declarations, unless another monitor of this node does.
-    fn follow_if_nobody_does(&mut self) -> anyhow::Result<()> {
-        let held = self.following.as_ref().is_some_and(Lock::is_in_place);
-        if !self.source.owns_services() && !held {
-            self.following = Lock::try_acquire(&self.options.run_dir.following_lock()?)?;
-        }
-        Ok(())
-    }
-
-    fn take_over(&mut self) -> anyhow::Result<()> {
-        let stood_by = self.stands_by();
-        self.follow_if_nobody_does()?;
-        if stood_by && !self.stands_by() {
-            self.log("The health monitor that followed the declarations has ended: taking over");
-            self.reload().map_err(|error| anyhow!(error))?;
-        }
-        Ok(())
-    }
-
-    fn stands_by(&self) -> bool {
-        !self.source.owns_services() && self.following.is_none()
-    }
-
-    /// The configuration that this monitor looks after: none while it stands by.
-    fn load(&self) -> anyhow::Result<Config> {
-        if self.stands_by() {
-            return Ok(Config::default());
-        }
-        let config = self.source.load()?;
-        self.refuse_conflicts(&config)?;
-        Ok(config)
-    }
-
-    /// What the `lvs` agents declare is always followed; a file only with `autoreload=yes`. The callback of a file is
-    /// run either way, as ldirectord does.
-    fn follow_change(&mut self) {
-        self.stamp = self.source.stamp();
-        self.log(&format!("Configuration '{}' has changed", self.source.name()));
-        if !self.source.owns_services() || self.config.global.autoreload {
-            let _ = self.reload();
-        }
-        let callback = self.config.global.callback.clone().zip(self.options.configfile.clone());
-        if let Some((program, configfile)) = callback
-            && let Err(cause) = run_callback(&program, &configfile)
-        {
-            self.log(&format!("ERROR: callback {}: start: {cause}", program.display()));
-        }
-    }
-
-    /// A configuration that is wrong changes nothing: the old one stays in force and is still followed.
-    fn reload(&mut self) -> Result<(), String> {
-        self.stamp = self.source.stamp();
-        let outcome = self.load().and_then(|config| self.take(config));
-        let error = outcome.err().map(|error| format!("{error:#}"));
-        match &error {
-            None => self.log("Reread new configuration"),
-            Some(text) => self.log(&format!("Ignore new configuration: {text}")),
-        }
-        self.configuration_error = error.clone();
-        error.map_or(Ok(()), Err)
-    }
-
-    /// Two owners of one virtual service would undo each other's work for ever.
-    fn refuse_conflicts(&self, config: &Config) -> anyhow::Result<()> {
-        if !self.source.owns_services() {
-            return Ok(());
-        }
-        let me = Owner::Ldirectord(self.options.instance.clone());
-        let conflicts = ownership::conflicts(&self.options.run_dir, &me, &ownership::keys(config));
-        if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
-    }
-
-    /// Puts a configuration in force. The record comes first, with the services of the old one too: killed in between,
-    /// the next stop knows all that may have to be removed.
-    fn take(&mut self, config: Config) -> anyhow::Result<()> {
-        for warning in &config.warnings {
-            self.log(&format!("WARNING: {}: {warning}", self.source.name()));
-        }
-        self.write_record(self.record_of(&config).and(self.record_of(&self.config)))?;
-        if self.source.owns_services() {
-            // Opening the table loads ip_vs, and with it come its settings.
-            self.monitor.open_table()?;
-            director::prepare(&config, |text| self.monitor.log().line(&text))?;
-        }
-        let known_up = ownership::known_up(&self.options.run_dir);
-        self.monitor.reconfigure(&config.services, &known_up, SystemTime::now())?;
-        self.monitor.log().retarget(log_target(&self.options, &config));
-        self.jobs.replace(self.monitor.jobs());
-        self.config = config;
-        self.write_record(self.record_of(&self.config))
-    }
-
-    fn record_of(&self, config: &Config) -> MonitorRecord {
-        let owns_services = self.source.owns_services();
-        let ours = config.services.iter().filter(|service| owns_services && service.cleanstop);
-        let known_up = self.monitor.known_up().into_iter();
-        MonitorRecord {
-            owns_services,
-            services: ownership::keys(config).iter().map(ToString::to_string).collect(),
-            removed_at_stop: ours
-                .map(|service| service.service.key)
-                .chain(self.monitor.leaving().iter().copied())
-                .map(|key| key.to_string())
-                .collect(),
-            known_up: known_up
-                .map(|(key, reals)| (key.to_string(), reals.iter().map(ToString::to_string).collect()))
-                .collect(),
-        }
-    }
-
-    fn write_record(&self, record: MonitorRecord) -> anyhow::Result<()> {
-        Ok(self.options.run_dir.monitors().write_json(&self.options.instance, &record)?)
-    }
-
-    /// Brings the record up to date. A full disk must not end the checks: without it, the next monitor only knows less.
-    fn remember(&mut self) {
-        if let Err(error) = self.write_record(self.record_of(&self.config)) {
-            self.log(&format!("ERROR: {error:#}"));
-        }
-    }
-
     /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
     /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
     fn stop(&mut self) -> Option<String> {
@@ -444,13 +312,6 @@ impl Daemon {
     fn log(&mut self, text: &str) {
         self.monitor.log().line(text);
     }
-}
-
-/// Not waited for: whatever the program does, the checks go on. The runtime reaps it.
-fn run_callback(program: &Path, configfile: &Path) -> std::io::Result<()> {
-    let mut command = tokio::process::Command::new(program);
-    command.arg(configfile).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().map(|_| ())
 }
 
 /// The configuration's `logfile`, else the resource's, else ldirectord's default.

@@ -59,7 +59,8 @@ fn stopping_the_monitor_leaves_the_table_as_it_is() {
     let watcher = Watcher::on(&host);
     ldirectord(&host).stop();
     assert_eq!(daemons(&host), [0; 0]);
-    lvs(&host).monitor().expect(0).silent();
+    // Nobody will bring the missing one back: shown, but no reason to restart what serves.
+    lvs(&host).monitor().expect(190).says("10.9.1.2:80 is missing, and its health monitor has ended");
     ldirectord(&host).start();
     ldirectord(&host).monitor().expect(0).silent();
     assert_eq!(watcher.seen(), [weights(&[(ONE, 1)])]);
@@ -79,10 +80,11 @@ fn a_killed_monitor_fails_and_its_restart_changes_nothing() {
     until_equal("daemons", &vec![], || daemons(&host));
     let monitored = ldirectord(&host).monitor();
     assert!([Some(1), Some(7)].contains(&monitored.code), "{:?}", monitored.code);
-    lvs(&host).monitor().expect(0).silent();
+    lvs(&host).monitor().expect(190).says("its health monitor has ended");
     let watcher = Watcher::on(&host);
     ldirectord(&host).stop();
     ldirectord(&host).start();
+    lvs(&host).monitor().expect(0).silent();
     assert_eq!(daemons(&host).len(), 1);
     assert_eq!(watcher.seen(), [weights(&[(ONE, 1)])]);
 }
@@ -106,4 +108,36 @@ fn declarations_that_come_and_go_are_followed() {
     ldirectord(&host).monitor().expect(0).silent();
     // A monitor that brought a removed service back would undo the stop.
     assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_second_monitor_stands_by_and_takes_over() {
+    let host = host("");
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    lvs(&host).start();
+    ldirectord(&host).start();
+    let first = daemons(&host);
+    let second = ldirectord(&host).instance("second");
+    second.start();
+    second.monitor().expect(0).silent();
+    assert_eq!(daemons(&host).len(), 2);
+    let told = host.tool(&["status"]).expect(0).stdout;
+    assert!(told.contains("health monitor second") && told.contains("standing by"), "{told}");
+    host.kill("KILL", first[0]);
+    drop(two);
+    until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
+    lvs(&host).monitor().expect(0).silent();
+    second.stop();
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_dead_server_that_lvs_put_in_goes_at_its_first_failure() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    lvs(&host).param("failurecount", "3").param("checkinterval", "60").start();
+    assert_eq!(host.weights(), both());
+    ldirectord(&host).start();
+    assert_eq!(host.weights(), weights(&[(ONE, 1)]));
 }

@@ -126,3 +126,34 @@ fn an_answer_that_is_not_the_expected_one() {
     let reason = status(&host, ONE)["reason"].to_string();
     assert!(reason.contains("well"), "{reason}");
 }
+
+/// The kernel refuses what is no host's address: a start that says nothing would leave a service without servers.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_table_that_the_kernel_refuses_fails_the_start_in_its_words() {
+    let host = host("checktype=on\nreal=10.9.5.255:80 gate");
+    host.sh("ip route add broadcast 10.9.5.255 dev lo table local");
+    ldirectord(&host).run("start").expect(1).says("10.9.5.255:80").says("unicast");
+    ldirectord(&host).stop();
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+/// A program that is not there says nothing of the real servers: they keep their state, and the cluster shows why.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_check_that_cannot_be_made_is_no_outage() {
+    let host = host("checktype=external\ncheckcommand=/run/test/check");
+    host.write("/run/test/check", "#!/bin/sh\nexit 0\n");
+    host.sh("chmod 755 /run/test/check");
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    assert_eq!(host.weights(), both());
+    let watcher = Watcher::on(&host);
+    host.sh("rm /run/test/check");
+    until_equal("monitor", &Some(190), || ldirectord.monitor().code);
+    ldirectord.monitor().expect(190).says("a check could not be made").says("/run/test/check");
+    host.write("/run/test/check", "#!/bin/sh\nexit 0\n");
+    host.sh("chmod 755 /run/test/check");
+    until_equal("monitor", &Some(0), || ldirectord.monitor().code);
+    assert_eq!(watcher.seen(), [both()]);
+}
