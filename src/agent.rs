@@ -55,10 +55,18 @@ fn own_program(name: &str) -> Command {
     command
 }
 
-/// The short name, which is `exe` for a program that was started through /proc.
-pub fn name_process() {
+/// What a process of ours that outlives its starter does first: its short name would be `exe`, as it was started through
+/// /proc, and a descriptor that somebody left open for us would stay open as long as we live, such as the pipe whose end
+/// a shell waits for. Nothing of our own is open yet.
+pub fn settle_in() {
     // Cosmetic: a kernel that refuses leaves the process as able as before.
     let _ = nix::sys::prctl::set_name(c"lvs-agents");
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    for descriptor in numbers.filter(|number| *number > 2).collect::<Vec<_>>() {
+        // The one of the listing itself is closed by now.
+        let _ = nix::unistd::close(descriptor);
+    }
 }
 
 impl From<netlink::Error> for Failure {

@@ -132,7 +132,7 @@ pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitCode {
 
 fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
     if detach {
-        agent::name_process();
+        agent::settle_in();
         nix::unistd::setsid().context("session: start one of our own")?;
     }
     let mut readiness = Readiness::new(detach);

@@ -18,6 +18,7 @@ mod run_files;
 pub mod source;
 mod status;
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -92,7 +93,8 @@ fn raise_descriptor_limit() {
 /// The loop's state.
 struct Daemon {
     options: Options,
-    lock: Lock,
+    /// Never unlocked by us but by the kernel, with the end of the process: whoever sees it free knows that we are gone.
+    lock: ManuallyDrop<Lock>,
     /// Held by the one monitor of this node that follows the declarations: two would undo each other's work. The others
     /// stand by, and take over when it ends.
     following: Option<Lock>,
@@ -148,7 +150,7 @@ impl Daemon {
         };
         let mut daemon = Self {
             options,
-            lock,
+            lock: ManuallyDrop::new(lock),
             following: None,
             run_files_error: None,
             source,

@@ -65,7 +65,7 @@ pub fn start<'a>(call: &Call, places: impl Iterator<Item = &'a InterfaceAddress>
 /// The helper: `count` rounds, each `interval` after the one before. An address that has left its interface in the
 /// meantime is announced no more: a late frame would pull clients away from its new owner.
 pub fn announce(mut left: Vec<Announcement>, count: u32, interval: Duration) -> Result<(), netlink::Error> {
-    super::name_process();
+    super::settle_in();
     // Fails only for the leader of a group, who needs no session of its own to survive the group's end.
     let _ = nix::unistd::setsid();
     let mut route = Route::open()?;

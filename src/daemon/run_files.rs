@@ -3,6 +3,8 @@
 //! Without its lock a living monitor would pass for stopped, and the next start would run a second one beside it;
 //! without its socket nobody could ask it to end.
 
+use std::mem::{self, ManuallyDrop};
+
 use super::{Daemon, control};
 use crate::system::Lock;
 
@@ -35,7 +37,7 @@ impl Daemon {
             run_dir.create()?;
             let Some(taken) = Lock::try_acquire(&lock)? else { return Ok(Presence::Superseded) };
             self.log(&format!("{}: was removed: locked again", lock.display()));
-            self.lock = taken;
+            drop(ManuallyDrop::into_inner(mem::replace(&mut self.lock, ManuallyDrop::new(taken))));
         }
         if !socket.exists() {
             control::listen(&socket, self.calls_sender.clone())?;

@@ -2,7 +2,7 @@
 
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
-use super::common::{Host, until, until_equal};
+use super::common::{Host, until_equal};
 use super::{CONFIG, LOG, ONE, TWO, both, config, daemons, host, ldirectord};
 
 const AUTORELOAD: &str = "autoreload=yes\n";
@@ -59,7 +59,7 @@ fn a_broken_file_changes_nothing_is_told_and_can_be_repaired() {
         (config(AUTORELOAD, "").replace("wrr", "wrong"), "scheduler \"wrong\""),
     ] {
         host.replace(CONFIG, &broken);
-        until("these words", || ldirectord.monitor().stderr.contains(words).then_some(()));
+        until_equal(words, &true, || ldirectord.monitor().stderr.contains(words));
         ldirectord.monitor().expect(190).says(CONFIG).says(words).says("the one before is in force");
         let told = host.tool(&["status"]).expect(0).stdout;
         assert!(told.contains("new configuration ignored") && told.contains(words), "{told}");

@@ -12,7 +12,7 @@ pub const DIRECTIVES: [Parameter; 26] = [
         "virtual",
         "virtual service",
         "The virtual service that clients connect to: ADDRESS:PORT, [IPV6]:PORT, or a firewall mark (a number). Several, \
-         separated by blanks or commas, share all other parameters.",
+         separated by commas or newlines, share all other parameters.",
     )
     .unique(),
     directive(
