@@ -16,21 +16,36 @@ kernel_has_ipvs() {
 # kernel_run STORY [ARGUMENT...]: exit status of the story. Its output is shown and kept in $OUT/story.log.
 kernel_run() {
 	local seconds=${LAB_DEADLINE:-3000} pid status
-	rm -f "$OUT"/{status,world.pid,console}
+	rm -f "$OUT"/{status,namespaces.pid}
 	: >"$OUT/story.log"
 	printf '%q ' "$@" >"$OUT/job"
 	printf 'export BINARY=%q OUT_NAME=%q DATABASE_TEMPLATE=%q KEEP=%q PRODUCT=%q STEPS=%q\n' \
 		"${BINARY:-}" "$OUT" "$DATABASE_TEMPLATE" "${KEEP:-}" "${PRODUCT:-ours}" "${STEPS:-}" >"$OUT/environment"
+	# A lab that is to stay has no time limit.
+	[[ -z ${KEEP:-} ]] || seconds=0
 	if kernel_has_ipvs; then kernel_namespaces "$seconds" & else kernel_uml "$seconds" & fi
 	pid=$!
-	# Whoever presses ^C wants all of it gone: the pid namespaces end with the process that made them.
-	trap 'kill -TERM '"$pid"' 2>/dev/null; exit 130' INT TERM
-	tail -s 0.2 -n +1 -f --pid="$pid" "$OUT/story.log" 2>/dev/null
+	kernel_has_ipvs && printf '%s\n' "$pid" >"$OUT/namespaces.pid"
+	# Whoever presses ^C wants all of it gone.
+	trap "kernel_end $pid; exit 130" INT TERM
+	tail -s 0.2 -n +1 -f --pid="$pid" "$OUT/story.log" 2>/dev/null &
+	# Only `wait` lets a trap interrupt it.
 	wait "$pid"
+	wait $!
 	trap - INT TERM
+	kernel_end "$pid"
 	status=$(cat "$OUT/status" 2>/dev/null)
 	[[ -n $status ]] || warn "the lab ended without a result, after at most $seconds s (logs: $OUT)"
 	return "${status:-1}"
+}
+
+# kernel_end PID: PID is the timeout in front of unshare, and unshare heeds no gentler signal; with it ends the pid
+# namespace and everything in it. A kernel that was killed leaves its management socket behind.
+kernel_end() {
+	local unshare=
+	{ read -r unshare _ <"/proc/$1/task/$1/children"; } 2>/dev/null
+	[[ -z $unshare ]] || kill -KILL "$unshare"
+	rm -rf "$(kernel_memory_dir)/lvs-agents-cts.$$"
 }
 
 kernel_namespaces() {

@@ -38,6 +38,5 @@ for module in ip_vs ip_vs_rr ip_vs_wrr veth bridge; do modprobe -q "$module" 2>/
 . "$OUT/environment"
 eval "set -- $(<"$OUT/job")"
 cd / || exit 1
-[[ $how == hostfs ]] || printf '%s\n' "$$" >"$OUT/world.pid"
 "$BASH" "$@" >>"$OUT/story.log" 2>&1 </dev/null
 printf '%s\n' "$?" >"$OUT/status"
