@@ -10,7 +10,8 @@ mod vip;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::netlink;
+use crate::model::Change;
+use crate::netlink::{self, Ipvs};
 use crate::ocf::{Agent, Call, Failure};
 use crate::system::{FileError, Folder, Lock};
 
@@ -45,6 +46,14 @@ fn forget(call: &Call, folder: &Folder) {
     if let Err(error) = folder.remove(&call.instance) {
         call.log().warning(error);
     }
+}
+
+/// Executes changes of the IPVS table, each with a line in the log.
+fn apply(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<(), Failure> {
+    for change in changes {
+        call.log().info(change);
+    }
+    Failure::collect(ipvs.apply(changes).into_iter().map(|failure| Err(failure.error.into())))
 }
 
 /// This program again, under a name that process lists show: what administrators, and the scripts that look for

@@ -166,11 +166,8 @@ fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
 fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     let keys = orphans(call, run_dir);
     if let Some(mut ipvs) = Ipvs::open()?.filter(|_| !keys.is_empty()) {
-        let changes = plan::deletions(&keys, &ipvs.table()?);
-        for change in &changes {
-            call.log().info(change);
-        }
-        Failure::collect(ipvs.apply(&changes).into_iter().map(|failure| Err(failure.error.into())))?;
+        let observed = ipvs.table()?;
+        super::apply(call, &mut ipvs, &plan::deletions(&keys, &observed))?;
     }
     let record: Option<MonitorRecord> = run_dir.monitors().read_json(&call.instance);
     if record.is_some_and(|record| record.owns_services) {

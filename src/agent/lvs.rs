@@ -43,15 +43,13 @@ impl Agent for Lvs {
         director::prepare(&config, |text| call.log().info(text))?;
         let before = ownership::declaration(&run_dir, &call.instance).map(|old| keys(&old)).unwrap_or_default();
         let gone: Vec<ServiceKey> = before.into_iter().filter(|key| !wanted.contains(key)).collect();
+        // Before the new declaration takes the place of the old one: killed in between, nobody would know of them.
+        let observed = observe(&mut ipvs, &gone)?;
+        super::apply(call, &mut ipvs, &plan::deletions(&gone, &observed))?;
         run_dir.services().write(&call.instance, &config::render(&config))?;
-        let observed = observe(&mut ipvs, wanted.iter().chain(&gone))?;
+        let observed = observe(&mut ipvs, &wanted)?;
         let desired = leave_to_monitors(&run_dir, table(&config), &observed);
-        let mut changes = plan::table_changes(&desired, &observed, Scope::Services);
-        changes.extend(plan::deletions(&gone, &observed));
-        for change in &changes {
-            call.log().info(change);
-        }
-        apply(&mut ipvs, &changes)
+        super::apply(call, &mut ipvs, &plan::table_changes(&desired, &observed, Scope::Services))
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -59,11 +57,7 @@ impl Agent for Lvs {
         let owned = owned_keys(&run_dir, call);
         if let Some(mut ipvs) = Ipvs::open()? {
             let observed = observe(&mut ipvs, &owned)?;
-            let changes = plan::deletions(&owned, &observed);
-            for change in &changes {
-                call.log().info(change);
-            }
-            apply(&mut ipvs, &changes)?;
+            super::apply(call, &mut ipvs, &plan::deletions(&owned, &observed))?;
         }
         // Last: killed before, the next stop still knows what is ours.
         super::forget(call, &run_dir.services());
@@ -213,8 +207,4 @@ fn observe<'a>(ipvs: &mut Ipvs, keys: impl IntoIterator<Item = &'a ServiceKey>) 
         }
     }
     Ok(observed)
-}
-
-fn apply(ipvs: &mut Ipvs, changes: &[crate::model::Change]) -> Result<(), Failure> {
-    Failure::collect(ipvs.apply(changes).into_iter().map(|failure| Err(failure.error.into())))
 }
