@@ -95,3 +95,16 @@ impl From<FileError> for Failure {
         Self::io(what, &error.cause)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declaration_is_sound_and_has_the_name_of_its_link() {
+        for (name, agent) in AGENTS {
+            assert_eq!(agent.description().name, name);
+            assert_eq!(agent.description().mistakes(), [""; 0]);
+        }
+    }
+}

@@ -175,13 +175,3 @@ fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_declaration_is_sound() {
-        assert_eq!(DESCRIPTION.mistakes(), [""; 0]);
-    }
-}

@@ -188,13 +188,3 @@ fn hand_over_or_restore(call: &Call, record: Record) -> Result<(), Failure> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_declaration_is_sound() {
-        assert_eq!(DESCRIPTION.mistakes(), [""; 0]);
-    }
-}

@@ -73,13 +73,3 @@ pub const DESCRIPTION: Description = Description {
         ActionDefaults::monitor(20, 10),
     ],
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_declaration_is_sound() {
-        assert_eq!(DESCRIPTION.mistakes(), [""; 0]);
-    }
-}
