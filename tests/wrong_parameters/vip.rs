@@ -3,7 +3,7 @@ use super::{Row, check, everywhere, here};
 
 const ROWS: [Row; 32] = [
     everywhere(&[("ip", "")], "ip: required, but not set"),
-    everywhere(&[("ip", " , ")], "ip: not set: at least one address is needed"),
+    everywhere(&[("ip", " , ")], "ip: required, but not set"),
     everywhere(&[("ip", "192.0.2.300")], "ip \"192.0.2.300\": not an IPv4 or IPv6 address"),
     everywhere(&[("ip", "vip.example.org")], "not an IPv4 or IPv6 address"),
     everywhere(&[("ip", "192.0.2.9/33")], "prefix \"33\" is not between 1 and 32"),
