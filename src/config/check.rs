@@ -159,7 +159,10 @@ fn mysql(section: &Section, report: &mut Report) -> Option<CheckMethod> {
         missing.push("request");
     }
     for directive in &missing {
-        report.error(section.origin, format!("{}: {directive} is missing: service mysql needs it", section.name()));
+        report.error(
+            section.origin,
+            format!("{}: {directive} is missing: service mysql needs it (or use checktype=connect)", section.name()),
+        );
     }
     missing.is_empty().then(|| {
         CheckMethod::Mysql(MysqlCheck {

@@ -230,11 +230,11 @@ fn checks() {
         ),
         (
             "virtual=10.1.9.9:3306\n\trequest=\"SELECT 1\"",
-            "line 1: virtual \"10.1.9.9:3306\": login is missing: service mysql needs it",
+            "line 1: virtual \"10.1.9.9:3306\": login is missing: service mysql needs it (or use checktype=connect)",
         ),
         (
             "virtual=10.1.9.9:3306\n\tlogin=\"a\"",
-            "line 1: virtual \"10.1.9.9:3306\": request is missing: service mysql needs it",
+            "line 1: virtual \"10.1.9.9:3306\": request is missing: service mysql needs it (or use checktype=connect)",
         ),
     ]);
     for wrong in [section(&["receive=\"a(b\""]), "virtual=10.1.9.9:80\n\treal=10.1.0.2 gate \"x\",\"a(b\"".into()] {

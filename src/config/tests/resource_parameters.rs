@@ -104,7 +104,7 @@ fn mistakes_name_the_parameter_and_are_told_once() {
         ),
         (
             vec![base, ("service", "mysql"), ("request", "SELECT 1")],
-            "parameter virtual: \"10.9.0.100:80\": login is missing: service mysql needs it",
+            "parameter virtual: \"10.9.0.100:80\": login is missing: service mysql needs it (or use checktype=connect)",
         ),
     ] {
         let told = refused(&pairs);
