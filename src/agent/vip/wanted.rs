@@ -168,12 +168,12 @@ fn link<'a>(
     })
 }
 
-/// `nic:label`, as ip(8) and ifconfig show it.
+/// `nic:label`, as ip(8) and ifconfig show it. How long the label may be depends on the node's name of the interface.
 fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
     let full = format!("{nic}:{label}");
     if full.len() > LONGEST_LABEL {
         let text = format!("iflabel \"{label}\": \"{full}\" is longer than {LONGEST_LABEL} characters");
-        return Err(Failure::bad_parameter(text));
+        return Err(Failure::bad_here(text));
     }
     Ok(full)
 }
