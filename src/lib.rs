@@ -3,7 +3,8 @@
 //! Read it in this order. [`model`] says what a virtual service is. [`config`] reads the one language in which users
 //! write them. [`plan`] and [`health`] decide, without I/O and with time as an argument. [`check`] asks real servers,
 //! [`netlink`] and [`system`] ask and change the kernel. [`daemon`] and [`agent`] are where these meet: a long-lived
-//! loop and short-lived OCF actions. [`ocf`] is the frame that turns an agent into exit codes and meta-data.
+//! loop and short-lived OCF actions, which [`ownership`] keeps out of each other's way. [`director`] makes the node fit to
+//! direct. [`ocf`] is the frame that turns an agent into exit codes and meta-data.
 //!
 //! Dependencies point one way: `cli` → `agent`, `daemon` → `plan`, `health`, `check`, `netlink`, `config` → `model`.
 

@@ -2,17 +2,24 @@
 
 mod common;
 
+use std::io::Write;
 use std::process::Command;
 
 use common::{Agent, Host};
 
 const CONFIG: &str = "virtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate\n\tchecktype=on\n";
 
-/// `None` on a kernel that has IPVS or can load it; the other tests of these agents run there.
+/// `None` on a kernel that has IPVS or can load it; the other tests of these agents run there. That is said past the
+/// test harness, which would swallow it and leave a green line alone.
 fn host() -> Option<Host> {
     let dry_run = Command::new("modprobe").args(["--dry-run", "--quiet", "ip_vs"]).status();
     let is_loadable = dry_run.is_ok_and(|status| status.success());
-    (!is_loadable && !std::path::Path::new("/proc/net/ip_vs").exists()).then(Host::new)
+    if is_loadable || std::path::Path::new("/proc/net/ip_vs").exists() {
+        let told = writeln!(std::io::stderr(), "NOT RUN: tests/without_ipvs.rs: needs a kernel without IPVS");
+        told.expect("standard error");
+        return None;
+    }
+    Some(Host::new())
 }
 
 fn agents(host: &Host) -> [Agent<'_>; 4] {
