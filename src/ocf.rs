@@ -25,7 +25,7 @@ pub use call::Call;
 pub use description::{ActionDefaults, Description, Role};
 pub use environment::Environment;
 pub use exit_code::{ExitCode, exit_code};
-pub use failure::{Context, Failure, FailureKind, Problem};
+pub use failure::{Context, Failure, FailureKind, Problem, Problems};
 pub use frame::{Output, main, run};
 pub use log::{Level, Logger};
 pub use parameter::{Kind, Parameter, Standing};

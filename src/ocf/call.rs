@@ -222,6 +222,7 @@ impl Reader<'_> {
                 Standing::Current => {}
                 Standing::AliasOf(current) => self.alias(description, parameter, current),
                 Standing::Obsolete => self.obsolete(parameter),
+                Standing::Refused(reason) => self.refused(parameter, reason),
             }
         }
         for parameter in description.all_parameters().filter(|parameter| parameter.required) {
@@ -277,6 +278,12 @@ impl Reader<'_> {
                 let (old, new) = (old.quoted(&value), target.quoted(other));
                 self.problem(FailureKind::BadParameter, format!("{old} and {new}: two names of one parameter differ"));
             }
+        }
+    }
+
+    fn refused(&mut self, parameter: &Parameter, reason: &str) {
+        if let Some(value) = self.values.remove(parameter.name) {
+            self.problem(FailureKind::BadParameter, format!("{}: {reason}", parameter.quoted(&value)));
         }
     }
 

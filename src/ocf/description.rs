@@ -129,11 +129,11 @@ impl Description {
         let reloads = !parameter.reloadable || self.offers(Action::ReloadAgent);
         let target = match parameter.standing {
             Standing::AliasOf(name) => self.parameter(name).is_some_and(|other| other.standing == Standing::Current),
-            Standing::Current | Standing::Obsolete => true,
+            Standing::Current | Standing::Obsolete | Standing::Refused(_) => true,
         };
         let discreet = match parameter.standing {
             Standing::AliasOf(name) => parameter.secret || self.parameter(name).is_none_or(|other| !other.secret),
-            Standing::Current | Standing::Obsolete => true,
+            Standing::Current | Standing::Obsolete | Standing::Refused(_) => true,
         };
         let options = !matches!(parameter.kind, Kind::Select([]));
         let checks = [

@@ -117,6 +117,23 @@ impl Failure {
     }
 }
 
+/// What was wrong on the way to a value of several parts, of which each is tried whatever became of the others.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// The value, or `None` and its problems are kept.
+    pub fn keep<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
+        result.map_err(|failure| self.0.extend(failure.problems)).ok()
+    }
+
+    /// # Errors
+    /// All problems in the order in which they were met, each once.
+    pub fn finish(self) -> Result<(), Failure> {
+        Failure::from_problems(self.0)
+    }
+}
+
 fn kind_of(error: &io::Error) -> FailureKind {
     match error.kind() {
         io::ErrorKind::PermissionDenied => FailureKind::Permission,

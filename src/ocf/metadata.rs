@@ -109,7 +109,7 @@ fn long_text(parameter: &Parameter) -> String {
 fn deprecated(xml: &mut Xml, parameter: &Parameter) -> io::Result<()> {
     match parameter.standing {
         Standing::Current => {}
-        Standing::Obsolete => {
+        Standing::Obsolete | Standing::Refused(_) => {
             xml.create_element("deprecated").write_empty()?;
         }
         Standing::AliasOf(name) => {

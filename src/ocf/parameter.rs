@@ -28,6 +28,9 @@ pub enum Standing {
     AliasOf(&'static str),
     /// Accepted so that old configurations still load; has no effect.
     Obsolete,
+    /// Of an agent that this one replaces: to go on without it would not do what its user wants. Setting it is a
+    /// problem, explained by this reason and what to use instead.
+    Refused(&'static str),
 }
 
 /// Declaration of one parameter (`OCF_RESKEY_<name>`). Build it with [`Parameter::new`] and the methods that follow.
@@ -95,6 +98,10 @@ impl Parameter {
 
     pub const fn obsolete(self) -> Self {
         Self { standing: Standing::Obsolete, ..self }
+    }
+
+    pub const fn refused(self, reason: &'static str) -> Self {
+        Self { standing: Standing::Refused(reason), ..self }
     }
 
     /// The environment variable that carries it.
