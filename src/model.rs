@@ -13,7 +13,7 @@ mod sysctl;
 mod table;
 mod virtual_service;
 
-pub use address::{Family, InterfaceAddress};
+pub use address::{AddressChange, AddressOptions, Family, InterfaceAddress};
 pub use change::Change;
 pub use check::{Check, CheckMethod, HttpCheck, HttpMethod, MysqlCheck, Secret};
 pub use parse::InvalidValue;

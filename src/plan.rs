@@ -5,6 +5,6 @@ mod addresses;
 mod ipvs;
 mod sysctls;
 
-pub use addresses::{AddressState, address_state, host_prefix};
+pub use addresses::{AddressState, AddressTable, address_changes, address_state, host_prefix, lost_addresses};
 pub use ipvs::{Scope, deletions, differences, table_changes};
 pub use sysctls::{director_sysctls, real_server_sysctls};

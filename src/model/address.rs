@@ -28,6 +28,7 @@ impl Family {
 }
 
 /// An address as an interface holds it. Identity is `address` and `interface`; prefix and label are configuration.
+/// (The kernel keeps an IPv4 address once for each prefix length, an IPv6 address once for each interface.)
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InterfaceAddress {
     pub address: IpAddr,
@@ -39,6 +40,46 @@ pub struct InterfaceAddress {
     pub label: Option<String>,
     /// `IFA_BROADCAST`, IPv4 only.
     pub broadcast: Option<std::net::Ipv4Addr>,
+}
+
+impl InterfaceAddress {
+    /// What makes it this address and no other, whatever its prefix and label.
+    pub fn identity(&self) -> (IpAddr, u32) {
+        (self.address, self.interface)
+    }
+}
+
+/// How an address is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AddressOptions {
+    /// IPv6: usable at once, without duplicate address detection (which takes a second and more).
+    pub no_dad: bool,
+    /// IPv6: usable while duplicate address detection goes on (RFC 4429). The kernel ignores it unless `optimistic_dad`
+    /// of the interface is set.
+    pub optimistic: bool,
+    /// No connected route comes with the address.
+    pub no_prefix_route: bool,
+    /// IPv6, in seconds: after this time the address is not chosen as a source any more; 0: never. `None`: always.
+    pub preferred_lifetime: Option<u32>,
+    /// Of the connected route that comes with the address; `None` leaves it to the kernel.
+    pub metric: Option<u32>,
+}
+
+/// One step from the addresses that the kernel has to the wanted ones. Decided by [`crate::plan`], executed by
+/// `netlink::Route`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressChange {
+    Add(InterfaceAddress, AddressOptions),
+    Delete(InterfaceAddress),
+}
+
+impl AddressChange {
+    /// The address that comes or goes.
+    pub fn place(&self) -> &InterfaceAddress {
+        match self {
+            Self::Add(place, _) | Self::Delete(place) => place,
+        }
+    }
 }
 
 impl fmt::Display for InterfaceAddress {

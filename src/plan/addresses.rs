@@ -1,62 +1,131 @@
 //! Addresses on interfaces.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::model::{Family, InterfaceAddress};
+use crate::model::{AddressChange, AddressOptions, Family, InterfaceAddress};
 
 /// How a wanted address stands in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressState {
     Missing,
-    /// On the wanted interface with the wanted prefix.
+    /// On the wanted interface with the wanted prefix and label.
     Present,
     /// On the wanted interface, but with another prefix or label: start replaces it.
     Different(InterfaceAddress),
 }
 
-/// Finds `wanted` among `observed`. Identity is the address and the interface; the rest is configuration.
-pub fn address_state(wanted: &InterfaceAddress, observed: &[InterfaceAddress]) -> AddressState {
-    let same = observed.iter().filter(|held| held.address == wanted.address && held.interface == wanted.interface);
-    let mut other = None;
-    for held in same {
-        let label_fits = wanted.label.is_none() || wanted.label == held.label;
-        if held.prefix_length == wanted.prefix_length && label_fits {
-            return AddressState::Present;
+/// The addresses of a machine, found by identity (address and interface) however many there are.
+#[derive(Debug, Default)]
+pub struct AddressTable<'a>(HashMap<(IpAddr, u32), Vec<&'a InterfaceAddress>>);
+
+impl<'a> FromIterator<&'a InterfaceAddress> for AddressTable<'a> {
+    fn from_iter<T: IntoIterator<Item = &'a InterfaceAddress>>(addresses: T) -> Self {
+        let mut table = Self::default();
+        for held in addresses {
+            table.0.entry(held.identity()).or_default().push(held);
         }
-        other = Some(held.clone());
+        table
     }
-    other.map_or(AddressState::Missing, AddressState::Different)
 }
 
-/// The prefix of a host address, /32 or /128: what a virtual IP has when nothing else is said.
+impl<'a> AddressTable<'a> {
+    pub fn state(&self, wanted: &InterfaceAddress) -> AddressState {
+        let copies = self.copies(wanted);
+        match (copies.iter().any(|held| fits(wanted, held)), copies.last()) {
+            (true, _) => AddressState::Present,
+            (false, Some(held)) => AddressState::Different((*held).clone()),
+            (false, None) => AddressState::Missing,
+        }
+    }
+
+    /// The same address on the same interface, with whatever prefixes and labels.
+    fn copies(&self, wanted: &InterfaceAddress) -> &[&'a InterfaceAddress] {
+        self.0.get(&wanted.identity()).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn fits(wanted: &InterfaceAddress, held: &InterfaceAddress) -> bool {
+    held.prefix_length == wanted.prefix_length && (wanted.label.is_none() || wanted.label == held.label)
+}
+
+/// What to do so that each wanted address is there, once and as it is wanted. An IPv4 address that is there in another
+/// form is not missing in between: connections to it live on.
+pub fn address_changes(
+    wanted: &[InterfaceAddress],
+    options: AddressOptions,
+    table: &AddressTable<'_>,
+) -> Vec<AddressChange> {
+    wanted.iter().flat_map(|wanted| changes_of_one(wanted, options, table.copies(wanted))).collect()
+}
+
+fn changes_of_one(
+    wanted: &InterfaceAddress,
+    options: AddressOptions,
+    copies: &[&InterfaceAddress],
+) -> Vec<AddressChange> {
+    let delete = |held: &&InterfaceAddress| AddressChange::Delete((*held).clone());
+    let add = AddressChange::Add(wanted.clone(), options);
+    let right = copies.iter().position(|held| fits(wanted, held));
+    if let Some(right) = right {
+        let others = copies.iter().enumerate().filter(|(index, _)| *index != right);
+        return others.map(|(_, held)| delete(held)).collect();
+    }
+    // The kernel has an IPv6 address once, and an IPv4 address once for each prefix: that one has to go first.
+    let in_the_way = |held: &&&InterfaceAddress| held.address.is_ipv6() || held.prefix_length == wanted.prefix_length;
+    let (in_the_way, others): (Vec<_>, Vec<_>) = copies.iter().partition(in_the_way);
+    let stand_in = (wanted.address.is_ipv4() && !in_the_way.is_empty() && others.is_empty()).then(|| stand_in(wanted));
+    let options_of_stand_in = AddressOptions { no_prefix_route: true, ..AddressOptions::default() };
+    let come = stand_in.iter().map(|place| AddressChange::Add(place.clone(), options_of_stand_in));
+    let go = stand_in.iter().cloned().map(AddressChange::Delete);
+    come.chain(in_the_way.iter().map(|held| delete(held)))
+        .chain([add])
+        .chain(others.iter().map(|held| delete(held)))
+        .chain(go)
+        .collect()
+}
+
+/// Keeps an IPv4 address local while its only copy is replaced by one of the same prefix.
+fn stand_in(wanted: &InterfaceAddress) -> InterfaceAddress {
+    let prefix_length = if wanted.prefix_length == 32 { 31 } else { 32 };
+    InterfaceAddress { prefix_length, label: None, broadcast: None, ..wanted.clone() }
+}
+
+/// Those of `before` that nobody wanted to lose: with `promote_secondaries` 0 the kernel removes the other IPv4 addresses
+/// of a subnet together with its first one, which may be other resources' virtual IPs.
+pub fn lost_addresses<'a>(
+    before: &[&'a InterfaceAddress],
+    changes: &[AddressChange],
+    after: &AddressTable<'_>,
+) -> Vec<&'a InterfaceAddress> {
+    let deleted: AddressTable<'_> = changes.iter().filter_map(deletion).collect();
+    let touched: Vec<u32> = changes.iter().filter_map(deletion).map(|place| place.interface).collect();
+    let is_lost = |held: &&InterfaceAddress| {
+        held.address.is_ipv4() && touched.contains(&held.interface) && !has(&deleted, held) && !has(after, held)
+    };
+    before.iter().copied().filter(is_lost).collect()
+}
+
+fn deletion(change: &AddressChange) -> Option<&InterfaceAddress> {
+    match change {
+        AddressChange::Delete(place) => Some(place),
+        AddressChange::Add(..) => None,
+    }
+}
+
+fn has(table: &AddressTable<'_>, place: &InterfaceAddress) -> bool {
+    table.copies(place).iter().any(|held| held.prefix_length == place.prefix_length)
+}
+
+/// Finds `wanted` among a few.
+pub fn address_state(wanted: &InterfaceAddress, observed: &[InterfaceAddress]) -> AddressState {
+    observed.iter().collect::<AddressTable<'_>>().state(wanted)
+}
+
+/// The prefix of a host address, /32 or /128.
 pub fn host_prefix(address: IpAddr) -> u8 {
     Family::of(address).bits()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(prefix_length: u8, interface: u32, label: Option<&str>) -> InterfaceAddress {
-        let label = label.map(Into::into);
-        InterfaceAddress { address: [192, 0, 2, 9].into(), prefix_length, interface, label, broadcast: None }
-    }
-
-    #[test]
-    fn identity_is_address_and_interface() {
-        let wanted = address(24, 2, None);
-        assert_eq!(address_state(&wanted, &[]), AddressState::Missing);
-        assert_eq!(address_state(&wanted, &[address(24, 3, None)]), AddressState::Missing);
-        assert_eq!(address_state(&wanted, &[address(24, 2, Some("eth0:1"))]), AddressState::Present);
-        assert_eq!(address_state(&wanted, &[address(32, 2, None)]), AddressState::Different(address(32, 2, None)));
-        assert_eq!(address_state(&wanted, &[address(32, 2, None), address(24, 2, None)]), AddressState::Present);
-    }
-
-    #[test]
-    fn a_wanted_label_is_part_of_the_configuration() {
-        let wanted = address(24, 2, Some("eth0:vip"));
-        let plain = address(24, 2, Some("eth0"));
-        assert_eq!(address_state(&wanted, std::slice::from_ref(&plain)), AddressState::Different(plain));
-        assert_eq!(address_state(&wanted, std::slice::from_ref(&wanted)), AddressState::Present);
-    }
-}
+mod tests;
