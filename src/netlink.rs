@@ -11,6 +11,7 @@
 
 pub mod announce;
 mod attribute;
+pub mod conflict;
 mod error;
 pub mod ipvs;
 mod message;

@@ -2,10 +2,13 @@
 
 mod file;
 mod lock;
+pub mod namespace;
+mod pace;
 mod run_dir;
 pub mod sysctl;
 pub mod syslog;
 
 pub use file::{FileError, write_private};
 pub use lock::Lock;
+pub use pace::Pace;
 pub use run_dir::{Folder, RunDir};

@@ -1,11 +1,15 @@
-//! Telling the neighbours where an address is now: gratuitous ARP and unsolicited neighbour advertisements.
+//! What is said to the neighbours about an address, and what they are asked: gratuitous ARP, unsolicited neighbour
+//! advertisements, questions to a gateway, probes.
 //!
 //! [`frame`] builds the bytes, this sends them. Nothing here waits: how many and how far apart is the caller's.
+//!
+//! A frame goes out through the interface that has the address, whatever lies below: a VLAN adds its tag, a bond chooses
+//! the port that is active (on its own, the kernel repeats announcements when another port takes over).
 
 pub mod frame;
 
-use std::net::IpAddr;
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::libc;
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket};
@@ -13,36 +17,93 @@ use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, So
 use super::{Error, Result};
 
 const BROADCAST: [u8; 6] = [0xff; 6];
-/// Of ff02::1 (RFC 2464 §7).
-const ALL_NODES: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// IPv4: a gratuitous ARP request and a reply, because some neighbours heed only one of them. IPv6: one unsolicited
-/// neighbour advertisement. To every neighbour on the interface's link.
-///
-/// # Errors
-/// Needs `CAP_NET_RAW`. `ENETDOWN` when the interface is down, `ENXIO` or `ENODEV` when it is gone.
-pub fn send_once(interface: u32, mac: [u8; 6], address: IpAddr) -> Result<()> {
-    let sent = match address {
-        IpAddr::V4(address) => {
-            send(interface, libc::ETH_P_ARP, BROADCAST, &frame::gratuitous_arp_request(address, mac))
-                .and_then(|()| send(interface, libc::ETH_P_ARP, BROADCAST, &frame::gratuitous_arp_reply(address, mac)))
-        }
-        IpAddr::V6(address) => {
-            send(interface, libc::ETH_P_IPV6, ALL_NODES, &frame::unsolicited_advertisement(address, mac))
-        }
-    };
-    sent.map_err(|error| error.during(format_args!("{address}: announce on interface {interface}")))
+/// Where an address is: the index of its interface and the link-layer address that neighbours shall send to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Station {
+    pub interface: u32,
+    pub mac: [u8; 6],
 }
 
-fn send(interface: u32, protocol: i32, destination: [u8; 6], payload: &[u8]) -> Result<()> {
-    // Protocol 0: this socket receives nothing.
-    let socket = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    let address = link_address(interface, protocol, destination)?;
-    let sent = sendto(socket.as_raw_fd(), payload, &address, MsgFlags::empty())?;
-    if sent == payload.len() { Ok(()) } else { Err(Error::malformed(format!("{sent} of {} bytes", payload.len()))) }
+/// A socket that sends and receives nothing; for any number of frames on any interface.
+#[derive(Debug)]
+pub struct Announcer(OwnedFd);
+
+impl Announcer {
+    /// # Errors
+    /// Needs `CAP_NET_RAW`.
+    pub fn open() -> Result<Self> {
+        // Protocol 0: this socket receives nothing.
+        let opened = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
+        opened.map(Self).map_err(|errno| Error::from(errno).during("announcements: open a socket"))
+    }
+
+    /// IPv4: a gratuitous ARP request and a reply, because some neighbours heed only one of them. IPv6: one unsolicited
+    /// neighbour advertisement. To every neighbour on the interface's link.
+    ///
+    /// # Errors
+    /// `ENETDOWN` when the interface is down, `ENXIO` or `ENODEV` when it is gone.
+    pub fn announce(&self, at: Station, address: IpAddr) -> Result<()> {
+        let sent = match address {
+            IpAddr::V4(ip) => self
+                .send_arp(at, &frame::gratuitous_arp_request(ip, at.mac))
+                .and_then(|()| self.send_arp(at, &frame::gratuitous_arp_reply(ip, at.mac))),
+            IpAddr::V6(ip) => self.send_ipv6(at, ALL_NODES, &frame::unsolicited_advertisement(ip, at.mac)),
+        };
+        sent.map_err(|error| error.during(format_args!("{address}: announce on interface {}", at.interface)))
+    }
+
+    /// Asks `gateway` for its link-layer address in the name of `address`, so that it learns ours. Gateways that ignore
+    /// announcements do heed this. Nothing is sent to a gateway of the other family.
+    ///
+    /// # Errors
+    /// As [`Announcer::announce`].
+    pub fn ask_gateway(&self, at: Station, address: IpAddr, gateway: IpAddr) -> Result<()> {
+        let sent = match (address, gateway) {
+            (IpAddr::V4(ip), IpAddr::V4(gateway)) => self.send_arp(at, &frame::arp_question(ip, at.mac, gateway)),
+            (IpAddr::V6(ip), IpAddr::V6(gateway)) => {
+                self.send_ipv6(at, frame::solicited_node(gateway), &frame::solicitation(ip, at.mac, gateway))
+            }
+            _ => Ok(()),
+        };
+        sent.map_err(|error| error.during(format_args!("{address}: tell gateway {gateway}")))
+    }
+
+    /// Asks whether anybody has `address`, without claiming it.
+    ///
+    /// # Errors
+    /// As [`Announcer::announce`].
+    pub fn probe(&self, at: Station, address: IpAddr) -> Result<()> {
+        let sent = match address {
+            IpAddr::V4(ip) => self.send_arp(at, &frame::arp_probe(ip, at.mac)),
+            IpAddr::V6(ip) => self.send_ipv6(at, frame::solicited_node(ip), &frame::solicitation_probe(ip)),
+        };
+        sent.map_err(|error| error.during(format_args!("{address}: probe on interface {}", at.interface)))
+    }
+
+    fn send_arp(&self, at: Station, packet: &frame::Arp) -> Result<()> {
+        self.send(link_address(at.interface, libc::ETH_P_ARP, BROADCAST)?, packet)
+    }
+
+    fn send_ipv6(&self, at: Station, group: Ipv6Addr, packet: &[u8]) -> Result<()> {
+        self.send(link_address(at.interface, libc::ETH_P_IPV6, multicast_mac(group))?, packet)
+    }
+
+    fn send(&self, destination: LinkAddr, packet: &[u8]) -> Result<()> {
+        let sent = sendto(self.0.as_raw_fd(), packet, &destination, MsgFlags::empty())?;
+        if sent == packet.len() { Ok(()) } else { Err(Error::malformed(format!("{sent} of {} bytes", packet.len()))) }
+    }
 }
 
-fn link_address(interface: u32, protocol: i32, destination: [u8; 6]) -> Result<LinkAddr> {
+/// Of an IPv6 multicast group (RFC 2464 §7).
+fn multicast_mac(group: Ipv6Addr) -> [u8; 6] {
+    let [.., a, b, c, d] = group.octets();
+    [0x33, 0x33, a, b, c, d]
+}
+
+/// `protocol` is an `ETH_P_*` number in host order.
+pub(super) fn link_address(interface: u32, protocol: i32, destination: [u8; 6]) -> Result<LinkAddr> {
     let [a, b, c, d, e, f] = destination;
     let raw = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,

@@ -5,21 +5,29 @@
 mod address;
 mod connected;
 mod constants;
+mod events;
 mod link;
+mod policy;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use neli::consts::socket::NlFamily;
 use nix::errno::Errno;
 
-pub use address::{AddressOptions, ObservedAddress};
-pub use connected::{ConnectedRoute, interface_for};
+pub use address::ObservedAddress;
+pub use connected::{ConnectedRoute, Gateway, interface_for};
+pub use events::Events;
 pub use link::Link;
+pub use policy::PolicyLabel;
 
-use super::Result;
 use super::message::Request;
 use super::socket::Socket;
-use crate::model::InterfaceAddress;
+use super::{Error, Result};
+use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
+
+/// Requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer that
+/// the kernel gives.
+const BATCH: usize = 64;
 
 /// An open connection to the kernel's routing code, of the network namespace in which it was opened.
 #[derive(Debug)]
@@ -70,45 +78,107 @@ impl Route {
         answer.map(drop).map_err(|error| error.during(format_args!("interface {interface}: set up")))
     }
 
-    /// False when the interface has the address with this prefix length already (IPv6: with any). An IPv4 address
-    /// that the interface has with another prefix length is added a second time.
-    ///
-    /// # Errors
-    /// `ENODEV` when the interface is gone, `EINVAL` for a bad prefix length or label, and others.
-    pub fn add_address(&mut self, address: &InterfaceAddress, options: AddressOptions) -> Result<bool> {
-        let during =
-            |error: super::Error| error.during(format_args!("{address}: add to interface {}", address.interface));
-        let request = Request {
-            kind: Rtm::Newaddr.into(),
-            flags: NlmF::CREATE | NlmF::EXCL,
-            payload: address::encode_new(address, options).map_err(during)?,
-        };
-        match self.socket.ask(&request) {
-            Ok(_) => Ok(true),
-            Err(error) if error.is(Errno::EEXIST) => Ok(false),
-            Err(error) => Err(during(error)),
-        }
-    }
-
-    /// False when the address was gone already, and with it maybe its interface. Label and broadcast do not matter.
-    /// The prefix length does: with another one than the kernel's the address counts as gone, so pass on what
-    /// [`Route::addresses`] reported.
+    /// Executes changes in order, many in one datagram: one result for each, whatever became of those before. False: it
+    /// was so already. An IPv4 address that the interface has with another prefix length is added a second time, an IPv6
+    /// address that it has with any prefix length is there already. To be deleted, an address must have the kernel's
+    /// prefix length, so pass on what [`Route::addresses`] reported; label and broadcast do not matter.
     ///
     /// With `net.ipv4.conf.*.promote_secondaries` 0 the kernel removes the other addresses of the subnet together with
     /// the first of them ([`ObservedAddress::secondary`] is false).
     ///
     /// # Errors
-    /// Any other than "not there".
-    pub fn delete_address(&mut self, address: &InterfaceAddress) -> Result<bool> {
-        let during =
-            |error: super::Error| error.during(format_args!("{address}: delete from interface {}", address.interface));
-        let payload = address::encode_delete(address).map_err(during)?;
-        let request = Request { kind: Rtm::Deladdr.into(), flags: NlmF::empty(), payload };
-        match self.socket.ask(&request) {
-            Ok(_) => Ok(true),
-            Err(error) if address::is_gone(&error) => Ok(false),
-            Err(error) => Err(during(error)),
+    /// `ENODEV` when the interface of an address to be added is gone, `EINVAL` for a bad prefix length or label, and
+    /// others. Of a deletion, any other than "not there".
+    pub fn change_addresses(&mut self, changes: &[AddressChange]) -> Vec<Result<bool>> {
+        let mut results = Vec::with_capacity(changes.len());
+        for batch in changes.chunks(BATCH) {
+            let encoded: Result<Vec<Request>> = batch.iter().map(encode_change).collect();
+            let answers = match encoded {
+                Ok(requests) => self.socket.batch(&requests),
+                Err(error) => vec![Err(error); batch.len()],
+            };
+            results.extend(batch.iter().zip(answers).map(|(change, answer)| settle(change, answer)));
         }
+        results
+    }
+
+    /// As [`Route::change_addresses`], for one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_address(&mut self, address: &InterfaceAddress, options: AddressOptions) -> Result<bool> {
+        self.change_address(AddressChange::Add(address.clone(), options))
+    }
+
+    /// As [`Route::change_addresses`], for one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delete_address(&mut self, address: &InterfaceAddress) -> Result<bool> {
+        self.change_address(AddressChange::Delete(address.clone()))
+    }
+
+    fn change_address(&mut self, change: AddressChange) -> Result<bool> {
+        self.change_addresses(&[change]).pop().unwrap_or_else(|| Err(Error::malformed("no result")))
+    }
+
+    /// Makes an address again as it was observed, with its peer, lifetimes and metric. False: it is there.
+    ///
+    /// # Errors
+    /// As for adding an address.
+    pub fn restore_address(&mut self, observed: &ObservedAddress) -> Result<bool> {
+        let request = Request {
+            kind: Rtm::Newaddr.into(),
+            flags: NlmF::CREATE | NlmF::EXCL,
+            payload: observed.description.clone(),
+        };
+        let answer = self.socket.ask(&request).map(drop);
+        settle(&AddressChange::Add(observed.address.clone(), AddressOptions::default()), answer)
+    }
+
+    /// Labels of single addresses in the selection policy of IPv6; those of networks are left out.
+    ///
+    /// # Errors
+    /// On any failure: never a part of the list. `EOPNOTSUPP` when the kernel has no IPv6.
+    pub fn policy_labels(&mut self) -> Result<Vec<PolicyLabel>> {
+        let labels = self.list_by(Rtm::Getaddrlabel, policy::list(), policy::decode);
+        labels.map_err(|error| error.during("address labels: list"))
+    }
+
+    /// Gives an address its label, in place of the one that it has.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` when the kernel has no IPv6.
+    pub fn set_policy_label(&mut self, label: &PolicyLabel) -> Result<()> {
+        self.change_policy_label(Rtm::Newaddrlabel, NlmF::CREATE | NlmF::REPLACE, label)
+            .map_err(|error| error.during(format_args!("{}: set address label {}", label.address, label.label)))
+    }
+
+    /// Done when the address has no label.
+    ///
+    /// # Errors
+    /// Any other than "not there".
+    pub fn remove_policy_label(&mut self, label: &PolicyLabel) -> Result<()> {
+        match self.change_policy_label(Rtm::Deladdrlabel, NlmF::empty(), label) {
+            Err(error) if !error.is(Errno::ESRCH) && !error.is(Errno::EOPNOTSUPP) => {
+                Err(error.during(format_args!("{}: remove address label", label.address)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn change_policy_label(&mut self, kind: Rtm, flags: NlmF, label: &PolicyLabel) -> Result<()> {
+        let request = Request { kind: kind.into(), flags, payload: policy::encode(label)? };
+        self.socket.ask(&request).map(drop)
+    }
+
+    /// Next hops of the main table's routes.
+    ///
+    /// # Errors
+    /// On any failure: never a part of the list.
+    pub fn gateways(&mut self) -> Result<Vec<Gateway>> {
+        let gateways = self.list(Rtm::Getroute, connected::HEADER, connected::decode_gateway);
+        gateways.map_err(|error| error.during("routes: list"))
     }
 
     /// Routes of the main table without a gateway, except default, local and unreachable ones and those of loopback.
@@ -126,9 +196,41 @@ impl Route {
     /// `decode` answers `None` for an entry that the list does not want.
     fn list<T>(&mut self, kind: Rtm, header: usize, decode: impl Fn(&[u8]) -> Result<Option<T>>) -> Result<Vec<T>> {
         // All zero: every address family, every interface.
-        let request = Request { kind: kind.into(), flags: NlmF::empty(), payload: vec![0; header] };
-        let payloads = self.socket.dump(&request)?;
+        self.list_by(kind, vec![0; header], decode)
+    }
+
+    fn list_by<T>(
+        &mut self,
+        kind: Rtm,
+        payload: Vec<u8>,
+        decode: impl Fn(&[u8]) -> Result<Option<T>>,
+    ) -> Result<Vec<T>> {
+        let payloads = self.socket.dump(&Request { kind: kind.into(), flags: NlmF::empty(), payload })?;
         payloads.iter().filter_map(|payload| decode(payload).transpose()).collect()
+    }
+}
+
+fn encode_change(change: &AddressChange) -> Result<Request> {
+    let (kind, flags, payload) = match change {
+        AddressChange::Add(place, options) => {
+            (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, address::encode_new(place, *options))
+        }
+        AddressChange::Delete(place) => (Rtm::Deladdr, NlmF::empty(), address::encode_delete(place)),
+    };
+    Ok(Request { kind: kind.into(), flags, payload: payload? })
+}
+
+fn settle(change: &AddressChange, answer: Result<()>) -> Result<bool> {
+    match (change, answer) {
+        (_, Ok(())) => Ok(true),
+        (AddressChange::Add(..), Err(error)) if error.is(Errno::EEXIST) => Ok(false),
+        (AddressChange::Add(place, _), Err(error)) => {
+            Err(error.during(format_args!("{place}: add to interface {}", place.interface)))
+        }
+        (AddressChange::Delete(_), Err(error)) if address::is_gone(&error) => Ok(false),
+        (AddressChange::Delete(place), Err(error)) => {
+            Err(error.during(format_args!("{place}: delete from interface {}", place.interface)))
+        }
     }
 }
 

@@ -142,11 +142,16 @@ fn read_until_quiet<T>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
     answer
 }
 
-fn open_descriptor(protocol: NlFamily, timeout: Duration) -> Result<OwnedFd> {
-    let socket = NlSocket::connect(protocol, None, Groups::empty())?;
+/// A netlink socket that hears the notifications of these groups.
+pub(super) fn connect(protocol: NlFamily, groups: &[u32]) -> Result<OwnedFd> {
+    let socket = NlSocket::connect(protocol, None, Groups::new_groups(groups))?;
     socket.enable_ext_ack(true)?;
     // SAFETY: into_raw_fd gives up the open descriptor, which nobody else owns.
-    let descriptor = unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) };
+    Ok(unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) })
+}
+
+fn open_descriptor(protocol: NlFamily, timeout: Duration) -> Result<OwnedFd> {
+    let descriptor = connect(protocol, &[])?;
     setsockopt(&descriptor, sockopt::ReceiveTimeout, &TimeVal::milliseconds(timeout.as_millis() as i64))?;
     // SO_RCVBUFFORCE needs CAP_NET_ADMIN; without it the limit of net.core.rmem_max is what can be had.
     if setsockopt(&descriptor, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {

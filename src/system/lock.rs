@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::FileError;
 use super::run_dir::is_absent;
@@ -26,7 +27,7 @@ impl Lock {
     /// `None`: another process holds it.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, FileError> {
         let mut file = open(path).map_err(|cause| FileError::new(path, "open", cause))?;
-        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
             Ok(_) => {}
             Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
             Err(errno) => return Err(FileError::new(path, "lock", errno.into())),
@@ -69,9 +70,29 @@ impl Lock {
             Err(cause) if is_absent(&cause) => return Ok(false),
             Err(cause) => return Err(FileError::new(path, "open", cause)),
         };
-        let mut answer = whole_file();
+        let mut answer = whole_file(libc::F_WRLCK);
         fcntl(&file, FcntlArg::F_OFD_GETLK(&mut answer)).map_err(|errno| FileError::new(path, "lock", errno.into()))?;
         Ok(i32::from(answer.l_type) != libc::F_UNLCK)
+    }
+
+    /// Kills the process that holds the lock, and no other. False: nobody holds it.
+    pub fn kill_holder(path: &Path) -> Result<bool, FileError> {
+        let Some(pid) = Self::holder(path)? else { return Ok(false) };
+        let fault = |action, errno: rustix::io::Errno| FileError::new(path, action, errno.into());
+        let process = rustix::process::Pid::from_raw(pid.as_raw());
+        let Some(process) = process else { return Ok(false) };
+        let process = match pidfd_open(process, PidfdFlags::empty()) {
+            Err(rustix::io::Errno::SRCH) => return Ok(false),
+            opened => opened.map_err(|errno| fault("find the holder of", errno))?,
+        };
+        // Still the holder now that its number cannot be given to another: it was the holder all the time.
+        if Self::holder(path)? != Some(pid) {
+            return Ok(false);
+        }
+        match pidfd_send_signal(process, Signal::KILL) {
+            Err(rustix::io::Errno::SRCH) | Ok(()) => Ok(true),
+            Err(errno) => Err(fault("kill the holder of", errno)),
+        }
     }
 
     /// The process that holds the lock, if one does and has written its pid already.
@@ -86,10 +107,10 @@ impl Lock {
     }
 }
 
-/// An exclusive lock from the first byte to the last, however long the file becomes.
-fn whole_file() -> libc::flock {
+/// From the first byte to the last, however long the file becomes. `kind`: `F_WRLCK` (exclusive) or `F_UNLCK`.
+pub(super) fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
+        l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,

@@ -52,6 +52,11 @@ impl RunDir {
         self.folder("vip", "json")
     }
 
+    /// When the next announcement of this node may leave.
+    pub fn announcement_pace(&self) -> PathBuf {
+        self.root.join("announcements.lock")
+    }
+
     /// The control socket of a health monitor.
     pub fn socket(&self, instance: &str) -> PathBuf {
         self.root.join(format!("{}.sock", file_name(instance)))
@@ -93,6 +98,11 @@ impl Folder {
     pub fn lock(&self) -> Result<PathBuf, FileError> {
         create_folder(&self.path)?;
         Ok(self.path.join(".lock"))
+    }
+
+    /// Held by a process that works for one instance in the background.
+    pub fn lock_of(&self, instance: &str) -> PathBuf {
+        self.path.join(format!("{}.lock", file_name(instance)))
     }
 
     /// Mode 0600; as a whole or not at all.

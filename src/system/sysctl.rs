@@ -10,6 +10,11 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from("/proc/sys").join(name)
 }
 
+/// Whether this kernel has it, and lets it be seen.
+pub fn exists(name: &str) -> bool {
+    path(name).exists()
+}
+
 /// The present value, without its final newline.
 pub fn read(name: &str) -> Result<String, FileError> {
     let path = path(name);

@@ -12,7 +12,7 @@ use crate::netlink::testing::{in_namespace, ip};
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 10];
 
 /// A pair of interfaces with carrier; the answer is the index of the sender and of its peer.
-fn pair() -> (u32, u32) {
+fn pair() -> (Station, u32) {
     ip("link add va address 02:00:00:00:00:0a type veth peer name vb");
     // Without IPv6 the kernel has nothing of its own to say on this link.
     ip("link set va addrgenmode none");
@@ -21,7 +21,7 @@ fn pair() -> (u32, u32) {
     ip("link set va up");
     let links = Route::open().expect("open").links().expect("links");
     let index = |name| links.iter().find(|link| link.is_called(name)).expect("link").index;
-    (index("va"), index("vb"))
+    (Station { interface: index("va"), mac: MAC }, index("vb"))
 }
 
 /// Everything that arrives at the interface, with its Ethernet header.
@@ -50,7 +50,7 @@ fn neighbours_get_a_request_and_a_reply() {
         let (va, vb) = pair();
         let sniffer = sniffer(vb);
         let address = "10.9.0.1".parse().expect("address");
-        send_once(va, MAC, IpAddr::V4(address)).expect("announce");
+        Announcer::open().and_then(|open| open.announce(va, IpAddr::V4(address))).expect("announce");
         let header = [&BROADCAST[..], &MAC, &[0x08, 0x06]].concat();
         let payloads = [frame::gratuitous_arp_request(address, MAC), frame::gratuitous_arp_reply(address, MAC)];
         for payload in payloads {
@@ -65,8 +65,8 @@ fn neighbours_get_an_advertisement() {
         let (va, vb) = pair();
         let sniffer = sniffer(vb);
         let address = "2001:db8::1".parse().expect("address");
-        send_once(va, MAC, IpAddr::V6(address)).expect("announce");
-        let header = [&ALL_NODES[..], &MAC, &[0x86, 0xdd]].concat();
+        Announcer::open().and_then(|open| open.announce(va, IpAddr::V6(address))).expect("announce");
+        let header = [&[0x33, 0x33, 0, 0, 0, 1][..], &MAC, &[0x86, 0xdd]].concat();
         let payload = frame::unsolicited_advertisement(address, MAC);
         assert_eq!(next_frame(&sniffer, 0x86dd), [&header[..], &payload].concat());
     });
@@ -85,7 +85,7 @@ fn a_neighbour_takes_the_new_link_layer_address() {
             ip(line);
         }
         for address in ["10.9.0.1", "2001:db8::1"] {
-            send_once(va, MAC, address.parse().expect("address")).expect("announce");
+            Announcer::open().and_then(|open| open.announce(va, address.parse().expect("address"))).expect("announce");
             let learned = crate::netlink::testing::poll(|| {
                 let arguments = ["neigh", "show", "to", address, "dev", "vb"];
                 let output = std::process::Command::new("ip").args(arguments).output().expect("run ip");
@@ -101,10 +101,32 @@ fn an_interface_that_is_down_or_gone_is_an_error_that_names_it() {
     in_namespace(|| {
         let (va, _) = pair();
         ip("link set va down");
-        let error = send_once(va, MAC, "10.9.0.1".parse().expect("address")).expect_err("down");
+        let (announcer, address) = (Announcer::open().expect("open"), "10.9.0.1".parse().expect("address"));
+        let error = announcer.announce(va, address).expect_err("down");
         assert!(error.is(Errno::ENETDOWN), "{error}");
-        assert!(error.to_string().starts_with(&format!("10.9.0.1: announce on interface {va}: ")), "{error}");
-        let error = send_once(9999, MAC, "10.9.0.1".parse().expect("address")).expect_err("gone");
+        let start = format!("10.9.0.1: announce on interface {}: ", va.interface);
+        assert!(error.to_string().starts_with(&start), "{error}");
+        let error = announcer.announce(Station { interface: 9999, ..va }, address).expect_err("gone");
         assert!(error.is(Errno::ENXIO) || error.is(Errno::ENODEV), "{error}");
+    });
+}
+
+#[test]
+fn a_gateway_learns_from_a_question_in_the_name_of_the_address() {
+    in_namespace(|| {
+        let (va, vb) = pair();
+        let sniffer = sniffer(vb);
+        let announcer = Announcer::open().expect("open");
+        let (address, gateway) = ("10.9.0.1".parse().expect("address"), "10.9.0.254".parse().expect("address"));
+        announcer.ask_gateway(va, IpAddr::V4(address), IpAddr::V4(gateway)).expect("ask");
+        let header = [&BROADCAST[..], &MAC, &[0x08, 0x06]].concat();
+        let payload = frame::arp_question(address, MAC, gateway);
+        assert_eq!(next_frame(&sniffer, 0x0806), [&header[..], &payload].concat());
+
+        let (address, gateway) = ("2001:db8::1".parse().expect("address"), "fe80::12:3456".parse().expect("address"));
+        announcer.ask_gateway(va, IpAddr::V6(address), IpAddr::V6(gateway)).expect("ask");
+        let header = [&[0x33, 0x33, 0xff, 0x12, 0x34, 0x56][..], &MAC, &[0x86, 0xdd]].concat();
+        let payload = frame::solicitation(address, MAC, gateway);
+        assert_eq!(next_frame(&sniffer, 0x86dd), [&header[..], &payload].concat());
     });
 }

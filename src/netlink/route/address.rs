@@ -10,7 +10,7 @@ use neli::{FromBytesWithInput, ToBytes};
 use nix::errno::Errno;
 
 use super::constants::AddressAttribute;
-use crate::model::{Family, InterfaceAddress};
+use crate::model::{AddressOptions, Family, InterfaceAddress};
 use crate::netlink::attribute::{Attributes, Writer};
 use crate::netlink::{Error, Result};
 
@@ -19,11 +19,15 @@ pub(super) const HEADER: usize = 8;
 
 const SECONDARY: u32 = 0x01;
 const NO_DAD: u32 = 0x02;
+const OPTIMISTIC: u32 = 0x04;
 const DAD_FAILED: u32 = 0x08;
 const DEPRECATED: u32 = 0x20;
 const TENTATIVE: u32 = 0x40;
 const PERMANENT: u32 = 0x80;
 const NO_PREFIX_ROUTE: u32 = 0x200;
+
+/// `INFINITY_LIFE_TIME` (include/net/addrconf.h).
+const FOR_EVER: u32 = u32::MAX;
 
 /// An address as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct ObservedAddress {
     pub address: InterfaceAddress,
     /// IPv6: duplicate address detection has not ended; the address cannot be used yet.
     pub tentative: bool,
+    /// IPv6: may be used although tentative (RFC 4429).
+    pub optimistic: bool,
     /// IPv6: another host has the address. It stays configured, unused, until it is deleted.
     pub dad_failed: bool,
     /// IPv6: not chosen as a source (preferred lifetime 0).
@@ -40,15 +46,9 @@ pub struct ObservedAddress {
     /// IPv4: not the first of its subnet on the interface. IPv6: a temporary address.
     pub secondary: bool,
     pub no_prefix_route: bool,
-}
-
-/// How an address is added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AddressOptions {
-    /// IPv6: usable at once, without duplicate address detection (which takes a second and more).
-    pub no_dad: bool,
-    /// No connected route comes with the address.
-    pub no_prefix_route: bool,
+    /// The kernel's own description, with peer, lifetimes, metric and what newer kernels may add: given back as it is,
+    /// it makes the same address again.
+    pub(super) description: Vec<u8>,
 }
 
 /// `None` for families other than IPv4 and IPv6.
@@ -80,11 +80,13 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<ObservedAddress>> {
             broadcast,
         },
         tentative: flags & TENTATIVE != 0,
+        optimistic: flags & OPTIMISTIC != 0,
         dad_failed: flags & DAD_FAILED != 0,
         deprecated: flags & DEPRECATED != 0,
         permanent: flags & PERMANENT != 0,
         secondary: flags & SECONDARY != 0,
         no_prefix_route: flags & NO_PREFIX_ROUTE != 0,
+        description: payload.to_vec(),
     }))
 }
 
@@ -96,9 +98,18 @@ pub(super) fn encode_new(address: &InterfaceAddress, options: AddressOptions) ->
     if let Some(label) = &address.label {
         message.put(AddressAttribute::Label, label.as_str())?;
     }
-    let no_dad = if options.no_dad { NO_DAD } else { 0 };
-    let no_prefix_route = if options.no_prefix_route { NO_PREFIX_ROUTE } else { 0 };
-    message.put(AddressAttribute::Flags, no_dad | no_prefix_route)?;
+    let flags =
+        [(options.no_dad, NO_DAD), (options.optimistic, OPTIMISTIC), (options.no_prefix_route, NO_PREFIX_ROUTE)];
+    let flags = flags.into_iter().filter(|(wanted, _)| *wanted).fold(0, |sum, (_, flag)| sum | flag);
+    message.put(AddressAttribute::Flags, flags)?;
+    if let Some(preferred) = options.preferred_lifetime {
+        // `struct ifa_cacheinfo`: preferred, valid, and two time stamps that are the kernel's.
+        let lifetimes: Vec<u8> = [preferred, FOR_EVER, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
+        message.put(AddressAttribute::CacheInfo, Buffer::from(lifetimes))?;
+    }
+    if let Some(metric) = options.metric {
+        message.put(AddressAttribute::Metric, metric)?;
+    }
     Ok(message.into_bytes())
 }
 

@@ -28,6 +28,16 @@ pub struct ConnectedRoute {
     pub interface: u32,
     /// The lower wins. IPv4: 0 unless somebody set it; IPv6: 256.
     pub metric: u32,
+    /// Who made it (`RTPROT_*`, include/uapi/linux/rtnetlink.h): 2 the kernel with an address, 4 an administrator ...
+    pub protocol: u8,
+}
+
+/// The next hop of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gateway {
+    pub address: IpAddr,
+    /// Index of the interface to it.
+    pub interface: u32,
 }
 
 impl ConnectedRoute {
@@ -51,16 +61,55 @@ fn share_prefix(one: u128, other: u128, bits: u32, prefix_length: u8) -> bool {
 
 /// The route whose interface an address belongs on: the longest prefix, then the lowest metric, then the lowest
 /// interface index. `None` for an IPv6 link-local address: every interface has that network.
-pub fn interface_for(address: IpAddr, routes: &[ConnectedRoute]) -> Option<&ConnectedRoute> {
+pub fn interface_for<'a>(
+    address: IpAddr,
+    routes: impl IntoIterator<Item = &'a ConnectedRoute>,
+) -> Option<&'a ConnectedRoute> {
     if matches!(address, IpAddr::V6(address) if address.is_unicast_link_local()) {
         return None;
     }
     let rank = |route: &&ConnectedRoute| (u8::MAX - route.prefix_length, route.metric, route.interface);
-    routes.iter().filter(|route| route.covers(address)).min_by_key(rank)
+    routes.into_iter().filter(|route| route.covers(address)).min_by_key(rank)
 }
 
 /// `None` for a route that is not connected, or not of the main table.
 pub(super) fn decode(payload: &[u8]) -> Result<Option<ConnectedRoute>> {
+    let Some(route) = main_route(payload)? else { return Ok(None) };
+    let has_gateway = [RouteAttribute::Gateway, RouteAttribute::Via, RouteAttribute::Multipath]
+        .iter()
+        .any(|kind| route.attributes.optional(*kind).is_some());
+    let prefix_length = *route.header.rtm_dst_len();
+    let (Some(interface), false, 1..) = (route.interface()?, has_gateway, prefix_length) else { return Ok(None) };
+    Ok(Some(ConnectedRoute {
+        destination: route.attributes.required_address(RouteAttribute::Destination, route.family)?,
+        prefix_length,
+        interface,
+        metric: route.attributes.optional_u32(RouteAttribute::Priority)?.unwrap_or(0),
+        protocol: u8::from(*route.header.rtm_protocol()),
+    }))
+}
+
+/// `None` for a route without a gateway of its own family, or with several, or not of the main table.
+pub(super) fn decode_gateway(payload: &[u8]) -> Result<Option<Gateway>> {
+    let Some(route) = main_route(payload)? else { return Ok(None) };
+    let address = route.attributes.optional_address(RouteAttribute::Gateway, route.family)?;
+    Ok(address.zip(route.interface()?).map(|(address, interface)| Gateway { address, interface }))
+}
+
+/// A unicast route of the main table.
+struct MainRoute {
+    header: Rtmsg,
+    family: Family,
+    attributes: Attributes<RouteAttribute>,
+}
+
+impl MainRoute {
+    fn interface(&self) -> Result<Option<u32>> {
+        self.attributes.optional_u32(RouteAttribute::OutputInterface)
+    }
+}
+
+fn main_route(payload: &[u8]) -> Result<Option<MainRoute>> {
     let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("a route header is cut off"))?;
     let header = Rtmsg::from_bytes_with_input(&mut Cursor::new(payload), HEADER)?;
     let attributes = Attributes::<RouteAttribute>::decode(attributes)?;
@@ -71,20 +120,6 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<ConnectedRoute>> {
         RtAddrFamily::Inet6 => Family::Ipv6,
         _ => return Ok(None),
     };
-    let has_gateway = [RouteAttribute::Gateway, RouteAttribute::Via, RouteAttribute::Multipath]
-        .iter()
-        .any(|kind| attributes.optional(*kind).is_some());
-    let is_default = *header.rtm_dst_len() == 0;
-    if table != MAIN_TABLE || *header.rtm_type() != Rtn::Unicast || has_gateway || is_default {
-        return Ok(None);
-    }
-    let Some(interface) = attributes.optional_u32(RouteAttribute::OutputInterface)? else {
-        return Ok(None);
-    };
-    Ok(Some(ConnectedRoute {
-        destination: attributes.required_address(RouteAttribute::Destination, family)?,
-        prefix_length: *header.rtm_dst_len(),
-        interface,
-        metric: attributes.optional_u32(RouteAttribute::Priority)?.unwrap_or(0),
-    }))
+    let is_of_main = table == MAIN_TABLE && *header.rtm_type() == Rtn::Unicast;
+    Ok(is_of_main.then_some(MainRoute { header, family, attributes }))
 }

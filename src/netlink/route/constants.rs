@@ -24,8 +24,12 @@ pub(super) enum AddressAttribute {
     Local = 2,
     Label = 3,
     Broadcast = 4,
+    /// Lifetimes.
+    CacheInfo = 6,
     /// All 32 bits; the header has the lower 8 only.
     Flags = 8,
+    /// `IFA_RT_PRIORITY`, of the connected route.
+    Metric = 9,
 }
 impl NlAttrType for AddressAttribute {}
 
@@ -44,3 +48,11 @@ pub(super) enum RouteAttribute {
     Via = 18,
 }
 impl NlAttrType for RouteAttribute {}
+
+/// `IFAL_*` (include/uapi/linux/if_addrlabel.h).
+#[neli_enum(serialized_type = "u16")]
+pub(super) enum PolicyAttribute {
+    Address = 1,
+    Label = 2,
+}
+impl NlAttrType for PolicyAttribute {}

@@ -7,6 +7,7 @@ use neli::consts::rtnl::{Arphrd, Iff};
 use neli::rtnl::Ifinfomsg;
 
 use super::constants::LinkAttribute;
+use crate::netlink::announce::Station;
 use crate::netlink::attribute::Attributes;
 use crate::netlink::{Error, Result};
 
@@ -37,6 +38,12 @@ impl Link {
     /// By name or alternative name.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.altnames.iter().any(|altname| altname == name)
+    }
+
+    /// Where neighbours reach what is on this interface. `None`: it has no neighbours (loopback, tunnels), or is down.
+    pub fn station(&self) -> Option<Station> {
+        let mac = self.mac.filter(|_| self.up && !self.loopback && !self.no_arp)?;
+        Some(Station { interface: self.index, mac })
     }
 }
 

@@ -187,6 +187,7 @@ fn the_longest_prefix_wins_then_the_lowest_metric_then_the_lowest_index() {
         prefix_length,
         interface,
         metric,
+        protocol: 2,
     };
     let routes = [
         route("10.0.0.0", 8, 1, 0),
@@ -214,7 +215,7 @@ fn the_longest_prefix_wins_then_the_lowest_metric_then_the_lowest_index() {
         let found = interface_for(text.parse().expect("address"), &routes).map(|route| route.interface);
         assert_eq!(found, interface, "{text}");
     }
-    assert_eq!(interface_for("10.0.0.1".parse().expect("address"), &[]), None);
+    assert_eq!(interface_for("10.0.0.1".parse().expect("address"), &[] as &[ConnectedRoute]), None);
 }
 
 #[test]

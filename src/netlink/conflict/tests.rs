@@ -1,0 +1,53 @@
+use std::net::IpAddr;
+
+use super::*;
+use crate::netlink::Route;
+use crate::netlink::testing::{in_namespace, ip};
+
+/// Two interfaces on one link, in one namespace: an address of the other one is another host's to the network.
+fn stations() -> (Station, Station) {
+    ip("link add va address 02:00:00:00:00:0a type veth peer name vb address 02:00:00:00:00:0b");
+    ip("link set vb up");
+    ip("link set va up");
+    let links = Route::open().expect("open").links().expect("links");
+    let station = |name| links.iter().find(|link| link.is_called(name)).and_then(|link| link.station()).expect(name);
+    (station("va"), station("vb"))
+}
+
+#[test]
+fn another_host_is_found_by_its_link_layer_address() {
+    in_namespace(|| {
+        let (va, vb) = stations();
+        ip("addr add 10.9.0.1/24 dev vb");
+        ip("-6 addr add 2001:db8::1/64 dev vb nodad");
+        // Linux answers for its address on any interface unless told otherwise.
+        let _ = std::fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1");
+        let addresses: Vec<IpAddr> =
+            ["10.9.0.1", "10.9.0.2", "2001:db8::1", "2001:db8::2"].map(|text| text.parse().expect(text)).to_vec();
+        let questions: Vec<_> = addresses.iter().map(|address| (va, *address)).collect();
+        let claims = find(&questions).expect("ask");
+        let claim = |address: IpAddr| Claim { address, interface: va.interface, mac: vb.mac };
+        assert_eq!(claims, [claim(addresses[0]), claim(addresses[2])]);
+    });
+}
+
+#[test]
+fn nobody_is_told_anything_by_a_question() {
+    in_namespace(|| {
+        let (va, _) = stations();
+        ip("addr add 10.9.0.1/24 dev vb");
+        find(&[(va, "10.9.0.1".parse().expect("address"))]).expect("ask");
+        let output = std::process::Command::new("ip").args(["neigh", "show", "dev", "vb"]).output().expect("ip");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).matches("02:00:00:00:00:0a").count(), 0);
+    });
+}
+
+#[test]
+fn an_interface_that_is_down_is_an_error_that_names_the_address() {
+    in_namespace(|| {
+        let (va, _) = stations();
+        ip("link set va down");
+        let error = find(&[(va, "10.9.0.1".parse().expect("address"))]).expect_err("down");
+        assert!(error.to_string().starts_with("10.9.0.1: probe on interface"), "{error}");
+    });
+}

@@ -1,0 +1,140 @@
+//! One pace for many processes: each takes the next free moment from a file that all of them share.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use nix::time::{ClockId, clock_gettime};
+
+use super::lock::whole_file;
+
+/// A wait that is longer is nobody's queue: the file is damaged, or of another machine's clock.
+const LONGEST_QUEUE: Duration = Duration::from_secs(1);
+/// Moments that passed unused may be used later, as far as this: a timer is never exact, and some are coarse.
+const CREDIT: Duration = Duration::from_millis(10);
+
+/// Keeps `gap` between the moments that it gives away, in whichever process of this machine. Without its file, which
+/// may be missing for any reason, everybody has a pace of their own.
+#[derive(Debug)]
+pub struct Pace {
+    file: Option<File>,
+    gap: Duration,
+    next: Duration,
+}
+
+impl Pace {
+    pub fn new(path: &Path, gap: Duration) -> Self {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+        Self { file: file.ok(), gap, next: Duration::ZERO }
+    }
+
+    /// Returns at a moment of our own.
+    pub fn wait(&mut self) {
+        let now = now();
+        let next = match self.file.as_ref().filter(|file| is_locked(file)) {
+            Some(file) => {
+                let taken = take(read(file), now);
+                // What cannot be written leaves the moment to somebody else too, which is no harm.
+                let _ = file.write_all_at(&(taken + self.gap).as_nanos().to_ne_bytes(), 0);
+                unlock(file);
+                taken
+            }
+            None => take(self.next, now),
+        };
+        self.next = next + self.gap;
+        std::thread::sleep(next.saturating_sub(now));
+    }
+}
+
+/// The next free moment, when the one after the last is `next`.
+fn take(next: Duration, now: Duration) -> Duration {
+    if next > now + LONGEST_QUEUE { now } else { next.max(now.saturating_sub(CREDIT)) }
+}
+
+/// Since the machine started: all processes have the same.
+fn now() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
+}
+
+fn read(file: &File) -> Duration {
+    let mut bytes = [0; 16];
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => u64::try_from(u128::from_ne_bytes(bytes)).map_or(Duration::MAX, Duration::from_nanos),
+        Err(_) => Duration::ZERO,
+    }
+}
+
+/// Within a few attempts: whoever holds it does so for microseconds, unless it was stopped meanwhile, and then nobody
+/// shall wait for it.
+fn is_locked(file: &File) -> bool {
+    /// Each a system call.
+    const ATTEMPTS: usize = 50;
+    (0..ATTEMPTS).any(|_| {
+        let is_ours = fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).is_ok();
+        if !is_ours {
+            std::thread::yield_now();
+        }
+        is_ours
+    })
+}
+
+fn unlock(file: &File) {
+    // Closing the file, which cannot fail, unlocks it too.
+    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Scratch;
+
+    const fn ms(number: u64) -> Duration {
+        Duration::from_millis(number)
+    }
+
+    #[test]
+    fn the_next_moment_is_free_now_or_after_the_queue_and_never_absurdly_late() {
+        for (next, now, expected) in [
+            (ms(0), ms(1000), ms(990)),
+            (ms(995), ms(1000), ms(995)),
+            (ms(1000), ms(1000), ms(1000)),
+            (ms(1500), ms(1000), ms(1500)),
+            (ms(90_000), ms(1000), ms(1000)),
+            (Duration::MAX, ms(1000), ms(1000)),
+            (ms(0), ms(3), ms(0)),
+        ] {
+            assert_eq!(take(next, now), expected, "{next:?} at {now:?}");
+        }
+    }
+
+    /// Whatever the timer does, so many moments cannot pass faster than their gaps, less the credit.
+    #[test]
+    fn processes_share_the_pace_of_one_file() {
+        let scratch = Scratch::new("pace");
+        let path = scratch.path().join("pace");
+        let began = now();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut pace = Pace::new(&path, ms(1));
+                    (0..25).for_each(|_| pace.wait());
+                });
+            }
+        });
+        assert!(now() - began >= ms(100 - 1) - CREDIT, "{:?}", now() - began);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_had_or_is_damaged_is_no_obstacle() {
+        let scratch = Scratch::new("no-pace");
+        Pace::new(&scratch.path().join("no/such/folder"), ms(1)).wait();
+        let path = scratch.path().join("pace");
+        std::fs::write(&path, [0xff; 16]).expect("write");
+        Pace::new(&path, ms(1)).wait();
+        std::fs::write(&path, [1; 3]).expect("write");
+        Pace::new(&path, ms(1)).wait();
+    }
+}
