@@ -1,108 +1,153 @@
-//! Parameters that several agents share.
+//! Parameters that several agents share: lists of addresses.
 
-use std::net::IpAddr;
+mod entry;
 
-use crate::ocf::{Call, Failure};
+use std::collections::HashSet;
+use std::path::Path;
 
-/// One entry of an `ip` list: `ADDRESS[/PREFIX][@NIC]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressEntry {
-    pub address: IpAddr,
-    pub prefix_length: Option<u8>,
-    pub nic: Option<String>,
+use crate::ocf::{Call, Failure, FailureKind, Problems};
+
+pub use entry::{AddressEntry, later, prefix_length};
+
+/// More would be a slip of the pen: an IPv6 network, for instance, written as a range.
+const MOST: usize = 65_536;
+
+/// The addresses of parameter `ip`, each `ADDRESS[-LAST][/PREFIX][@NIC]`, separated by blanks, commas or newlines.
+///
+/// # Errors
+/// Every wrong word, not only the first one.
+pub fn address_list(call: &Call) -> Result<Vec<AddressEntry>, Failure> {
+    let mut list = AddressList::default();
+    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    list.finish()
 }
 
-/// The addresses of parameter `ip`, separated by blanks, commas or newlines. Every wrong entry is named.
-pub fn address_list(call: &Call) -> Result<Vec<AddressEntry>, Failure> {
-    let text = call.text("ip").unwrap_or_default();
-    let words: Vec<&str> = text.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() {
-        // In the words of the frame, which says it too: equal problems are told once.
-        return Err(Failure::bad_parameter("ip: required, but not set"));
-    }
-    let mut entries: Vec<AddressEntry> = Vec::new();
-    let mut failures = Vec::new();
-    for word in words {
-        match parse_entry(word) {
-            Ok(entry) if entries.iter().any(|other| other.address == entry.address && other.nic == entry.nic) => {
-                failures.push(Err(Failure::bad_parameter(format!("ip \"{word}\": named twice"))));
+/// Addresses from one or more texts.
+#[derive(Debug, Default)]
+pub struct AddressList {
+    entries: Vec<AddressEntry>,
+    problems: Problems,
+    known: HashSet<AddressEntry>,
+}
+
+impl AddressList {
+    /// Adds the words of `text`. `name` says where the words of a line (from 1) stand, for messages. A `#` begins a
+    /// comment that reaches to the end of its line.
+    pub fn read(&mut self, text: &str, kind: FailureKind, name: impl Fn(usize) -> String) {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split('#').next().unwrap_or_default();
+            for word in code.split([' ', ',', '\t', '\r']).filter(|word| !word.is_empty()) {
+                if let Err(reason) = self.add(word) {
+                    let text = format!("{} \"{word}\": {reason}", name(number + 1));
+                    self.problems.keep(Err::<(), _>(Failure::new(kind, text)));
+                }
             }
-            Ok(entry) => entries.push(entry),
-            Err(reason) => failures.push(Err(Failure::bad_parameter(format!("ip \"{word}\": {reason}")))),
         }
     }
-    Failure::collect(failures)?;
-    Ok(entries)
-}
 
-fn parse_entry(word: &str) -> Result<AddressEntry, String> {
-    let (rest, nic) = match word.split_once('@') {
-        Some((_, "")) => return Err("the nic after \"@\" is missing".into()),
-        Some((rest, nic)) => (rest, Some(nic.to_owned())),
-        None => (word, None),
-    };
-    let (address, prefix) = match rest.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (rest, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| "not an IPv4 or IPv6 address".to_owned())?;
-    if address.is_unspecified() || address.is_multicast() {
-        return Err("not the address of a host".into());
+    /// Adds the words of a file, which may differ from node to node.
+    pub fn read_file(&mut self, parameter: &str, path: &Path) {
+        let shown = path.display();
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.read(&text, FailureKind::BadHere, |line| format!("{parameter} {shown}:{line}")),
+            Err(cause) => {
+                let text = format!("{parameter} {shown}: read: {cause}");
+                self.problems.keep(Err::<(), _>(Failure::bad_here(text)));
+            }
+        }
     }
-    let prefix_length = prefix.map(|prefix| prefix_length(address, prefix)).transpose()?;
-    Ok(AddressEntry { address, prefix_length, nic })
-}
 
-/// A prefix length for `address`: a number, or for IPv4 also a dotted netmask as old configurations have it.
-pub fn prefix_length(address: IpAddr, text: &str) -> Result<u8, String> {
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    if address.is_ipv4()
-        && let Ok(mask) = text.parse::<std::net::Ipv4Addr>()
-    {
-        let bits = u32::from(mask);
-        let length = bits.leading_ones();
-        let whole = bits.checked_shl(length).unwrap_or(0) == 0;
-        return u8::try_from(length)
-            .ok()
-            .filter(|length| whole && *length > 0)
-            .ok_or_else(|| format!("\"{text}\" is not a netmask: its ones must be on the left, as in 255.255.255.0"));
+    fn add(&mut self, word: &str) -> Result<(), String> {
+        for entry in entry::parse(word, MOST)? {
+            // Its place is what matters: with two prefixes it would be there twice.
+            let place = AddressEntry { prefix_length: None, ..entry.clone() };
+            if !self.known.insert(place) {
+                return Err("named twice".into());
+            }
+            if self.entries.len() == MOST {
+                return Err(format!("more than {MOST} addresses in all"));
+            }
+            self.entries.push(entry);
+        }
+        Ok(())
     }
-    let number = text.parse::<u8>().ok().filter(|number| (1..=longest).contains(number));
-    number.ok_or_else(|| format!("prefix \"{text}\" is not between 1 and {longest}"))
+
+    /// # Errors
+    /// Everything that was wrong; no address at all.
+    pub fn finish(self) -> Result<Vec<AddressEntry>, Failure> {
+        match self.finish_or_empty()? {
+            // In the words of the frame, which may say it too: equal problems are told once.
+            entries if entries.is_empty() => Err(Failure::bad_parameter("ip: required, but not set")),
+            entries => Ok(entries),
+        }
+    }
+
+    /// As [`AddressList::finish`], where an empty list is one.
+    ///
+    /// # Errors
+    /// Everything that was wrong.
+    pub fn finish_or_empty(self) -> Result<Vec<AddressEntry>, Failure> {
+        self.problems.finish()?;
+        Ok(self.entries)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Scratch;
 
-    #[test]
-    fn an_entry_may_carry_its_prefix_and_nic() {
-        let parse = |word: &str| parse_entry(word).map(|entry| (entry.prefix_length, entry.nic));
-        assert_eq!(parse("192.0.2.1"), Ok((None, None)));
-        assert_eq!(parse("192.0.2.1/24@eth0"), Ok((Some(24), Some("eth0".into()))));
-        assert_eq!(parse("2001:db8::1/64"), Ok((Some(64), None)));
-        for (word, reason) in [
-            ("300.0.2.1", "not an IPv4 or IPv6 address"),
-            ("192.0.2.1/33", "prefix \"33\" is not between 1 and 32"),
-            ("2001:db8::1/129", "prefix \"129\" is not between 1 and 128"),
-            ("192.0.2.1/", "prefix \"\" is not between 1 and 32"),
-            ("192.0.2.1@", "the nic after \"@\" is missing"),
-            ("0.0.0.0", "not the address of a host"),
-            ("224.0.0.1", "not the address of a host"),
-        ] {
-            assert_eq!(parse(word), Err(reason.into()), "{word}");
-        }
+    fn read(text: &str) -> Result<Vec<String>, String> {
+        let mut list = AddressList::default();
+        list.read(text, FailureKind::BadParameter, |line| format!("ip:{line}"));
+        let entries = list.finish().map_err(|failure| failure.to_string())?;
+        Ok(entries.iter().map(|entry| entry.address.to_string()).collect())
     }
 
     #[test]
-    fn a_dotted_netmask_is_a_prefix_length() {
-        let v4 = IpAddr::from([192, 0, 2, 1]);
-        for (mask, length) in [("255.255.255.0", 24), ("255.255.255.255", 32), ("128.0.0.0", 1), ("24", 24)] {
-            assert_eq!(prefix_length(v4, mask), Ok(length), "{mask}");
-        }
-        for mask in ["0.0.0.0", "255.0.255.0", "0.255.0.0", "0", "-1", "abc", ""] {
-            assert!(prefix_length(v4, mask).is_err(), "{mask}");
-        }
-        assert!(prefix_length("::1".parse().expect("v6"), "255.255.255.0").is_err());
+    fn words_are_separated_by_whatever_people_use() {
+        let expected = ["192.0.2.1", "192.0.2.2", "2001:db8::3", "192.0.2.4"].map(String::from).to_vec();
+        assert_eq!(read("192.0.2.1 192.0.2.2,2001:db8::3, \n\t192.0.2.4 # the last one"), Ok(expected));
+    }
+
+    #[test]
+    fn everything_wrong_is_named_with_its_line() {
+        let wrong = read("x 192.0.2.1\n192.0.2.1\n192.0.2.1-192.0.2.3").unwrap_err();
+        assert_eq!(
+            wrong,
+            "ip:1 \"x\": not an IPv4 or IPv6 address; ip:2 \"192.0.2.1\": named twice; \
+             ip:3 \"192.0.2.1-192.0.2.3\": named twice"
+        );
+        assert_eq!(read(" , # nothing"), Err("ip: required, but not set".into()));
+    }
+
+    #[test]
+    fn one_address_may_be_on_two_interfaces_but_not_with_two_prefixes() {
+        assert!(read("192.0.2.1@eth0 192.0.2.1@eth1").is_ok());
+        assert!(read("192.0.2.1/24 192.0.2.1/32").is_err());
+    }
+
+    #[test]
+    fn more_than_the_limit_is_refused_whatever_it_is_made_of() {
+        assert_eq!(read("10.0.0.0/16 10.1.0.0-10.1.255.255").unwrap_err().matches("more than 65536").count(), 1);
+        assert!(read("10.1.0.0-10.1.255.255").is_ok());
+    }
+
+    #[test]
+    fn a_file_is_named_with_the_line_and_is_wrong_on_this_node_only() {
+        let scratch = Scratch::new("addresses");
+        let path = scratch.path().join("vips");
+        std::fs::write(&path, "# ours\n192.0.2.1\n192.0.2.300\n").expect("write");
+        let read = |path: &Path| {
+            let mut list = AddressList::default();
+            list.read_file("ip_file", path);
+            list.finish()
+        };
+        let wrong = read(&path).unwrap_err();
+        assert_eq!(wrong.problems()[0].kind, FailureKind::BadHere);
+        let expected = format!("ip_file {}:3 \"192.0.2.300\": not an IPv4 or IPv6 address", path.display());
+        assert_eq!(wrong.to_string(), expected);
+        let missing = read(&scratch.path().join("nosuch")).unwrap_err();
+        assert_eq!(missing.problems()[0].kind, FailureKind::BadHere);
     }
 }
