@@ -15,7 +15,7 @@ use crate::netlink::{self, Ipvs};
 use crate::ocf::{Agent, Call, Failure};
 use crate::system::{FileError, Folder, Lock};
 
-pub use announcer::{Announcement, announce};
+pub use announcer::work as repeat_announcements;
 
 /// Every agent by the name of its link in resource.d.
 pub const AGENTS: [(&str, &dyn Agent); 4] = [

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 
-use crate::agent::{self, AGENTS, Announcement};
+use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
 use crate::daemon::{self, Options, Readiness};
 use crate::ocf::{self, Agent};
@@ -79,12 +79,9 @@ enum Command {
     /// Repeat announcements of addresses (started by the vip agent)
     #[command(hide = true)]
     Announce {
+        /// Name of the pacemaker resource
         #[arg(long)]
-        count: u32,
-        /// Milliseconds
-        #[arg(long)]
-        interval: u64,
-        addresses: Vec<Announcement>,
+        instance: String,
     },
 }
 
@@ -113,9 +110,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             let logfile = logfile.map(LogTarget::from);
             run_daemon(Options { instance, configfile, logfile, ready_within, run_dir: RunDir::system() }, detach)?;
         }
-        Command::Announce { count, interval, addresses } => {
-            agent::announce(addresses, count, Duration::from_millis(interval))?;
-        }
+        Command::Announce { instance } => agent::repeat_announcements(&instance)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{forget, parameters, turn};
+use crate::model::AddressOptions;
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
-use crate::netlink::route::AddressOptions;
 use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
 use crate::plan::{self, AddressState};
 use crate::system::{RunDir, sysctl};
@@ -153,6 +153,18 @@ fn loopback(route: &mut Route) -> Result<u32, Failure> {
 fn on_loopback(address: IpAddr, interface: u32) -> InterfaceAddress {
     let prefix_length = plan::host_prefix(address);
     InterfaceAddress { address, prefix_length, interface, label: None, broadcast: None }
+}
+
+/// An address that a realserver instance of this node wants on a device of it.
+pub(super) struct Claim {
+    pub address: IpAddr,
+    pub device: String,
+}
+
+/// Every address that the realserver instances of this node have recorded.
+pub(super) fn claims() -> Vec<Claim> {
+    let records = other_records("").into_iter().flat_map(|(_, record)| record.addresses);
+    records.map(|address| Claim { address, device: "lo".into() }).collect()
 }
 
 fn other_records(instance: &str) -> Vec<(String, Record)> {

@@ -1,25 +1,32 @@
-//! `ocf:rust:vip`: addresses on an interface of this node, and their announcement to the neighbours.
+//! `ocf:rust:vip`: addresses on interfaces of this node, and their announcement to the neighbours.
 //!
 //! Which address went to which interface is written to `<run>/vip/<instance>.json` before the kernel is touched: from
 //! there `stop` knows what to remove whatever became of the parameters and the routes.
 
+mod conflicts;
 mod description;
+mod loopback;
+mod node;
+mod parameters;
+mod place;
+mod policy;
 mod record;
-mod wanted;
+mod verdict;
 
-use std::time::{Duration, Instant};
+use std::collections::HashSet;
+use std::net::IpAddr;
 
 use super::{announcer, forget, turn};
-use crate::model::InterfaceAddress;
-use crate::netlink::Route;
-use crate::netlink::route::{AddressOptions, Link, ObservedAddress};
+use crate::model::{AddressChange, InterfaceAddress};
+use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::plan::{self, AddressState};
-use wanted::Wanted;
-
-/// Longer than the kernel's duplicate address detection with its defaults (random delay up to 1 s, one probe of 1 s).
-const DUPLICATE_DETECTION: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(10);
+use crate::plan::{self, AddressState, AddressTable};
+use crate::system::{RunDir, namespace};
+use node::{Node, Undo};
+use parameters::Parameters;
+use place::{Surroundings, Wanted};
+use record::Record;
+use verdict::{Evidence, Verdict};
 
 pub struct Vip;
 
@@ -29,170 +36,198 @@ impl Agent for Vip {
     }
 
     fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
-        wanted::parse(call)?;
+        let parameters = parameters::parse(call, level)?;
         if level == ValidationLevel::Local {
-            let mut route = Route::open()?;
-            wanted::locate(call, &route.links()?, &mut route)?;
+            let mut node = Node::enter(call.text("network_namespace"))?;
+            locate(parameters, &record::read(call).unwrap_or_default(), &mut node)?;
         }
         Ok(())
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
-        let mut route = Route::open()?;
-        let links = route.links()?;
-        let wanted = wanted::locate(call, &links, &mut route)?;
-        record::add(call, &wanted)?;
-        set_up(call, &links, &wanted, &mut route)?;
-        let observed = replace_outdated(call, &wanted, &mut route)?;
-        Failure::collect(wanted.iter().map(|wanted| add_missing(call, wanted, &observed, &mut route)))?;
-        wait_for_duplicate_detection(&mut route, &wanted)?;
-        announcer::start(call, wanted.iter().map(|wanted| &wanted.place))
+        let mut node = Node::enter(call.text("network_namespace"))?;
+        let mut record = record::read(call).unwrap_or_default();
+        let parameters = parameters::parse(call, ValidationLevel::Local)?;
+        let options = parameters.options;
+        let wanted = locate(parameters, &record, &mut node)?;
+        node.raise_links(call, &wanted)?;
+        if call.boolean("run_arping") {
+            conflicts::refuse(&node, &wanted)?;
+        }
+        let events = Events::subscribe()?;
+        record.namespace = call.text("network_namespace").map(Into::into);
+        let undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
+            let places: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.place.clone()).collect();
+            plan::address_changes(&places, options, &node.held.iter().collect())
+        })?;
+        let completed = node
+            .wait_for_duplicate_detection(&wanted, &events)
+            .and_then(|()| policy::apply(call, &mut node, &wanted, &mut record))
+            .and_then(|()| loopback::move_aside(call, &mut node, &wanted, &mut record))
+            .and_then(|()| announcer::start(call, wanted.iter().map(|wanted| &wanted.place)));
+        if completed.is_err() {
+            undo.execute(&mut node, call);
+            return completed;
+        }
+        record.forget_all_but(call, &wanted)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
-        let mut route = Route::open()?;
-        let _turn = turn(call, &record::folder());
-        let (links, observed) = (route.links()?, route.addresses()?);
-        remove(call, &ours(call, &links, &observed), &observed, &mut route)?;
+        announcer::cancel(call);
+        let record = record::read(call);
+        let namespace = match &record {
+            Some(record) => record.namespace.clone(),
+            None => call.text("network_namespace").map(Into::into),
+        };
+        // What was in a namespace that is gone went with it.
+        if namespace.as_deref().is_none_or(namespace::exists) {
+            take_down(call, namespace.as_deref(), record)?;
+        }
         forget(call, &record::folder());
         Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
-        let mut route = Route::open()?;
-        let (links, observed) = (route.links()?, route.addresses()?);
-        let located = wanted::locate(call, &links, &mut route);
-        let wanted = located.map_err(|failure| still_held(failure, &ours(call, &links, &observed)))?;
-        let addresses = bare(&observed);
-        let state = |wanted: &Wanted| plan::address_state(&wanted.place, &addresses);
-        if wanted.iter().all(|wanted| state(wanted) == AddressState::Missing) {
-            return Ok(Status::Stopped);
+        let mut node = Node::enter(call.text("network_namespace"))?;
+        let record = record::read(call);
+        let (wanted, edited) = match expected(call, record.as_ref(), &mut node) {
+            Ok(expected) => expected,
+            Err(failure) => return without_a_place(call, failure, &ours(call, record.as_ref(), &node)),
+        };
+        match judge(call, &node, &wanted) {
+            Verdict::Stopped => Ok(Status::Stopped),
+            Verdict::Failed(reason) => Err(Failure::generic(reason)),
+            Verdict::Degraded(reason) => Ok(Status::Degraded(reason)),
+            Verdict::Running => {
+                announcer::refresh(call, wanted.iter().map(|wanted| &wanted.place))?;
+                let conflict = if call.check_level >= 10 { conflicts::tell(&node, &wanted)? } else { None };
+                let faults = [conflict, policy::fault(call, &mut node, &wanted)?, edited];
+                let faults: Vec<String> = faults.into_iter().flatten().collect();
+                Ok(if faults.is_empty() { Status::Running } else { Status::Degraded(faults.join("; ")) })
+            }
         }
-        let faults = wanted.iter().filter_map(|wanted| fault(wanted, &state(wanted), &links, &observed));
-        Failure::collect(faults.map(|text| Err(Failure::generic(text))))?;
-        Ok(Status::Running)
+    }
+
+    /// Labels change while the addresses stay; announcements heed their parameters when there is something to announce.
+    fn reload(&self, call: &Call) -> Result<(), Failure> {
+        let mut node = Node::enter(call.text("network_namespace"))?;
+        let mut record = record::read(call).unwrap_or_default();
+        let (wanted, _) = expected(call, Some(&record), &mut node)?;
+        if judge(call, &node, &wanted) == Verdict::Stopped {
+            return Err(Failure::not_running("addresses: change their labels: none of them is there"));
+        }
+        let options = parameters::parse(call, ValidationLevel::Consistency)?.options;
+        // Only of what is there: the rest is for recovery.
+        let _undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
+            let table: AddressTable<'_> = node.held.iter().collect();
+            let there = wanted.iter().filter(|wanted| table.state(&wanted.place) != AddressState::Missing);
+            let places: Vec<InterfaceAddress> = there.map(|wanted| wanted.place.clone()).collect();
+            plan::address_changes(&places, options, &table)
+        })?;
+        policy::apply(call, &mut node, &wanted, &mut record)
     }
 }
 
-fn bare(observed: &[ObservedAddress]) -> Vec<InterfaceAddress> {
-    observed.iter().map(|held| held.address.clone()).collect()
+/// The place of each address of the parameters; where they do not say, that of an earlier start.
+fn locate(mut parameters: Parameters, record: &Record, node: &mut Node) -> Result<Vec<Wanted>, Failure> {
+    place::remember(&mut parameters, &record.placed, &node.links);
+    let routes = if place::needs_routes(&parameters) { node.route.connected_routes()? } else { Vec::new() };
+    place::place_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
 }
 
-fn ours(call: &Call, links: &[Link], observed: &[ObservedAddress]) -> Vec<InterfaceAddress> {
-    record::held(record::read(call).as_deref(), wanted::parse(call).ok().as_ref(), links, observed)
+/// What should be there. The file of `ip_file` counts as start has read it: an edit of it, or its loss, must not restart
+/// what clients use. The second value says what has become of it since.
+fn expected(call: &Call, record: Option<&Record>, node: &mut Node) -> Result<(Vec<Wanted>, Option<String>), Failure> {
+    let (Some(path), Some(record)) = (call.text("ip_file"), record) else {
+        let parameters = parameters::parse(call, ValidationLevel::Local)?;
+        return Ok((locate(parameters, record.unwrap_or(&Record::default()), node)?, None));
+    };
+    let edited = match parameters::parse(call, ValidationLevel::Local) {
+        Ok(now) => edit(path, &now, record),
+        Err(failure) => Some(failure.to_string()),
+    };
+    let mut parameters = parameters::parse(call, ValidationLevel::Consistency)?;
+    parameters.entries = record.entries();
+    Ok((locate(parameters, record, node)?, edited))
+}
+
+/// How the addresses of `now` differ from those that were started.
+fn edit(path: &str, now: &Parameters, record: &Record) -> Option<String> {
+    let now: HashSet<IpAddr> = now.entries.iter().map(|entry| entry.address).collect();
+    let then: HashSet<IpAddr> = record.placed.iter().map(|placed| placed.address).collect();
+    let (more, less) = (now.difference(&then).count(), then.difference(&now).count());
+    let text = format!("ip_file {path}: edited, {more} addresses to add, {less} to remove; start applies it");
+    (more + less > 0).then_some(text)
+}
+
+/// Writes down what is wanted, and brings it about together with the end of what an earlier start with other parameters
+/// has left. In this instance's turn: what another one removes meanwhile must not come back.
+fn bring_up(
+    call: &Call,
+    node: &mut Node,
+    wanted: &[Wanted],
+    record: &mut Record,
+    changes: impl FnOnce(&[Wanted], &Node) -> Vec<AddressChange>,
+) -> Result<Undo, Failure> {
+    let _turn = turn(call, &record::folder());
+    node.look_again()?;
+    let identities: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.place.identity()).collect();
+    let former = record.held(&node.links, &node.held);
+    let former = former.into_iter().filter(|held| !identities.contains(&held.identity()));
+    let former: Vec<AddressChange> = former.map(AddressChange::Delete).collect();
+    record.add(wanted);
+    record::write(call, record)?;
+    let changes = [changes(wanted, node), former].concat();
+    node.change_all(call, &changes)
+}
+
+fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<(), Failure> {
+    let mut node = Node::enter(namespace)?;
+    let _turn = turn(call, &record::folder());
+    // A realserver instance that starts now must not take the address for ours.
+    let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
+    node.look_again()?;
+    let leaving = ours(call, record.as_ref(), &node);
+    let record = record.unwrap_or_default();
+    let placed = record.placed.iter().map(|placed| placed.address);
+    let addresses = placed.chain(leaving.iter().map(|held| held.address)).collect();
+    let came_back = loopback::come_back(call, &mut node, &addresses, &record);
+    node.delete(call, &leaving)?;
+    // The address is gone: what else is not as it should be is no reason for fencing.
+    came_back.unwrap_or_else(|failure| call.log().warning(failure));
+    policy::remove(call, &mut node, &record);
+    if call.boolean("flush_routes") {
+        node.flush_cached_routes().unwrap_or_else(|error| call.log().warning(error));
+    }
+    Ok(())
+}
+
+/// The addresses of this instance that are there: by its record, or else by what can be read of its parameters.
+fn ours(call: &Call, record: Option<&Record>, node: &Node) -> Vec<InterfaceAddress> {
+    if let Some(record) = record {
+        return record.held(&node.links, &node.held);
+    }
+    // Without what cannot be read of a file, there is what the parameters themselves say.
+    let parameters = parameters::parse(call, ValidationLevel::Local)
+        .or_else(|_| parameters::parse(call, ValidationLevel::Consistency));
+    parameters.map_or(Vec::new(), |parameters| record::presumed(&parameters, &node.links, &node.held))
 }
 
 /// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of
 /// them is still on an interface: then it must be stopped.
-fn still_held(failure: Failure, ours: &[InterfaceAddress]) -> Failure {
+fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> Result<Status, Failure> {
     match ours.first() {
-        Some(held) => Failure::generic(format!("address {held}: still on its interface, but {failure}")),
-        None => failure,
+        Some(held) => Err(Failure::generic(format!("address {held}: still on its interface, but {failure}"))),
+        None if call.is_probe => Ok(Status::Stopped),
+        None => Err(failure),
     }
 }
 
-/// An address on an interface that is down reaches nobody. Links that go down later are for monitor to tell.
-fn set_up(call: &Call, links: &[Link], wanted: &[Wanted], route: &mut Route) -> Result<(), Failure> {
-    let is_wanted = |link: &&Link| wanted.iter().any(|wanted| wanted.place.interface == link.index);
-    for link in links.iter().filter(is_wanted).filter(|link| !link.up) {
-        call.log().info(format!("nic {}: set up", link.name));
-        route.set_up(link.index)?;
-    }
-    Ok(())
-}
-
-/// IPv6 keeps an address once for each interface, IPv4 once for each prefix and label: only after its removal can it
-/// be added in another form. The addresses that are there afterwards.
-fn replace_outdated(call: &Call, wanted: &[Wanted], route: &mut Route) -> Result<Vec<InterfaceAddress>, Failure> {
-    let _turn = turn(call, &record::folder());
-    let observed = route.addresses()?;
-    let addresses = bare(&observed);
-    let outdated = |wanted: &Wanted| match plan::address_state(&wanted.place, &addresses) {
-        AddressState::Different(held) => Some(held),
-        AddressState::Missing | AddressState::Present => None,
-    };
-    let outdated: Vec<InterfaceAddress> = wanted.iter().filter_map(outdated).collect();
-    if outdated.is_empty() {
-        return Ok(addresses);
-    }
-    remove(call, &outdated, &observed, route)?;
-    Ok(bare(&route.addresses()?))
-}
-
-fn add_missing(call: &Call, wanted: &Wanted, observed: &[InterfaceAddress], route: &mut Route) -> Result<(), Failure> {
-    if plan::address_state(&wanted.place, observed) == AddressState::Present {
-        return Ok(());
-    }
-    call.log().info(format!("address {}: add to {}", wanted.place, wanted.nic));
-    let options = AddressOptions { no_dad: call.boolean("nodad"), no_prefix_route: call.boolean("noprefixroute") };
-    route.add_address(&wanted.place, options)?;
-    Ok(())
-}
-
-/// Deletes addresses, and only those: with `promote_secondaries` 0 the kernel removes the rest of a subnet together with
-/// its first address, which may be other resources' virtual IPs. They are put back. `before` must have been read in this
-/// instance's turn: what another one removes in the meantime must not come back.
-fn remove(
-    call: &Call,
-    ours: &[InterfaceAddress],
-    before: &[ObservedAddress],
-    route: &mut Route,
-) -> Result<(), Failure> {
-    if ours.is_empty() {
-        return Ok(());
-    }
-    let delete = |address: &InterfaceAddress| {
-        call.log().info(format!("address {address}: delete from interface {}", address.interface));
-        route.delete_address(address).map(|_| ()).map_err(Failure::from)
-    };
-    let deleted = Failure::collect(ours.iter().map(delete));
-    let after = bare(&route.addresses()?);
-    let lost = before.iter().filter(|held| !ours.contains(&held.address) && !after.contains(&held.address));
-    for held in lost.filter(|held| ours.iter().any(|address| address.interface == held.address.interface)) {
-        call.log().warning(format!("address {}: went with another of its subnet, added again", held.address));
-        let options = AddressOptions { no_dad: true, no_prefix_route: held.no_prefix_route };
-        route.add_address(&held.address, options)?;
-    }
-    deleted
-}
-
-/// IPv6 addresses cannot be used before the kernel has found them to be unique on their link.
-fn wait_for_duplicate_detection(route: &mut Route, wanted: &[Wanted]) -> Result<(), Failure> {
-    if wanted.iter().all(|wanted| wanted.place.address.is_ipv4()) {
-        return Ok(());
-    }
-    let deadline = Instant::now() + DUPLICATE_DETECTION;
-    loop {
-        let observed = route.addresses()?;
-        let held = |wanted: &Wanted| observed.iter().find(|held| wanted.is(&held.address));
-        if let Some(twin) = wanted.iter().find(|wanted| held(wanted).is_some_and(|held| held.dad_failed)) {
-            let text = format!("ip \"{}\": add to {}: another host has it", twin.place.address, twin.nic);
-            return Err(Failure::generic(text));
-        }
-        let Some(open) = wanted.iter().find(|wanted| held(wanted).is_some_and(|held| held.tentative)) else {
-            return Ok(());
-        };
-        if Instant::now() >= deadline {
-            let text = "duplicate address detection has not ended; is there a carrier? (nodad=yes skips it)";
-            return Err(Failure::generic(format!("ip \"{}\": add to {}: {text}", open.place.address, open.nic)));
-        }
-        std::thread::sleep(POLL);
-    }
-}
-
-fn fault(wanted: &Wanted, state: &AddressState, links: &[Link], observed: &[ObservedAddress]) -> Option<String> {
-    let name = format!("ip \"{}\"", wanted.place.address);
-    let nic = &wanted.nic;
-    match state {
-        AddressState::Missing => Some(format!("{name}: missing on {nic}, while others of the resource are there")),
-        AddressState::Different(held) => Some(format!("{name}: is {held} on {nic}, must be {}", wanted.place)),
-        AddressState::Present => {
-            let held = observed.iter().find(|held| wanted.is(&held.address));
-            let has_twin = held.is_some_and(|held| held.dad_failed);
-            let is_down = links.iter().any(|link| link.index == wanted.place.interface && !link.up);
-            [(has_twin, "another host has it".to_owned()), (is_down, format!("nic {nic} is down"))]
-                .into_iter()
-                .find_map(|(is_so, text)| is_so.then(|| format!("{name}: {text}")))
-        }
-    }
+fn judge(call: &Call, node: &Node, wanted: &[Wanted]) -> Verdict {
+    let observed = node.observed_by_identity();
+    verdict::judge(wanted, &node.held.iter().collect(), |wanted| Evidence {
+        observed: observed.get(&wanted.place.identity()).copied(),
+        link: node.link(wanted.place.interface),
+        carrier_matters: call.boolean("check_link_status"),
+    })
 }

@@ -29,13 +29,13 @@ fn the_neighbours_move_the_address_to_its_new_owner() {
     }
 }
 
-/// With a count of one there is no helper: what is heard was sent by start itself.
+/// With a count of one that is not repeated there is no helper: what is heard was sent by start itself.
 #[test]
 fn every_address_is_announced_before_start_returns() {
     let (host, peer) = pair();
     let ear = Ear::on(&peer);
     let vip = host.agent("vip").params(&[("ip", "192.0.2.9 192.0.2.10 2001:db8::9"), ("nodad", "yes")]);
-    vip.clone().param("arp_count", "1").start();
+    vip.clone().params(&[("arp_count", "1"), ("arp_repeat_after", "0")]).start();
     assert_eq!(host.processes_with(HELPER), [0; 0]);
     let expected = counts(&[("192.0.2.9", 1), ("192.0.2.10", 1), ("2001:db8::9", 1)]);
     assert_eq!(ear.announced(), expected);
@@ -50,7 +50,7 @@ fn the_helper_repeats_and_ends_with_its_burst() {
     let (host, peer) = pair();
     let ear = Ear::on(&peer);
     let vip = host.agent("vip").params(&[("ip", "192.0.2.9 2001:db8::9"), ("nodad", "yes")]);
-    vip.params(&[("arp_count", "4"), ("arp_interval", "300")]).start();
+    vip.params(&[("arp_count", "4"), ("arp_interval", "300"), ("arp_repeat_after", "0")]).start();
     assert_eq!(host.processes_with(HELPER).len(), 1);
     until_equal("the helper has ended", &vec![], || host.processes_with(HELPER));
     assert_eq!(ear.announced(), counts(&[("192.0.2.9", 4), ("2001:db8::9", 4)]));

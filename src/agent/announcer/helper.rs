@@ -1,0 +1,78 @@
+//! The process that repeats announcements: of its own session, with nothing open that anybody waits for, one for each
+//! resource. It ends with its series, with its addresses, or when `stop` ends it.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use super::{Announcement, Orders, Round};
+use crate::agent::{own_program, settle_in};
+use crate::netlink::{self, Route};
+use crate::ocf::Call;
+use crate::system::{FileError, Lock, RunDir};
+
+/// Its predecessor was killed before it was started, and is gone in a moment.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn lock(instance: &str) -> std::path::PathBuf {
+    RunDir::system().addresses().lock_of(instance)
+}
+
+/// Orders go through a pipe: thousands of addresses are no command line.
+pub(super) fn spawn(call: &Call, orders: &Orders) -> io::Result<()> {
+    let mut command = own_program("lvs-agents: announce");
+    // Pacemaker kills the group of an action that takes too long, and whoever reads the action's output waits for its
+    // pipes to close.
+    command.args(["announce", "--instance", &call.instance]).current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let text = serde_json::to_vec(orders)?;
+    // Killed here, the helper reads half a text and ends.
+    child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(&text))
+}
+
+/// Ends the helper of this instance, if there is one: a late frame would pull clients away from the new owner. One that
+/// was started so recently that it is not known yet finds its addresses gone before it says anything.
+pub fn cancel(call: &Call) {
+    if let Err(error) = Lock::kill_holder(&lock(&call.instance)) {
+        call.log().warning(error);
+    }
+}
+
+/// The helper itself: reads its orders from standard input.
+pub fn work(instance: &str) -> anyhow::Result<()> {
+    settle_in();
+    // Fails only for the leader of a group, who needs no session of its own to survive the group's end.
+    let _ = nix::unistd::setsid();
+    let orders: Orders = serde_json::from_reader(io::stdin()).context("orders: read")?;
+    let null = std::fs::File::open("/dev/null").context("/dev/null: open")?;
+    nix::unistd::dup2_stdin(&null).context("standard input: close")?;
+    // Held to the end.
+    let Some(_lock) = lock_in_turn(instance)? else { return Ok(()) };
+    Ok(repeat(&orders)?)
+}
+
+fn lock_in_turn(instance: &str) -> Result<Option<Lock>, FileError> {
+    Lock::acquire(&lock(instance), PATIENCE)
+}
+
+fn repeat(orders: &Orders) -> Result<(), netlink::Error> {
+    let began = Instant::now();
+    let mut route = Route::open()?;
+    let mut left = orders.addresses.clone();
+    for offset in orders.series.offsets() {
+        std::thread::sleep(offset.saturating_sub(began.elapsed()));
+        let held: HashSet<Announcement> =
+            route.addresses()?.iter().map(|observed| Announcement::from(&observed.address)).collect();
+        left.retain(|announcement| held.contains(announcement));
+        if left.is_empty() {
+            return Ok(());
+        }
+        let spread = orders.series.interval / u32::try_from(left.len()).unwrap_or(u32::MAX);
+        Round::prepare(&mut route, orders.ask_gateways, spread)?.send(&left)?;
+    }
+    Ok(())
+}

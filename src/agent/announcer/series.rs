@@ -1,0 +1,45 @@
+//! When announcements are sent.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// `count` announcements, each `interval` after the one before, and all of it again `repeat_after` the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    pub count: u32,
+    pub interval: Duration,
+    pub repeat_after: Option<Duration>,
+}
+
+impl Series {
+    /// The time of each announcement after the first one, counted from there, in order.
+    pub fn offsets(&self) -> Vec<Duration> {
+        let burst = |from: Duration, numbers: std::ops::Range<u32>| {
+            numbers.map(move |number| from + self.interval * number).collect::<Vec<_>>()
+        };
+        let end = self.interval * self.count;
+        let again = self.repeat_after.map(|after| burst(after.max(end), 0..self.count));
+        [burst(Duration::ZERO, 1..self.count), again.unwrap_or_default()].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_is_sent_by_start_and_the_second_burst_never_overlaps_the_first() {
+        let offsets = |count, repeat_after: Option<u64>| {
+            let repeat_after = repeat_after.map(Duration::from_millis);
+            let series = Series { count, interval: Duration::from_millis(200), repeat_after };
+            series.offsets().iter().map(Duration::as_millis).collect::<Vec<_>>()
+        };
+        assert_eq!(offsets(0, None), [0; 0]);
+        assert_eq!(offsets(1, None), [0; 0]);
+        assert_eq!(offsets(3, None), [200, 400]);
+        assert_eq!(offsets(1, Some(5000)), [5000]);
+        assert_eq!(offsets(3, Some(5000)), [200, 400, 5000, 5200, 5400]);
+        assert_eq!(offsets(3, Some(300)), [200, 400, 600, 800, 1000]);
+    }
+}

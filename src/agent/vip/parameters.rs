@@ -1,0 +1,190 @@
+//! The parameters of `ocf:rust:vip`, checked as far as that needs no look at this machine.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use crate::agent::parameters::{AddressEntry, AddressList, later, prefix_length};
+use crate::model::AddressOptions;
+use crate::ocf::{Call, Failure, FailureKind, Problems, ValidationLevel};
+
+/// What the parameters ask for.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    pub entries: Vec<AddressEntry>,
+    /// For entries that name none of their own.
+    pub nic: Option<String>,
+    pub label: Option<String>,
+    pub broadcast: Broadcast,
+    /// Number of the routing protocol whose routes count.
+    pub route_protocol: Option<u8>,
+    pub options: AddressOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broadcast {
+    /// As other addresses of the network have it.
+    Inherited,
+    None,
+    /// `+`: all host bits set.
+    Derived,
+    Given(Ipv4Addr),
+}
+
+/// Routing protocols by their names in iproute2's rt_protos.
+const ROUTE_PROTOCOLS: [(&str, u8); 10] = [
+    ("redirect", 1),
+    ("kernel", 2),
+    ("boot", 3),
+    ("static", 4),
+    ("ra", 9),
+    ("zebra", 11),
+    ("bird", 12),
+    ("dhcp", 16),
+    ("keepalived", 18),
+    ("bgp", 186),
+];
+
+/// At [`ValidationLevel::Consistency`] the file of `ip_file` is not read, and what only it has is missing.
+///
+/// # Errors
+/// Everything that is wrong, not only the first thing.
+pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure> {
+    let mut problems = Problems::default();
+    let mut entries = problems.keep(entries(call, level)).unwrap_or_default();
+    problems.keep(fill_in_prefix(call, &mut entries));
+    problems.keep(add_clone_number(call, &mut entries));
+    let (nic, label) = nic_and_label(call);
+    let parameters = Parameters {
+        entries,
+        nic,
+        label,
+        broadcast: problems.keep(broadcast(call)).unwrap_or(Broadcast::None),
+        route_protocol: problems.keep(route_protocol(call)).flatten(),
+        options: problems.keep(options(call)).unwrap_or_default(),
+    };
+    problems.keep(parameters.check());
+    problems.finish()?;
+    Ok(parameters)
+}
+
+fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Failure> {
+    let mut list = AddressList::default();
+    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    let file = call.text("ip_file");
+    if let Some(path) = file.filter(|_| level == ValidationLevel::Local) {
+        list.read_file("ip_file", Path::new(path));
+    }
+    match (file, level) {
+        // What the file has cannot be told here.
+        (Some(_), ValidationLevel::Consistency) => list.finish_or_empty(),
+        _ => list.finish(),
+    }
+}
+
+/// Of a mixed list, `cidr_netmask` means the IPv4 addresses: 32 would put a whole provider's IPv6 block on the link.
+fn fill_in_prefix(call: &Call, entries: &mut [AddressEntry]) -> Result<(), Failure> {
+    let Some(text) = call.text("cidr_netmask") else { return Ok(()) };
+    let has_ipv4 = entries.iter().any(|entry| entry.address.is_ipv4());
+    let meant = |entry: &&mut AddressEntry| entry.prefix_length.is_none() && entry.address.is_ipv4() == has_ipv4;
+    for entry in entries.iter_mut().filter(meant) {
+        let length = prefix_length(entry.address, text);
+        // Equal for all of them: said once.
+        let length = length.map_err(|reason| Failure::bad_parameter(format!("cidr_netmask: {reason}")))?;
+        entry.prefix_length = Some(length);
+    }
+    Ok(())
+}
+
+fn add_clone_number(call: &Call, entries: &mut [AddressEntry]) -> Result<(), Failure> {
+    let number = |name| call.meta(name).and_then(|text| text.parse::<u32>().ok());
+    if !call.boolean("unique_clone_address") {
+        let is_cloned = number("clone_max").is_some_and(|most| most > 1);
+        let is_local = call.text("nic").is_some_and(|nic| nic.starts_with("lo"));
+        return match is_cloned && !is_local {
+            true => Err(Failure::bad_parameter(
+                "clone: run one instance, or set unique_clone_address=yes: every node would have the same addresses \
+                 (for the loopback of real servers there is ocf:rust:realserver)",
+            )),
+            false => Ok(()),
+        };
+    }
+    let Some(clone) = number("clone") else { return Ok(()) };
+    for entry in entries {
+        entry.address = later(entry.address, clone.into());
+    }
+    Ok(())
+}
+
+/// IPaddr2's old form `NIC:LABEL` wins over `iflabel`, as there.
+fn nic_and_label(call: &Call) -> (Option<String>, Option<String>) {
+    let label = call.text("iflabel");
+    match call.text("nic").map(|nic| nic.split_once(':').map_or((nic, label), |(nic, label)| (nic, Some(label)))) {
+        Some((nic, label)) => (Some(nic.into()), label.map(Into::into)),
+        None => (None, label.map(Into::into)),
+    }
+}
+
+fn broadcast(call: &Call) -> Result<Broadcast, Failure> {
+    match call.text("broadcast") {
+        None => Ok(Broadcast::Inherited),
+        Some("-") => Ok(Broadcast::None),
+        Some("+") => Ok(Broadcast::Derived),
+        Some(text) => text
+            .parse()
+            .map(Broadcast::Given)
+            .map_err(|_| Failure::bad_parameter(format!("broadcast \"{text}\": expected +, - or an IPv4 address"))),
+    }
+}
+
+/// With or without the word `proto`, which IPaddr2 hands on to ip(8).
+fn route_protocol(call: &Call) -> Result<Option<u8>, Failure> {
+    let Some(text) = call.text("proto") else { return Ok(None) };
+    let name = text.trim().strip_prefix("proto ").unwrap_or(text).trim();
+    let named = ROUTE_PROTOCOLS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    match named.or_else(|| name.parse().ok()) {
+        Some(number) => Ok(Some(number)),
+        None => {
+            let names = ROUTE_PROTOCOLS.map(|(name, _)| name).join(", ");
+            Err(Failure::bad_parameter(format!("proto \"{text}\": expected a number to 255 or one of {names}")))
+        }
+    }
+}
+
+fn options(call: &Call) -> Result<AddressOptions, Failure> {
+    let preferred_lifetime = match call.text("preferred_lft").map(str::trim) {
+        None | Some("forever") => None,
+        Some(text) => Some(text.parse().map_err(|_| {
+            Failure::bad_parameter(format!("preferred_lft \"{text}\": expected forever or a number of seconds"))
+        })?),
+    };
+    let (no_dad, optimistic) = (call.boolean("nodad"), call.boolean("optimistic"));
+    Ok(AddressOptions {
+        no_dad,
+        // The kernel refuses both together; without detection there is nothing to be optimistic about.
+        optimistic: optimistic && !no_dad,
+        no_prefix_route: call.boolean("noprefixroute"),
+        preferred_lifetime,
+        metric: call.number("metric"),
+    })
+}
+
+impl Parameters {
+    /// Combinations that make no sense anywhere.
+    fn check(&self) -> Result<(), Failure> {
+        let mut problems = Problems::default();
+        if self.label.is_some() && !self.entries.is_empty() && self.entries.iter().all(|entry| entry.address.is_ipv6())
+        {
+            problems.keep(Err::<(), _>(Failure::bad_parameter("iflabel: IPv6 addresses have no label")));
+        }
+        for entry in self.entries.iter().filter(|entry| entry.needs_nic() && self.nic_of(entry).is_none()) {
+            let text = "name its interface (nic=, or @NIC behind it): every interface has link-local addresses";
+            problems.keep(Err::<(), _>(Failure::bad_parameter(format!("ip \"{}\": {text}", entry.address))));
+        }
+        problems.finish()
+    }
+
+    /// The interface that is asked for, if one is.
+    pub fn nic_of<'a>(&'a self, entry: &'a AddressEntry) -> Option<&'a str> {
+        entry.nic.as_deref().or(self.nic.as_deref())
+    }
+}
