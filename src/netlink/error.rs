@@ -64,6 +64,16 @@ impl Error {
         self
     }
 
+    /// Where the kernel means something else by EACCES than a lack of rights.
+    pub(crate) fn not_for_lack_of_rights(self, explanation: impl fmt::Display) -> Self {
+        match self {
+            Self::Permission { attempt, errno } if errno == Errno::EACCES as i32 => {
+                Self::Kernel { attempt, errno, explanation: Some(explanation.to_string()) }
+            }
+            other => other,
+        }
+    }
+
     /// The kernel's error number (positive), where there was one.
     pub fn errno(&self) -> Option<i32> {
         match self {

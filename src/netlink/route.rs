@@ -225,6 +225,7 @@ fn settle(change: &AddressChange, answer: Result<()>) -> Result<bool> {
         (_, Ok(())) => Ok(true),
         (AddressChange::Add(..), Err(error)) if error.is(Errno::EEXIST) => Ok(false),
         (AddressChange::Add(place, _), Err(error)) => {
+            let error = error.not_for_lack_of_rights("IPv6 is disabled on the interface; see its sysctl disable_ipv6");
             Err(error.during(format_args!("{place}: add to interface {}", place.interface)))
         }
         (AddressChange::Delete(_), Err(error)) if address::is_gone(&error) => Ok(false),

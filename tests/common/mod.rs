@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 pub mod agent;
+pub mod follow;
 pub mod frames;
 pub mod kill;
 pub mod server;
@@ -155,6 +156,11 @@ impl Host {
         command.args(arguments);
         let output = self.run(command);
         Outcome::new(format!("lvs-agents {}", arguments.join(" ")), output)
+    }
+
+    /// As other hosts know it.
+    pub fn mac_of_eth0(&self) -> String {
+        self.sh("ip -o link show eth0 | sed 's/.*ether //; s/ .*//'").trim().to_owned()
     }
 
     pub fn agent(&self, name: &str) -> Agent<'_> {

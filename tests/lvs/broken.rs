@@ -74,7 +74,7 @@ fn a_start_or_stop_that_was_killed_anywhere_can_be_repeated() {
                 lvs.start();
             }
         };
-        kill::everywhere(&host, &lvs, action, prepare, |index, place| {
+        kill::at_every_change(&host, &lvs, action, prepare, |index, place| {
             if index % 2 == 0 {
                 lvs.start();
                 assert_eq!(host.ipvs_table(), sorted(&TABLE, &FOREIGN), "{place}");

@@ -159,7 +159,7 @@ fn a_start_or_stop_that_was_killed_anywhere_can_be_repeated() {
                 realserver.start();
             }
         };
-        kill::everywhere(&host, &realserver, action, prepare, |index, place| {
+        kill::at_every_call(&host, &realserver, action, prepare, |index, place| {
             if index % 2 == 0 {
                 realserver.start();
                 realserver.monitor().expect(0);

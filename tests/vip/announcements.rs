@@ -19,12 +19,12 @@ fn counts(pairs: &[(&str, usize)]) -> BTreeMap<IpAddr, usize> {
 #[test]
 fn the_neighbours_move_the_address_to_its_new_owner() {
     let (host, peer) = pair();
-    let mac = host.sh("ip -o link show eth0 | sed 's/.*ether //; s/ .*//'");
+    let mac = host.mac_of_eth0();
     for ip in ["192.0.2.9", "2001:db8::9"] {
         peer.sh(&format!("ip neigh replace {ip} dev eth0 lladdr 02:00:00:00:00:99 nud reachable"));
         host.agent("vip").params(&[("ip", ip), ("nodad", "yes"), ("arp_count", "1")]).start();
         until(&format!("{ip} at {mac}"), || {
-            peer.sh(&format!("ip neigh show {ip} dev eth0")).contains(mac.trim()).then_some(())
+            peer.sh(&format!("ip neigh show {ip} dev eth0")).contains(&mac).then_some(())
         });
     }
 }

@@ -1,28 +1,41 @@
 //! kill -9 of start and stop at each of their system calls.
 
-use super::common::{Host, kill};
+use super::common::{Agent, Host, kill, until_equal};
+
+fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
+    let vip = host.agent("vip").params(&[("ip", ip), ("nic", "eth0"), ("nodad", "yes"), ("iflabel", "ours")]);
+    vip.params(&[("arp_count", "2"), ("arp_interval", "1"), ("arp_repeat_after", "60s")])
+}
+
+fn leftovers(host: &Host) -> Vec<String> {
+    let labels = host.sh("ip addrlabel list | grep ' label 99' || true");
+    let files = host.run_files().into_iter().filter(|name| !name.starts_with('.'));
+    files.chain(labels.lines().map(Into::into)).collect()
+}
 
 fn after_each_kill(action: &str) {
     let host = Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"]);
     let before = host.addresses();
-    let vip = host.agent("vip").params(&[("ip", "192.0.2.9 2001:db8::9"), ("nic", "eth0"), ("nodad", "yes")]);
-    let vip = vip.params(&[("arp_count", "2"), ("arp_interval", "1")]);
+    let vip = vip(&host, "192.0.2.9 192.0.2.10/32 2001:db8::9");
     let prepare = || {
-        host.sh("rm -rf /run/lvs-agents");
+        host.sh("rm -rf /run/lvs-agents; ip address add 192.0.2.9/28 dev eth0 2>/dev/null || true");
         if action == "stop" {
             vip.start();
         }
     };
-    kill::everywhere(&host, &vip, action, prepare, |index, place| {
+    kill::at_every_call(&host, &vip, action, prepare, |index, place| {
         // A recovery is a stop and a start; every other time the node is simply asked to start again.
         if index % 2 == 0 {
             vip.start();
             vip.monitor().expect(0);
         }
         vip.stop();
+        // Without a record, an address with another prefix that was there before the start is nobody's.
+        host.sh("ip address del 192.0.2.9/28 dev eth0 2>/dev/null || true");
         assert_eq!(host.addresses(), before, "{place}");
-        let leftovers: Vec<String> = host.run_files().into_iter().filter(|name| !name.starts_with('.')).collect();
-        assert_eq!(leftovers, [""; 0], "{place}");
+        assert_eq!(leftovers(&host), [""; 0], "{place}");
+        // One that had not heard its orders ends by itself, in a moment.
+        until_equal(place, &vec![], || host.processes_with("announce"));
     });
 }
 
@@ -34,4 +47,25 @@ fn a_start_that_was_killed_anywhere_can_be_stopped_and_started() {
 #[test]
 fn a_stop_that_was_killed_anywhere_can_be_repeated() {
     after_each_kill("stop");
+}
+
+/// In the middle of a change of labels, an address has two copies.
+#[test]
+fn a_reload_that_was_killed_anywhere_leaves_what_stop_removes_and_start_mends() {
+    let host = Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"]);
+    let before = host.addresses();
+    let (old, new) =
+        (vip(&host, "192.0.2.9 192.0.2.10/32").param("iflabel", "old"), vip(&host, "192.0.2.9 192.0.2.10/32"));
+    let prepare = || {
+        host.sh("rm -rf /run/lvs-agents");
+        old.start();
+    };
+    kill::at_every_change(&host, &new, "reload-agent", prepare, |index, place| {
+        if index % 2 == 0 {
+            new.start();
+            new.monitor().expect(0);
+        }
+        new.stop();
+        assert_eq!(host.addresses(), before, "{place}");
+    });
 }

@@ -5,8 +5,13 @@ mod common;
 
 mod announcements;
 mod broken;
+mod conflicts;
 mod killed;
 mod kinds;
+mod links;
+mod loopback;
+mod many;
+mod reload;
 
 use common::{Host, kill};
 

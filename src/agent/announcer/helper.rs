@@ -17,6 +17,9 @@ use crate::system::{FileError, Lock, RunDir};
 /// Its predecessor was killed before it was started, and is gone in a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Longest time without a look at the addresses: without them there is nothing to wait for.
+const LOOK: Duration = Duration::from_secs(1);
+
 fn lock(instance: &str) -> std::path::PathBuf {
     RunDir::system().addresses().lock_of(instance)
 }
@@ -35,7 +38,7 @@ pub(super) fn spawn(call: &Call, orders: &Orders) -> io::Result<()> {
 }
 
 /// Ends the helper of this instance, if there is one: a late frame would pull clients away from the new owner. One that
-/// was started so recently that it is not known yet finds its addresses gone before it says anything.
+/// was started so recently that it is not known yet looks for its addresses before it says anything.
 pub fn cancel(call: &Call) {
     if let Err(error) = Lock::kill_holder(&lock(&call.instance)) {
         call.log().warning(error);
@@ -64,15 +67,26 @@ fn repeat(orders: &Orders) -> Result<(), netlink::Error> {
     let mut route = Route::open()?;
     let mut left = orders.addresses.clone();
     for offset in orders.series.offsets() {
-        std::thread::sleep(offset.saturating_sub(began.elapsed()));
-        let held: HashSet<Announcement> =
-            route.addresses()?.iter().map(|observed| Announcement::from(&observed.address)).collect();
-        left.retain(|announcement| held.contains(announcement));
-        if left.is_empty() {
-            return Ok(());
+        loop {
+            let wait = offset.saturating_sub(began.elapsed());
+            std::thread::sleep(wait.min(LOOK));
+            keep_held(&mut left, &mut route)?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            if wait <= LOOK {
+                break;
+            }
         }
         let spread = orders.series.interval / u32::try_from(left.len()).unwrap_or(u32::MAX);
         Round::prepare(&mut route, orders.ask_gateways, spread)?.send(&left)?;
     }
+    Ok(())
+}
+
+fn keep_held(left: &mut Vec<Announcement>, route: &mut Route) -> Result<(), netlink::Error> {
+    let observed = route.addresses()?;
+    let held: HashSet<Announcement> = observed.iter().map(|observed| Announcement::from(&observed.address)).collect();
+    left.retain(|announcement| held.contains(announcement));
     Ok(())
 }

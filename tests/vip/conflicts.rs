@@ -1,0 +1,62 @@
+//! Another host has the address.
+
+use super::common::{Agent, Host, PATIENCE};
+use std::time::Instant;
+
+fn pair() -> (Host, Host) {
+    Host::pair(&["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.2/24", "2001:db8::2/64"])
+}
+
+fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
+    host.agent("vip").params(&[("ip", ip), ("nodad", "yes"), ("arp_count", "0")])
+}
+
+#[test]
+fn start_is_refused_and_names_the_other_host() {
+    let (host, peer) = pair();
+    let mac = peer.mac_of_eth0();
+    for (ip, other) in [("192.0.2.9", "192.0.2.9/24"), ("2001:db8::9", "2001:db8::9/64")] {
+        peer.sh(&format!("ip address add {other} dev eth0 nodad"));
+        let vip = vip(&host, &format!("192.0.2.10 {ip}")).param("run_arping", "yes");
+        let before = host.addresses();
+        vip.run("start").expect(1).says(&format!("ip \"{ip}\": another host on eth0 has it, link-layer address {mac}"));
+        assert_eq!(host.addresses(), before);
+        // Without the question, it comes up.
+        let unasked = vip.clone().param("run_arping", "no");
+        unasked.start();
+        unasked.stop();
+        peer.sh(&format!("ip address del {other} dev eth0"));
+        vip.start();
+        vip.stop();
+    }
+}
+
+/// Nobody answers for what this node has itself, and nobody waits for answers for long.
+#[test]
+fn a_start_of_what_is_here_already_finds_no_conflict() {
+    let (host, _peer) = pair();
+    let vip = vip(&host, "192.0.2.9 2001:db8::9").param("run_arping", "yes");
+    let began = Instant::now();
+    vip.start();
+    vip.start();
+    assert!(began.elapsed() < PATIENCE);
+}
+
+/// A restart would not make the other host go: the cluster shows it and does nothing.
+#[test]
+fn a_monitor_of_level_10_asks_the_network() {
+    let (host, peer) = pair();
+    let vip = vip(&host, "192.0.2.9 2001:db8::9");
+    let deep = vip.clone().variable("OCF_CHECK_LEVEL", "10");
+    vip.start();
+    deep.monitor().expect(0).silent();
+    let mac = peer.mac_of_eth0();
+    for other in ["192.0.2.9/24", "2001:db8::9/64"] {
+        peer.sh(&format!("ip address add {other} dev eth0 nodad"));
+        vip.monitor().expect(0).silent();
+        let (ip, _) = other.split_once('/').expect("prefix");
+        deep.monitor().expect(190).says(&format!("ip \"{ip}\": another host on eth0 has it, link-layer address {mac}"));
+        peer.sh(&format!("ip address del {other} dev eth0"));
+    }
+    deep.monitor().expect(0).silent();
+}
