@@ -48,7 +48,9 @@ impl Route {
     /// # Errors
     /// On any failure: never a part of the list.
     pub fn links(&mut self) -> Result<Vec<Link>> {
-        self.list(Rtm::Getlink, link::HEADER, link::decode).map_err(|error| error.during("interfaces: list"))
+        let request = link::list();
+        let links = request.and_then(|request| self.list_by(Rtm::Getlink, request, link::decode));
+        links.map_err(|error| error.during("interfaces: list"))
     }
 
     /// Every address of every interface, IPv4 and IPv6.
@@ -57,6 +59,14 @@ impl Route {
     /// On any failure: never a part of the list.
     pub fn addresses(&mut self) -> Result<Vec<ObservedAddress>> {
         let links = self.links()?;
+        self.addresses_on(&links)
+    }
+
+    /// The same for whoever knows the interfaces already.
+    ///
+    /// # Errors
+    /// As [`Route::addresses`].
+    pub fn addresses_on(&mut self, links: &[Link]) -> Result<Vec<ObservedAddress>> {
         let addresses = self.list(Rtm::Getaddr, address::HEADER, address::decode);
         let mut addresses = addresses.map_err(|error| error.during("addresses: list"))?;
         for observed in &mut addresses {

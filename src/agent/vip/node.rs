@@ -47,7 +47,7 @@ impl Node {
 
     /// What changes while we look: addresses.
     pub fn look_again(&mut self) -> Result<(), Failure> {
-        self.observed = self.route.addresses()?;
+        self.observed = self.route.addresses_on(&self.links)?;
         self.held = self.observed.iter().map(|observed| observed.address.clone()).collect();
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Node {
     }
 
     fn restore_lost(&mut self, call: &Call, changes: &[AddressChange]) -> Result<(), Failure> {
-        let after = self.route.addresses()?;
+        let after = self.route.addresses_on(&self.links)?;
         let after: AddressTable<'_> = after.iter().map(|observed| &observed.address).collect();
         let before: Vec<&InterfaceAddress> = self.held.iter().collect();
         let lost = plan::lost_addresses(&before, changes, &after);

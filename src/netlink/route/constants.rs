@@ -10,6 +10,8 @@ use neli::neli_enum;
 pub(super) enum LinkAttribute {
     Address = 1,
     Name = 3,
+    /// What shall be left out of an answer, or added.
+    ExtendedFilter = 29,
     PropertyList = 52,
     /// Within `PropertyList`, once for each name.
     AlternativeName = 53,

@@ -8,7 +8,7 @@ use neli::rtnl::Ifinfomsg;
 
 use super::constants::LinkAttribute;
 use crate::netlink::announce::Station;
-use crate::netlink::attribute::Attributes;
+use crate::netlink::attribute::{Attributes, Writer};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct ifinfomsg`.
@@ -45,6 +45,15 @@ impl Link {
         let mac = self.mac.filter(|_| self.up && !self.loopback && !self.no_arp)?;
         Some(Station { interface: self.index, mac })
     }
+}
+
+/// Asks for every interface, without the counters, which are most of an answer.
+pub(super) fn list() -> Result<Vec<u8>> {
+    /// include/uapi/linux/rtnetlink.h
+    const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+    let mut message = Writer::after(vec![0; HEADER]);
+    message.put(LinkAttribute::ExtendedFilter, RTEXT_FILTER_SKIP_STATS)?;
+    Ok(message.into_bytes())
 }
 
 /// `struct ifinfomsg` that asks for `IFF_UP`, and for no other flag to change.
