@@ -64,24 +64,22 @@ fn changes_of_one(
     options: AddressOptions,
     copies: &[&InterfaceAddress],
 ) -> Vec<AddressChange> {
-    let delete = |held: &&InterfaceAddress| AddressChange::Delete((*held).clone());
-    let add = AddressChange::Add(wanted.clone(), options);
-    let right = copies.iter().position(|held| fits(wanted, held));
-    if let Some(right) = right {
-        let others = copies.iter().enumerate().filter(|(index, _)| *index != right);
-        return others.map(|(_, held)| delete(held)).collect();
+    let delete = |held: &InterfaceAddress| AddressChange::Delete(held.clone());
+    let (right, wrong): (Vec<_>, Vec<_>) = copies.iter().copied().partition(|held| fits(wanted, held));
+    if !right.is_empty() {
+        return wrong.into_iter().map(delete).collect();
     }
     // The kernel has an IPv6 address once, and an IPv4 address once for each prefix: that one has to go first.
-    let in_the_way = |held: &&&InterfaceAddress| held.address.is_ipv6() || held.prefix_length == wanted.prefix_length;
-    let (in_the_way, others): (Vec<_>, Vec<_>) = copies.iter().partition(in_the_way);
+    let is_in_the_way = |held: &&InterfaceAddress| held.address.is_ipv6() || held.prefix_length == wanted.prefix_length;
+    let (in_the_way, others): (Vec<_>, Vec<_>) = wrong.into_iter().partition(is_in_the_way);
     let stand_in = (wanted.address.is_ipv4() && !in_the_way.is_empty() && others.is_empty()).then(|| stand_in(wanted));
     let options_of_stand_in = AddressOptions { no_prefix_route: true, ..AddressOptions::default() };
     let come = stand_in.iter().map(|place| AddressChange::Add(place.clone(), options_of_stand_in));
-    let go = stand_in.iter().cloned().map(AddressChange::Delete);
-    come.chain(in_the_way.iter().map(|held| delete(held)))
-        .chain([add])
-        .chain(others.iter().map(|held| delete(held)))
-        .chain(go)
+    let added = [AddressChange::Add(wanted.clone(), options)];
+    come.chain(in_the_way.into_iter().map(delete))
+        .chain(added)
+        .chain(others.into_iter().map(delete))
+        .chain(stand_in.iter().map(delete))
         .collect()
 }
 
