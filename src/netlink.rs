@@ -14,6 +14,7 @@ mod attribute;
 mod error;
 pub mod ipvs;
 mod message;
+mod module;
 pub mod route;
 mod socket;
 #[cfg(test)]
@@ -21,4 +22,5 @@ mod testing;
 
 pub use error::{Error, Result};
 pub use ipvs::Ipvs;
+pub use module::load_module;
 pub use route::Route;
