@@ -8,5 +8,5 @@ mod sysctls;
 
 pub use addresses::{AddressState, address_state, host_prefix};
 pub use ipvs::{Scope, deletions, differences, table_changes};
-pub use real_server::{InterfaceSetting, held_elsewhere, real_server_settings, services_at};
+pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
 pub use sysctls::director_sysctls;

@@ -145,7 +145,6 @@ fn withdraw(call: &Call, record: &Record, route: &mut Route) -> Result<(), Failu
     let ours = record.wanted.claims.iter().filter(|claim| !others.contains(claim));
     let present = ours.filter(|claim| node.state(claim) == AddressState::Present);
     Failure::collect(present.map(|claim| devices::remove(call, &node.place(claim), route)))?;
-    // The addresses are gone: settings that stay as they are harm nobody, and are no reason for fencing.
-    settings::give_back(call, record).unwrap_or_else(|error| call.log().warning(error));
+    settings::give_back(call, record);
     Ok(())
 }

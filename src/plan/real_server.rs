@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{InterfaceAddress, ServiceKey};
+use crate::model::{ForwardingMethod, InterfaceAddress, RealServer, ServiceKey};
 
 /// A setting under net/ipv4/conf that is kept for one interface and, as `all`, for every one. What counts for a packet
 /// is the higher of the two.
@@ -78,9 +78,17 @@ pub fn services_at<'a>(
     services.into_iter().filter(|key| matches!(key, ServiceKey::Address { address, .. } if addresses.contains(address)))
 }
 
+/// Whether the real server gets packets as they are, with the virtual IP, on another node than this one. `local`: every
+/// address of this node.
+pub fn passes_on(real: &RealServer, local: &[InterfaceAddress]) -> bool {
+    let is_here = real.local || local.iter().any(|held| held.address == real.key.address);
+    real.forwarding != ForwardingMethod::Masq && !is_here
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::real_server;
 
     fn owned(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -118,19 +126,30 @@ mod tests {
         }
     }
 
+    fn held(interface: u32, last: u8) -> InterfaceAddress {
+        let address = IpAddr::from([192, 0, 2, last]);
+        InterfaceAddress { address, prefix_length: 24, interface, label: None, broadcast: None }
+    }
+
     #[test]
     fn only_another_interface_makes_this_node_the_director() {
-        let held = |interface: u32, last: u8| InterfaceAddress {
-            address: [192, 0, 2, last].into(),
-            prefix_length: 24,
-            interface,
-            label: None,
-            broadcast: None,
-        };
         let address = IpAddr::from([192, 0, 2, 9]);
         assert!(!held_elsewhere(address, &[1], &[]));
         assert!(!held_elsewhere(address, &[1, 5], &[held(1, 9), held(5, 9), held(2, 8)]));
         assert!(held_elsewhere(address, &[1, 5], &[held(1, 9), held(2, 9)]));
+    }
+
+    #[test]
+    fn a_packet_is_passed_on_unless_it_stays_here_or_gets_another_address() {
+        use ForwardingMethod::{Gate, Ipip, Masq};
+        let local = [held(2, 1)];
+        for (host, forwarding, expected) in
+            [(2, Gate, true), (2, Ipip, true), (2, Masq, false), (1, Gate, false), (1, Ipip, false)]
+        {
+            let real = RealServer { forwarding, ..real_server(host, 1) };
+            assert_eq!(passes_on(&real, &local), expected, "{host} {forwarding:?}");
+        }
+        assert!(!passes_on(&RealServer { local: true, ..real_server(2, 1) }, &local));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{ForwardingMethod, InterfaceAddress, RealServer, ServiceKey};
+use crate::model::{InterfaceAddress, ServiceKey};
 use crate::netlink::Ipvs;
 use crate::ocf::Failure;
 use crate::plan;
@@ -21,7 +21,7 @@ pub fn danger(addresses: &[IpAddr], local: &[InterfaceAddress]) -> Result<Option
     let mut risky = Vec::new();
     for key in plan::services_at(addresses, keys) {
         let entry = ipvs.service(&key)?;
-        if entry.is_some_and(|entry| entry.real_servers.values().any(|real| sends_on(real, local))) {
+        if entry.is_some_and(|entry| entry.real_servers.values().any(|real| plan::passes_on(real, local))) {
             risky.push(key.to_string());
         }
     }
@@ -34,12 +34,6 @@ pub fn danger(addresses: &[IpAddr], local: &[InterfaceAddress]) -> Result<Option
          ipvsadm --start-daemon backup",
         risky.join(", ")
     )))
-}
-
-/// To another node, with the virtual IP as it is.
-fn sends_on(real: &RealServer, local: &[InterfaceAddress]) -> bool {
-    let is_here = real.local || local.iter().any(|held| held.address == real.key.address);
-    real.forwarding != ForwardingMethod::Masq && !is_here
 }
 
 /// The kernel directs nothing here.

@@ -16,6 +16,7 @@ pub struct Claim {
     pub device: String,
 }
 
+/// One instance.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Record {
     pub wanted: Wanted,

@@ -47,20 +47,21 @@ pub fn check(setting: &InterfaceSetting) -> Result<(), Failure> {
 }
 
 /// For each setting that this instance, or one before it, changed: hands the former value to another instance that
-/// needs the setting, else puts it back. A value that somebody has changed since is theirs and stays.
-pub fn give_back(call: &Call, record: &Record) -> Result<(), FileError> {
+/// needs the setting, else puts it back. A value that somebody has changed since is theirs and stays. Called when the
+/// addresses are gone: a setting that stays as it is harms nobody then, and is no reason for fencing.
+pub fn give_back(call: &Call, record: &Record) {
     let mut others = record::others(&call.instance);
     for (name, former) in &record.former {
         let heir = others.iter_mut().find(|(_, other)| setting_of(&other.wanted, name).is_some());
-        match heir {
+        let done = match heir {
             Some((instance, heir)) => {
                 heir.remember(name.clone(), former.clone());
-                record::folder().write_json(instance, heir)?;
+                record::folder().write_json(instance, heir)
             }
-            None => put_back(call, setting_of(&record.wanted, name), former)?,
-        }
+            None => put_back(call, setting_of(&record.wanted, name), former),
+        };
+        done.unwrap_or_else(|error| call.log().warning(error));
     }
-    Ok(())
 }
 
 fn put_back(call: &Call, setting: Option<InterfaceSetting>, former: &str) -> Result<(), FileError> {
