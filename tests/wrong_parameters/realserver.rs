@@ -12,7 +12,7 @@ const ROWS: [Row; 14] = [
     everywhere(&[("forwarding", "masq")], "forwarding \"masq\": expected one of gate, ipip"),
     everywhere(&[("forwarding", "Gate")], "forwarding \"Gate\": expected one of gate, ipip"),
     everywhere(&[("nic", " , ")], "nic: names no interface"),
-    everywhere(&[("nic", "eth0,../eth1")], "nic \"../eth1\": not the name of an interface"),
+    everywhere(&[("nic", "x/y,../eth1")], "nic \"../eth1\": not the name of an interface"),
     everywhere(&[("nic", "eth0 x/y"), ("ip", "z")], "ip \"z\": not an IPv4 or IPv6 address; nic \"x/y\": not the name"),
     here(&[("nic", "nosuch")], 5, "nic \"nosuch\": no such interface on this node"),
     here(&[("nic", "all, nosuch"), ("forwarding", "gate")], 5, "nic \"nosuch\": no such interface on this node"),

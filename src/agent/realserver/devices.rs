@@ -60,8 +60,8 @@ fn is_there(device: &str, route: &mut Route) -> Result<bool, Failure> {
     Ok(route.links()?.iter().any(|link| link.name == device))
 }
 
-/// A device that is down takes nothing out of a tunnel. It stays up after stop: whatever others have put on it since
-/// would go with it, routes and IPv6 addresses for good, and without a virtual IP it takes packets for nobody.
+/// A device that is down takes nothing out of a tunnel. It stays up after stop: there is one for all tunnels without a
+/// name of their own, and what others have put on it since, routes and IPv6 addresses, would go with it for good.
 pub fn set_up(call: &Call, wanted: &Wanted, route: &mut Route) -> Result<(), Failure> {
     let devices = wanted.devices();
     for link in route.links()?.into_iter().filter(|link| devices.contains(&link.name) && !link.up) {

@@ -12,7 +12,7 @@ use crate::ocf::Failure;
 use crate::plan::{self, AddressState};
 
 pub struct Node {
-    pub links: Vec<Link>,
+    links: Vec<Link>,
     pub addresses: Vec<InterfaceAddress>,
 }
 

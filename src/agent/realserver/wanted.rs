@@ -81,19 +81,16 @@ fn claims(call: &Call) -> Result<Vec<Claim>, Failure> {
 
 fn nics(call: &Call) -> Result<Vec<String>, Failure> {
     let text = call.text("nic").unwrap_or_default();
-    let mut nics: Vec<String> = Vec::new();
-    for word in text.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty()) {
-        // It becomes part of a path.
-        if word.contains('/') || word.starts_with('.') {
-            return Err(Failure::bad_parameter(format!("nic \"{word}\": not the name of an interface")));
-        }
-        if !nics.iter().any(|nic| nic == word) {
-            nics.push(word.into());
-        }
-    }
-    if nics.is_empty() {
-        Err(Failure::bad_parameter("nic: names no interface; expected names, or all"))
-    } else {
-        Ok(nics)
+    let words = || text.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty());
+    // A name becomes part of a path.
+    let bad = words().filter(|word| word.contains('/') || word.starts_with('.'));
+    let bad = bad.map(|word| Err(Failure::bad_parameter(format!("nic \"{word}\": not the name of an interface"))));
+    Failure::collect(bad)?;
+    let mut nics: Vec<String> = words().map(Into::into).collect();
+    nics.sort();
+    nics.dedup();
+    match nics.is_empty() {
+        true => Err(Failure::bad_parameter("nic: names no interface; expected names, or all")),
+        false => Ok(nics),
     }
 }
