@@ -15,6 +15,7 @@ pub mod conflict;
 mod error;
 pub mod ipvs;
 mod message;
+mod module;
 pub mod route;
 mod socket;
 #[cfg(test)]
@@ -22,4 +23,5 @@ mod testing;
 
 pub use error::{Error, Result};
 pub use ipvs::Ipvs;
+pub use module::load_module;
 pub use route::Route;

@@ -3,8 +3,10 @@
 
 mod addresses;
 mod ipvs;
+mod real_server;
 mod sysctls;
 
 pub use addresses::{AddressState, AddressTable, address_changes, address_state, host_prefix, lost_addresses};
 pub use ipvs::{Scope, deletions, differences, table_changes};
-pub use sysctls::{director_sysctls, real_server_sysctls};
+pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
+pub use sysctls::director_sysctls;

@@ -1,202 +1,152 @@
-//! `ocf:rust:realserver`: the virtual IP on the loopback of a real server, for direct routing and tunnelling.
+//! `ocf:rust:realserver`: virtual IPs on a real server, for direct routing and tunnelling.
 //!
-//! The record in `<run>/realserver/<instance>.json` holds what was there before: written first, so that a stop after
-//! kill -9 restores it.
+//! On a node that is director and real server in one, `ocf:rust:vip` holds an address while the node directs, and
+//! this agent while it does not. Both work in the [`turn`] of one folder, so that neither sees half of the other's
+//! move.
 
-use std::net::IpAddr;
+mod description;
+mod devices;
+mod node;
+mod packet_loop;
+mod record;
+mod settings;
+mod wanted;
 
-use serde::{Deserialize, Serialize};
+pub(super) use record::{Claim, claims};
 
-use super::{forget, parameters, turn};
+use super::{forget, turn};
 use crate::model::AddressOptions;
-use crate::model::InterfaceAddress;
 use crate::netlink::Route;
-use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
-use crate::plan::{self, AddressState};
-use crate::system::{RunDir, sysctl};
+use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
+use crate::plan::AddressState;
+use node::Node;
+use record::Record;
+use wanted::Wanted;
 
 pub struct RealServer;
 
-const DESCRIPTION: Description = Description {
-    name: "realserver",
-    version: env!("CARGO_PKG_VERSION"),
-    short: "Virtual IP on the loopback of a real server",
-    long: "Lets a real server answer for the virtual IP without announcing it: the address is set on the loopback, and \
-           arp_ignore=1 and arp_announce=2 keep ARP for it away. Use it as a clone on the real servers of a service with \
-           forwarding method gate or ipip. What it changed is undone on stop.",
-    parameters: &[Parameter::new(
-        "ip",
-        Kind::Text,
-        "virtual IP addresses",
-        "IPv4 and IPv6 addresses, separated by blanks or commas.",
-    )
-    .required()],
-    actions: &[
-        ActionDefaults::new(Action::Start, 20),
-        ActionDefaults::new(Action::Stop, 20),
-        ActionDefaults::monitor(20, 10),
-    ],
-};
-
-/// What one instance has set, and what it found.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Record {
-    addresses: Vec<IpAddr>,
-    /// Kernel settings that this node had before the first instance, as far as they were changed.
-    former_sysctls: Vec<(String, String)>,
-}
-
 impl Agent for RealServer {
     fn description(&self) -> &'static Description {
-        &DESCRIPTION
+        &description::DESCRIPTION
     }
 
-    fn validate(&self, call: &Call, _level: ValidationLevel) -> Result<(), Failure> {
-        wanted(call).map(|_| ())
+    fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
+        let wanted = wanted::parse(call)?;
+        match level {
+            ValidationLevel::Consistency => Ok(()),
+            ValidationLevel::Local => {
+                let links = Route::open()?.links()?;
+                wanted.with_proper_names(&links).check_nics(&links)
+            }
+        }
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
-        let addresses = wanted(call)?;
-        let folder = RunDir::system().real_servers();
-        let _turn = turn(call, &folder);
-        let mut record: Record = folder.read_json(&call.instance).unwrap_or_default();
-        for setting in plan::real_server_sysctls() {
-            let present = sysctl::read(setting.name)?;
-            if present != setting.value && !record.former_sysctls.iter().any(|(name, _)| name == setting.name) {
-                record.former_sysctls.push((setting.name.into(), present));
-            }
-        }
-        record.addresses.extend(
-            addresses.iter().filter(|address| !record.addresses.contains(address)).copied().collect::<Vec<_>>(),
-        );
-        folder.write_json(&call.instance, &record)?;
-        // Before the address: with it there and these not, one ARP answer sends the clients past the director.
-        for setting in plan::real_server_sysctls() {
-            if let Some(former) = sysctl::ensure(&setting)? {
-                call.log().info(format!("{}: set to {} (was {former})", setting.name, setting.value));
-            }
-        }
         let mut route = Route::open()?;
-        let loopback = loopback(&mut route)?;
-        let options = AddressOptions { no_dad: true, ..Default::default() };
-        Failure::collect(addresses.into_iter().map(|address| {
-            route.add_address(&on_loopback(address, loopback), options).map(|_| ()).map_err(Failure::from)
-        }))
+        let wanted = wanted::parse(call)?.with_proper_names(&route.links()?);
+        devices::provide(&wanted, &mut route)?;
+        let _turn = turn(call, &record::folder());
+        let former = outdated(call, &wanted, &mut route)?;
+        let mut record = Record { wanted, former };
+        settings::remember(&mut record)?;
+        record::folder().write_json(&call.instance, &record)?;
+        // Before the address: with it there and these not, one ARP answer sends the clients past the director.
+        settings::set(call, &record.wanted)?;
+        devices::set_up(call, &record.wanted, &mut route)?;
+        let node = Node::look(&mut route)?;
+        Failure::collect(record.wanted.claims.iter().map(|claim| put(call, claim, &node, &mut route)))
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
-        let folder = RunDir::system().real_servers();
-        let _turn = turn(call, &folder);
-        let record: Option<Record> = folder.read_json(&call.instance);
-        let addresses = match &record {
-            Some(record) => record.addresses.clone(),
-            None => wanted(call).unwrap_or_default(),
-        };
-        let mut route = Route::open()?;
-        let loopback = loopback(&mut route)?;
-        let others = claimed_by_others(&call.instance);
-        Failure::collect(
-            addresses.into_iter().filter(|address| !others.contains(address)).map(|address| {
-                route.delete_address(&on_loopback(address, loopback)).map(|_| ()).map_err(Failure::from)
-            }),
-        )?;
-        if let Some(record) = record {
-            // The addresses are gone: settings that stay as they are harm nobody, and are no reason for fencing.
-            hand_over_or_restore(call, record).unwrap_or_else(|failure| call.log().warning(failure));
-        }
-        forget(call, &folder);
+        let _turn = turn(call, &record::folder());
+        let record = record::read(&call.instance);
+        let record =
+            record.unwrap_or_else(|| Record { wanted: wanted::parse(call).unwrap_or_default(), former: vec![] });
+        withdraw(call, &record, &mut Route::open()?)?;
+        forget(call, &record::folder());
         Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
-        let addresses = match RunDir::system().real_servers().read_json::<Record>(&call.instance) {
-            Some(record) => record.addresses,
-            None => unclaimed(call)?,
-        };
         let mut route = Route::open()?;
-        let loopback = loopback(&mut route)?;
-        let observed: Vec<InterfaceAddress> = route.addresses()?.into_iter().map(|held| held.address).collect();
-        let is_missing = |address: &&IpAddr| {
-            plan::address_state(&on_loopback(**address, loopback), &observed) != AddressState::Present
+        let record = record::read(&call.instance);
+        let is_known = record.is_some();
+        let wanted = match record {
+            Some(record) => record.wanted,
+            None => unclaimed(call)?.with_proper_names(&route.links()?),
         };
-        let missing: Vec<&IpAddr> = addresses.iter().filter(is_missing).collect();
-        if missing.len() == addresses.len() {
+        let mut node = Node::look(&mut route)?;
+        if is_known && wanted.claims.iter().any(|claim| node.lacks(claim)) {
+            // It may have been on its way between the director's interface and ours.
+            let _turn = turn(call, &record::folder());
+            node = Node::look(&mut route)?;
+        }
+        let is_sign = |claim: &Claim| match is_known {
+            true => !node.lacks(claim),
+            // What another interface has is no sign of this instance.
+            false => node.state(claim) == AddressState::Present,
+        };
+        if !wanted.claims.iter().any(is_sign) {
             return Ok(Status::Stopped);
         }
-        let mut faults: Vec<String> =
-            missing.iter().map(|address| format!("{address}: missing on the loopback")).collect();
-        for setting in plan::real_server_sysctls() {
-            let present = sysctl::read(setting.name)?;
-            if present != setting.value {
-                faults.push(format!("{}: is {present}, must be {}", setting.name, setting.value));
-            }
+        node.faults(&wanted)?;
+        let alone = wanted.claims.iter().map(|claim| claim.address);
+        let alone: Vec<_> = alone.filter(|address| !node.is_director_of(*address)).collect();
+        // The addresses are as they must be, and a restart would change nothing about the table.
+        Ok(match packet_loop::danger(&alone, &node.addresses) {
+            Ok(None) => Status::Running,
+            Ok(Some(danger)) => Status::Degraded(danger),
+            Err(failure) => Status::Degraded(failure.to_string()),
+        })
+    }
+}
+
+/// Without a record, an address of the parameters that is there is ours unless another instance has claimed it: the
+/// record may have been lost, and a resource that is taken for stopped is never stopped.
+fn unclaimed(call: &Call) -> Result<Wanted, Failure> {
+    let claimed = claims();
+    let mut wanted = wanted::parse(call)?;
+    wanted.claims.retain(|claim| !claimed.contains(claim));
+    Ok(wanted)
+}
+
+/// The former settings that the record of an earlier start holds. One with other parameters is withdrawn: once its
+/// record is overwritten, nobody knows of it.
+fn outdated(call: &Call, wanted: &Wanted, route: &mut Route) -> Result<Vec<(String, String)>, Failure> {
+    match record::read(&call.instance) {
+        Some(record) if record.wanted != *wanted => withdraw(call, &record, route).map(|()| Vec::new()),
+        Some(record) => Ok(record.former),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Puts the address on its device, unless this node is its director now.
+fn put(call: &Call, claim: &Claim, node: &Node, route: &mut Route) -> Result<(), Failure> {
+    match node.state(claim) {
+        AddressState::Present => return Ok(()),
+        AddressState::Missing if node.is_director_of(claim.address) => {
+            call.log().info(format!("address {}: another interface has it, left there", claim.address));
+            return Ok(());
         }
-        if faults.is_empty() { Ok(Status::Running) } else { Err(Failure::generic(faults.join("; "))) }
+        // IPv6 keeps an address once for each interface: only after its removal can it have another prefix.
+        AddressState::Different(held) => devices::remove(call, &held, route)?,
+        AddressState::Missing => {}
     }
+    let place = node.place(claim);
+    call.log().info(format!("address {place}: add to {}", claim.device));
+    // Nobody is asked on these devices whether another host has it.
+    route.add_address(&place, AddressOptions::USABLE_AT_ONCE)?;
+    Ok(())
 }
 
-fn wanted(call: &Call) -> Result<Vec<IpAddr>, Failure> {
-    let entries = parameters::address_list(call)?;
-    let odd = entries.iter().filter(|entry| entry.prefix_length.is_some() || entry.nic.is_some());
-    Failure::collect(odd.map(|entry| {
-        let reason = "takes neither prefix nor nic here: it becomes a host address on the loopback";
-        Err(Failure::bad_parameter(format!("ip \"{}\": {reason}", entry.address)))
-    }))?;
-    Ok(entries.into_iter().map(|entry| entry.address).collect())
-}
-
-fn loopback(route: &mut Route) -> Result<u32, Failure> {
-    let link = route.links()?.into_iter().find(|link| link.loopback);
-    link.map(|link| link.index).ok_or_else(|| Failure::not_installed("nic lo: find: this node has no loopback"))
-}
-
-fn on_loopback(address: IpAddr, interface: u32) -> InterfaceAddress {
-    let prefix_length = plan::host_prefix(address);
-    InterfaceAddress { address, prefix_length, interface, label: None, broadcast: None }
-}
-
-/// An address that a realserver instance of this node wants on a device of it.
-pub(super) struct Claim {
-    pub address: IpAddr,
-    pub device: String,
-}
-
-/// Every address that the realserver instances of this node have recorded.
-pub(super) fn claims() -> Vec<Claim> {
-    let records = other_records("").into_iter().flat_map(|(_, record)| record.addresses);
-    records.map(|address| Claim { address, device: "lo".into() }).collect()
-}
-
-fn other_records(instance: &str) -> Vec<(String, Record)> {
-    let folder = RunDir::system().real_servers();
-    let others = folder.instances().into_iter().filter(|other| other != instance);
-    others.filter_map(|other| folder.read_json(&other).map(|record| (other, record))).collect()
-}
-
-fn claimed_by_others(instance: &str) -> Vec<IpAddr> {
-    other_records(instance).into_iter().flat_map(|(_, other)| other.addresses).collect()
-}
-
-/// Without a record, an address of the parameters that is there is ours unless another instance has set it: the record
-/// may have been lost, and a resource that is taken for stopped is never stopped.
-fn unclaimed(call: &Call) -> Result<Vec<IpAddr>, Failure> {
-    let others = claimed_by_others(&call.instance);
-    Ok(wanted(call)?.into_iter().filter(|address| !others.contains(address)).collect())
-}
-
-/// The last instance of a node puts the kernel settings back; one that goes before leaves the former values to another.
-/// A value that somebody has changed since is theirs and stays.
-fn hand_over_or_restore(call: &Call, record: Record) -> Result<(), Failure> {
-    if let Some((other, mut heir)) = other_records(&call.instance).into_iter().next() {
-        heir.former_sysctls.extend(record.former_sysctls);
-        return Ok(RunDir::system().real_servers().write_json(&other, &heir)?);
-    }
-    for (name, former) in record.former_sysctls {
-        let ours = plan::real_server_sysctls().into_iter().find(|setting| setting.name == name);
-        if ours.is_some_and(|setting| sysctl::read(&name).is_ok_and(|present| present == setting.value)) {
-            sysctl::write(&name, &former)?;
-            call.log().info(format!("{name}: set back to {former}"));
-        }
-    }
+/// Undoes what a start did, as far as no other instance needs it.
+fn withdraw(call: &Call, record: &Record, route: &mut Route) -> Result<(), Failure> {
+    let node = Node::look(route)?;
+    let others: Vec<Claim> =
+        record::others(&call.instance).into_iter().flat_map(|(_, other)| other.wanted.claims).collect();
+    let ours = record.wanted.claims.iter().filter(|claim| !others.contains(claim));
+    let present = ours.filter(|claim| node.state(claim) == AddressState::Present);
+    Failure::collect(present.map(|claim| devices::remove(call, &node.place(claim), route)))?;
+    settings::give_back(call, record);
     Ok(())
 }

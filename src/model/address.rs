@@ -73,6 +73,12 @@ pub enum AddressChange {
     Delete(InterfaceAddress),
 }
 
+impl AddressOptions {
+    /// Without duplicate address detection, all else as usual.
+    pub const USABLE_AT_ONCE: Self =
+        Self { no_dad: true, optimistic: false, no_prefix_route: false, preferred_lifetime: None, metric: None };
+}
+
 impl AddressChange {
     /// The address that comes or goes.
     pub fn place(&self) -> &InterfaceAddress {

@@ -24,6 +24,7 @@ pub use apply::Failure;
 pub use connections::Connections;
 
 use super::message::Request;
+use super::module::load_module;
 use super::socket::Socket;
 use super::{Error, Result};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table, VirtualService};
@@ -67,6 +68,14 @@ impl Ipvs {
         Ok(family.map(|family| Self { socket, family }))
     }
 
+    /// As [`Ipvs::open`], but nothing makes the kernel load the module: for whoever only wonders.
+    ///
+    /// # Errors
+    /// When there is no netlink, or no answer.
+    pub fn open_loaded() -> Result<Option<Self>> {
+        if std::path::Path::new("/proc/net/ip_vs").exists() { Self::open() } else { Ok(None) }
+    }
+
     /// Runs `modprobe ip_vs` once where the kernel has no IPVS.
     ///
     /// # Errors
@@ -75,7 +84,7 @@ impl Ipvs {
         if let Some(ipvs) = Self::open()? {
             return Ok(ipvs);
         }
-        let loaded = family::load_module();
+        let loaded = load_module("ip_vs");
         // The first question after loading may still be answered "not there" (seen by others with older kernels).
         for _ in 0..2 {
             if let Some(ipvs) = Self::open()? {
@@ -92,15 +101,22 @@ impl Ipvs {
     /// On any failure: never a part of the table.
     pub fn table(&mut self) -> Result<Table> {
         let during = |error: Error| error.during("ipvs: read the table");
-        let payloads = self.dump(Command::GetService, Vec::new()).map_err(during)?;
         let mut table = Table::new();
-        for payload in payloads {
-            if let Some(service) = decode::service(&payload).map_err(during)? {
-                let real_servers = self.real_servers(&service.key).map_err(during)?;
-                table.insert(service.key, ServiceEntry { service, real_servers });
-            }
+        for service in self.services()? {
+            let real_servers = self.real_servers(&service.key).map_err(during)?;
+            table.insert(service.key, ServiceEntry { service, real_servers });
         }
         Ok(table)
+    }
+
+    /// The virtual services of [`Ipvs::table`] alone: one question, however many there are.
+    ///
+    /// # Errors
+    /// On any failure: never a part of the list.
+    pub fn services(&mut self) -> Result<Vec<VirtualService>> {
+        let during = |error: Error| error.during("ipvs: read the table");
+        let payloads = self.dump(Command::GetService, Vec::new()).map_err(during)?;
+        payloads.iter().filter_map(|payload| decode::service(payload).map_err(during).transpose()).collect()
     }
 
     /// `None` when the kernel has no such service. Asked for by itself first: the list of real servers of a service
@@ -132,6 +148,17 @@ impl Ipvs {
         let during = |error: Error| error.during(format_args!("virtual service {key}: count connections"));
         let read = self.destinations(key).map_err(during)?;
         Ok(read.into_iter().map(|(real, connections)| (real.key, connections)).collect())
+    }
+
+    /// Whether the sync daemon that receives another director's connections runs: this director stands by.
+    ///
+    /// # Errors
+    /// On any failure.
+    pub fn has_backup_daemon(&mut self) -> Result<bool> {
+        let during = |error: Error| error.during("ipvs: read the sync daemons");
+        let payloads = self.dump(Command::GetDaemon, Vec::new()).map_err(during)?;
+        let states: Result<Vec<bool>> = payloads.iter().map(|payload| decode::is_backup(payload)).collect();
+        Ok(states.map_err(during)?.contains(&true))
     }
 
     /// # Errors

@@ -31,17 +31,20 @@ impl<'a> FromIterator<&'a InterfaceAddress> for AddressTable<'a> {
 
 impl<'a> AddressTable<'a> {
     pub fn state(&self, wanted: &InterfaceAddress) -> AddressState {
-        let copies = self.copies(wanted);
-        match (copies.iter().any(|held| fits(wanted, held)), copies.last()) {
-            (true, _) => AddressState::Present,
-            (false, Some(held)) => AddressState::Different((*held).clone()),
-            (false, None) => AddressState::Missing,
-        }
+        state_among(wanted, self.copies(wanted))
     }
 
     /// The same address on the same interface, with whatever prefixes and labels.
     fn copies(&self, wanted: &InterfaceAddress) -> &[&'a InterfaceAddress] {
         self.0.get(&wanted.identity()).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn state_among(wanted: &InterfaceAddress, copies: &[&InterfaceAddress]) -> AddressState {
+    match (copies.iter().any(|held| fits(wanted, held)), copies.last()) {
+        (true, _) => AddressState::Present,
+        (false, Some(held)) => AddressState::Different((*held).clone()),
+        (false, None) => AddressState::Missing,
     }
 }
 
@@ -115,9 +118,10 @@ fn has(table: &AddressTable<'_>, place: &InterfaceAddress) -> bool {
     table.copies(place).iter().any(|held| held.prefix_length == place.prefix_length)
 }
 
-/// Finds `wanted` among a few.
+/// [`AddressTable::state`] for one question, which is not worth a table.
 pub fn address_state(wanted: &InterfaceAddress, observed: &[InterfaceAddress]) -> AddressState {
-    observed.iter().collect::<AddressTable<'_>>().state(wanted)
+    let copies: Vec<&InterfaceAddress> = observed.iter().filter(|held| held.identity() == wanted.identity()).collect();
+    state_among(wanted, &copies)
 }
 
 /// The prefix of a host address, /32 or /128.

@@ -2,13 +2,17 @@
 
 use crate::model::{Family, ForwardingMethod, RealServer, Sysctl, VirtualService};
 
-const IPV4_FORWARDING: Sysctl = Sysctl { name: "net/ipv4/ip_forward", value: "1" };
-const IPV6_FORWARDING: Sysctl = Sysctl { name: "net/ipv6/conf/all/forwarding", value: "1" };
+const IPV4_FORWARDING: Sysctl = Sysctl::required("net/ipv4/ip_forward", "1");
+const IPV6_FORWARDING: Sysctl = Sysctl::required("net/ipv6/conf/all/forwarding", "1");
 /// Without it, packets of a connection whose real server was removed are dropped silently for up to 900 s instead of
 /// being answered, and the client hangs (Documentation/networking/ipvs-sysctl.rst).
-const EXPIRE_REMOVED: Sysctl = Sysctl { name: "net/ipv4/vs/expire_nodest_conn", value: "1" };
+const EXPIRE_REMOVED: Sysctl = Sysctl::required("net/ipv4/vs/expire_nodest_conn", "1");
 /// Without it, a persistence template keeps sending known clients to a real server of weight 0.
-const EXPIRE_QUIESCED: Sysctl = Sysctl { name: "net/ipv4/vs/expire_quiescent_template", value: "1" };
+const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiescent_template", "1");
+/// Without it, a standby director that holds the table and is a real server of the active one directs what that one
+/// has sent it, maybe straight back: a loop that only the packet's TTL ends. With it, a director whose sync daemon is
+/// in backup state directs nothing; without a sync daemon it changes nothing.
+const STANDBY_SERVES: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
 
 /// What a director needs for one virtual service. `quiescent`: a failed real server keeps its entry at weight 0.
 pub fn director_sysctls<'a>(
@@ -16,27 +20,20 @@ pub fn director_sysctls<'a>(
     real_servers: impl IntoIterator<Item = &'a RealServer>,
     quiescent: bool,
 ) -> Vec<Sysctl> {
-    let masquerades = real_servers.into_iter().any(|real| real.forwarding == ForwardingMethod::Masq);
+    let real_servers: Vec<&RealServer> = real_servers.into_iter().collect();
+    let masquerades = real_servers.iter().any(|real| real.forwarding == ForwardingMethod::Masq);
+    let leaves_address = real_servers.iter().any(|real| real.forwarding != ForwardingMethod::Masq);
     let forwarding = match service.key.family() {
         Family::Ipv4 => IPV4_FORWARDING,
         Family::Ipv6 => IPV6_FORWARDING,
     };
     let candidates = [
         (masquerades, forwarding),
+        (leaves_address, STANDBY_SERVES),
         (!quiescent, EXPIRE_REMOVED),
         (quiescent && service.persistence.is_some(), EXPIRE_QUIESCED),
     ];
     candidates.into_iter().filter(|(needed, _)| *needed).map(|(_, sysctl)| sysctl).collect()
-}
-
-/// What a real server with the virtual IP on its loopback needs: it must neither answer ARP requests for it
-/// (`arp_ignore`) nor use it as the source of its own (`arp_announce`), or clients reach it past the director.
-/// IPv6 needs neither: an address on the loopback is not answered for on other interfaces.
-pub fn real_server_sysctls() -> [Sysctl; 2] {
-    [
-        Sysctl { name: "net/ipv4/conf/all/arp_ignore", value: "1" },
-        Sysctl { name: "net/ipv4/conf/all/arp_announce", value: "2" },
-    ]
 }
 
 #[cfg(test)]
@@ -56,9 +53,10 @@ mod tests {
     fn each_configuration_asks_for_what_it_needs() {
         use ForwardingMethod::{Gate, Ipip, Masq};
         let v4 = "tcp 192.0.2.9:80";
-        assert_eq!(names(v4, Gate, false, false), ["net/ipv4/vs/expire_nodest_conn"]);
-        assert_eq!(names(v4, Ipip, false, true), [] as [&str; 0]);
-        assert_eq!(names(v4, Gate, true, true), ["net/ipv4/vs/expire_quiescent_template"]);
+        assert_eq!(names(v4, Gate, false, false), ["net/ipv4/vs/backup_only", "net/ipv4/vs/expire_nodest_conn"]);
+        assert_eq!(names(v4, Ipip, false, true), ["net/ipv4/vs/backup_only"]);
+        let persistent = ["net/ipv4/vs/backup_only", "net/ipv4/vs/expire_quiescent_template"];
+        assert_eq!(names(v4, Gate, true, true), persistent);
         assert_eq!(names(v4, Masq, false, true), ["net/ipv4/ip_forward"]);
         assert_eq!(names("fwmark 7 ipv6", Masq, false, true), ["net/ipv6/conf/all/forwarding"]);
     }

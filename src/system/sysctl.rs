@@ -1,6 +1,7 @@
 //! Kernel settings under /proc/sys, of the network namespace of this process.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::FileError;
@@ -29,10 +30,25 @@ pub fn write(name: &str, value: &str) -> Result<(), FileError> {
 
 /// Sets it unless it has the value already; the former value if it was changed.
 pub fn ensure(sysctl: &Sysctl) -> Result<Option<String>, FileError> {
-    let former = read(sysctl.name)?;
+    let former = match read(sysctl.name) {
+        Err(error) if sysctl.optional && error.cause.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
     if former == sysctl.value {
         return Ok(None);
     }
     write(sysctl.name, sysctl.value)?;
     Ok(Some(former))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_lacks_matters_only_where_it_is_required() {
+        assert_eq!(ensure(&Sysctl::optional("net/ipv4/nosuch", "1")).expect("harmless"), None);
+        let error = ensure(&Sysctl::required("net/ipv4/nosuch", "1")).expect_err("missing");
+        assert!(error.to_string().starts_with("/proc/sys/net/ipv4/nosuch: read: "), "{error}");
+    }
 }

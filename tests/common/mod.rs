@@ -10,6 +10,7 @@ pub mod agent;
 pub mod follow;
 pub mod frames;
 pub mod kill;
+pub mod network;
 pub mod server;
 pub mod table;
 
@@ -74,20 +75,6 @@ impl Host {
         for address in addresses {
             self.sh(&format!("ip address add {address} dev eth0 nodad"));
         }
-    }
-
-    /// Two machines, whose interfaces eth0 are the ends of one cable.
-    pub fn pair(mine: &[&str], others: &[&str]) -> (Self, Self) {
-        let (one, other) = (Self::new(), Self::new());
-        let mut link = Command::new("ip");
-        link.args(["link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns"]);
-        link.arg(other.holder.id().to_string());
-        // In our own process namespace, where the peer has that number.
-        let output = inside(one.namespaces(&["net"]), move || link.output());
-        assert!(output.is_ok_and(|output| output.status.success()), "veth");
-        one.raise_eth0(mine);
-        other.raise_eth0(others);
-        (one, other)
     }
 
     fn namespaces(&self, names: &[&str]) -> Vec<File> {

@@ -57,8 +57,9 @@ pub fn come_back(call: &Call, node: &mut Node, addresses: &HashSet<IpAddr>, reco
     for (address, prefix_length, device) in claimed.chain(aside) {
         let Some(link) = node.links.iter().find(|link| link.name == device) else { continue };
         let place = InterfaceAddress { address, prefix_length, interface: link.index, label: None, broadcast: None };
-        let options = AddressOptions { no_dad: true, ..AddressOptions::default() };
-        if problems.keep(node.route.add_address(&place, options).map_err(Failure::from)) == Some(true) {
+        if problems.keep(node.route.add_address(&place, AddressOptions::USABLE_AT_ONCE).map_err(Failure::from))
+            == Some(true)
+        {
             call.log().info(format!("address {place}: back to {device}"));
         }
     }

@@ -19,6 +19,7 @@ pub(super) enum Command {
     SetDest = 6,
     DelDest = 7,
     GetDest = 8,
+    GetDaemon = 11,
     GetConfig = 13,
     GetInfo = 15,
 }
@@ -28,6 +29,7 @@ pub(super) enum Command {
 pub(super) enum CommandAttribute {
     Service = 1,
     Dest = 2,
+    Daemon = 3,
     TimeoutTcp = 4,
     TimeoutTcpFin = 5,
     TimeoutUdp = 6,
@@ -71,6 +73,12 @@ pub(super) enum DestAttribute {
 impl NlAttrType for DestAttribute {}
 
 #[neli_enum(serialized_type = "u16")]
+pub(super) enum DaemonAttribute {
+    State = 1,
+}
+impl NlAttrType for DaemonAttribute {}
+
+#[neli_enum(serialized_type = "u16")]
 pub(super) enum InfoAttribute {
     Version = 1,
 }
@@ -94,3 +102,6 @@ pub(super) const FORWARD_MASQ: u32 = 0;
 pub(super) const FORWARD_LOCAL: u32 = 1;
 pub(super) const FORWARD_TUNNEL: u32 = 2;
 pub(super) const FORWARD_DIRECT: u32 = 3;
+
+/// `IP_VS_STATE_BACKUP`: the sync daemon that receives connections. The one that sends them may run beside it.
+pub(super) const DAEMON_BACKUP: u32 = 2;

@@ -122,6 +122,13 @@ pub(super) fn timeouts(payload: &[u8]) -> Result<Timeouts> {
     })
 }
 
+/// Whether a sync daemon is the one that receives.
+pub(super) fn is_backup(payload: &[u8]) -> Result<bool> {
+    let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
+    let nest = Attributes::<DaemonAttribute>::decode(message.required(CommandAttribute::Daemon)?)?;
+    Ok(nest.required_u32(DaemonAttribute::State)? == DAEMON_BACKUP)
+}
+
 fn attributes_of(payload: &[u8]) -> Result<&[u8]> {
     payload.get(GENERIC_HEADER..).ok_or_else(|| Error::malformed("a generic netlink header is cut off"))
 }

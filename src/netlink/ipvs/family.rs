@@ -1,6 +1,4 @@
-//! Is there IPVS in this kernel, under which number, and how does it get there.
-
-use std::process::{Command as Process, Stdio};
+//! Is there IPVS in this kernel, and under which number.
 
 use neli::consts::genl::{CtrlAttr, CtrlCmd};
 use neli::consts::nl::{GenlId, NlmF};
@@ -11,9 +9,6 @@ use crate::netlink::attribute::{Attributes, Writer};
 use crate::netlink::message::Request;
 use crate::netlink::socket::Socket;
 use crate::netlink::{Error, Result};
-
-/// Where distributions have it. PATH is not asked: an agent runs with whatever its caller had.
-const MODPROBE: [&str; 2] = ["/sbin/modprobe", "/usr/sbin/modprobe"];
 
 /// The family's number; `None` when the kernel does not know the name.
 pub(super) fn find(socket: &mut Socket) -> Result<Option<u16>> {
@@ -32,22 +27,4 @@ fn decode(payload: Option<&Vec<u8>>) -> Result<u16> {
     let attributes = payload.and_then(|payload| payload.get(GENERIC_HEADER..));
     let attributes = attributes.ok_or_else(|| Error::malformed("an empty answer"))?;
     Attributes::<CtrlAttr>::decode(attributes)?.required_u16(CtrlAttr::FamilyId)
-}
-
-/// # Errors
-/// What modprobe said, or why it could not be asked.
-pub(super) fn load_module() -> std::result::Result<(), String> {
-    let mut reason = String::new();
-    for program in MODPROBE {
-        let run = Process::new(program).arg("ip_vs").env_clear().stdin(Stdio::null()).output();
-        match run {
-            Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                return Err(format!("{program} ip_vs: {}: {}", output.status, said.trim()));
-            }
-            Err(error) => reason = format!("{program}: {error}"),
-        }
-    }
-    Err(reason)
 }

@@ -1,0 +1,80 @@
+//! The devices that hold the addresses of a real server.
+
+use std::net::IpAddr;
+
+use super::wanted::Wanted;
+use crate::model::InterfaceAddress;
+use crate::netlink::{self, Route};
+use crate::ocf::{Call, Failure};
+
+pub const LOOPBACK: &str = "lo";
+const IPV4_TUNNEL: &str = "tunl0";
+const IPV6_TUNNEL: &str = "ip6tnl0";
+
+/// An address on any other interface makes this node its director.
+pub const ALL: [&str; 3] = [LOOPBACK, IPV4_TUNNEL, IPV6_TUNNEL];
+
+pub fn device_of(address: IpAddr, is_tunnelled: bool) -> &'static str {
+    match (is_tunnelled, address) {
+        (false, _) => LOOPBACK,
+        (true, IpAddr::V4(_)) => IPV4_TUNNEL,
+        (true, IpAddr::V6(_)) => IPV6_TUNNEL,
+    }
+}
+
+/// The kernel makes the device, in every network namespace, when the module is loaded.
+fn module_of(device: &str) -> Option<&'static str> {
+    match device {
+        IPV4_TUNNEL => Some("ipip"),
+        IPV6_TUNNEL => Some("ip6_tunnel"),
+        _ => None,
+    }
+}
+
+/// Loads the modules of devices that are not there.
+pub fn provide(wanted: &Wanted, route: &mut Route) -> Result<(), Failure> {
+    let mut results = Vec::new();
+    for device in wanted.devices() {
+        results.push(provide_one(&device, route));
+    }
+    Failure::collect(results)
+}
+
+fn provide_one(device: &str, route: &mut Route) -> Result<(), Failure> {
+    if is_there(device, route)? {
+        return Ok(());
+    }
+    let loaded = module_of(device).map(|module| (module, netlink::load_module(module)));
+    if is_there(device, route)? {
+        return Ok(());
+    }
+    let reason = match loaded {
+        Some((module, Err(said))) => format!("kernel module {module}: {said}"),
+        Some((module, Ok(()))) => format!("modprobe {module} did not bring it; net.core.fb_tunnels_only_for_init_net?"),
+        None => "no such interface on this node".into(),
+    };
+    Err(Failure::not_installed(format!("nic {device}: find: {reason}")))
+}
+
+fn is_there(device: &str, route: &mut Route) -> Result<bool, Failure> {
+    Ok(route.links()?.iter().any(|link| link.name == device))
+}
+
+/// A device that is down takes nothing out of a tunnel. It stays up after stop: there is one for all tunnels without a
+/// name of their own, and what others have put on it since, routes and IPv6 addresses, would go with it for good.
+pub fn set_up(call: &Call, wanted: &Wanted, route: &mut Route) -> Result<(), Failure> {
+    let devices = wanted.devices();
+    for link in route.links()?.into_iter().filter(|link| devices.contains(&link.name) && !link.up) {
+        call.log().info(format!("nic {}: set up", link.name));
+        route.set_up(link.index)?;
+    }
+    Ok(())
+}
+
+/// Deletes it, if it is there.
+pub fn remove(call: &Call, held: &InterfaceAddress, route: &mut Route) -> Result<(), Failure> {
+    if route.delete_address(held)? {
+        call.log().info(format!("address {held}: deleted from interface {}", held.interface));
+    }
+    Ok(())
+}

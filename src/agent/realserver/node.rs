@@ -1,0 +1,85 @@
+//! This node at one moment: where its addresses are, and what is not as an instance wants it.
+
+use std::net::IpAddr;
+
+use super::record::Claim;
+use super::wanted::{Wanted, no_such_interface};
+use super::{devices, settings};
+use crate::model::InterfaceAddress;
+use crate::netlink::Route;
+use crate::netlink::route::Link;
+use crate::ocf::Failure;
+use crate::plan::{self, AddressState};
+
+pub struct Node {
+    links: Vec<Link>,
+    pub addresses: Vec<InterfaceAddress>,
+}
+
+impl Node {
+    pub fn look(route: &mut Route) -> Result<Self, Failure> {
+        let addresses = route.addresses()?.into_iter().map(|held| held.address).collect();
+        Ok(Self { links: route.links()?, addresses })
+    }
+
+    fn link(&self, name: &str) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    /// Where the address belongs. No interface has index 0: nothing is found on a device that is not there.
+    pub fn place(&self, claim: &Claim) -> InterfaceAddress {
+        InterfaceAddress {
+            address: claim.address,
+            prefix_length: plan::host_prefix(claim.address),
+            interface: self.link(&claim.device).map_or(0, |link| link.index),
+            label: None,
+            broadcast: None,
+        }
+    }
+
+    pub fn state(&self, claim: &Claim) -> AddressState {
+        plan::address_state(&self.place(claim), &self.addresses)
+    }
+
+    /// The director's resource on this node holds it.
+    pub fn is_director_of(&self, address: IpAddr) -> bool {
+        let own: Vec<u32> = devices::ALL.iter().filter_map(|name| self.link(name)).map(|link| link.index).collect();
+        plan::held_elsewhere(address, &own, &self.addresses)
+    }
+
+    /// Neither on its device, in whatever form, nor on another interface.
+    pub fn lacks(&self, claim: &Claim) -> bool {
+        self.state(claim) == AddressState::Missing && !self.is_director_of(claim.address)
+    }
+
+    /// Everything that is not as wanted.
+    pub fn faults(&self, wanted: &Wanted) -> Result<(), Failure> {
+        let devices = wanted.devices();
+        let faults = devices.iter().filter_map(|device| self.device_fault(device));
+        let faults = faults.chain(wanted.claims.iter().filter_map(|claim| self.address_fault(claim)));
+        let faults = faults.map(|text| Err(Failure::generic(text)));
+        Failure::collect(faults.chain(wanted.settings().iter().map(|setting| match &setting.interface {
+            nic if nic != "all" && self.link(nic).is_none() => Err(Failure::generic(no_such_interface(nic))),
+            _ => settings::check(setting),
+        })))
+    }
+
+    fn device_fault(&self, device: &str) -> Option<String> {
+        match self.link(device) {
+            None => Some(no_such_interface(device)),
+            Some(link) if !link.up => Some(format!("nic \"{device}\": is down")),
+            Some(_) => None,
+        }
+    }
+
+    fn address_fault(&self, claim: &Claim) -> Option<String> {
+        let Claim { address, device } = claim;
+        match self.state(claim) {
+            AddressState::Different(held) => {
+                Some(format!("ip \"{address}\": is {held} on {device}, must be {}", self.place(claim)))
+            }
+            AddressState::Missing if self.lacks(claim) => Some(format!("ip \"{address}\": missing on {device}")),
+            AddressState::Missing | AddressState::Present => None,
+        }
+    }
+}

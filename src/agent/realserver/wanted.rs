@@ -1,0 +1,96 @@
+//! What the parameters ask of a node.
+
+use serde::{Deserialize, Serialize};
+
+use super::devices;
+use super::record::Claim;
+use crate::agent::parameters;
+use crate::netlink::route::Link;
+use crate::ocf::{Call, Failure};
+use crate::plan::{self, InterfaceSetting};
+
+/// Addresses with their devices, and the interfaces on which nobody may learn of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub claims: Vec<Claim>,
+    /// Names of interfaces, or `all`.
+    pub nics: Vec<String>,
+}
+
+impl Wanted {
+    /// The devices of the addresses, each once.
+    pub fn devices(&self) -> Vec<String> {
+        let mut devices: Vec<String> = self.claims.iter().map(|claim| claim.device.clone()).collect();
+        devices.sort();
+        devices.dedup();
+        devices
+    }
+
+    /// IPv6 needs none: an address is answered for on its own interface only, and there is no filter of sources.
+    pub fn settings(&self) -> Vec<InterfaceSetting> {
+        let ipv4 = || self.claims.iter().filter(|claim| claim.address.is_ipv4());
+        let quiet = if ipv4().next().is_some() { self.nics.as_slice() } else { &[] };
+        let tunnel = ipv4().map(|claim| claim.device.clone()).find(|device| device != devices::LOOPBACK);
+        plan::real_server_settings(quiet, tunnel.as_slice())
+    }
+
+    /// The kernel keeps settings under the name of an interface, not under its alternative names.
+    pub fn with_proper_names(mut self, links: &[Link]) -> Self {
+        for nic in &mut self.nics {
+            if let Some(link) = links.iter().find(|link| link.is_called(nic)) {
+                nic.clone_from(&link.name);
+            }
+        }
+        self
+    }
+
+    /// # Errors
+    /// Every interface of `nic` that is not there.
+    pub fn check_nics(&self, links: &[Link]) -> Result<(), Failure> {
+        let absent = self.nics.iter().filter(|nic| *nic != "all" && !links.iter().any(|link| link.name == **nic));
+        Failure::collect(absent.map(|nic| Err(Failure::not_installed(no_such_interface(nic)))))
+    }
+}
+
+pub fn no_such_interface(nic: &str) -> String {
+    format!("nic \"{nic}\": no such interface on this node")
+}
+
+/// # Errors
+/// Everything that is wrong with the parameters on every node.
+pub fn parse(call: &Call) -> Result<Wanted, Failure> {
+    let (claims, nics) = (claims(call), nics(call));
+    match (claims, nics) {
+        (Ok(claims), Ok(nics)) => Ok(Wanted { claims, nics }),
+        (claims, nics) => Failure::collect([claims.map(drop), nics.map(drop)]).map(|()| Wanted::default()),
+    }
+}
+
+fn claims(call: &Call) -> Result<Vec<Claim>, Failure> {
+    let entries = parameters::address_list(call)?;
+    let odd = entries.iter().filter(|entry| entry.prefix_length.is_some() || entry.nic.is_some());
+    Failure::collect(odd.map(|entry| {
+        let reason =
+            "takes neither prefix nor nic here: it becomes a host address, on the device of the forwarding method";
+        Err(Failure::bad_parameter(format!("ip \"{}\": {reason}", entry.address)))
+    }))?;
+    let is_tunnelled = call.text("forwarding") == Some("ipip");
+    let claim = |address| Claim { address, device: devices::device_of(address, is_tunnelled).into() };
+    Ok(entries.into_iter().map(|entry| claim(entry.address)).collect())
+}
+
+fn nics(call: &Call) -> Result<Vec<String>, Failure> {
+    let text = call.text("nic").unwrap_or_default();
+    let words = || text.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty());
+    // A name becomes part of a path.
+    let bad = words().filter(|word| word.contains('/') || word.starts_with('.'));
+    let bad = bad.map(|word| Err(Failure::bad_parameter(format!("nic \"{word}\": not the name of an interface"))));
+    Failure::collect(bad)?;
+    let mut nics: Vec<String> = words().map(Into::into).collect();
+    nics.sort();
+    nics.dedup();
+    match nics.is_empty() {
+        true => Err(Failure::bad_parameter("nic: names no interface; expected names, or all")),
+        false => Ok(nics),
+    }
+}

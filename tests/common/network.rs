@@ -1,0 +1,42 @@
+//! Machines with cables between them.
+
+use std::process::Command;
+
+use super::{Host, inside};
+
+impl Host {
+    /// Two machines, whose interfaces eth0 are the ends of one cable.
+    pub fn pair(mine: &[&str], others: &[&str]) -> (Self, Self) {
+        let (one, other) = (Self::new(), Self::new());
+        one.plug_eth0(&other, "eth0");
+        one.raise_eth0(mine);
+        other.raise_eth0(others);
+        (one, other)
+    }
+
+    /// A switch, and machines whose interfaces eth0 are plugged into it.
+    pub fn network<const N: usize>(addresses: [&[&str]; N]) -> (Self, [Self; N]) {
+        let switch = Self::new();
+        switch.sh("ip link add switch type bridge && ip link set switch up");
+        let mut number = 0;
+        let hosts = addresses.map(|addresses| {
+            let (host, port) = (Self::new(), format!("port{number}"));
+            number += 1;
+            host.plug_eth0(&switch, &port);
+            switch.sh(&format!("ip link set {port} master switch up"));
+            host.raise_eth0(addresses);
+            host
+        });
+        (switch, hosts)
+    }
+
+    /// A cable from eth0 to an interface of another machine.
+    fn plug_eth0(&self, other: &Self, name: &str) {
+        let mut link = Command::new("ip");
+        link.args(["link", "add", "eth0", "type", "veth", "peer", "name", name, "netns"]);
+        link.arg(other.holder.id().to_string());
+        // In our own process namespace, where the peer has that number.
+        let output = inside(self.namespaces(&["net"]), move || link.output());
+        assert!(output.is_ok_and(|output| output.status.success()), "veth");
+    }
+}
