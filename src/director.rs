@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
+use crate::netlink::Ipvs;
 use crate::plan;
 use crate::system::{FileError, sysctl};
 
@@ -14,9 +15,21 @@ pub fn prepare(config: &Config, mut log: impl FnMut(String)) -> Result<(), FileE
         plan::director_sysctls(&service.service, reals, service.quiescent)
     });
     for setting in needed.collect::<BTreeSet<_>>() {
+        if setting == plan::STANDBY_SERVES && sends_and_receives() {
+            let reason = "sync daemons run in both states, and this director would direct nothing any more";
+            log(format!("{}: left as it is: {reason}", setting.name));
+            continue;
+        }
         if let Some(former) = sysctl::ensure(&setting)? {
             log(format!("{}: set to {} (was {former})", setting.name, setting.value));
         }
     }
     Ok(())
+}
+
+/// Whether the sync daemon of the active director and that of a standby run both, as some scripts have them on every node.
+/// When that cannot be told, there is none.
+fn sends_and_receives() -> bool {
+    let asked = Ipvs::open_loaded().and_then(|ipvs| ipvs.map(|mut ipvs| ipvs.sync_daemons()).transpose());
+    asked.ok().flatten().is_some_and(|daemons| daemons.master && daemons.backup)
 }

@@ -9,4 +9,4 @@ mod sysctls;
 pub use addresses::{AddressState, AddressTable, address_changes, address_state, host_prefix, lost_addresses};
 pub use ipvs::{Scope, deletions, differences, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
-pub use sysctls::director_sysctls;
+pub use sysctls::{STANDBY_SERVES, director_sysctls};

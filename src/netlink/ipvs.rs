@@ -28,7 +28,16 @@ use super::module::load_module;
 use super::socket::Socket;
 use super::{Error, Result};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table, VirtualService};
-use constants::Command;
+use constants::{Command, DAEMON_BACKUP, DAEMON_MASTER};
+
+/// Which sync daemons run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SyncDaemons {
+    /// Sends this director's connections to others.
+    pub master: bool,
+    /// Receives those of another one.
+    pub backup: bool,
+}
 
 /// Version of the kernel's IPVS code, as `1.2.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,15 +159,16 @@ impl Ipvs {
         Ok(read.into_iter().map(|(real, connections)| (real.key, connections)).collect())
     }
 
-    /// Whether the sync daemon that receives another director's connections runs: this director stands by.
+    /// The sync daemons that run.
     ///
     /// # Errors
     /// On any failure.
-    pub fn has_backup_daemon(&mut self) -> Result<bool> {
+    pub fn sync_daemons(&mut self) -> Result<SyncDaemons> {
         let during = |error: Error| error.during("ipvs: read the sync daemons");
         let payloads = self.dump(Command::GetDaemon, Vec::new()).map_err(during)?;
-        let states: Result<Vec<bool>> = payloads.iter().map(|payload| decode::is_backup(payload)).collect();
-        Ok(states.map_err(during)?.contains(&true))
+        let states: Result<Vec<u32>> = payloads.iter().map(|payload| decode::sync_state(payload)).collect();
+        let states = states.map_err(during)?;
+        Ok(SyncDaemons { master: states.contains(&DAEMON_MASTER), backup: states.contains(&DAEMON_BACKUP) })
     }
 
     /// # Errors

@@ -79,7 +79,12 @@ fn a_packet_goes_round_until_the_standby_is_told_to_serve() {
     assert_eq!(directed(&standby), before.1);
     drop((connection, accepted));
 
-    standby.sh("ipvsadm --stop-daemon backup");
+    // With both daemons, as some run them everywhere, the setting would end all directing.
+    standby.sh("ipvsadm --start-daemon master --mcast-interface eth0; echo 0 > /proc/sys/net/ipv4/vs/backup_only");
+    lvs.start();
+    assert_eq!(standby.sh("cat /proc/sys/net/ipv4/vs/backup_only"), "0\n");
+
+    standby.sh("ipvsadm --stop-daemon master && ipvsadm --stop-daemon backup");
     realservers[1].monitor().expect(190).says("ipvsadm --start-daemon backup");
     lvs.stop();
     realservers[1].monitor().expect(0).silent();

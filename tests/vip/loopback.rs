@@ -1,4 +1,4 @@
-//! `lvs_support`: the director is a real server too.
+//! The director is a real server too: `lvs_support`, and `ocf:rust:realserver` on the same node.
 
 use super::common::{Agent, Host, kill};
 
@@ -86,4 +86,79 @@ fn a_start_or_stop_that_was_killed_anywhere_brings_it_back_in_the_end() {
             assert_eq!(host.addresses(), STANDBY, "{place}");
         });
     }
+}
+
+const VIPS: &str = "192.0.2.9 2001:db8::9";
+
+fn both(host: &Host) -> [Agent<'_>; 2] {
+    let vip = host.agent("vip").params(&[("ip", VIPS), ("nodad", "yes"), ("arp_count", "0")]);
+    [vip, host.agent("realserver").param("ip", VIPS)]
+}
+
+fn node() -> Host {
+    Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"])
+}
+
+const ALONE: [&str; 2] = ["eth0 192.0.2.1/24", "eth0 2001:db8::1/64"];
+const SERVING: [&str; 4] = ["eth0 192.0.2.1/24", "eth0 2001:db8::1/64", "lo 192.0.2.9/32", "lo 2001:db8::9/128"];
+const DIRECTING: [&str; 4] = ["eth0 192.0.2.1/24", "eth0 192.0.2.9/24", "eth0 2001:db8::1/64", "eth0 2001:db8::9/64"];
+
+#[test]
+fn a_realserver_on_the_node_steps_aside_and_comes_back_and_never_fails() {
+    let host = node();
+    let [vip, realserver] = both(&host);
+    realserver.start();
+    assert_eq!(host.addresses(), SERVING);
+    let events = host.follow("ip -o monitor route");
+    for _ in 0..3 {
+        vip.start();
+        assert_eq!(host.addresses(), DIRECTING);
+        realserver.monitor().expect(0).silent();
+        vip.monitor().expect(0).silent();
+        vip.stop();
+        assert_eq!(host.addresses(), SERVING);
+        realserver.monitor().expect(0).silent();
+        vip.monitor().expect(7).silent();
+    }
+    host.sh("ip address add 192.0.2.11/32 dev eth0 && ip address del 192.0.2.11/32 dev eth0");
+    assert_eq!(events.fewest_local_routes("192.0.2.9", 1, "192.0.2.11"), 1);
+    realserver.stop();
+    assert_eq!(host.addresses(), ALONE);
+}
+
+/// Whoever comes first, and whoever goes first: what is left is what the other one alone would have.
+#[test]
+fn the_two_start_and_stop_in_any_order() {
+    for lvs_support in ["no", "yes"] {
+        let host = node();
+        let [vip, realserver] = both(&host);
+        let vip = vip.param("lvs_support", lvs_support);
+        vip.start();
+        realserver.start();
+        assert_eq!(host.addresses(), DIRECTING);
+        vip.stop();
+        assert_eq!(host.addresses(), SERVING);
+        vip.start();
+        realserver.stop();
+        assert_eq!(host.addresses(), DIRECTING);
+        vip.monitor().expect(0).silent();
+        vip.stop();
+        assert_eq!(host.addresses(), ALONE, "lvs_support={lvs_support}");
+    }
+}
+
+#[test]
+fn a_stop_that_was_killed_anywhere_leaves_nobody_without_the_address() {
+    let host = node();
+    let [vip, realserver] = both(&host);
+    let prepare = || {
+        realserver.start();
+        vip.start();
+    };
+    kill::at_every_change(&host, &vip, "stop", prepare, |_, place| {
+        realserver.monitor().expect(0);
+        vip.stop();
+        assert_eq!(host.addresses(), SERVING, "{place}");
+        realserver.monitor().expect(0);
+    });
 }

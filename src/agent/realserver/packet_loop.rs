@@ -39,5 +39,5 @@ pub fn danger(addresses: &[IpAddr], local: &[InterfaceAddress]) -> Result<Option
 /// The kernel directs nothing here.
 fn stands_by(ipvs: &mut Ipvs) -> Result<bool, Failure> {
     let backup_only = sysctl::read("net/ipv4/vs/backup_only").is_ok_and(|value| value != "0");
-    Ok(backup_only && ipvs.has_backup_daemon()?)
+    Ok(backup_only && ipvs.sync_daemons()?.backup)
 }

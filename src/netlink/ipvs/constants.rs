@@ -103,5 +103,7 @@ pub(super) const FORWARD_LOCAL: u32 = 1;
 pub(super) const FORWARD_TUNNEL: u32 = 2;
 pub(super) const FORWARD_DIRECT: u32 = 3;
 
-/// `IP_VS_STATE_BACKUP`: the sync daemon that receives connections. The one that sends them may run beside it.
+/// `IP_VS_STATE_MASTER`: the sync daemon that sends connections.
+pub(super) const DAEMON_MASTER: u32 = 1;
+/// `IP_VS_STATE_BACKUP`: the one that receives them. Both may run at once.
 pub(super) const DAEMON_BACKUP: u32 = 2;

@@ -122,11 +122,11 @@ pub(super) fn timeouts(payload: &[u8]) -> Result<Timeouts> {
     })
 }
 
-/// Whether a sync daemon is the one that receives.
-pub(super) fn is_backup(payload: &[u8]) -> Result<bool> {
+/// The state of a sync daemon, `IP_VS_STATE_*`.
+pub(super) fn sync_state(payload: &[u8]) -> Result<u32> {
     let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
     let nest = Attributes::<DaemonAttribute>::decode(message.required(CommandAttribute::Daemon)?)?;
-    Ok(nest.required_u32(DaemonAttribute::State)? == DAEMON_BACKUP)
+    nest.required_u32(DaemonAttribute::State)
 }
 
 fn attributes_of(payload: &[u8]) -> Result<&[u8]> {

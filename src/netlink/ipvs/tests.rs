@@ -132,10 +132,10 @@ mod golden {
 
     #[test]
     fn a_sync_daemon_is_master_or_backup() {
-        for (state, expected) in [(1, false), (2, true)] {
+        for state in [1, 2] {
             let interface = [9, 0, 2, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0];
             let bytes = [&[9, 1, 0, 0, 24, 0, 3, 0x80, 8, 0, 1, 0, state, 0, 0, 0][..], &interface].concat();
-            assert_eq!(decode::is_backup(&bytes), Ok(expected));
+            assert_eq!(decode::sync_state(&bytes), Ok(state.into()));
         }
     }
 }
@@ -228,7 +228,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_decoders_panic(bytes in proptest::collection::vec(any::<u8>(), 0..96)) {
-        let _ = decode::is_backup(&bytes);
+        let _ = decode::sync_state(&bytes);
         let _ = decode::service(&bytes);
         let _ = decode::destination(&bytes, Family::Ipv6);
         let _ = decode::version(&bytes);
