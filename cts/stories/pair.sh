@@ -14,7 +14,7 @@ location() { printf '<rsc_location id="%s-on" rsc="%s" node="%s" score="100"/>' 
 
 # one_each COUNT TYPE: a resource for each address, half of them on either node.
 one_each() {
-	local address number=0 resources= locations=
+	local address number=0 resources='' locations=''
 	while read -r address; do
 		number=$((number + 1))
 		resources+=$(resource "v$number" "$2" "$address")
