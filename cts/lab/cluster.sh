@@ -109,16 +109,17 @@ cluster_node_of() {
 
 cluster_is_empty() { [[ $(cluster_status) != *Started* ]]; }
 
-# cluster_use FILE: the configuration of config/ that the cluster shall have; by crmsh (.crm) or pcs (.pcs).
-# Keeps it when it is there already, else removes the other one first.
+# cluster_use FILE: the configuration that the cluster shall have, of config/ unless it has a path; by crmsh (.crm) or
+# pcs (.pcs). Keeps it when it is there already, else removes the other one first.
 cluster_use() {
 	local file=$1 node current=$L/cluster-configuration
+	[[ $file == /* ]] || file=$CTS/config/$file
 	[[ ! -e $current || $(<"$current") != "$file" ]] || return 0
 	node=$(cluster_member)
 	if [[ -e $current ]]; then cluster_clear || return; fi
 	case $file in
-	*.crm) quietly_on "$node" crm configure load update "$CTS/config/$file" ;;
-	*.pcs) quietly_on "$node" "$BASH" -e "$CTS/config/$file" ;;
+	*.crm) quietly_on "$node" crm configure load update "$file" ;;
+	*.pcs) quietly_on "$node" "$BASH" -e "$file" ;;
 	esac || return
 	printf '%s\n' "$file" >"$current"
 }

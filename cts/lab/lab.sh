@@ -1,6 +1,6 @@
 # Everything a story needs, in one word: `. lab.sh`, then lab_up. Sourced in the lab.
 . "${BASH_SOURCE[0]%/*}/common.sh"
-for part in network database cluster host client product scenario keep; do . "$CTS/lab/$part.sh"; done
+for part in network database cluster host client product many scenario keep; do . "$CTS/lab/$part.sh"; done
 export DATABASE_TEMPLATE
 
 # lab_up: directors, real servers and the client; returns when the cluster is whole and every database answers.

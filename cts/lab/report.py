@@ -4,6 +4,7 @@ report.py counts RECORD FROM [TO]           answers per server, failures, longes
 report.py outage RECORD EVENT [LOG...]      what the client saw around EVENT, and its parts from corosync's log and a
                                             watcher's record (--json for machines)
 report.py gaps WATCH FROM TO SERVER...      times at which a real server was missing in the table
+report.py strays RECORD SINCE FROM TO...    failed attempts that lie outside all of the times FROM-TO
 Times are seconds since the epoch.
 """
 
@@ -40,6 +41,13 @@ def counts(path, since, until=END):
     text = ", ".join(f"{server} {count}" for server, count in sorted(servers.items())) or "no answer"
     text += "; failed: " + (", ".join(f"{count} {kind}" for kind, count in sorted(failures.items())) or "none")
     print(f"{text}; longest gap {longest_gap(good):.2f} s")
+
+
+def strays(path, since, edges):
+    windows = list(zip(edges[::2], edges[1::2]))
+    for start, end, outcome, detail in attempts(path):
+        if outcome != "ok" and start >= since and not any(start <= close and end >= open_ for open_, close in windows):
+            print(f"{start:.3f} {end:.3f} {outcome} {detail}")
 
 
 def outage_of(path, event):
@@ -105,7 +113,7 @@ def outage(path, event, corosync=None, watch=None, vip="10.9.0.100"):
     lost = membership_lost(corosync, event) if corosync else None
     marks = [("event", event), ("cluster detection", lost)] if lost else [("last answer", seen["last"])]
     if watch:
-        marks.append(("address up", watched(watch, event, lambda kind, rest: kind == "address" and rest == f"+ {vip}")))
+        marks.append(("address up", watched(watch, event, lambda kind, rest: kind == "address" and rest == f"+ {vip} eth0")))
         ready = re.compile(rf"/{re.escape(vip)}:\d+=\S*10\.9\.0\.2\d:\d+:[1-9]")
         marks.append(("real server in the table", watched(watch, event, lambda kind, rest: kind == "table" and ready.search(rest))))
     marks.append(("first answer", seen.get("first")))
@@ -158,6 +166,8 @@ def main():
         print(json.dumps(seen)) if "--json" in sys.argv else print_outage(seen)
     elif words[0] == "gaps":
         gaps(words[1], float(words[2]), float(words[3]), words[4:])
+    elif words[0] == "strays":
+        strays(words[1], float(words[2]), [float(word) for word in words[3:]])
 
 
 main()

@@ -2,8 +2,9 @@
 
 watch.py RECORD [SECONDS_BETWEEN]
 
-Lines: `TIME address + 10.9.0.100`, `TIME address - 10.9.0.100`, `TIME table SERVICE=DESTINATION:WEIGHT,... ...` (every
-change of the kernel's IPVS table; read from /proc, so no process is started and nothing is missed for longer than the pause).
+Lines: `TIME watch begins`; `TIME address + 10.9.0.100 eth0` and `TIME address - 10.9.0.100 eth0`, each as the kernel
+announced it; `TIME table SERVICE=DESTINATION:WEIGHT,... ...` (every change of the kernel's IPVS table; read from /proc, so
+no process is started and nothing is missed for longer than the pause).
 """
 
 import os
@@ -14,17 +15,20 @@ import sys
 import time
 
 RTMGRP_IPV4_IFADDR, RTM_NEWADDR, RTM_DELADDR, IFA_LOCAL = 0x10, 20, 21, 2
+SO_RCVBUFFORCE = 33
+TABLE = "/proc/net/ip_vs"
 
 
 def addresses(data):
-    """(sign, address) of every address message in one datagram."""
+    """(sign, address, interface) of every address message in one datagram."""
     while len(data) >= 16:
         length, kind = struct.unpack_from("=IH", data)
+        index = struct.unpack_from("=I", data, 20)[0]
         attributes, data = data[24:length], data[(length + 3) & ~3:]
         while kind in (RTM_NEWADDR, RTM_DELADDR) and len(attributes) >= 4:
             size, name = struct.unpack_from("=HH", attributes)
             if name == IFA_LOCAL:
-                yield ("+" if kind == RTM_NEWADDR else "-"), socket.inet_ntoa(attributes[4:8])
+                yield ("+" if kind == RTM_NEWADDR else "-"), socket.inet_ntoa(attributes[4:8]), socket.if_indextoname(index)
             attributes = attributes[max(4, (size + 3) & ~3):]
 
 
@@ -49,22 +53,30 @@ def table(text):
     return " ".join(f"{name}={','.join(sorted(servers))}" for name, servers in sorted(services)) or "empty"
 
 
+def write(record, kind, rest):
+    os.write(record, f"{time.time():.6f} {kind} {rest}\n".encode())
+
+
 def main():
     pause = float(sys.argv[2]) if len(sys.argv) > 2 else 0.03
     record = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     monitor = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    # Hundreds of addresses may come at once.
+    monitor.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
     monitor.bind((0, RTMGRP_IPV4_IFADDR))
-    monitor.setblocking(False)
+    write(record, "watch", "begins")
     before = None
     while True:
-        ready, _, _ = select.select([monitor], [], [], pause)
-        if ready:
-            for sign, address in addresses(monitor.recv(65536)):
-                os.write(record, f"{time.time():.3f} address {sign} {address}\n".encode())
-        with open("/proc/net/ip_vs") as file:
+        # All that wait, before anything that takes long: the time of an address is that of reading its message.
+        while select.select([monitor], [], [], pause)[0]:
+            for change in addresses(monitor.recv(65536)):
+                write(record, "address", " ".join(change))
+        if not os.path.exists(TABLE):
+            continue
+        with open(TABLE) as file:
             now = table(file.read())
         if now != before:
-            os.write(record, f"{time.time():.3f} table {now}\n".encode())
+            write(record, "table", now)
             before = now
 
 

@@ -1,0 +1,74 @@
+"""What the watchers' records say about addresses.
+
+addresses.py lost WATCH FROM TO ADDRESS         every time within which that host had ADDRESS on no interface
+addresses.py frames WATCH CAPTURE ADDRESS       how many frames of CAPTURE (tcpdump -tt) came while ADDRESS was not on
+                                                eth0 there, and how many while it was
+addresses.py arrivals SINCE PREFIX WATCH...     how many addresses that begin with PREFIX came to the hosts, and when the
+                                                first and the last of them did, in seconds after SINCE
+Times are seconds since the epoch.
+"""
+
+import sys
+
+END = float("inf")
+
+
+def changes(path):
+    """(time, sign, address, interface); sign and the rest are None where a watch begins: nothing is there yet."""
+    with open(path) as file:
+        for line in file:
+            words = line.split()
+            if words[1] == "address":
+                yield float(words[0]), *words[2:5]
+            elif words[1] == "watch":
+                yield float(words[0]), None, None, None
+
+
+def places(path, address):
+    """(from, to, interfaces that have the address) for all of the record's time."""
+    since, held = 0.0, frozenset()
+    for time, sign, changed, interface in changes(path):
+        if changed not in (address, None):
+            continue
+        yield since, time, held
+        since = time
+        held = {"+": held | {interface}, "-": held - {interface}, None: frozenset()}[sign]
+    yield since, END, held
+
+
+def lost(path, begin, end, address):
+    for since, until, held in places(path, address):
+        since, until = max(since, begin), min(until, end)
+        if not held and since < until:
+            print(f"{since:.6f} for {(until - since) * 1000:.1f} ms")
+
+
+def frames(path, capture, address):
+    director = [(since, until) for since, until, held in places(path, address) if "eth0" in held]
+    with open(capture) as file:
+        times = [float(line.split()[0]) for line in file if line.strip()]
+    while_director = sum(any(since <= time < until for since, until in director) for time in times)
+    print(len(times) - while_director, while_director)
+
+
+def arrivals(event, prefix, paths):
+    came = {}
+    for path in paths:
+        for time, sign, address, _ in changes(path):
+            if sign == "+" and time >= event and address.startswith(prefix):
+                came.setdefault(address, time - event)
+    times = came.values()
+    print(len(times), f"{min(times, default=0):.2f} {max(times, default=0):.2f}")
+
+
+def main():
+    command, *words = sys.argv[1:]
+    if command == "lost":
+        lost(words[0], float(words[1]), float(words[2]), words[3])
+    elif command == "frames":
+        frames(*words)
+    elif command == "arrivals":
+        arrivals(float(words[0]), words[1], words[2:])
+
+
+main()

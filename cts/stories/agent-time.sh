@@ -1,0 +1,7 @@
+#!/bin/bash
+# Whole-process times of agents' actions, ours and the peer's in turn, in one run. STEPS are agent_time.py's arguments.
+. "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
+network_up
+product_install && lone_up || exit 1
+# shellcheck disable=SC2086
+on lone "$PYTHON" "$CTS/lab/agent_time.py" $STEPS
