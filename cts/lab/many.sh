@@ -6,6 +6,14 @@ many_addresses() {
 	for ((i = 0; i < $1; i++)); do printf '10.9.%d.%d\n' $((i / 254 + 1)) $((i % 254 + 1)); done
 }
 
+# many_ranges COUNT: the same, as parameter ip has them.
+many_ranges() {
+	local i
+	for ((i = 0; i < $1; i += 254)); do
+		printf '10.9.%d.1-10.9.%d.%d ' $((i / 254 + 1)) $((i / 254 + 1)) $(($1 - i < 254 ? $1 - i : 254))
+	done
+}
+
 # many_on HOST: those that HOST has, in this order.
 many_on() { ip -n "$1" -4 -oneline addr show dev eth0 | awk '$4 ~ /^10\.9\.[1-9]\./ { sub("/.*", "", $4); print $4 }' | sort -t. -k3,3n -k4,4n; }
 

@@ -1,9 +1,8 @@
 # one resource with 400 addresses; its node dies
 scenario() {
 	local from
-	# A range would be shorter: ip="10.9.1.1-10.9.1.254 10.9.2.1-10.9.2.146".
 	printf 'primitive many ocf:rust:vip params ip="%s" cidr_netmask=32 nic=eth0 op monitor interval=5s\nlocation many-prefers-n1 many 50: n1\n' \
-		"$(many_addresses 400 | tr '\n' ' ')" >"$L/many.crm"
+		"$(many_ranges 400)" >"$L/many.crm"
 	cluster_clear
 	from=$EPOCHREALTIME
 	cluster_use "$L/many.crm" || failed "crm configure load update (see n1/commands.log)"

@@ -26,7 +26,7 @@ one_each() {
 # all_in_one COUNT TYPE: one resource, on the node that is to die.
 all_in_one() {
 	printf '<configuration><resources>%s</resources><constraints>%s</constraints></configuration>' \
-		"$(resource v1 "$2" "$(many_addresses "$1" | tr '\n' ' ')")" "$(location v1 "$VICTIM")"
+		"$(resource v1 "$2" "$(many_ranges "$1")")" "$(location v1 "$VICTIM")"
 }
 
 # dc: the node that decides. The other one dies, so that no election is in the figures.

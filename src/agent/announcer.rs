@@ -84,6 +84,8 @@ fn announce<'a>(
     if orders.series.offsets().is_empty() {
         return Ok(());
     }
+    // It closes the socket in its own time.
+    round.announcer.bequeath()?;
     if let Err(error) = helper::spawn(call, &orders) {
         call.log().warning(format!("announcements: start the helper: {error}; only the first ones were sent"));
     }

@@ -11,6 +11,7 @@ pub mod frame;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket};
 
@@ -37,6 +38,15 @@ impl Announcer {
         // Protocol 0: this socket receives nothing.
         let opened = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
         opened.map(Self).map_err(|errno| Error::from(errno).during("announcements: open a socket"))
+    }
+
+    /// Lets programs that this process starts inherit the socket. The last close of a packet socket waits for all
+    /// processors, 10 ms and more: whoever has no time leaves it to another process.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn bequeath(&self) -> Result<()> {
+        Ok(fcntl(&self.0, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)?)
     }
 
     /// IPv4: a gratuitous ARP request and a reply, because some neighbours heed only one of them. IPv6: one unsolicited
