@@ -11,6 +11,7 @@ pub mod frames;
 pub mod kill;
 pub mod server;
 pub mod table;
+pub mod wrong;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};

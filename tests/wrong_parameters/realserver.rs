@@ -1,5 +1,5 @@
 use super::common::Host;
-use super::{Row, check, everywhere};
+use super::common::wrong::{Row, check, everywhere};
 
 const ROWS: [Row; 7] = [
     everywhere(&[("ip", "")], "ip: required, but not set"),
