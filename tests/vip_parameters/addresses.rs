@@ -34,13 +34,8 @@ pub const IP: [Row; 17] = [
         ],
     ),
     boundary(
-        &[("ip", "2001:db8::ffff-2001:db8::1:0")],
-        &[
-            "eth0 2001:db8::1:0/64 nodad",
-            "eth0 2001:db8::ffff/64 nodad",
-            "label 2001:db8::1:0/128 99",
-            "label 2001:db8::ffff/128 99",
-        ],
+        &[("ip", "2001:db8::ffff-2001:db8::1:0"), ("lvs_ipv6_addrlabel", "no")],
+        &["eth0 2001:db8::1:0/64 nodad", "eth0 2001:db8::ffff/64 nodad"],
     ),
     boundary(&[("ip", "198.51.100.9/1@eth0")], &["eth0 198.51.100.9/1", "route 128.0.0.0/1 dev eth0"]),
     boundary(&[("ip", "198.51.100.9/32@eth0")], &["eth0 198.51.100.9/32"]),
@@ -132,6 +127,16 @@ pub const CLONES: [Row; 8] = [
 #[test]
 fn of_ip() {
     check_all(&IP);
+}
+
+/// Several: when it is asked to replace a label that is not the first one of its prefix length, the kernel adds a second
+/// one, of which a stop removes one (`__ip6addrlbl_add`).
+#[test]
+fn labels_are_there_once_however_often_it_is_started() {
+    check_all(&[valid(
+        &[("ip", "2001:db8::9 2001:db8::10")],
+        &[IPV6, "eth0 2001:db8::10/64 nodad", LABEL, "label 2001:db8::10/128 99"],
+    )]);
 }
 
 #[test]

@@ -135,7 +135,7 @@ pub const ROUTES: [Row; 22] = [
 /// The kernel adds its own route beside the static one.
 const STATIC: &[&str] = &["eth0 198.51.100.9/24", "route 198.51.100.0/24 dev eth0"];
 
-pub const IPV6_ONLY: [Row; 18] = [
+pub const IPV6_ONLY: [Row; 17] = [
     valid(&[("nodad", "yes"), V6], &[IPV6, LABEL]),
     valid(&[("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
     valid(&[("optimistic", "yes"), ("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
@@ -143,8 +143,6 @@ pub const IPV6_ONLY: [Row; 18] = [
     valid(&[("optimistic", "no"), V6], &[IPV6, LABEL]),
     valid(&[("preferred_lft", "forever"), V6], &[IPV6, LABEL]),
     valid(&[("preferred_lft", "3600"), V6], &["eth0 2001:db8::9/64 nodad preferred 3600", LABEL]),
-    // IPv4 has no source address selection by lifetime.
-    valid(&[("preferred_lft", "0")], &["eth0 192.0.2.9/24"]),
     boundary(&[("preferred_lft", "0"), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
     boundary(&[("preferred_lft", "1"), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
     // The kernel's own number for "forever".
@@ -155,7 +153,7 @@ pub const IPV6_ONLY: [Row; 18] = [
     valid(&[("lvs_ipv6_addrlabel_value", "7")], &["eth0 192.0.2.9/24"]),
     boundary(&[("lvs_ipv6_addrlabel_value", "1"), V6], &[IPV6, "label 2001:db8::9/128 1"]),
     boundary(&[("lvs_ipv6_addrlabel_value", "4294967294"), V6], &[IPV6, "label 2001:db8::9/128 4294967294"]),
-    valid(&[("lvs_support", "yes"), V6], &["-lo 2001:db8::9/128 nodad", IPV6, LABEL])
+    valid(&[("lvs_support", "yes"), V6], &["-lo 2001:db8::9/128 nodad", "-route 2001:db8::9 dev lo", IPV6, LABEL])
         .after("ip address add 2001:db8::9/128 dev lo nodad"),
 ];
 
@@ -177,6 +175,15 @@ fn networks_without_room_for_a_broadcast_address_have_none() {
 #[test]
 fn of_routes_and_links() {
     check_all(&ROUTES);
+}
+
+/// It is IPv6's, as in IPaddr2.
+#[test]
+fn the_preferred_lifetime_is_not_for_ipv4() {
+    check_all(&[valid(
+        &[("preferred_lft", "0"), ("ip", "192.0.2.9 2001:db8::9")],
+        &["eth0 192.0.2.9/24", "eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL],
+    )]);
 }
 
 #[test]

@@ -24,6 +24,8 @@ fn of(host: &Host, ip: &str) -> Vec<String> {
         found.extend(json(what).as_array().into_iter().flatten().map(|info| route(info, usual)));
     }
     found.extend(host.sh(&format!("{ip} addrlabel list")).lines().filter_map(label));
+    // The kernel makes link-local addresses of link-layer addresses, and takes its time.
+    found.retain(|line| !line.contains("ff:fe") && !line.contains("fe80::/64"));
     found
 }
 
@@ -44,8 +46,7 @@ fn address(nic: &str, info: &Value) -> String {
         text += &format!(" metric {metric}");
     }
     for flag in ["nodad", "noprefixroute", "deprecated", "tentative", "dadfailed"] {
-        // How far the kernel is with its own link-local addresses is its business.
-        if info[flag] == true && (flag != "tentative" || info["scope"] != "link") {
+        if info[flag] == true {
             text += &format!(" {flag}");
         }
     }
