@@ -4,7 +4,7 @@ PACKAGES=(
 	corosync pacemaker pacemaker-cli-utils crmsh pcs resource-agents cluster-glue
 	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool everybody reads the table with
 	mariadb-server mariadb-client python3 python3-pymysql
-	strace iputils-ping libxml2-utils
+	strace tcpdump iputils-ping libxml2-utils
 	file gcc libc6-dev
 )
 

@@ -79,15 +79,20 @@ impl Host {
     /// Two machines, whose interfaces eth0 are the ends of one cable.
     pub fn pair(mine: &[&str], others: &[&str]) -> (Self, Self) {
         let (one, other) = (Self::new(), Self::new());
-        let mut link = Command::new("ip");
-        link.args(["link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns"]);
-        link.arg(other.holder.id().to_string());
-        // In our own process namespace, where the peer has that number.
-        let output = inside(one.namespaces(&["net"]), move || link.output());
-        assert!(output.is_ok_and(|output| output.status.success()), "veth");
+        one.lay_cable(&other, "eth0");
         one.raise_eth0(mine);
         other.raise_eth0(others);
         (one, other)
+    }
+
+    /// Between interfaces of one name here and there.
+    pub fn lay_cable(&self, other: &Self, nic: &str) {
+        let mut link = Command::new("ip");
+        link.args(["link", "add", nic, "type", "veth", "peer", "name", nic, "netns"]);
+        link.arg(other.holder.id().to_string());
+        // In our own process namespace, where the peer has that number.
+        let output = inside(self.namespaces(&["net"]), move || link.output());
+        assert!(output.is_ok_and(|output| output.status.success()), "veth");
     }
 
     fn namespaces(&self, names: &[&str]) -> Vec<File> {
@@ -182,6 +187,15 @@ impl Host {
         }
         found.sort();
         found
+    }
+
+    /// The link-layer address of an interface.
+    pub fn mac(&self, nic: &str) -> [u8; 6] {
+        let json: serde_json::Value =
+            serde_json::from_str(&self.sh(&format!("ip -j link show {nic}"))).expect("ip -j link");
+        let text = json[0]["address"].as_str().unwrap_or_default();
+        let bytes: Vec<u8> = text.split(':').filter_map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
+        bytes.try_into().unwrap_or_else(|_| panic!("{nic}: {text:?} is no link-layer address"))
     }
 
     /// What `ipvsadm -Sn` saves, in an order that does not depend on the kernel's hash, without the type of a tunnel.

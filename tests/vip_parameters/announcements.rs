@@ -77,12 +77,12 @@ fn the_longest_series_is_either_refused_or_works() {
 #[test]
 fn a_neighbour_with_the_address_is_an_error_only_when_it_is_asked_for() {
     let (host, peer) = Host::pair(&["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.2/24", "2001:db8::2/64"]);
-    let mac = peer.sh("ip -o link show eth0 | sed 's/.*ether //; s/ .*//'");
+    let mac = peer.mac("eth0").map(|byte| format!("{byte:02x}")).join(":");
     for ip in ["192.0.2.2", "2001:db8::2"] {
         let vip = |ask: &str| host.agent("vip").params(&[("ip", ip), ("nodad", "yes"), ("run_arping", ask)]);
         let before = host.addresses();
         let refused = vip("yes").run("start").expect(1).says(&format!("ip \"{ip}\": another host on eth0 has it"));
-        refused.says(mac.trim());
+        refused.says(&mac);
         assert_eq!(host.addresses(), before);
         vip("no").param("arp_count", "0").start();
         vip("no").stop();
