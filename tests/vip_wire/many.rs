@@ -60,14 +60,14 @@ fn check(first: &str, last: &str, prefix: u8) {
     assert_eq!(times.len(), COUNT);
     assert!(times.values().all(|times| times.len() == 10), "5, and 5 again");
     first_round(&frames, &wire, &addresses, returned);
-    let firsts: Vec<Duration> = addresses.iter().map(|address| times[address][0]).collect();
+    let of_round = |round: usize| addresses.iter().map(|address| times[address][round]).collect::<Vec<Duration>>();
+    let firsts = of_round(0);
     tell(first_address, &firsts, returned);
     let mut all: Vec<Duration> = times.values().flatten().copied().collect();
     all.sort();
     paced(&all);
     for round in 1..10 {
-        let of_round: Vec<Duration> = addresses.iter().map(|address| times[address][round]).collect();
-        later_round(round as u32, &of_round, firsts[COUNT - 1]);
+        later_round(round, &of_round(round), firsts[COUNT - 1]);
     }
     vip.stop();
     assert_eq!(wire.sent().len(), frames.len(), "stop says something");
@@ -82,8 +82,9 @@ fn first_round(frames: &[Frame], wire: &Wire, addresses: &[IpAddr], returned: Du
 }
 
 /// Never earlier than its time, and spread over the interval: fewer at once than in the first round.
-fn later_round(round: u32, times: &[Duration], began: Duration) {
-    let offset = if round < 5 { INTERVAL * round } else { REPEAT_AFTER + INTERVAL * (round - 5) };
+fn later_round(round: usize, times: &[Duration], began: Duration) {
+    let number = u32::try_from(round).expect("few");
+    let offset = if number < 5 { INTERVAL * number } else { REPEAT_AFTER + INTERVAL * (number - 5) };
     assert!(times.iter().all(|time| *time + CREDIT >= began + offset), "round {round}: too early");
     assert!(times.is_sorted(), "round {round}: out of order");
     let (spread, between) = (times[COUNT - 1] - times[0], INTERVAL * (COUNT as u32 - 2) / COUNT as u32);
