@@ -9,7 +9,7 @@ const EMPTY_FILE: &str = "/run/test/empty";
 const DOUBLE_FILE: &str = "/run/test/double";
 const GOOD_FILE: &str = "/run/test/good";
 
-pub const OF_IP_AND_MASK: [Row; 39] = [
+pub const OF_IP_AND_MASK: [Row; 38] = [
     everywhere(&[("ip", "")], "ip: required, but not set"),
     everywhere(&[("ip", " , ")], "ip: required, but not set"),
     everywhere(&[("ip", "192.0.2.300")], "ip \"192.0.2.300\": not an IPv4 or IPv6 address"),
@@ -42,7 +42,6 @@ pub const OF_IP_AND_MASK: [Row; 39] = [
     everywhere(&[("netmask", "33")], "cidr_netmask: prefix \"33\" is not between 1 and 32"),
     everywhere(&[("netmask", "255.0.255.0")], "is not a netmask"),
     everywhere(&[("cidr_netmask", "129"), ("ip", "2001:db8::9")], "cidr_netmask: prefix \"129\""),
-    everywhere(&[("cidr_netmask", "24 ")], "cidr_netmask: prefix \"24 \""),
     everywhere(&[("cidr_netmask", "0.0.0.0")], "is not a netmask"),
     here(&[("ip_file", "/run/test/nosuch")], 2, "ip_file /run/test/nosuch: read: No such file"),
     here(&[("ip_file", "/run/test")], 2, "ip_file /run/test: read: "),
@@ -130,7 +129,13 @@ fn host() -> Host {
 
 fn check_here(rows: &[Row]) {
     let host = host();
-    check(&host, || host.agent("vip").params(&[("ip", "192.0.2.9"), ("nic", "eth0"), ("arp_count", "1")]), rows);
+    let right = || host.agent("vip").params(&[("ip", "192.0.2.9"), ("nic", "eth0"), ("arp_count", "1")]);
+    check(&host, right, rows);
+    // Asked to look at this machine, validate-all says what start would, but for what only shows when it is done.
+    for (parameters, start, _, says) in rows.iter().filter(|(_, start, ..)| *start != 1) {
+        let local = right().params(parameters).variable("OCF_CHECK_LEVEL", "10");
+        local.run("validate-all").expect(*start).says(says);
+    }
 }
 
 #[test]
