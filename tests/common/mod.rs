@@ -13,6 +13,7 @@ pub mod kill;
 pub mod network;
 pub mod server;
 pub mod table;
+pub mod wrong;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -145,11 +146,6 @@ impl Host {
         Outcome::new(format!("lvs-agents {}", arguments.join(" ")), output)
     }
 
-    /// As other hosts know it.
-    pub fn mac_of_eth0(&self) -> String {
-        self.sh("ip -o link show eth0 | sed 's/.*ether //; s/ .*//'").trim().to_owned()
-    }
-
     pub fn agent(&self, name: &str) -> Agent<'_> {
         Agent::new(self, name)
     }
@@ -174,6 +170,19 @@ impl Host {
         }
         found.sort();
         found
+    }
+
+    /// The link-layer address of an interface, as everybody writes it.
+    pub fn mac_text(&self, nic: &str) -> String {
+        let json: serde_json::Value =
+            serde_json::from_str(&self.sh(&format!("ip -j link show {nic}"))).expect("ip -j link");
+        json[0]["address"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn mac(&self, nic: &str) -> [u8; 6] {
+        let text = self.mac_text(nic);
+        let bytes: Vec<u8> = text.split(':').filter_map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
+        bytes.try_into().unwrap_or_else(|_| panic!("{nic}: {text:?} is no link-layer address"))
     }
 
     /// What `ipvsadm -Sn` saves, in an order that does not depend on the kernel's hash, without the type of a tunnel.

@@ -8,7 +8,7 @@ impl Host {
     /// Two machines, whose interfaces eth0 are the ends of one cable.
     pub fn pair(mine: &[&str], others: &[&str]) -> (Self, Self) {
         let (one, other) = (Self::new(), Self::new());
-        one.plug_eth0(&other, "eth0");
+        one.lay_cable("eth0", &other, "eth0");
         one.raise_eth0(mine);
         other.raise_eth0(others);
         (one, other)
@@ -22,7 +22,7 @@ impl Host {
         let hosts = addresses.map(|addresses| {
             let (host, port) = (Self::new(), format!("port{number}"));
             number += 1;
-            host.plug_eth0(&switch, &port);
+            host.lay_cable("eth0", &switch, &port);
             switch.sh(&format!("ip link set {port} master switch up"));
             host.raise_eth0(addresses);
             host
@@ -30,10 +30,10 @@ impl Host {
         (switch, hosts)
     }
 
-    /// A cable from eth0 to an interface of another machine.
-    fn plug_eth0(&self, other: &Self, name: &str) {
+    /// A cable from an interface to one of another machine.
+    pub fn lay_cable(&self, nic: &str, other: &Self, name: &str) {
         let mut link = Command::new("ip");
-        link.args(["link", "add", "eth0", "type", "veth", "peer", "name", name, "netns"]);
+        link.args(["link", "add", nic, "type", "veth", "peer", "name", name, "netns"]);
         link.arg(other.holder.id().to_string());
         // In our own process namespace, where the peer has that number.
         let output = inside(self.namespaces(&["net"]), move || link.output());

@@ -19,7 +19,7 @@ fn counts(pairs: &[(&str, usize)]) -> BTreeMap<IpAddr, usize> {
 #[test]
 fn the_neighbours_move_the_address_to_its_new_owner() {
     let (host, peer) = pair();
-    let mac = host.mac_of_eth0();
+    let mac = host.mac_text("eth0");
     for ip in ["192.0.2.9", "2001:db8::9"] {
         peer.sh(&format!("ip neigh replace {ip} dev eth0 lladdr 02:00:00:00:00:99 nud reachable"));
         host.agent("vip").params(&[("ip", ip), ("nodad", "yes"), ("arp_count", "1")]).start();

@@ -14,7 +14,7 @@ fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
 #[test]
 fn start_is_refused_and_names_the_other_host() {
     let (host, peer) = pair();
-    let mac = peer.mac_of_eth0();
+    let mac = peer.mac_text("eth0");
     for (ip, other) in [("192.0.2.9", "192.0.2.9/24"), ("2001:db8::9", "2001:db8::9/64")] {
         peer.sh(&format!("ip address add {other} dev eth0 nodad"));
         let vip = vip(&host, &format!("192.0.2.10 {ip}")).param("run_arping", "yes");
@@ -50,7 +50,7 @@ fn a_monitor_of_level_10_asks_the_network() {
     let deep = vip.clone().variable("OCF_CHECK_LEVEL", "10");
     vip.start();
     deep.monitor().expect(0).silent();
-    let mac = peer.mac_of_eth0();
+    let mac = peer.mac_text("eth0");
     for other in ["192.0.2.9/24", "2001:db8::9/64"] {
         peer.sh(&format!("ip address add {other} dev eth0 nodad"));
         vip.monitor().expect(0).silent();

@@ -1,5 +1,5 @@
+use super::common::wrong::{Row, check, here};
 use super::lvs::node;
-use super::{Row, check, here};
 
 /// Files with one mistake each, and what is said of it.
 const FILES: [(&str, &str); 14] = [

@@ -1,5 +1,5 @@
+use super::common::wrong::{Row, check, everywhere, here};
 use super::common::{Agent, Host};
-use super::{Row, check, everywhere, here};
 
 const ROWS: [Row; 46] = [
     everywhere(&[("virtual", "")], "virtual: not set: name a virtual service, or a configfile"),

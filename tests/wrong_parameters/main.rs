@@ -1,5 +1,4 @@
-//! Every wrong parameter gives the right exit code and one exit reason, and changes nothing; stop succeeds in spite of
-//! each.
+//! Wrong parameters of the agents, but for vip, whose table of all its parameters has them (tests/vip_parameters).
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -7,59 +6,3 @@ mod common;
 mod ldirectord;
 mod lvs;
 mod realserver;
-mod vip;
-
-use common::agent::Outcome;
-use common::{Agent, Host};
-
-/// What is wrong, beside parameters that are right.
-type Parameters = &'static [(&'static str, &'static str)];
-
-/// Wrong parameters; the exit codes of start and of validate-all; words of the exit reason.
-type Row = (Parameters, i32, i32, &'static str);
-
-/// Inherently wrong: on every node, for ever.
-const fn everywhere(parameters: Parameters, says: &'static str) -> Row {
-    (parameters, 6, 6, says)
-}
-
-/// Wrong here only, which validate-all cannot know without looking at this machine.
-const fn here(parameters: Parameters, start: i32, says: &'static str) -> Row {
-    (parameters, start, 0, says)
-}
-
-/// The agent with right parameters is made by `right` for each row.
-fn check<'a>(host: &'a Host, right: impl Fn() -> Agent<'a>, rows: &[Row]) {
-    let before = state(host);
-    for (parameters, start, validate, says) in rows {
-        let wrong = right().params(parameters);
-        wrong.run("start").expect(*start).says(says);
-        assert_eq!(state(host), before, "start with {parameters:?}");
-        match validate {
-            0 => drop(wrong.run("validate-all").expect(0).silent()),
-            code => drop(wrong.run("validate-all").expect(*code).says(says)),
-        }
-        for answer in [wrong.monitor(), wrong.probe()] {
-            assert!([Some(0), Some(1), Some(7)].contains(&answer.code), "{parameters:?}: {:?}", answer.code);
-            at_most_one_reason(&answer);
-        }
-        wrong.stop();
-        assert_eq!(state(host), before, "{parameters:?}");
-    }
-}
-
-fn at_most_one_reason(answer: &Outcome) {
-    if !answer.stderr.is_empty() {
-        answer.reason();
-    }
-}
-
-/// Everything that an agent could have changed: addresses, the IPVS table, its own files, processes.
-fn state(host: &Host) -> Vec<String> {
-    let kernel = ["net/fib_trie", "net/if_inet6", "net/ip_vs"].map(|name| host.proc_file(name));
-    let kernel = kernel.map(|path| std::fs::read_to_string(path).unwrap_or_default());
-    // The kernel's own link-local addresses, whose state changes by itself.
-    let kernel = kernel.map(|text| text.lines().filter(|line| !line.starts_with("fe80")).collect::<String>());
-    let processes = host.processes().into_iter().map(|(_, line)| line);
-    kernel.into_iter().chain(host.run_files()).chain(processes).collect()
-}

@@ -1,5 +1,5 @@
 use super::common::Host;
-use super::{Row, check, everywhere, here};
+use super::common::wrong::{Row, check, everywhere, here};
 
 const ROWS: [Row; 14] = [
     everywhere(&[("ip", "")], "ip: required, but not set"),

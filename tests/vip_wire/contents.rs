@@ -1,0 +1,76 @@
+//! One address: the frames of ours and of IPaddr2's.
+
+use std::time::Duration;
+
+use super::capture::{Frame, needs, now};
+use super::common::{Agent, Host, until, until_equal};
+use super::told::{announcement, series};
+use super::{Wire, address};
+
+const SCRIPT: &str = "/usr/lib/ocf/resource.d/heartbeat/IPaddr2";
+
+/// Its sender in the background keeps the action's output open.
+fn ipaddr2(host: &Host) -> Agent<'_> {
+    needs(host, SCRIPT, "resource-agents");
+    host.sh(&format!("mkdir -p /run/resource-agents && ln -sf {SCRIPT} {}/IPaddr2", super::common::AGENTS));
+    host.agent("IPaddr2").under(&["sh", "-c", "exec \"$@\" >/dev/null 2>&1", "sh"])
+}
+
+/// What IPaddr2 sends from its start on.
+fn theirs(wire: &Wire, ip: &str) -> Vec<Vec<u8>> {
+    let theirs = ipaddr2(&wire.host).params(&[("ip", ip), ("nic", "eth0"), ("nodad", "yes")]);
+    let before = wire.sent().len();
+    drop(theirs.run("start").expect(0));
+    let returned = now();
+    let count = 5 * announcement(wire.mac, address(ip)).len();
+    let frames =
+        until("all of IPaddr2's frames", || Some(wire.sent().split_off(before)).filter(|sent| sent.len() >= count));
+    let senders = || wire.host.processes().into_iter().filter(|(_, line)| line.contains("send_arp ")).count();
+    until_equal("its sender has ended", &0, senders);
+    tell("IPaddr2", ip, &frames, returned);
+    drop(theirs.run("stop").expect(0));
+    assert_eq!(wire.sent().len(), before + count, "{ip}: more than {count} frames");
+    frames.into_iter().map(|frame| without_flow_label(frame.bytes)).collect()
+}
+
+fn ours(wire: &Wire, ip: &str) -> Vec<Frame> {
+    let (vip, before) = (wire.vip(ip), wire.sent().len());
+    vip.start();
+    let returned = now();
+    until_equal("the helper has ended", &vec![], || wire.host.processes_with("announce"));
+    let frames = wire.sent().split_off(before);
+    tell("ours", ip, &frames, returned);
+    vip.stop();
+    assert_eq!(wire.sent().len(), before + frames.len(), "{ip}: stop says something");
+    let whole = announcement(wire.mac, address(ip)).len();
+    assert!(frames[..whole].iter().all(|frame| frame.at < returned), "{ip}: start returned before the first frames");
+    frames
+}
+
+/// Shown with --nocapture.
+fn tell(who: &str, ip: &str, frames: &[Frame], returned: Duration) {
+    let micros = |time: Duration| time.as_micros() as i64;
+    let times: Vec<i64> = frames.iter().map(|frame| micros(frame.at) - micros(returned)).collect();
+    println!("{who} {ip}: {} frames, microseconds after start has returned: {times:?}", frames.len());
+}
+
+/// The kernel gives each socket a flow of its own; see the comment of this program.
+fn without_flow_label(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.get(12..14) == Some(&[0x86, 0xdd]) {
+        bytes[15] &= 0xf0;
+        bytes[16..18].fill(0);
+    }
+    bytes
+}
+
+#[test]
+fn the_frames_of_one_address_are_those_of_ipaddr2() {
+    let wire = Wire::new();
+    for ip in ["192.0.2.9", "2001:db8::9"] {
+        let (theirs, ours) = (theirs(&wire, ip), ours(&wire, ip));
+        assert_eq!(series(&ours, wire.mac, &[address(ip)])[&address(ip)].len(), 5, "{ip}");
+        let ours: Vec<Vec<u8>> = ours.into_iter().map(|frame| frame.bytes).collect();
+        // In turns there, in pairs here: the same order.
+        assert_eq!(ours, theirs, "{ip}");
+    }
+}
