@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::ocf::{Call, Failure, FailureKind, Problems};
 
-pub use entry::{AddressEntry, later, prefix_length};
+pub use entry::{AddressEntry, check_host, later, prefix_length};
 
 /// More would be a slip of the pen: an IPv6 network, for instance, written as a range.
 const MOST: usize = 65_536;

@@ -83,8 +83,6 @@ impl Agent for Vip {
         if namespace.as_deref().is_none_or(namespace::exists) {
             take_down(call, namespace.as_deref(), record)?;
         }
-        // A helper that was just being started was not known before. From here on, none finds an address to announce.
-        announcer::cancel(call);
         forget(call, &record::folder());
         Ok(())
     }

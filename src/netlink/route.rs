@@ -155,12 +155,12 @@ impl Route {
         labels.map_err(|error| error.during("address labels: list"))
     }
 
-    /// Gives an address its label, in place of the one that it has.
+    /// Gives an address its label. The kernel does not notice when it has one already, and keeps both.
     ///
     /// # Errors
     /// `EOPNOTSUPP` when the kernel has no IPv6.
-    pub fn set_policy_label(&mut self, label: &PolicyLabel) -> Result<()> {
-        self.change_policy_label(Rtm::Newaddrlabel, NlmF::CREATE | NlmF::REPLACE, label)
+    pub fn add_policy_label(&mut self, label: &PolicyLabel) -> Result<()> {
+        self.change_policy_label(Rtm::Newaddrlabel, NlmF::CREATE, label)
             .map_err(|error| error.during(format_args!("{}: set address label {}", label.address, label.label)))
     }
 

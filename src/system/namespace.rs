@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns};
+use nix::sys::statfs::{FsType, statfs};
 
 use super::FileError;
 
@@ -21,9 +22,12 @@ pub fn enter(name: &str) -> Result<(), FileError> {
     setns(file, CloneFlags::CLONE_NEWNET).map_err(|errno| FileError::new(&path, "enter", errno.into()))
 }
 
-/// Whether there is such a namespace now.
+/// Whether there is such a namespace now. What `ip netns` leaves when a namespace is lost with a reboot, or when it is
+/// killed halfway, is a plain file.
 pub fn exists(name: &str) -> bool {
-    path(name).exists()
+    /// include/uapi/linux/magic.h
+    const NSFS_MAGIC: FsType = FsType(0x6e73_6673);
+    statfs(&path(name)).is_ok_and(|found| found.filesystem_type() == NSFS_MAGIC)
 }
 
 fn path(name: &str) -> PathBuf {

@@ -52,6 +52,11 @@ impl RunDir {
         self.folder("vip", "json")
     }
 
+    /// The process that announces the addresses of each `vip` instance.
+    pub fn announcers(&self) -> Folder {
+        self.folder("vip", "announcer")
+    }
+
     /// When the next announcement of this node may leave.
     pub fn announcement_pace(&self) -> PathBuf {
         self.root.join("announcements.lock")

@@ -12,7 +12,7 @@ use super::{Announcement, Orders, Round};
 use crate::agent::{own_program, settle_in};
 use crate::netlink::{self, Route};
 use crate::ocf::Call;
-use crate::system::{FileError, Lock, RunDir};
+use crate::system::{Folder, Lock, RunDir};
 
 /// Its predecessor was killed before it was started, and is gone in a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time without a look at the addresses: without them there is nothing to wait for.
 const LOOK: Duration = Duration::from_secs(1);
 
-fn lock(instance: &str) -> std::path::PathBuf {
-    RunDir::system().addresses().lock_of(instance)
+/// Names the helper whose orders count, by its process id; that one holds the lock of the same instance.
+fn folder() -> Folder {
+    RunDir::system().announcers()
 }
 
 /// Orders go through a pipe: thousands of addresses are no command line.
@@ -32,15 +33,19 @@ pub(super) fn spawn(call: &Call, orders: &Orders) -> io::Result<()> {
     command.args(["announce", "--instance", &call.instance]).current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn()?;
+    // Before it has its orders: it begins when nobody else is named.
+    folder().write(&call.instance, &child.id().to_string()).map_err(|error| error.cause)?;
     let text = serde_json::to_vec(orders)?;
     // Killed here, the helper reads half a text and ends.
     child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(&text))
 }
 
 /// Ends the helper of this instance, if there is one: a late frame would pull clients away from the new owner. One that
-/// was started so recently that it is not known yet looks for its addresses before it says anything.
+/// has only just been started finds itself named no more, and ends before it says anything.
 pub fn cancel(call: &Call) {
-    if let Err(error) = Lock::kill_holder(&lock(&call.instance)) {
+    let forgotten = folder().remove(&call.instance);
+    let ended = Lock::kill_holder(&folder().lock_of(&call.instance)).map(drop);
+    for error in [forgotten, ended].into_iter().filter_map(Result::err) {
         call.log().warning(error);
     }
 }
@@ -54,12 +59,12 @@ pub fn work(instance: &str) -> anyhow::Result<()> {
     let null = std::fs::File::open("/dev/null").context("/dev/null: open")?;
     nix::unistd::dup2_stdin(&null).context("standard input: close")?;
     // Held to the end.
-    let Some(_lock) = lock_in_turn(instance)? else { return Ok(()) };
+    let lock = Lock::acquire(&folder().lock_of(instance), PATIENCE)?;
+    let named = folder().read(instance)?;
+    if lock.is_none() || named != Some(std::process::id().to_string()) {
+        return Ok(());
+    }
     Ok(repeat(&orders)?)
-}
-
-fn lock_in_turn(instance: &str) -> Result<Option<Lock>, FileError> {
-    Lock::acquire(&lock(instance), PATIENCE)
 }
 
 fn repeat(orders: &Orders) -> Result<(), netlink::Error> {

@@ -16,7 +16,8 @@ impl Series {
     /// The time of each announcement after the first one, counted from there, in order.
     pub fn offsets(&self) -> Vec<Duration> {
         let burst = |from: Duration, numbers: std::ops::Range<u32>| {
-            numbers.map(move |number| from + self.interval * number).collect::<Vec<_>>()
+            // Some people write a great number for "never".
+            numbers.map(move |number| from.saturating_add(self.interval * number)).collect::<Vec<_>>()
         };
         let end = self.interval * self.count;
         let again = self.repeat_after.map(|after| burst(after.max(end), 0..self.count));
@@ -41,5 +42,6 @@ mod tests {
         assert_eq!(offsets(1, Some(5000)), [5000]);
         assert_eq!(offsets(3, Some(5000)), [200, 400, 5000, 5200, 5400]);
         assert_eq!(offsets(3, Some(300)), [200, 400, 600, 800, 1000]);
+        assert_eq!(offsets(2, Some(u64::MAX)).len(), 3);
     }
 }

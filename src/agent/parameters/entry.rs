@@ -41,10 +41,17 @@ pub fn parse(word: &str, most: usize) -> Result<Vec<AddressEntry>, String> {
 
 fn host_address(text: &str) -> Result<IpAddr, String> {
     let address: IpAddr = text.parse().map_err(|_| "not an IPv4 or IPv6 address".to_owned())?;
-    if address.is_unspecified() || address.is_multicast() {
-        return Err("not the address of a host".into());
-    }
+    check_host(address)?;
     Ok(address)
+}
+
+/// Whether an interface can have the address.
+pub fn check_host(address: IpAddr) -> Result<(), String> {
+    let is_for_all = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    match address.is_unspecified() || address.is_multicast() || is_for_all {
+        true => Err("not the address of a host".into()),
+        false => Ok(()),
+    }
 }
 
 fn addresses_between(first: IpAddr, last: IpAddr, most: usize) -> Result<Vec<IpAddr>, String> {
@@ -113,6 +120,7 @@ mod tests {
             ("192.0.2.1@", "the nic after \"@\" is missing"),
             ("0.0.0.0", "not the address of a host"),
             ("224.0.0.1", "not the address of a host"),
+            ("255.255.255.255", "not the address of a host"),
             ("192.0.2.1-", "not an IPv4 or IPv6 address"),
             ("192.0.2.2-192.0.2.1", "the last address is before the first"),
             ("192.0.2.2-2001:db8::1", "a range from one address family to the other"),

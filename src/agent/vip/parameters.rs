@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use crate::agent::parameters::{AddressEntry, AddressList, later, prefix_length};
+use crate::agent::parameters::{AddressEntry, AddressList, check_host, later, prefix_length};
 use crate::model::AddressOptions;
 use crate::ocf::{Call, Failure, FailureKind, Problems, ValidationLevel};
 
@@ -75,9 +75,19 @@ fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Fai
         list.read_file("ip_file", Path::new(path));
     }
     match (file, level) {
+        (Some(path), _) if !Path::new(path).is_absolute() => {
+            Err(Failure::bad_parameter(format!("ip_file \"{path}\": expected an absolute path")))
+        }
         // What the file has cannot be told here.
         (Some(_), ValidationLevel::Consistency) => list.finish_or_empty(),
-        _ => list.finish(),
+        (Some(path), ValidationLevel::Local) => match list.finish_or_empty()? {
+            // Another node's file may have some.
+            entries if entries.is_empty() => {
+                Err(Failure::bad_here(format!("ip_file {path}: has no address, nor has ip")))
+            }
+            entries => Ok(entries),
+        },
+        (None, _) => list.finish(),
     }
 }
 
@@ -110,7 +120,10 @@ fn add_clone_number(call: &Call, entries: &mut [AddressEntry]) -> Result<(), Fai
     }
     let Some(clone) = number("clone") else { return Ok(()) };
     for entry in entries {
-        entry.address = later(entry.address, clone.into());
+        let address = later(entry.address, clone.into());
+        let problem = |reason| format!("ip \"{}\": add the number of clone instance {clone}: {reason}", entry.address);
+        check_host(address).map_err(|reason| Failure::bad_parameter(problem(reason)))?;
+        entry.address = address;
     }
     Ok(())
 }

@@ -156,22 +156,18 @@ fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
 
 fn broadcast_address(broadcast: Broadcast, place: &InterfaceAddress, held: &[InterfaceAddress]) -> Option<Ipv4Addr> {
     let IpAddr::V4(address) = place.address else { return None };
-    let last_of_network = || {
-        let host_bits = u32::MAX.checked_shr(place.prefix_length.into()).unwrap_or(0);
-        Ipv4Addr::from(u32::from(address) | host_bits)
-    };
+    let host_bits = u32::MAX.checked_shr(place.prefix_length.into()).unwrap_or(0);
+    // A network of one or two addresses has none to spare (RFC 3021).
+    let last = (place.prefix_length < 31).then(|| Ipv4Addr::from(u32::from(address) | host_bits));
     match broadcast {
         Broadcast::None => None,
         Broadcast::Given(given) => Some(given),
-        Broadcast::Derived => Some(last_of_network()),
+        Broadcast::Derived => last,
         Broadcast::Inherited => {
-            let last = last_of_network();
-            let is_network = |other: &&InterfaceAddress| {
-                other.interface == place.interface
-                    && other.prefix_length == place.prefix_length
-                    && other.broadcast == Some(last)
+            let same_network = |other: &&InterfaceAddress| {
+                (other.interface, other.prefix_length) == (place.interface, place.prefix_length)
             };
-            (place.prefix_length < 31 && held.iter().any(|other| is_network(&other))).then_some(last)
+            last.filter(|last| held.iter().filter(same_network).any(|other| other.broadcast == Some(*last)))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Keeps IPv6 addresses from being the source of this node's own connections, by a label of their own in the kernel's
 //! address selection policy (`lvs_ipv6_addrlabel`).
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::node::Node;
@@ -38,12 +39,18 @@ pub fn apply(call: &Call, node: &mut Node, wanted: &[Wanted], record: &mut Recor
     }
     record.policy_label = label;
     record::write(call, record)?;
-    for address in addresses {
-        if let Some(label) = label {
-            node.route.set_policy_label(&PolicyLabel { address, label })?;
-        }
+    let Some(label) = label else { return Ok(()) };
+    // One that is there already would be there twice: the kernel looks at the first of its kind only.
+    for missing in missing(label, &addresses, node)? {
+        node.route.add_policy_label(&missing)?;
     }
     Ok(())
+}
+
+fn missing(label: u32, addresses: &[Ipv6Addr], node: &mut Node) -> Result<Vec<PolicyLabel>, Failure> {
+    let known: HashSet<PolicyLabel> = node.route.policy_labels()?.into_iter().collect();
+    let wanted = addresses.iter().map(|address| PolicyLabel { address: *address, label });
+    Ok(wanted.filter(|label| !known.contains(label)).collect())
 }
 
 /// What is left over harms nobody: a label without its address chooses nothing.
@@ -62,12 +69,8 @@ pub fn fault(call: &Call, node: &mut Node, wanted: &[Wanted]) -> Result<Option<S
     if addresses.is_empty() {
         return Ok(None);
     }
-    let known = node.route.policy_labels()?;
-    let is_missing = |address: &&Ipv6Addr| !known.contains(&PolicyLabel { address: **address, label });
-    let missing: Vec<String> = addresses
-        .iter()
-        .filter(is_missing)
-        .map(|address| format!("ip \"{address}\": has not address label {label}; start sets it again"))
-        .collect();
+    let text =
+        |PolicyLabel { address, label }| format!("ip \"{address}\": has not address label {label}; start sets it");
+    let missing: Vec<String> = missing(label, &addresses, node)?.into_iter().map(text).collect();
     Ok((!missing.is_empty()).then(|| verdict::summary(&missing)))
 }

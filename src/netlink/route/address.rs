@@ -102,7 +102,7 @@ pub(super) fn encode_new(address: &InterfaceAddress, options: AddressOptions) ->
         [(options.no_dad, NO_DAD), (options.optimistic, OPTIMISTIC), (options.no_prefix_route, NO_PREFIX_ROUTE)];
     let flags = flags.into_iter().filter(|(wanted, _)| *wanted).fold(0, |sum, (_, flag)| sum | flag);
     message.put(AddressAttribute::Flags, flags)?;
-    if let Some(preferred) = options.preferred_lifetime {
+    if let Some(preferred) = options.preferred_lifetime.filter(|_| address.address.is_ipv6()) {
         // `struct ifa_cacheinfo`: preferred, valid, and two time stamps that are the kernel's.
         let lifetimes: Vec<u8> = [preferred, FOR_EVER, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
         message.put(AddressAttribute::CacheInfo, Buffer::from(lifetimes))?;

@@ -19,7 +19,7 @@ const HEADER: usize = 12;
 const HOST: u8 = 128;
 
 /// The label of one address, on whatever interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PolicyLabel {
     pub address: Ipv6Addr,
     pub label: u32,

@@ -146,7 +146,9 @@ fn broadcast_addresses() {
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(Broadcast::Derived, &vip(24)), text("192.0.2.255"));
-    assert_eq!(of(Broadcast::Derived, &vip(32)), text("192.0.2.9"));
+    assert_eq!(of(Broadcast::Derived, &vip(30)), text("192.0.2.11"));
+    assert_eq!(of(Broadcast::Derived, &vip(31)), None);
+    assert_eq!(of(Broadcast::Derived, &vip(32)), None);
     assert_eq!(of(Broadcast::Inherited, &vip(24)), text("192.0.2.255"));
     assert_eq!(of(Broadcast::Inherited, &vip(32)), None);
     assert_eq!(of(Broadcast::Inherited, &vip(25)), None);
