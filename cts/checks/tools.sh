@@ -10,6 +10,7 @@ scenario() {
 	tool 0 "" crm_resource --validate --class ocf --provider rust --agent vip --option ip=10.9.0.50 --option nic=eth0
 	tool 6 "10.9.0.300" crm_resource --validate --class ocf --provider rust --agent vip --option ip=10.9.0.300
 	offline
+	renamed
 }
 
 # tool CODE TEXT COMMAND...: exit code and a part of the output.
@@ -19,6 +20,27 @@ tool() {
 	say "\$ $*"
 	output=$(on lone env CIB_file="$L/offline.xml" "$@" 2>&1)
 	[[ $? == "$code" && $output == *"$text"* ]] || failed "$*: expected exit code $code and \"$text\", got: $output"
+}
+
+# renamed: a resource of IPaddr2 with most of its parameters runs as ours when its agent has another name.
+renamed() {
+	local moved=$L/offline.xml
+	on lone cibadmin --empty >"$moved"
+	tool 0 "" pcs -f "$moved" property set stonith-enabled=false
+	tool 0 "" pcs -f "$moved" resource create old ocf:heartbeat:IPaddr2 ip=10.9.0.60 cidr_netmask=32 nic=eth0 iflabel=old \
+		broadcast=10.9.0.255 lvs_support=false lvs_ipv6_addrlabel=true lvs_ipv6_addrlabel_value=98 unique_clone_address=false \
+		arp_interval=100 arp_count=2 arp_count_refresh=1 arp_bg=true arp_sender=send_arp send_arp_opts=-A flush_routes=true \
+		run_arping=true nodad=true noprefixroute=true preferred_lft=forever
+	tool 0 "" crm_resource --force-start --resource old
+	sed -i 's/provider="heartbeat" type="IPaddr2"/provider="rust" type="vip"/' "$moved"
+	tool 0 "ocf:rust:vip" pcs -f "$moved" resource config old
+	tool 0 "" crm_verify --xml-file "$moved"
+	# What IPaddr2 started, ours takes for its own.
+	tool 0 "" crm_resource --force-check --resource old
+	tool 0 "" crm_resource --force-start --resource old
+	[[ $(on lone ip -4 -oneline addr show dev eth0) == *"10.9.0.60/32 brd 10.9.0.255"*eth0:old* ]] || failed "old is not as declared"
+	tool 0 "" crm_resource --force-stop --resource old
+	[[ $(on lone ip addr show dev eth0) != *10.9.0.60* ]] || failed "old is still there"
 }
 
 # Without a cluster: a configuration in a file, and the agents run by crm_resource from it.

@@ -14,25 +14,26 @@ END = float("inf")
 
 
 def changes(path):
-    """(time, sign, address, interface); sign and the rest are None where a watch begins: nothing is there yet."""
+    """(time, sign, address, place); sign and the rest are None where a watch begins: nothing is there yet. A place is an
+    interface and a prefix: in the middle of a change, an interface has an address twice."""
     with open(path) as file:
         for line in file:
             words = line.split()
             if words[1] == "address":
-                yield float(words[0]), *words[2:5]
+                yield float(words[0]), words[2], words[3], (words[4], words[5])
             elif words[1] == "watch":
                 yield float(words[0]), None, None, None
 
 
 def places(path, address):
-    """(from, to, interfaces that have the address) for all of the record's time."""
+    """(from, to, places that have the address) for all of the record's time."""
     since, held = 0.0, frozenset()
-    for time, sign, changed, interface in changes(path):
+    for time, sign, changed, place in changes(path):
         if changed not in (address, None):
             continue
         yield since, time, held
         since = time
-        held = {"+": held | {interface}, "-": held - {interface}, None: frozenset()}[sign]
+        held = {"+": held | {place}, "-": held - {place}, None: frozenset()}[sign]
     yield since, END, held
 
 
@@ -44,7 +45,7 @@ def lost(path, begin, end, address):
 
 
 def frames(path, capture, address):
-    director = [(since, until) for since, until, held in places(path, address) if "eth0" in held]
+    director = [(since, until) for since, until, held in places(path, address) if "eth0" in dict(held)]
     with open(capture) as file:
         times = [float(line.split()[0]) for line in file if line.strip()]
     while_director = sum(any(since <= time < until for since, until in director) for time in times)

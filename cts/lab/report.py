@@ -113,7 +113,7 @@ def outage(path, event, corosync=None, watch=None, vip="10.9.0.100"):
     lost = membership_lost(corosync, event) if corosync else None
     marks = [("event", event), ("cluster detection", lost)] if lost else [("last answer", seen["last"])]
     if watch:
-        marks.append(("address up", watched(watch, event, lambda kind, rest: kind == "address" and rest == f"+ {vip} eth0")))
+        marks.append(("address up", watched(watch, event, lambda kind, rest: kind == "address" and rest.startswith(f"+ {vip} eth0 "))))
         ready = re.compile(rf"/{re.escape(vip)}:\d+=\S*10\.9\.0\.2\d:\d+:[1-9]")
         marks.append(("real server in the table", watched(watch, event, lambda kind, rest: kind == "table" and ready.search(rest))))
     marks.append(("first answer", seen.get("first")))

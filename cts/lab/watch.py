@@ -2,8 +2,8 @@
 
 watch.py RECORD [SECONDS_BETWEEN]
 
-Lines: `TIME watch begins`; `TIME address + 10.9.0.100 eth0` and `TIME address - 10.9.0.100 eth0`, each as the kernel
-announced it; `TIME table SERVICE=DESTINATION:WEIGHT,... ...` (every change of the kernel's IPVS table; read from /proc, so
+Lines: `TIME watch begins`; `TIME address + 10.9.0.100 eth0 32` and `TIME address - 10.9.0.100 eth0 32` (the prefix), each as
+the kernel announced it; `TIME table SERVICE=DESTINATION:WEIGHT,... ...` (every change of the kernel's IPVS table; read from /proc, so
 no process is started and nothing is missed for longer than the pause).
 """
 
@@ -20,15 +20,16 @@ TABLE = "/proc/net/ip_vs"
 
 
 def addresses(data):
-    """(sign, address, interface) of every address message in one datagram."""
+    """(sign, address, interface, prefix) of every address message in one datagram."""
     while len(data) >= 16:
         length, kind = struct.unpack_from("=IH", data)
-        index = struct.unpack_from("=I", data, 20)[0]
+        prefix, index = data[17], struct.unpack_from("=I", data, 20)[0]
         attributes, data = data[24:length], data[(length + 3) & ~3:]
         while kind in (RTM_NEWADDR, RTM_DELADDR) and len(attributes) >= 4:
             size, name = struct.unpack_from("=HH", attributes)
             if name == IFA_LOCAL:
-                yield ("+" if kind == RTM_NEWADDR else "-"), socket.inet_ntoa(attributes[4:8]), socket.if_indextoname(index)
+                sign, address = "+" if kind == RTM_NEWADDR else "-", socket.inet_ntoa(attributes[4:8])
+                yield sign, address, socket.if_indextoname(index), str(prefix)
             attributes = attributes[max(4, (size + 3) & ~3):]
 
 
