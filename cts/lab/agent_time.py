@@ -9,9 +9,7 @@ CPU time is that of the agent and of every process that it waited for; what stay
 
 import os
 import re
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +17,9 @@ import time
 VIP, PEER, LVS = "ocf:rust:vip", "ocf:heartbeat:IPaddr2", "ocf:rust:lvs"
 PATH = {name: "/usr/lib/ocf/resource.d/" + name.removeprefix("ocf:").replace(":", "/") for name in (VIP, PEER, LVS)}
 LVS_PARAMETERS = {"virtual": "10.9.0.50:80", "real": "10.9.0.21 gate 1, 10.9.0.22 gate 3"}
+
+
+SILENT = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
 
 
 def address(ip, **more):
@@ -33,13 +34,15 @@ def run(agent, parameters, action, wrapper=()):
         "OCF_RESOURCE_INSTANCE": name, "OCF_RESOURCE_TYPE": name, "OCF_RESKEY_CRM_meta_interval": "10000",
         "OCF_RESKEY_CRM_meta_timeout": "20000",
     } | {f"OCF_RESKEY_{key}": value for key, value in parameters.items()}
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    code = subprocess.run([*wrapper, PATH[agent], action], env=environment, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if code != 0:
-        sys.exit(f"{agent} {action} {parameters}: exit code {code}")
-    return wall * 1000, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
+    words = [*wrapper, PATH[agent], action]
+    start = time.perf_counter()
+    # As little as possible of ours in the figures: subprocess takes half a millisecond more.
+    child = os.posix_spawnp(words[0], words, environment, file_actions=SILENT)
+    _, status, used = os.wait4(child, 0)
+    wall = time.perf_counter() - start
+    if status != 0:
+        sys.exit(f"{agent} {action} {parameters}: exit code {os.waitstatus_to_exitcode(status)}")
+    return wall * 1000, (used.ru_utime + used.ru_stime) * 1000
 
 
 def processes(agent, parameters, action):
