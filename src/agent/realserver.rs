@@ -12,7 +12,8 @@ mod record;
 mod settings;
 mod wanted;
 
-pub(super) use record::{Claim, claims};
+pub(super) use record::claims;
+pub(super) use wanted::Claim;
 
 use super::{forget, turn};
 use crate::model::AddressOptions;
@@ -44,7 +45,7 @@ impl Agent for RealServer {
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let mut route = Route::open()?;
         let wanted = wanted::parse(call)?.with_proper_names(&route.links()?);
-        devices::provide(&wanted, &mut route)?;
+        devices::provide(&wanted.devices(), &mut route)?;
         let _turn = turn(call, &record::folder());
         let former = outdated(call, &wanted, &mut route)?;
         let mut record = Record { wanted, former };
@@ -52,7 +53,7 @@ impl Agent for RealServer {
         record::folder().write_json(&call.instance, &record)?;
         // Before the address: with it there and these not, one ARP answer sends the clients past the director.
         settings::set(call, &record.wanted)?;
-        devices::set_up(call, &record.wanted, &mut route)?;
+        devices::set_up(call, &record.wanted.devices(), &mut route)?;
         let node = Node::look(&mut route)?;
         Failure::collect(record.wanted.claims.iter().map(|claim| put(call, claim, &node, &mut route)))
     }

@@ -3,6 +3,7 @@
 //! Which address went to which interface is written to `<run>/vip/<instance>.json` before the kernel is touched: from
 //! there `stop` knows what to remove whatever became of the parameters and the routes.
 
+mod changes;
 mod conflicts;
 mod description;
 mod loopback;
@@ -12,6 +13,7 @@ mod place;
 mod policy;
 mod record;
 mod verdict;
+mod wanted;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -22,11 +24,12 @@ use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::{self, AddressState, AddressTable};
 use crate::system::{RunDir, namespace};
-use node::{Node, Undo};
-use parameters::Parameters;
-use place::{Surroundings, Wanted};
+use changes::Undo;
+use node::Node;
+use place::Wanted;
 use record::Record;
 use verdict::{Evidence, Verdict};
+use wanted::{expected, locate, ours};
 
 pub struct Vip;
 
@@ -98,13 +101,7 @@ impl Agent for Vip {
             Verdict::Stopped => Ok(Status::Stopped),
             Verdict::Failed(reason) => Err(Failure::generic(reason)),
             Verdict::Degraded(reason) => Ok(Status::Degraded(reason)),
-            Verdict::Running => {
-                announcer::refresh(call, wanted.iter().map(|wanted| &wanted.place))?;
-                let conflict = if call.check_level >= 10 { conflicts::tell(&node, &wanted)? } else { None };
-                let faults = [conflict, policy::fault(call, &mut node, &wanted)?, edited];
-                let faults: Vec<String> = faults.into_iter().flatten().collect();
-                Ok(if faults.is_empty() { Status::Running } else { Status::Degraded(faults.join("; ")) })
-            }
+            Verdict::Running => Ok(look_around(call, &mut node, &wanted, edited)),
         }
     }
 
@@ -126,38 +123,6 @@ impl Agent for Vip {
         })?;
         policy::apply(call, &mut node, &wanted, &mut record)
     }
-}
-
-/// The place of each address of the parameters; where they do not say, that of an earlier start.
-fn locate(mut parameters: Parameters, record: &Record, node: &mut Node) -> Result<Vec<Wanted>, Failure> {
-    place::remember(&mut parameters, &record.placed, &node.links);
-    let routes = if place::needs_routes(&parameters) { node.route.connected_routes()? } else { Vec::new() };
-    place::place_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
-}
-
-/// What should be there. The file of `ip_file` counts as start has read it: an edit of it, or its loss, must not restart
-/// what clients use. The second value says what has become of it since.
-fn expected(call: &Call, record: Option<&Record>, node: &mut Node) -> Result<(Vec<Wanted>, Option<String>), Failure> {
-    let (Some(path), Some(record)) = (call.text("ip_file"), record) else {
-        let parameters = parameters::parse(call, ValidationLevel::Local)?;
-        return Ok((locate(parameters, record.unwrap_or(&Record::default()), node)?, None));
-    };
-    let edited = match parameters::parse(call, ValidationLevel::Local) {
-        Ok(now) => edit(path, &now, record),
-        Err(failure) => Some(failure.to_string()),
-    };
-    let mut parameters = parameters::parse(call, ValidationLevel::Consistency)?;
-    parameters.entries = record.entries();
-    Ok((locate(parameters, record, node)?, edited))
-}
-
-/// How the addresses of `now` differ from those that were started.
-fn edit(path: &str, now: &Parameters, record: &Record) -> Option<String> {
-    let now: HashSet<IpAddr> = now.entries.iter().map(|entry| entry.address).collect();
-    let then: HashSet<IpAddr> = record.placed.iter().map(|placed| placed.address).collect();
-    let (more, less) = (now.difference(&then).count(), then.difference(&now).count());
-    let text = format!("ip_file {path}: edited, {more} addresses to add, {less} to remove; start applies it");
-    (more + less > 0).then_some(text)
 }
 
 /// Writes down what is wanted, and brings it about together with the end of what an earlier start with other parameters
@@ -202,17 +167,6 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
     Ok(())
 }
 
-/// The addresses of this instance that are there: by its record, or else by what can be read of its parameters.
-fn ours(call: &Call, record: Option<&Record>, node: &Node) -> Vec<InterfaceAddress> {
-    if let Some(record) = record {
-        return record.held(&node.links, &node.held);
-    }
-    // Without what cannot be read of a file, there is what the parameters themselves say.
-    let parameters = parameters::parse(call, ValidationLevel::Local)
-        .or_else(|_| parameters::parse(call, ValidationLevel::Consistency));
-    parameters.map_or(Vec::new(), |parameters| record::presumed(&parameters, &node.links, &node.held))
-}
-
 /// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of
 /// them is still on an interface: then it must be stopped.
 fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> Result<Status, Failure> {
@@ -221,6 +175,16 @@ fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> 
         None if call.is_probe => Ok(Status::Stopped),
         None => Err(failure),
     }
+}
+
+/// The addresses are as they must be: whatever is wrong besides, a restart would only take them away for a moment.
+fn look_around(call: &Call, node: &mut Node, wanted: &[Wanted], edited: Option<String>) -> Status {
+    let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.place)).map(|()| None);
+    let conflicts = if call.check_level >= 10 { conflicts::tell(node, wanted) } else { Ok(None) };
+    let findings = [refreshed, conflicts, policy::fault(call, node, wanted), Ok(edited)];
+    let told = findings.into_iter().filter_map(|finding| finding.unwrap_or_else(|failure| Some(failure.to_string())));
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { Status::Running } else { Status::Degraded(told.join("; ")) }
 }
 
 fn judge(call: &Call, node: &Node, wanted: &[Wanted]) -> Verdict {

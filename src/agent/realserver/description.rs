@@ -16,7 +16,7 @@ pub const DESCRIPTION: Description = Description {
             "ip",
             Kind::Text,
             "virtual IP addresses",
-            "IPv4 and IPv6 addresses, separated by blanks or commas.",
+            "IPv4 and IPv6 addresses, separated by blanks, commas or newlines; FIRST-LAST stands for a range.",
         )
         .required(),
         Parameter::new(

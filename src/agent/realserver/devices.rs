@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use super::wanted::Wanted;
 use crate::model::InterfaceAddress;
 use crate::netlink::{self, Route};
 use crate::ocf::{Call, Failure};
@@ -32,12 +31,8 @@ fn module_of(device: &str) -> Option<&'static str> {
 }
 
 /// Loads the modules of devices that are not there.
-pub fn provide(wanted: &Wanted, route: &mut Route) -> Result<(), Failure> {
-    let mut results = Vec::new();
-    for device in wanted.devices() {
-        results.push(provide_one(&device, route));
-    }
-    Failure::collect(results)
+pub fn provide(devices: &[String], route: &mut Route) -> Result<(), Failure> {
+    Failure::collect(devices.iter().map(|device| provide_one(device, route)))
 }
 
 fn provide_one(device: &str, route: &mut Route) -> Result<(), Failure> {
@@ -62,8 +57,7 @@ fn is_there(device: &str, route: &mut Route) -> Result<bool, Failure> {
 
 /// A device that is down takes nothing out of a tunnel. It stays up after stop: there is one for all tunnels without a
 /// name of their own, and what others have put on it since, routes and IPv6 addresses, would go with it for good.
-pub fn set_up(call: &Call, wanted: &Wanted, route: &mut Route) -> Result<(), Failure> {
-    let devices = wanted.devices();
+pub fn set_up(call: &Call, devices: &[String], route: &mut Route) -> Result<(), Failure> {
     for link in route.links()?.into_iter().filter(|link| devices.contains(&link.name) && !link.up) {
         call.log().info(format!("nic {}: set up", link.name));
         route.set_up(link.index)?;

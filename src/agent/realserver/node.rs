@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::record::Claim;
-use super::wanted::{Wanted, no_such_interface};
+use super::wanted::{Claim, Wanted, no_such_interface};
 use super::{devices, settings};
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;

@@ -1,20 +1,10 @@
 //! What an instance has set, and what it found: `<run>/realserver/<instance>.json`, written before the kernel is touched,
 //! so that a stop after kill -9 puts it back.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
-use super::wanted::Wanted;
+use super::wanted::{Claim, Wanted};
 use crate::system::{Folder, RunDir};
-
-/// An address that a real server of this node answers for, and the device that holds it while this node is not its
-/// director.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    pub address: IpAddr,
-    pub device: String,
-}
 
 /// One instance.
 #[derive(Debug, Default, Serialize, Deserialize)]

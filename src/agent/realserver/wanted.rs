@@ -1,13 +1,22 @@
 //! What the parameters ask of a node.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::devices;
-use super::record::Claim;
 use crate::agent::parameters;
 use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
 use crate::plan::{self, InterfaceSetting};
+
+/// An address that a real server of this node answers for, and the device that holds it while this node is not its
+/// director.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    pub address: IpAddr,
+    pub device: String,
+}
 
 /// Addresses with their devices, and the interfaces on which nobody may learn of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::node::Node;
-use super::place::Wanted;
-use super::record::{self, Placed, Record};
+use super::place::{Placed, Wanted};
+use super::record::{self, Record};
 use crate::agent::realserver::{self, Claim};
 use crate::model::{AddressOptions, InterfaceAddress};
 use crate::ocf::{Call, Failure, Problems};

@@ -4,8 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::parameters::{Broadcast, Parameters};
-use super::record::Placed;
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::{ConnectedRoute, Link, interface_for};
@@ -21,6 +22,36 @@ pub struct Wanted {
     pub place: InterfaceAddress,
     /// Name of the interface, as links have it.
     pub nic: String,
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Placed {
+    pub address: IpAddr,
+    pub prefix_length: u8,
+    pub nic: String,
+    /// Index of the interface, which stays when it is renamed.
+    interface: u32,
+}
+
+impl Placed {
+    pub fn new(address: IpAddr, prefix_length: u8, nic: &str, interface: u32) -> Self {
+        Self { address, prefix_length, nic: nic.into(), interface }
+    }
+
+    /// By the interface's name, or by its index when nothing has that name any more.
+    pub fn is_on(&self, interface: u32, links: &[Link]) -> bool {
+        match links.iter().find(|link| link.name == self.nic) {
+            Some(link) => link.index == interface,
+            None => self.interface == interface,
+        }
+    }
+}
+
+impl From<&Wanted> for Placed {
+    fn from(Wanted { place, nic }: &Wanted) -> Self {
+        Self::new(place.address, place.prefix_length, nic, place.interface)
+    }
 }
 
 /// What this machine has.

@@ -41,9 +41,11 @@ pub fn apply(call: &Call, node: &mut Node, wanted: &[Wanted], record: &mut Recor
     record::write(call, record)?;
     let Some(label) = label else { return Ok(()) };
     // One that is there already would be there twice: the kernel looks at the first of its kind only.
-    for missing in missing(label, &addresses, node)? {
-        node.route.add_policy_label(&missing)?;
-    }
+    let added = missing(label, &addresses, node).and_then(|missing| {
+        Failure::collect(missing.iter().map(|label| node.route.add_policy_label(label).map_err(Failure::from)))
+    });
+    // Clients are served without it; monitor will tell.
+    added.unwrap_or_else(|failure| call.log().warning(failure));
     Ok(())
 }
 

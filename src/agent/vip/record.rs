@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::parameters::Parameters;
-use super::place::Wanted;
+use super::place::{Placed, Wanted};
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Link;
@@ -23,36 +22,6 @@ pub struct Record {
     pub policy_label: Option<u32>,
     /// Loopback addresses that have made room for ours, to be put back (`lvs_support`).
     pub moved_aside: Vec<Placed>,
-}
-
-/// An address on an interface.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Placed {
-    pub address: IpAddr,
-    pub prefix_length: u8,
-    pub nic: String,
-    /// Index of the interface, which stays when it is renamed.
-    interface: u32,
-}
-
-impl Placed {
-    pub fn new(address: IpAddr, prefix_length: u8, nic: &str, interface: u32) -> Self {
-        Self { address, prefix_length, nic: nic.into(), interface }
-    }
-
-    /// By the interface's name, or by its index when nothing has that name any more.
-    fn is_on(&self, interface: u32, links: &[Link]) -> bool {
-        match links.iter().find(|link| link.name == self.nic) {
-            Some(link) => link.index == interface,
-            None => self.interface == interface,
-        }
-    }
-}
-
-impl From<&Wanted> for Placed {
-    fn from(Wanted { place, nic }: &Wanted) -> Self {
-        Self::new(place.address, place.prefix_length, nic, place.interface)
-    }
 }
 
 pub fn folder() -> Folder {
@@ -105,24 +74,4 @@ impl Record {
         };
         observed.iter().filter(is_ours).cloned().collect()
     }
-}
-
-/// Without a record: those of the addresses in `observed` that a start with these parameters would have led to. A second
-/// copy of a virtual IP on the network is worse than any other mistake of a stop.
-pub fn presumed(parameters: &Parameters, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
-    let mut known: HashMap<IpAddr, Vec<&AddressEntry>> = HashMap::new();
-    for entry in &parameters.entries {
-        known.entry(entry.address).or_default().push(entry);
-    }
-    // An interface that was named and is gone may have been renamed.
-    let may_be_on = |nic: &str, link: &Link| link.is_called(nic) || !links.iter().any(|link| link.is_called(nic));
-    let is_ours = |held: &&InterfaceAddress| {
-        let Some(link) = links.iter().find(|link| link.index == held.interface) else { return false };
-        known.get(&held.address).into_iter().flatten().any(|entry| {
-            let prefix_fits = entry.prefix_length.is_none_or(|length| length == held.prefix_length);
-            // Loopback is where a real server has the address, unless it was asked for.
-            prefix_fits && parameters.nic_of(entry).map_or(!link.loopback, |nic| may_be_on(nic, link))
-        })
-    };
-    observed.iter().filter(is_ours).cloned().collect()
 }

@@ -1,0 +1,80 @@
+//! What should be there, and what is this instance's of what is there.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::node::Node;
+use super::parameters::{self, Parameters};
+use super::place::{self, Surroundings, Wanted};
+use super::record::Record;
+use crate::agent::parameters::AddressEntry;
+use crate::model::InterfaceAddress;
+use crate::netlink::route::Link;
+use crate::ocf::{Call, Failure, ValidationLevel};
+
+/// The place of each address of the parameters; where they do not say, that of an earlier start.
+pub fn locate(mut parameters: Parameters, record: &Record, node: &mut Node) -> Result<Vec<Wanted>, Failure> {
+    place::remember(&mut parameters, &record.placed, &node.links);
+    let routes = if place::needs_routes(&parameters) { node.route.connected_routes()? } else { Vec::new() };
+    place::place_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
+}
+
+/// What should be there. The file of `ip_file` counts as start has read it: an edit of it, or its loss, must not restart
+/// what clients use. The second value says what has become of it since.
+pub fn expected(
+    call: &Call,
+    record: Option<&Record>,
+    node: &mut Node,
+) -> Result<(Vec<Wanted>, Option<String>), Failure> {
+    let (Some(path), Some(record)) = (call.text("ip_file"), record) else {
+        let parameters = parameters::parse(call, ValidationLevel::Local)?;
+        return Ok((locate(parameters, record.unwrap_or(&Record::default()), node)?, None));
+    };
+    let edited = match parameters::parse(call, ValidationLevel::Local) {
+        Ok(now) => edit(path, &now, record),
+        Err(failure) => Some(failure.to_string()),
+    };
+    let mut parameters = parameters::parse(call, ValidationLevel::Consistency)?;
+    parameters.entries = record.entries();
+    Ok((locate(parameters, record, node)?, edited))
+}
+
+/// How the addresses of `now` differ from those that were started.
+fn edit(path: &str, now: &Parameters, record: &Record) -> Option<String> {
+    let now: HashSet<IpAddr> = now.entries.iter().map(|entry| entry.address).collect();
+    let then: HashSet<IpAddr> = record.placed.iter().map(|placed| placed.address).collect();
+    let (more, less) = (now.difference(&then).count(), then.difference(&now).count());
+    let text = format!("ip_file {path}: edited, {more} addresses to add, {less} to remove; start applies it");
+    (more + less > 0).then_some(text)
+}
+
+/// The addresses of this instance that are there: by its record, or else by what can be read of its parameters.
+pub fn ours(call: &Call, record: Option<&Record>, node: &Node) -> Vec<InterfaceAddress> {
+    if let Some(record) = record {
+        return record.held(&node.links, &node.held);
+    }
+    // Without what cannot be read of a file, there is what the parameters themselves say.
+    let parameters = parameters::parse(call, ValidationLevel::Local)
+        .or_else(|_| parameters::parse(call, ValidationLevel::Consistency));
+    parameters.map_or(Vec::new(), |parameters| presumed(&parameters, &node.links, &node.held))
+}
+
+/// Without a record: those of the addresses in `observed` that a start with these parameters would have led to. A second
+/// copy of a virtual IP on the network is worse than any other mistake of a stop.
+fn presumed(parameters: &Parameters, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
+    let mut known: HashMap<IpAddr, Vec<&AddressEntry>> = HashMap::new();
+    for entry in &parameters.entries {
+        known.entry(entry.address).or_default().push(entry);
+    }
+    // An interface that was named and is gone may have been renamed.
+    let may_be_on = |nic: &str, link: &Link| link.is_called(nic) || !links.iter().any(|link| link.is_called(nic));
+    let is_ours = |held: &&InterfaceAddress| {
+        let Some(link) = links.iter().find(|link| link.index == held.interface) else { return false };
+        known.get(&held.address).into_iter().flatten().any(|entry| {
+            let prefix_fits = entry.prefix_length.is_none_or(|length| length == held.prefix_length);
+            // Loopback is where a real server has the address, unless it was asked for.
+            prefix_fits && parameters.nic_of(entry).map_or(!link.loopback, |nic| may_be_on(nic, link))
+        })
+    };
+    observed.iter().filter(is_ours).cloned().collect()
+}
