@@ -7,7 +7,6 @@ mod status;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -18,6 +17,11 @@ use crate::config::LogTarget;
 use crate::daemon::{self, Options, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::RunDir;
+
+/// What the process exits with.
+pub type ExitStatus = u8;
+const SUCCESS: ExitStatus = 0;
+const FAILURE: ExitStatus = 1;
 
 /// Linux Virtual Server made highly available: OCF resource agents, health monitor and tools in one binary.
 #[derive(Parser)]
@@ -86,18 +90,18 @@ enum Command {
 }
 
 /// Runs the command of this process; errors go to standard error, exit status 1.
-pub fn run() -> ExitCode {
+pub fn run() -> ExitStatus {
     match execute(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
             // Nowhere to report that standard error is closed.
             let _ = writeln!(std::io::stderr(), "lvs-agents: {error:#}");
-            ExitCode::FAILURE
+            FAILURE
         }
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<ExitCode> {
+fn execute(command: Command) -> anyhow::Result<ExitStatus> {
     let mut out = std::io::stdout();
     match command {
         Command::Status { json } => status::run(json, &mut out)?,
@@ -112,7 +116,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Announce { instance } => agent::repeat_announcements(&instance)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(SUCCESS)
 }
 
 fn find(name: &str) -> anyhow::Result<&'static dyn Agent> {
@@ -121,8 +125,8 @@ fn find(name: &str) -> anyhow::Result<&'static dyn Agent> {
 }
 
 /// Runs an OCF action with the environment and the descriptors of this process.
-pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitCode {
-    ocf::main(agent, action).into()
+pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitStatus {
+    ocf::main(agent, action) as ExitStatus
 }
 
 fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {

@@ -1,15 +1,57 @@
 //! One binary, several names: called through a link of resource.d it is that agent, else the command line.
+//!
+//! Without the standard library's own start of a program: to find the end of the stack it reads /proc/self/maps, which is
+//! a fifteenth of a monitor, and pacemaker starts one every few seconds for each resource. What else that start does is
+//! done here.
+#![no_main]
 
-use std::process::ExitCode;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::fd::IntoRawFd;
 
-use lvs_agents::{agent, cli};
+use lvs_agents::agent;
+use lvs_agents::cli::{self, ExitStatus};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::{SigHandler, Signal, signal};
 
-fn main() -> ExitCode {
+/// What a panic exits with, as usual.
+const PANICKED: i32 = 101;
+
+/// The program's entry, called by the C library, which has kept the arguments for [`std::env::args_os`].
+#[unsafe(no_mangle)]
+pub extern "C" fn main(_count: i32, _arguments: *const *const u8) -> i32 {
+    open_standard_streams();
+    // A reader that went away is an error of the write, not the end of the program.
+    // SAFETY: to ignore a signal runs no code of ours.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+    let code = std::panic::catch_unwind(run).map_or(PANICKED, i32::from);
+    // Lines are written as they end; a last one may have no end.
+    let _ = std::io::stdout().flush();
+    code
+}
+
+fn run() -> ExitStatus {
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
     let name = std::path::Path::new(&called).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match agent::find(name) {
         Some(agent) => cli::run_agent(agent, arguments.next().as_deref()),
         None => cli::run(),
+    }
+}
+
+/// Of a caller that closed them: the next file or socket to be opened would take the place, and what is meant for a
+/// person would be written into it.
+fn open_standard_streams() {
+    for descriptor in 0..3 {
+        // SAFETY: only asks whether the descriptor is open.
+        let asked = fcntl(unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) }, FcntlArg::F_GETFD);
+        if asked == Err(Errno::EBADF)
+            && let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null")
+        {
+            // Takes the lowest number, which is this one.
+            let _ = null.into_raw_fd();
+        }
     }
 }

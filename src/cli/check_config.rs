@@ -2,14 +2,14 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::{ExitStatus, FAILURE, SUCCESS};
 use crate::config::{self, SystemResolver};
 
 /// Prints every error and warning with its line; fails when there is an error.
-pub fn run(file: &Path, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+pub fn run(file: &Path, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     let name = file.display();
     let text = std::fs::read(file).with_context(|| format!("{name}: read"))?;
     let config = match config::parse_file(&text, &SystemResolver::new()) {
@@ -19,7 +19,7 @@ pub fn run(file: &Path, out: &mut impl Write) -> anyhow::Result<ExitCode> {
                 writeln!(out, "{name}: {problem}")?;
             }
             writeln!(out, "{name}: {} wrong", count(problems.len(), "line"))?;
-            return Ok(ExitCode::FAILURE);
+            return Ok(FAILURE);
         }
     };
     for warning in &config.warnings {
@@ -28,7 +28,7 @@ pub fn run(file: &Path, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let reals = config.services.iter().map(|service| service.real_servers.len()).sum();
     let services = count(config.services.len(), "virtual service");
     writeln!(out, "{name}: right: {services}, {}", count(reals, "real server"))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(SUCCESS)
 }
 
 fn count(number: usize, what: &str) -> String {

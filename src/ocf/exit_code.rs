@@ -47,12 +47,6 @@ impl ExitCode {
     }
 }
 
-impl From<ExitCode> for std::process::ExitCode {
-    fn from(code: ExitCode) -> Self {
-        Self::from(code as u8)
-    }
-}
-
 /// What to answer when `action` failed with a problem of this kind. `is_probe` matters to `monitor` only.
 pub fn exit_code(kind: FailureKind, action: Action, is_probe: bool) -> ExitCode {
     match action {
