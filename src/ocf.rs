@@ -59,7 +59,7 @@ pub trait Agent {
     fn description(&self) -> &'static Description;
 
     /// Checks what the declaration cannot say: combinations of parameters and, at [`ValidationLevel::Local`], this
-    /// machine. Called before `start`, `promote` and `reload` with `Local`. Values that the frame refused read as not
+    /// machine. Called before `start` and `promote` with `Local`, before `reload` with `Consistency`. Values that the frame refused read as not
     /// set, and required ones may be missing: both are reported already.
     ///
     /// # Errors

@@ -79,8 +79,11 @@ fn announce<'a>(
     let orders = Orders { addresses, ask_gateways: call.boolean("arp_gateway"), series };
     // One helper for each resource: what the one before has left to say is said by this one.
     cancel(call);
-    let mut round = Round::prepare(&mut Route::open()?, orders.ask_gateways, Duration::ZERO)?;
-    round.send(&orders.addresses)?;
+    let mut round = Round::prepare(&mut Route::open()?, orders.ask_gateways)?;
+    for link in silent(&round.links, &orders.addresses) {
+        call.log().warning(format!("nic {}: announce: only on Ethernet and what looks like it; not done", link.name));
+    }
+    round.send(&orders.addresses, Duration::ZERO, |what| call.log().warning(what));
     if orders.series.offsets().is_empty() {
         return Ok(());
     }
@@ -101,27 +104,42 @@ struct Round {
 }
 
 impl Round {
-    /// `spread`: the time from one address to the next, at least [`GAP`].
-    fn prepare(route: &mut Route, ask_gateways: bool, spread: Duration) -> Result<Self, netlink::Error> {
+    fn prepare(route: &mut Route, ask_gateways: bool) -> Result<Self, netlink::Error> {
         Ok(Self {
             announcer: Announcer::open()?,
             links: route.links()?,
             gateways: if ask_gateways { route.gateways()? } else { Vec::new() },
-            pace: Pace::new(&RunDir::system().announcement_pace(), spread.max(GAP)),
+            pace: Pace::new(&RunDir::system().announcement_pace(), GAP),
         })
     }
 
-    /// Loopbacks and tunnels have no neighbours to tell. An interface that goes down meanwhile has none either.
-    fn send(&mut self, addresses: &[Announcement]) -> Result<(), netlink::Error> {
+    /// `spread`: the time from one address to the next, at least [`GAP`]. What cannot be sent is told, and the rest is
+    /// sent: the addresses are up, and some neighbours that have not heard are no reason to take them down.
+    fn send(&mut self, addresses: &[Announcement], spread: Duration, tell: impl Fn(String)) {
+        let mut failed: Option<(netlink::Error, usize)> = None;
         for Announcement { address, interface } in addresses {
             let link = self.links.iter().find(|link| link.index == *interface);
+            // Loopbacks and tunnels have no neighbours to tell.
             let Some(at) = link.and_then(Link::station) else { continue };
-            self.pace.wait();
-            self.announcer.announce(at, *address)?;
+            self.pace.wait(spread);
+            let mut result = self.announcer.announce(at, *address);
             for gateway in self.gateways.iter().filter(|gateway| gateway.interface == *interface) {
-                self.announcer.ask_gateway(at, *address, gateway.address)?;
+                self.pace.wait(Duration::ZERO);
+                result = result.and(self.announcer.ask_gateway(at, *address, gateway.address));
+            }
+            if let Err(error) = result {
+                failed = Some(failed.map_or((error, 1), |(first, count)| (first, count + 1)));
             }
         }
-        Ok(())
+        if let Some((error, count)) = failed {
+            tell(format!("announcements: {count} of {} failed: {error}", addresses.len()));
+        }
     }
+}
+
+/// Interfaces with neighbours that cannot be told: their link-layer addresses are not Ethernet's.
+fn silent<'a>(links: &'a [Link], addresses: &'a [Announcement]) -> impl Iterator<Item = &'a Link> {
+    let has_neighbours = |link: &&Link| link.mac.is_none() && !link.loopback && !link.no_arp && !link.point_to_point;
+    let is_meant = |link: &&Link| addresses.iter().any(|announcement| announcement.interface == link.index);
+    links.iter().filter(has_neighbours).filter(is_meant)
 }

@@ -12,8 +12,11 @@ mod record;
 mod settings;
 mod wanted;
 
+pub(super) use devices::ALL as DEVICES;
 pub(super) use record::claims;
 pub(super) use wanted::Claim;
+
+use std::collections::HashSet;
 
 use super::{forget, turn};
 use crate::model::AddressOptions;
@@ -105,7 +108,7 @@ impl Agent for RealServer {
 /// Without a record, an address of the parameters that is there is ours unless another instance has claimed it: the
 /// record may have been lost, and a resource that is taken for stopped is never stopped.
 fn unclaimed(call: &Call) -> Result<Wanted, Failure> {
-    let claimed = claims();
+    let claimed: HashSet<Claim> = claims().into_iter().collect();
     let mut wanted = wanted::parse(call)?;
     wanted.claims.retain(|claim| !claimed.contains(claim));
     Ok(wanted)
@@ -143,7 +146,7 @@ fn put(call: &Call, claim: &Claim, node: &Node, route: &mut Route) -> Result<(),
 /// Undoes what a start did, as far as no other instance needs it.
 fn withdraw(call: &Call, record: &Record, route: &mut Route) -> Result<(), Failure> {
     let node = Node::look(route)?;
-    let others: Vec<Claim> =
+    let others: HashSet<Claim> =
         record::others(&call.instance).into_iter().flat_map(|(_, other)| other.wanted.claims).collect();
     let ours = record.wanted.claims.iter().filter(|claim| !others.contains(claim));
     let present = ours.filter(|claim| node.state(claim) == AddressState::Present);

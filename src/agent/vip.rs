@@ -66,13 +66,19 @@ impl Agent for Vip {
         let completed = node
             .wait_for_duplicate_detection(&wanted, &events)
             .and_then(|()| policy::apply(call, &mut node, &wanted, &mut record))
-            .and_then(|()| loopback::move_aside(call, &mut node, &wanted, &mut record))
+            .and_then(|()| {
+                let _turn = turn(call, &RunDir::system().real_servers());
+                loopback::move_aside(call, &mut node, &wanted, &mut record)
+            })
             .and_then(|()| announcer::start(call, wanted.iter().map(|wanted| &wanted.place)));
         if completed.is_err() {
+            loopback::come_back(call, &mut node, &addresses(&record, &[]), &record)
+                .unwrap_or_else(|failure| call.log().warning(failure));
             undo.execute(&mut node, call);
             return completed;
         }
-        record.forget_all_but(call, &wanted)
+        record.complete(&wanted);
+        record::write(call, &record)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -140,10 +146,15 @@ fn bring_up(
     let former = record.held(&node.links, &node.held);
     let former = former.into_iter().filter(|held| !identities.contains(&held.identity()));
     let former: Vec<AddressChange> = former.map(AddressChange::Delete).collect();
-    record.add(wanted);
+    record.begin(wanted);
     record::write(call, record)?;
     let changes = [changes(wanted, node), former].concat();
     node.change_all(call, &changes)
+}
+
+/// Those that this instance may have had, and has.
+fn addresses(record: &Record, held: &[InterfaceAddress]) -> HashSet<IpAddr> {
+    record.all().map(|placed| placed.address).chain(held.iter().map(|held| held.address)).collect()
 }
 
 fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<(), Failure> {
@@ -154,9 +165,7 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
     node.look_again()?;
     let leaving = ours(call, record.as_ref(), &node);
     let record = record.unwrap_or_default();
-    let placed = record.placed.iter().map(|placed| placed.address);
-    let addresses = placed.chain(leaving.iter().map(|held| held.address)).collect();
-    let came_back = loopback::come_back(call, &mut node, &addresses, &record);
+    let came_back = loopback::come_back(call, &mut node, &addresses(&record, &leaving), &record);
     node.delete(call, &leaving)?;
     // The address is gone: what else is not as it should be is no reason for fencing.
     came_back.unwrap_or_else(|failure| call.log().warning(failure));

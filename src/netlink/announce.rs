@@ -1,7 +1,7 @@
 //! What is said to the neighbours about an address, and what they are asked: gratuitous ARP, unsolicited neighbour
 //! advertisements, questions to a gateway, probes.
 //!
-//! [`frame`] builds the bytes, this sends them. Nothing here waits: how many and how far apart is the caller's.
+//! [`frame`] builds the bytes, this sends them. How many and how far apart is the caller's.
 //!
 //! A frame goes out through the interface that has the address, whatever lies below: a VLAN adds its tag, a bond chooses
 //! the port that is active (on its own, the kernel repeats announcements when another port takes over).
@@ -10,7 +10,9 @@ pub mod frame;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket};
@@ -100,8 +102,21 @@ impl Announcer {
         self.send(link_address(at.interface, libc::ETH_P_IPV6, multicast_mac(group))?, packet)
     }
 
+    /// In the moment of a fail-over the link's queue may be full.
+    fn send_when_there_is_room(&self, destination: &LinkAddr, packet: &[u8]) -> Result<usize> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        const PAUSES: usize = 10;
+        for _ in 0..PAUSES {
+            match sendto(self.0.as_raw_fd(), packet, destination, MsgFlags::empty()) {
+                Err(Errno::ENOBUFS) => std::thread::sleep(PAUSE),
+                sent => return Ok(sent?),
+            }
+        }
+        Err(Errno::ENOBUFS.into())
+    }
+
     fn send(&self, destination: LinkAddr, packet: &[u8]) -> Result<()> {
-        let sent = sendto(self.0.as_raw_fd(), packet, &destination, MsgFlags::empty())?;
+        let sent = self.send_when_there_is_room(&destination, packet)?;
         if sent == packet.len() { Ok(()) } else { Err(Error::malformed(format!("{sent} of {} bytes", packet.len()))) }
     }
 }

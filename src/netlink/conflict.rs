@@ -30,11 +30,12 @@ pub struct Claim {
 }
 
 /// Claims of other hosts to these addresses, each address at most once for each interface. Asks three times within
-/// 300 ms, and ends early when all are claimed.
+/// 300 ms, and ends early when all are claimed. `own`: the link-layer addresses of this host, which answers for its
+/// addresses on each interface that is attached to the same link.
 ///
 /// # Errors
 /// Needs `CAP_NET_RAW`. When an interface is down or gone.
-pub fn find(questions: &[(Station, IpAddr)]) -> Result<Vec<Claim>> {
+pub fn find(questions: &[(Station, IpAddr)], own: &[[u8; 6]]) -> Result<Vec<Claim>> {
     let announcer = Announcer::open()?;
     // Before the first question, or an answer could come too early to be heard.
     let ears = ears(questions)?;
@@ -46,13 +47,16 @@ pub fn find(questions: &[(Station, IpAddr)]) -> Result<Vec<Claim>> {
             break;
         }
         for (at, address) in asked {
-            announcer.probe(*at, *address)?;
+            match announcer.probe(*at, *address) {
+                // Others fill the link for a moment; it is asked for again.
+                Err(error) if error.is(Errno::ENOBUFS) => {}
+                asked => asked?,
+            }
         }
         listen(&ears, Instant::now() + ROUND, |at, packet| {
             let Some((address, mac)) = frame::claim(packet) else { return };
             let is_asked = questions.iter().any(|(asked, ip)| asked.interface == at.interface && *ip == address);
-            // Our own frames come back from bridges and from switches with a loop.
-            if is_asked && mac != at.mac {
+            if is_asked && !own.contains(&mac) {
                 let claim = Claim { address, interface: at.interface, mac };
                 claims.entry((address, at.interface)).or_insert(claim);
             }

@@ -86,7 +86,15 @@ pub(super) enum Ending {
     Done,
 }
 
-/// The answer to one request.
+/// What was answered to a request that the kernel executed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Reply {
+    pub payloads: Vec<Vec<u8>>,
+    /// The list changed while it was read: some of it may be missing, what is there was so at a time.
+    pub interrupted: bool,
+}
+
+/// The answer to one request, as far as it has come.
 #[derive(Debug, Default)]
 struct Answer {
     payloads: Vec<Vec<u8>>,
@@ -138,13 +146,11 @@ impl Collector {
     }
 
     /// One result for each request, in order. Requests about which nothing is known get `missing`.
-    pub fn finish(self, missing: &Error) -> Vec<Result<Vec<Vec<u8>>>> {
+    pub fn finish(self, missing: &Error) -> Vec<Result<Reply>> {
         let complete = self.is_complete();
         let finish_one = |answer: Answer| match answer.result {
-            None if complete => Ok(answer.payloads),
-            None => Err(missing.clone()),
-            Some(Ok(())) if answer.interrupted => Err(Error::Interrupted { attempt: String::new() }),
-            Some(Ok(())) => Ok(answer.payloads),
+            None if !complete => Err(missing.clone()),
+            None | Some(Ok(())) => Ok(Reply { payloads: answer.payloads, interrupted: answer.interrupted }),
             Some(Err(error)) => Err(error),
         };
         self.answers.into_iter().map(finish_one).collect()

@@ -53,7 +53,8 @@ impl Route {
         links.map_err(|error| error.during("interfaces: list"))
     }
 
-    /// Every address of every interface, IPv4 and IPv6.
+    /// Every address of every interface, IPv4 and IPv6. While others change theirs all the time, the list may have some
+    /// that have just gone; one that was there all the time is never missing.
     ///
     /// # Errors
     /// On any failure: never a part of the list.
@@ -67,7 +68,10 @@ impl Route {
     /// # Errors
     /// As [`Route::addresses`].
     pub fn addresses_on(&mut self, links: &[Link]) -> Result<Vec<ObservedAddress>> {
-        let addresses = self.list(Rtm::Getaddr, address::HEADER, address::decode);
+        let request = Request { kind: Rtm::Getaddr.into(), flags: NlmF::empty(), payload: vec![0; address::HEADER] };
+        let payloads = self.socket.dump_seen(&request);
+        let addresses: Result<Vec<_>> =
+            payloads.and_then(|list| list.iter().filter_map(|entry| address::decode(entry).transpose()).collect());
         let mut addresses = addresses.map_err(|error| error.during("addresses: list"))?;
         for observed in &mut addresses {
             // The kernel reports its default, the interface's name, as if somebody had asked for it.
@@ -155,10 +159,10 @@ impl Route {
         labels.map_err(|error| error.during("address labels: list"))
     }
 
-    /// Gives an address its label. The kernel does not notice when it has one already, and keeps both.
+    /// Gives an address its label.
     ///
     /// # Errors
-    /// `EOPNOTSUPP` when the kernel has no IPv6.
+    /// `EEXIST` when it has one, `EOPNOTSUPP` when the kernel has no IPv6.
     pub fn add_policy_label(&mut self, label: &PolicyLabel) -> Result<()> {
         self.change_policy_label(Rtm::Newaddrlabel, NlmF::CREATE, label)
             .map_err(|error| error.during(format_args!("{}: set address label {}", label.address, label.label)))
@@ -182,13 +186,16 @@ impl Route {
         self.socket.ask(&request).map(drop)
     }
 
-    /// Next hops of the main table's routes.
+    /// Next hops of the main table's routes, each once.
     ///
     /// # Errors
     /// On any failure: never a part of the list.
     pub fn gateways(&mut self) -> Result<Vec<Gateway>> {
         let gateways = self.list(Rtm::Getroute, connected::HEADER, connected::decode_gateway);
-        gateways.map_err(|error| error.during("routes: list"))
+        let mut gateways = gateways.map_err(|error| error.during("routes: list"))?;
+        gateways.sort();
+        gateways.dedup();
+        Ok(gateways)
     }
 
     /// Routes of the main table without a gateway, except default, local and unreachable ones and those of loopback.

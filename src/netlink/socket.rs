@@ -1,5 +1,6 @@
 //! A blocking netlink socket: batches of requests out, one checked result for each back.
 
+use std::collections::HashSet;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, NetlinkAddr, recvfrom, send, setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::message::{Collector, Ending, Request};
+use super::message::{Collector, Ending, Reply, Request};
 use super::{Error, Result};
 
 /// Longest wait for the whole answer. The kernel answers within milliseconds; only a held lock delays it, and an agent
@@ -22,8 +23,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const DATAGRAM: usize = 128 * 1024;
 /// Room for lists and for the errors of a batch, each of which is accounted with about 1 KiB.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
-/// Reads of one list before giving up, each interrupted by a change.
-const READS: usize = 5;
+/// How long a list is read again and again, each time interrupted by a change: longer than hundreds of addresses take
+/// to come or go, much shorter than an action may last.
+const UNREST: Duration = Duration::from_secs(1);
+/// Between two reads, from the first value to the second: whoever changes the list needs the processor too.
+const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
 
 /// Never shared: `&mut self` keeps requests and answers in step.
 #[derive(Debug)]
@@ -50,25 +54,38 @@ impl Socket {
 
     /// One question, answered by any number of messages and an acknowledgement.
     pub fn ask(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
-        self.exchange(std::slice::from_ref(request), Ending::Acknowledgement).pop().unwrap_or_else(|| Ok(Vec::new()))
+        self.one(request, Ending::Acknowledgement).map(|reply| reply.payloads)
     }
 
     /// Sends all requests at once; the kernel executes each in turn, whatever became of the others.
     /// One result for each request, in order.
     pub fn batch(&mut self, requests: &[Request]) -> Vec<Result<()>> {
-        self.exchange(requests, Ending::Acknowledgement).into_iter().map(|answer| answer.map(drop)).collect()
+        self.exchange(requests, Ending::Acknowledgement).into_iter().map(|reply| reply.map(drop)).collect()
     }
 
     /// A list, read again while it changes under the reader: never in part.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when it does not come to rest.
     pub fn dump(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
         let request = Request { flags: request.flags | NlmF::DUMP, ..request.clone() };
-        read_until_quiet(|| {
-            let answer = self.exchange(std::slice::from_ref(&request), Ending::Done).pop();
-            answer.unwrap_or_else(|| Err(Error::malformed("no result")))
-        })
+        let reply = read_until_quiet(UNREST, || self.one(&request, Ending::Done))?;
+        if reply.interrupted { Err(Error::Interrupted { attempt: String::new() }) } else { Ok(reply.payloads) }
     }
 
-    fn exchange(&mut self, requests: &[Request], ending: Ending) -> Vec<Result<Vec<Vec<u8>>>> {
+    /// As [`Socket::dump`]; of a list that does not come to rest, all that was seen in a second of reading. What was there
+    /// all the time is in it.
+    pub fn dump_seen(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
+        let request = Request { flags: request.flags | NlmF::DUMP, ..request.clone() };
+        Ok(read_until_quiet(UNREST, || self.one(&request, Ending::Done))?.payloads)
+    }
+
+    fn one(&mut self, request: &Request, ending: Ending) -> Result<Reply> {
+        let reply = self.exchange(std::slice::from_ref(request), ending).pop();
+        reply.unwrap_or_else(|| Err(Error::malformed("no result")))
+    }
+
+    fn exchange(&mut self, requests: &[Request], ending: Ending) -> Vec<Result<Reply>> {
         let first = self.sequence.wrapping_add(1);
         self.sequence = self.sequence.wrapping_add(requests.len() as u32);
         let mut collector = Collector::new(first, requests.len(), ending);
@@ -131,16 +148,24 @@ impl Socket {
     }
 }
 
-/// Reads again as long as the list was interrupted, at most [`READS`] times in all.
-fn read_until_quiet<T>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut answer = read();
-    for _ in 1..READS {
-        if !matches!(answer, Err(Error::Interrupted { .. })) {
-            break;
+/// Reads again as long as the list is interrupted. When it was so for all of `unrest`, the reply has everything that was
+/// seen, each entry once, and counts as interrupted.
+fn read_until_quiet(unrest: Duration, mut read: impl FnMut() -> Result<Reply>) -> Result<Reply> {
+    let deadline = Instant::now() + unrest;
+    let [mut pause, longest] = PAUSE;
+    let (mut seen, mut known) = (Vec::new(), HashSet::new());
+    loop {
+        let reply = read()?;
+        if !reply.interrupted {
+            return Ok(reply);
         }
-        answer = read();
+        seen.extend(reply.payloads.into_iter().filter(|payload| known.insert(payload.clone())));
+        if Instant::now() >= deadline {
+            return Ok(Reply { payloads: seen, interrupted: true });
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(longest);
     }
-    answer
 }
 
 /// A netlink socket that hears the notifications of these groups.
@@ -193,20 +218,25 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_list_is_read_again_a_few_times_and_other_errors_are_final() {
-        let interrupted = || Err(Error::Interrupted { attempt: String::new() });
+    fn an_interrupted_list_is_read_again_and_in_the_end_taken_as_it_was_seen() {
+        let reply = |byte: u8, interrupted| Ok(Reply { payloads: vec![vec![0], vec![byte]], interrupted });
         let mut reads = 0;
-        let mut read_with = |answer: &dyn Fn(usize) -> Result<usize>| {
+        let mut read_with = |unrest, answer: &dyn Fn(u8) -> Result<Reply>| {
             reads = 0;
-            let result = read_until_quiet(|| {
+            let result = read_until_quiet(unrest, || {
                 reads += 1;
                 answer(reads)
             });
             (result, reads)
         };
-        assert_eq!(read_with(&|read| if read < 3 { interrupted() } else { Ok(read) }), (Ok(3), 3));
-        assert_eq!(read_with(&|_| interrupted()), (interrupted(), READS));
-        assert_eq!(read_with(&|_| Err(Errno::ENOMEM.into())), (Err(Errno::ENOMEM.into()), 1));
+        let patient = Duration::from_secs(60);
+        assert_eq!(read_with(patient, &|read| reply(read, read < 3)), (reply(3, false), 3));
+        assert_eq!(read_with(Duration::ZERO, &|read| reply(read, true)), (reply(1, true), 1));
+        let (seen, reads) = read_with(Duration::from_millis(5), &|read| reply(read, true));
+        let seen = seen.expect("no error");
+        assert!(seen.interrupted);
+        assert_eq!(seen.payloads.len(), usize::from(reads) + 1, "each entry once");
+        assert_eq!(read_with(patient, &|_| Err(Errno::ENOMEM.into())), (Err(Errno::ENOMEM.into()), 1));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why an action could not do its work: what the operator reads, and what the cluster is to make of it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 
@@ -8,7 +9,7 @@ use crate::model::InvalidValue;
 
 /// The nature of a problem. It says nothing of exit codes: those depend on the action too, see
 /// [`exit_code`](super::exit_code()).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// The parameters are wrong on every node: an address that is none, two parameters that exclude each other.
     BadParameter,
@@ -27,7 +28,7 @@ pub enum FailureKind {
 }
 
 /// One thing that is wrong, as `object: what was tried: cause`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
     pub kind: FailureKind,
     pub reason: String,
@@ -77,12 +78,8 @@ impl Failure {
 
     /// All problems in the order in which they were met, each once.
     pub fn from_problems(problems: impl IntoIterator<Item = Problem>) -> Result<(), Self> {
-        let mut distinct: Vec<Problem> = Vec::new();
-        for problem in problems {
-            if !distinct.contains(&problem) {
-                distinct.push(problem);
-            }
-        }
+        let mut known = HashSet::new();
+        let distinct: Vec<Problem> = problems.into_iter().filter(|problem| known.insert(problem.clone())).collect();
         if distinct.is_empty() { Ok(()) } else { Err(Self { problems: distinct }) }
     }
 

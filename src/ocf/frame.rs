@@ -136,7 +136,11 @@ fn answer(agent: &dyn Agent, call: &Call) -> Answer {
     match call.action {
         Action::Start => Answer::of(call, validated(agent, call).and_then(|()| agent.start(call))),
         Action::Promote => Answer::of(call, validated(agent, call).and_then(|()| agent.promote(call))),
-        Action::ReloadAgent => Answer::of(call, validated(agent, call).and_then(|()| agent.reload(call))),
+        // What runs was validated when it started; a file that has gone bad since is no reason to stop it.
+        Action::ReloadAgent => {
+            let valid = validate(agent, call, ValidationLevel::Consistency);
+            Answer::of(call, valid.and_then(|()| agent.reload(call)))
+        }
         Action::ValidateAll => {
             let level = if call.check_level >= 10 { ValidationLevel::Local } else { ValidationLevel::Consistency };
             Answer::of(call, validate(agent, call, level))

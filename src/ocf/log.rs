@@ -96,7 +96,7 @@ impl Logger {
     }
 
     pub fn log(&self, level: Level, message: impl fmt::Display) {
-        let text = format!("{}: {}", level.name(), fold(&message.to_string()));
+        let text = format!("{}: {}", level.name(), shortened(fold(&message.to_string())));
         if let Some(trace) = &self.trace {
             trace.line(&text);
         }
@@ -126,6 +126,18 @@ impl Logger {
             trace.line(&fold(&text.to_string()));
         }
     }
+}
+
+/// Syslog refuses a datagram that is too long as a whole; nobody reads so far either.
+fn shortened(mut text: String) -> String {
+    /// What syslog daemons take by default.
+    const LONGEST: usize = 8000;
+    if text.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.push_str(" ...");
+    }
+    text
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What a real server needs that receives packets for an address which is not its own.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::model::{ForwardingMethod, InterfaceAddress, RealServer, ServiceKey};
@@ -65,9 +66,9 @@ pub fn real_server_settings(quiet: &[String], tunnels: &[String]) -> Vec<Interfa
     quiet.chain(tunnels.iter().map(|nic| InterfaceSetting::new(&RP_FILTER, nic))).collect()
 }
 
-/// Whether an interface other than `own` holds the address: this node is its director.
-pub fn held_elsewhere(address: IpAddr, own: &[u32], observed: &[InterfaceAddress]) -> bool {
-    observed.iter().any(|held| held.address == address && !own.contains(&held.interface))
+/// The addresses that an interface other than `own` holds: this node is their director.
+pub fn held_elsewhere(own: &[u32], observed: &[InterfaceAddress]) -> HashSet<IpAddr> {
+    observed.iter().filter(|held| !own.contains(&held.interface)).map(|held| held.address).collect()
 }
 
 /// The services of an IPVS table that take packets for one of the addresses. A firewall mark has no address.
@@ -133,10 +134,11 @@ mod tests {
 
     #[test]
     fn only_another_interface_makes_this_node_the_director() {
-        let address = IpAddr::from([192, 0, 2, 9]);
-        assert!(!held_elsewhere(address, &[1], &[]));
-        assert!(!held_elsewhere(address, &[1, 5], &[held(1, 9), held(5, 9), held(2, 8)]));
-        assert!(held_elsewhere(address, &[1, 5], &[held(1, 9), held(2, 9)]));
+        let elsewhere = |observed: &[InterfaceAddress]| held_elsewhere(&[1, 5], observed);
+        let (eight, nine) = (IpAddr::from([192, 0, 2, 8]), IpAddr::from([192, 0, 2, 9]));
+        assert_eq!(elsewhere(&[]), HashSet::new());
+        assert_eq!(elsewhere(&[held(1, 9), held(5, 9), held(2, 8)]), HashSet::from([eight]));
+        assert_eq!(elsewhere(&[held(1, 9), held(2, 9)]), HashSet::from([nine]));
     }
 
     #[test]

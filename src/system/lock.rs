@@ -85,8 +85,9 @@ impl Lock {
             Err(rustix::io::Errno::SRCH) => return Ok(false),
             opened => opened.map_err(|errno| fault("find the holder of", errno))?,
         };
-        // Still the holder now that its number cannot be given to another: it was the holder all the time.
-        if Self::holder(path)? != Some(pid) {
+        // Still named, now that its number cannot be given to another process; and it has the file: what is named before
+        // a new holder has written its own number is a holder that ended, or a stranger by now.
+        if Self::holder(path)? != Some(pid) || !has_open(pid, path) {
             return Ok(false);
         }
         match pidfd_send_signal(process, Signal::KILL) {
@@ -116,6 +117,13 @@ pub(super) fn whole_file(kind: i32) -> libc::flock {
         l_len: 0,
         l_pid: 0,
     }
+}
+
+/// Whether the process has the file open.
+fn has_open(pid: Pid, path: &Path) -> bool {
+    let identity = |path: &Path| std::fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    let (file, descriptors) = (identity(path), std::fs::read_dir(format!("/proc/{pid}/fd")));
+    file.is_some() && descriptors.into_iter().flatten().flatten().any(|entry| identity(&entry.path()) == file)
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
@@ -148,5 +156,20 @@ mod tests {
         drop(lock);
         assert!(!Lock::is_held(&path).expect("held"));
         assert_eq!(Lock::holder(&path).expect("holder"), None);
+    }
+
+    /// A holder that has not written its number yet leaves that of its predecessor, which may be anybody's by now.
+    #[test]
+    fn only_a_process_that_has_the_file_open_is_killed() {
+        let scratch = Scratch::new("kill");
+        let path = scratch.path().join("a.lock");
+        assert!(!Lock::kill_holder(&path).expect("nobody"));
+        let _lock = Lock::try_acquire(&path).expect("lock").expect("free");
+        let mut stranger = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        std::fs::write(&path, format!("{}\n", stranger.id())).expect("write");
+        assert!(!Lock::kill_holder(&path).expect("ask"));
+        assert!(stranger.try_wait().expect("wait").is_none(), "it lives");
+        stranger.kill().expect("kill");
+        stranger.wait().expect("wait");
     }
 }

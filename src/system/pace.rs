@@ -22,31 +22,35 @@ const CREDIT: Duration = Duration::from_millis(10);
 pub struct Pace {
     file: Option<File>,
     gap: Duration,
-    next: Duration,
+    last: Duration,
 }
 
 impl Pace {
     pub fn new(path: &Path, gap: Duration) -> Self {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        Self { file: file.ok(), gap, next: Duration::ZERO }
+        Self { file: file.ok(), gap, last: Duration::ZERO }
     }
 
-    /// Returns at a moment of our own.
-    pub fn wait(&mut self) {
-        let now = now();
-        let next = match self.file.as_ref().filter(|file| is_locked(file)) {
+    /// Returns at a moment of our own, `spread` after our last one or later.
+    pub fn wait(&mut self, spread: Duration) {
+        // First our own time, so that the moments of the others do not wait for it.
+        sleep_until(self.last + spread);
+        self.last = match self.file.as_ref().filter(|file| is_locked(file)) {
             Some(file) => {
-                let taken = take(read(file), now);
+                let taken = take(read(file), now());
                 // What cannot be written leaves the moment to somebody else too, which is no harm.
                 let _ = file.write_all_at(&(taken + self.gap).as_nanos().to_ne_bytes(), 0);
                 unlock(file);
                 taken
             }
-            None => take(self.next, now),
+            None => take(self.last + self.gap, now()),
         };
-        self.next = next + self.gap;
-        std::thread::sleep(next.saturating_sub(now));
+        sleep_until(self.last);
     }
+}
+
+fn sleep_until(moment: Duration) {
+    std::thread::sleep(moment.saturating_sub(now()));
 }
 
 /// The next free moment, when the one after the last is `next`.
@@ -120,21 +124,35 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     let mut pace = Pace::new(&path, ms(1));
-                    (0..25).for_each(|_| pace.wait());
+                    (0..25).for_each(|_| pace.wait(Duration::ZERO));
                 });
             }
         });
         assert!(now() - began >= ms(100 - 1) - CREDIT, "{:?}", now() - began);
     }
 
+    /// Somebody who takes his time takes nobody else's.
+    #[test]
+    fn a_spread_of_our_own_keeps_nobody_waiting() {
+        let scratch = Scratch::new("spread");
+        let path = scratch.path().join("pace");
+        let (mut slow, mut quick) = (Pace::new(&path, ms(1)), Pace::new(&path, ms(1)));
+        slow.wait(ms(300));
+        let first = slow.last;
+        slow.wait(ms(300));
+        quick.wait(Duration::ZERO);
+        assert!(slow.last >= first + ms(300) - CREDIT);
+        assert!(quick.last <= now(), "its moment is free at once");
+    }
+
     #[test]
     fn a_file_that_cannot_be_had_or_is_damaged_is_no_obstacle() {
         let scratch = Scratch::new("no-pace");
-        Pace::new(&scratch.path().join("no/such/folder"), ms(1)).wait();
+        Pace::new(&scratch.path().join("no/such/folder"), ms(1)).wait(Duration::ZERO);
         let path = scratch.path().join("pace");
         std::fs::write(&path, [0xff; 16]).expect("write");
-        Pace::new(&path, ms(1)).wait();
+        Pace::new(&path, ms(1)).wait(Duration::ZERO);
         std::fs::write(&path, [1; 3]).expect("write");
-        Pace::new(&path, ms(1)).wait();
+        Pace::new(&path, ms(1)).wait(Duration::ZERO);
     }
 }

@@ -26,6 +26,9 @@ fn at_each(
     prepare: impl Fn(),
     then: impl Fn(usize, &str),
 ) {
+    // Once before: what it does a first time only must not be among the calls.
+    prepare();
+    agent.run(action).expect(0);
     prepare();
     let calls = calls(host, agent, action, filter);
     let mut killed = 0;

@@ -95,3 +95,27 @@ fn a_network_namespace() {
     vip.stop();
     assert_eq!(host.run_files(), [""; 0]);
 }
+
+/// One that has no carrier cannot end its duplicate address detection, and keeps the others from nothing.
+#[test]
+fn an_ipv6_address_without_carrier_is_degraded_too() {
+    let host = two_interfaces();
+    host.sh("ip link set cable1 down");
+    let vip = vip(&host, "192.0.2.9 2001:db8:1::9/64@eth1");
+    vip.start();
+    vip.monitor().expect(190).says("ip \"2001:db8:1::9\": nic eth1 has no carrier");
+    vip.stop();
+    assert_eq!(host.addresses(), ["eth0 192.0.2.1/24", "eth1 198.51.100.1/24"]);
+}
+
+/// Renamed by udev, for instance, and another one has the name now.
+#[test]
+fn an_interface_whose_name_another_one_has_taken() {
+    let host = two_interfaces();
+    let vip = vip(&host, "192.0.2.9/24").param("nic", "eth0");
+    vip.start();
+    host.sh("ip link set eth0 down && ip link set eth0 name old && ip link set old up");
+    host.sh("ip link set eth1 down && ip link set eth1 name eth0 && ip link set eth0 up");
+    vip.stop();
+    assert_eq!(host.addresses(), ["eth0 198.51.100.1/24", "old 192.0.2.1/24"]);
+}

@@ -162,3 +162,52 @@ fn a_stop_that_was_killed_anywhere_leaves_nobody_without_the_address() {
         realserver.monitor().expect(0);
     });
 }
+
+/// A node that the cluster only asks, or on which the interface is missing: what the real server has is not ours.
+#[test]
+fn without_a_record_the_address_of_the_real_server_is_left_alone() {
+    let host = node();
+    let [vip, realserver] = both(&host);
+    realserver.start();
+    for nic in ["nosuch", "", "eth0"] {
+        let vip = vip.clone().param("nic", nic);
+        vip.probe().expect(7);
+        vip.stop();
+        assert_eq!(host.addresses(), SERVING, "nic={nic}");
+    }
+    // Where no network has the address, the route of its own copy leads nowhere.
+    host.sh("ip address del 192.0.2.1/24 dev eth0 && ip address del 2001:db8::1/64 dev eth0");
+    vip.run("start").expect(1).says("find its interface");
+    vip.probe().expect(7);
+    vip.stop();
+    assert_eq!(host.addresses(), SERVING[2..]);
+}
+
+/// The real server's loopback is that of the node.
+#[test]
+fn a_namespace_gets_nothing_back() {
+    let host = node();
+    host.sh("mkdir -p /run/netns && ip netns add inner && ip -n inner link set lo up");
+    host.sh("ip link add eth1 type veth peer name cable1 && ip link set eth1 netns inner && ip link set cable1 up");
+    host.sh("ip -n inner link set eth1 up");
+    let realserver = host.agent("realserver").param("ip", "192.0.2.9");
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9/24"), ("nic", "eth1"), ("network_namespace", "inner")]);
+    realserver.start();
+    vip.start();
+    vip.stop();
+    assert!(!host.sh("ip -n inner -4 address show").contains("192.0.2.9"));
+    realserver.monitor().expect(0).silent();
+}
+
+/// Whoever had the address before has it again.
+#[test]
+fn a_start_that_fails_late_gives_the_address_back() {
+    let host = node();
+    let [vip, realserver] = both(&host);
+    realserver.start();
+    // Announcements need a socket that is refused; the addresses are up by then.
+    let refused = vip.clone().under(&["setpriv", "--bounding-set", "-net_raw"]).param("arp_count", "1");
+    refused.run("start").expect(4).says("announcements: open a socket");
+    assert_eq!(host.addresses(), SERVING);
+    realserver.monitor().expect(0).silent();
+}

@@ -109,7 +109,7 @@ fn an_edited_file_is_told_and_start_applies_the_difference() {
     let vip = vip(&host, "").param("ip_file", FILE);
     vip.start();
     host.replace(FILE, "192.0.2.21 192.0.2.22 192.0.2.23");
-    vip.monitor().expect(190).says("edited, 2 addresses to add, 1 to remove");
+    vip.monitor().expect(190).says("edited, 2 addresses to add or change, 1 to remove");
     host.replace(FILE, "192.0.2.21 x");
     vip.monitor().expect(190).says(&format!("ip_file {FILE}:1 \"x\": not an IPv4 or IPv6 address"));
     host.sh(&format!("rm {FILE}"));
@@ -139,4 +139,78 @@ fn a_failed_change_of_the_list_forgets_nothing() {
     assert!(host.addresses().contains(&"eth0 192.0.2.9/24".into()), "{:?}", host.addresses());
     changed.stop();
     assert_eq!(host.addresses(), NODE);
+}
+
+/// Another prefix or interface of the same address is another place.
+#[test]
+fn an_edit_of_a_prefix_is_an_edit() {
+    let host = host();
+    host.write(FILE, "192.0.2.20/24");
+    let vip = vip(&host, "").param("ip_file", FILE);
+    vip.start();
+    vip.monitor().expect(0).silent();
+    for edited in ["192.0.2.20/25", "192.0.2.20/24@eth1"] {
+        host.replace(FILE, edited);
+        vip.monitor().expect(190).says("edited, 1 addresses to add or change, 1 to remove");
+    }
+    host.replace(FILE, "192.0.2.20");
+    vip.monitor().expect(0).silent();
+}
+
+/// What serves goes on serving, whatever a start made of an edited file.
+#[test]
+fn a_start_that_fails_after_an_edit_does_not_make_the_monitor_fail() {
+    let host = host();
+    host.sh("echo 1 > /proc/sys/net/ipv6/conf/eth1/disable_ipv6");
+    host.write(FILE, "192.0.2.20");
+    let vip = vip(&host, "").param("ip_file", FILE);
+    vip.start();
+    host.replace(FILE, "192.0.2.20 2001:db8:1::9/64@eth1");
+    vip.run("start").expect(1);
+    vip.monitor().expect(190).says("edited, 1 addresses to add");
+    host.replace(FILE, "192.0.2.20");
+    vip.monitor().expect(0).silent();
+    vip.stop();
+    assert_eq!(host.addresses(), NODE);
+}
+
+/// The kernel takes the others of a subnet with its first address, as if they had been deleted on purpose.
+#[test]
+fn the_first_address_of_a_subnet_takes_nothing_along() {
+    for promotes in ["0", "1"] {
+        let host = Host::with_eth0(&[]);
+        host.sh(&format!("echo {promotes} > /proc/sys/net/ipv4/conf/all/promote_secondaries"));
+        host.write(FILE, "192.0.2.20/24@eth0 192.0.2.21/24@eth0");
+        let vip = vip(&host, "").param("ip_file", FILE);
+        vip.start();
+        host.sh("ip address add 192.0.2.1/24 dev eth0 && ip route add default via 192.0.2.254 src 192.0.2.1");
+        host.replace(FILE, "192.0.2.21/24@eth0 192.0.2.22/24@eth0");
+        vip.start();
+        vip.monitor().expect(0).silent();
+        let here = ["eth0 192.0.2.1/24", "eth0 192.0.2.21/24", "eth0 192.0.2.22/24"];
+        assert_eq!(host.addresses(), here, "promote_secondaries={promotes}");
+        vip.stop();
+        assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
+        assert_eq!(host.sh("ip route show default"), "default via 192.0.2.254 dev eth0 src 192.0.2.1 \n");
+    }
+}
+
+/// Other resources come and go at the same time, and the kernel interrupts every list that it gives.
+#[test]
+fn a_node_on_which_addresses_never_come_to_rest() {
+    let host = host();
+    // More than fit into one message of a list, so that a list can change while it is read.
+    let crowd = host.agent("vip").instance("crowd").params(&[("ip", "10.1.0.1-10.1.7.208"), ("cidr_netmask", "32")]);
+    crowd.params(&[("nic", "eth1"), ("arp_count", "0")]).start();
+    let unrest = "while :; do ip address add 10.2.0.1/32 dev eth1; ip address del 10.2.0.1/32 dev eth1; done";
+    host.sh(&format!("({unrest}) >/dev/null 2>&1 & echo $! > /run/test/unrest"));
+    let vip = vip(&host, "192.0.2.9");
+    for _ in 0..3 {
+        vip.start();
+        vip.monitor().expect(0).silent();
+        vip.probe().expect(0).silent();
+        vip.stop();
+        vip.monitor().expect(7).silent();
+    }
+    host.sh("kill $(cat /run/test/unrest)");
 }

@@ -83,3 +83,35 @@ fn the_node_does_not_use_the_address_as_a_source() {
         vip.stop();
     }
 }
+
+/// An administrator's own label is as good, and his.
+#[test]
+fn a_label_of_somebody_else_is_left_alone() {
+    let host = host();
+    host.sh("ip addrlabel add prefix 2001:db8::9/128 label 7");
+    let vip = vip(&host, "", "99");
+    vip.start();
+    vip.monitor().expect(0).silent();
+    vip.stop();
+    assert_eq!(policy(&host), "prefix 2001:db8::9/128 label 7");
+}
+
+/// A file that has gone bad is told by monitor; it keeps nothing else from being changed.
+#[test]
+fn a_bad_file_is_no_obstacle() {
+    let host = host();
+    host.write("/run/test/vips", "192.0.2.9 2001:db8::9");
+    let vip = |label: &str| {
+        let vip = host.agent("vip").params(&[("ip_file", "/run/test/vips"), ("iflabel", label), ("nodad", "yes")]);
+        vip.param("arp_count", "0")
+    };
+    vip("one").start();
+    host.sh("rm /run/test/vips");
+    vip("two").run("reload-agent").expect(0).silent();
+    assert!(host.addresses().contains(&"eth0 192.0.2.9/24 eth0:two".into()), "{:?}", host.addresses());
+    vip("two").monitor().expect(190).says("No such file");
+    // An address that leaves the list takes its label along.
+    host.write("/run/test/vips", "192.0.2.9");
+    vip("two").start();
+    assert_eq!(policy(&host), "");
+}

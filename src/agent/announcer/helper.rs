@@ -84,7 +84,8 @@ fn repeat(orders: &Orders) -> Result<(), netlink::Error> {
             }
         }
         let spread = orders.series.interval / u32::try_from(left.len()).unwrap_or(u32::MAX);
-        Round::prepare(&mut route, orders.ask_gateways, spread)?.send(&left)?;
+        // Nobody hears of what fails here; the next round comes anyway.
+        Round::prepare(&mut route, orders.ask_gateways)?.send(&left, spread, drop);
     }
     Ok(())
 }

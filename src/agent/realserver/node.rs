@@ -1,5 +1,6 @@
 //! This node at one moment: where its addresses are, and what is not as an instance wants it.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::wanted::{Claim, Wanted, no_such_interface};
@@ -13,12 +14,24 @@ use crate::plan::{self, AddressState};
 pub struct Node {
     links: Vec<Link>,
     pub addresses: Vec<InterfaceAddress>,
+    by_identity: HashMap<(IpAddr, u32), Vec<InterfaceAddress>>,
+    /// On another interface than those of real servers.
+    elsewhere: HashSet<IpAddr>,
 }
 
 impl Node {
     pub fn look(route: &mut Route) -> Result<Self, Failure> {
-        let addresses = route.addresses()?.into_iter().map(|held| held.address).collect();
-        Ok(Self { links: route.links()?, addresses })
+        let links = route.links()?;
+        let addresses: Vec<InterfaceAddress> =
+            route.addresses_on(&links)?.into_iter().map(|held| held.address).collect();
+        let own: Vec<u32> =
+            links.iter().filter(|link| devices::ALL.contains(&link.name.as_str())).map(|link| link.index).collect();
+        let mut by_identity: HashMap<_, Vec<_>> = HashMap::new();
+        for held in &addresses {
+            by_identity.entry(held.identity()).or_default().push(held.clone());
+        }
+        let elsewhere = plan::held_elsewhere(&own, &addresses);
+        Ok(Self { links, addresses, by_identity, elsewhere })
     }
 
     fn link(&self, name: &str) -> Option<&Link> {
@@ -37,13 +50,14 @@ impl Node {
     }
 
     pub fn state(&self, claim: &Claim) -> AddressState {
-        plan::address_state(&self.place(claim), &self.addresses)
+        let place = self.place(claim);
+        let copies = self.by_identity.get(&place.identity());
+        plan::address_state(&place, copies.map(Vec::as_slice).unwrap_or_default())
     }
 
     /// The director's resource on this node holds it.
     pub fn is_director_of(&self, address: IpAddr) -> bool {
-        let own: Vec<u32> = devices::ALL.iter().filter_map(|name| self.link(name)).map(|link| link.index).collect();
-        plan::held_elsewhere(address, &own, &self.addresses)
+        self.elsewhere.contains(&address)
     }
 
     /// Neither on its device, in whatever form, nor on another interface.

@@ -12,7 +12,7 @@ use crate::plan::{self, InterfaceSetting};
 
 /// An address that a real server of this node answers for, and the device that holds it while this node is not its
 /// director.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     pub address: IpAddr,
     pub device: String,

@@ -1,10 +1,13 @@
 //! Changes of this node's addresses: all of them or none.
 
+use std::collections::HashSet;
+
 use super::node::Node;
 use crate::model::{AddressChange, InterfaceAddress};
 use crate::netlink::route::ObservedAddress;
 use crate::ocf::{Call, Failure, Problems};
 use crate::plan::{self, AddressTable};
+use crate::system::sysctl;
 
 impl Node {
     /// Executes changes in order. When one fails, those before and after it are undone.
@@ -25,10 +28,11 @@ impl Node {
         self.execute(call, &changes).1
     }
 
-    /// Also puts back what the kernel took along. What is deleted must have been observed in this instance's turn: what
-    /// another one deletes in the meantime must not come back.
+    /// What is deleted must have been observed in this instance's turn: what another one deletes in the meantime must
+    /// not come back.
     fn execute(&mut self, call: &Call, changes: &[AddressChange]) -> (Undo, Result<(), Failure>) {
         log_changes(call, self, changes);
+        keep_neighbours(call, self, changes);
         let results = self.route.change_addresses(changes);
         let mut problems = Problems::default();
         let mut done = Vec::new();
@@ -39,21 +43,48 @@ impl Node {
         }
         if done.iter().any(|change| matches!(change, AddressChange::Delete(_))) {
             // Ours are as wanted: what becomes of others' is no reason to fail, which would get the node fenced.
-            self.restore_lost(call, changes).unwrap_or_else(|failure| call.log().error(failure));
+            self.restore_lost(call, &done).unwrap_or_else(|failure| call.log().error(failure));
         }
         (Undo { done, before: self.observed.clone() }, problems.finish())
     }
 
-    fn restore_lost(&mut self, call: &Call, changes: &[AddressChange]) -> Result<(), Failure> {
+    /// Where [`keep_neighbours`] could not do it.
+    fn restore_lost(&mut self, call: &Call, done: &[AddressChange]) -> Result<(), Failure> {
         let after = self.route.addresses_on(&self.links)?;
         let after: AddressTable<'_> = after.iter().map(|observed| &observed.address).collect();
         let before: Vec<&InterfaceAddress> = self.held.iter().collect();
-        let lost = plan::lost_addresses(&before, changes, &after);
+        let lost = plan::lost_addresses(&before, done, &after);
         for observed in self.observed.iter().filter(|observed| lost.contains(&&observed.address)) {
             call.log().warning(format!("address {}: went with another of its subnet, added again", observed.address));
             self.route.restore_address(observed)?;
         }
-        Ok(())
+        // Those of ours that came before the deletion that took them along.
+        let came = done.iter().filter(|change| matches!(change, AddressChange::Add(..)));
+        let places: Vec<&InterfaceAddress> = came.clone().map(AddressChange::place).collect();
+        let lost = plan::lost_addresses(&places, done, &after);
+        let again: Vec<AddressChange> = came.filter(|change| lost.contains(&change.place())).cloned().collect();
+        Failure::collect(
+            self.route.change_addresses(&again).into_iter().map(|added| added.map(drop).map_err(Into::into)),
+        )
+    }
+}
+
+/// By default the kernel removes the other IPv4 addresses of a subnet together with its first one, and the routes that
+/// use them: the node's own among them. With `promote_secondaries` the next one takes its place.
+fn keep_neighbours(call: &Call, node: &Node, changes: &[AddressChange]) {
+    let leaving = changes.iter().filter(|change| matches!(change, AddressChange::Delete(_))).map(AddressChange::place);
+    let interfaces: HashSet<u32> =
+        leaving.filter(|place| place.address.is_ipv4()).map(|place| place.interface).collect();
+    for link in interfaces.into_iter().filter_map(|index| node.link(index)) {
+        let name = |interface: &str| format!("net/ipv4/conf/{interface}/promote_secondaries");
+        let own = name(&link.name);
+        if [own.as_str(), &name("all")].iter().any(|name| sysctl::read(name).is_ok_and(|value| value != "0")) {
+            continue;
+        }
+        match sysctl::write(&own, "1") {
+            Ok(()) => call.log().info(format!("{own}: set to 1 (was 0): other addresses stay when this one goes")),
+            Err(error) => call.log().warning(error),
+        }
     }
 }
 
@@ -75,6 +106,7 @@ impl Undo {
         let went = |observed: &&ObservedAddress| {
             self.done.iter().any(|change| matches!(change, AddressChange::Delete(place) if *place == observed.address))
         };
+        keep_neighbours(call, node, &deletions);
         let deleted = node.route.change_addresses(&deletions).into_iter().map(|result| result.map(drop));
         let deleted: Vec<_> = deleted.collect();
         let restored = self.before.iter().filter(went).map(|observed| node.route.restore_address(observed).map(drop));

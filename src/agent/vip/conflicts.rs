@@ -32,7 +32,8 @@ pub fn tell(node: &Node, wanted: &[Wanted]) -> Result<Option<String>, Failure> {
     if questions.is_empty() {
         return Ok(None);
     }
-    let conflicts = conflict::find(&questions)?;
+    let own: Vec<[u8; 6]> = node.links.iter().filter_map(|link| link.mac).collect();
+    let conflicts = conflict::find(&questions, &own)?;
     let text = |claim: &conflict::Claim| {
         let nic = node.link(claim.interface).map(|link| link.name.as_str()).unwrap_or_default();
         let mac = claim.mac.map(|byte| format!("{byte:02x}")).join(":");

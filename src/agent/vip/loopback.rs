@@ -9,59 +9,62 @@ use super::node::Node;
 use super::place::{Placed, Wanted};
 use super::record::{self, Record};
 use crate::agent::realserver::{self, Claim};
-use crate::model::{AddressOptions, InterfaceAddress};
-use crate::ocf::{Call, Failure, Problems};
+use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
+use crate::ocf::{Call, Failure};
 use crate::plan;
 
 /// Takes the wanted addresses off the loopback: those that a realserver instance of this node has put there, which
-/// brings them back by its own record; with `lvs_support` also others, which ours remembers.
+/// brings them back by its own record; with `lvs_support` also others, which ours remembers. In the real servers' turn.
 pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Wanted], record: &mut Record) -> Result<(), Failure> {
-    let claims = realserver::claims();
+    let claims: HashSet<Claim> = claims(record).into_iter().collect();
     let support = call.boolean("lvs_support");
     if claims.is_empty() && !support {
         return Ok(());
     }
     node.look_again()?;
-    let is_ours = |held: &InterfaceAddress| {
-        let elsewhere =
-            |wanted: &Wanted| wanted.place.address == held.address && wanted.place.interface != held.interface;
-        wanted.iter().any(elsewhere) && !wanted.iter().any(|wanted| wanted.place.identity() == held.identity())
-    };
-    let (mut going, mut remembered) = (Vec::new(), false);
-    for held in node.held.iter().filter(|held| is_ours(held)) {
-        let Some(link) = node.link(held.interface) else { continue };
-        if claims.iter().any(|claim| claim.address == held.address && claim.device == link.name) {
+    let wanted_here: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.place.identity()).collect();
+    let wanted_at_all: HashSet<IpAddr> = wanted.iter().map(|wanted| wanted.place.address).collect();
+    let (mut going, mut remembered) = (Vec::new(), Vec::new());
+    for held in node.held.iter().filter(|held| wanted_at_all.contains(&held.address)) {
+        let Some(link) = node.link(held.interface).filter(|_| !wanted_here.contains(&held.identity())) else {
+            continue;
+        };
+        if claims.contains(&Claim { address: held.address, device: link.name.clone() }) {
             going.push(held.clone());
         } else if support && link.loopback {
-            let placed = Placed::new(held.address, held.prefix_length, &link.name, link.index);
-            if !record.moved_aside.contains(&placed) {
-                record.moved_aside.push(placed);
-                remembered = true;
-            }
+            remembered.push(Placed::new(held.address, held.prefix_length, &link.name, link.index));
             going.push(held.clone());
         }
     }
-    if remembered {
+    if !remembered.is_empty() {
+        record.moved_aside.extend(remembered);
         record::write(call, record)?;
     }
     node.delete(call, &going)
 }
 
-/// Puts back what had moved aside for the addresses of this instance, whether these are still there or not.
+/// Puts back what had moved aside for the addresses of this instance, whether these are still there or not. In the real
+/// servers' turn.
 pub fn come_back(call: &Call, node: &mut Node, addresses: &HashSet<IpAddr>, record: &Record) -> Result<(), Failure> {
-    let claims = realserver::claims();
+    let claims = claims(record);
     let claimed = claims.iter().filter(|claim| addresses.contains(&claim.address));
     let claimed = claimed.map(|Claim { address, device }| (*address, plan::host_prefix(*address), device.as_str()));
     let aside = record.moved_aside.iter().map(|placed| (placed.address, placed.prefix_length, placed.nic.as_str()));
-    let mut problems = Problems::default();
-    for (address, prefix_length, device) in claimed.chain(aside) {
-        let Some(link) = node.links.iter().find(|link| link.name == device) else { continue };
+    let place = |(address, prefix_length, device): (IpAddr, u8, &str)| {
+        let link = node.links.iter().find(|link| link.name == device)?;
         let place = InterfaceAddress { address, prefix_length, interface: link.index, label: None, broadcast: None };
-        if problems.keep(node.route.add_address(&place, AddressOptions::USABLE_AT_ONCE).map_err(Failure::from))
-            == Some(true)
-        {
-            call.log().info(format!("address {place}: back to {device}"));
-        }
+        Some(AddressChange::Add(place, AddressOptions::USABLE_AT_ONCE))
+    };
+    let changes: Vec<AddressChange> = claimed.chain(aside).filter_map(place).collect();
+    let results = node.route.change_addresses(&changes);
+    let count = results.iter().filter(|result| matches!(result, Ok(true))).count();
+    if count > 0 {
+        call.log().info(format!("{count} addresses: back to the loopback"));
     }
-    problems.finish()
+    Failure::collect(results.into_iter().map(|result| result.map(drop).map_err(Failure::from)))
+}
+
+/// The real servers' addresses are on the node's own loopback, not on that of a namespace.
+fn claims(record: &Record) -> Vec<Claim> {
+    if record.namespace.is_some() { Vec::new() } else { realserver::claims() }
 }

@@ -74,8 +74,7 @@ impl Node {
         let events = Events::subscribe()?;
         let deadline = Instant::now() + CARRIER.min(call.timeout / 4);
         loop {
-            let runs = |wanted: &Wanted| self.link(wanted.place.interface).is_some_and(|link| link.running);
-            if wanted.iter().any(runs) {
+            if wanted.iter().any(|wanted| self.runs(wanted)) {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -88,13 +87,20 @@ impl Node {
         }
     }
 
-    /// IPv6 addresses cannot be used before the kernel has found them to be unique on their link.
+    /// Whether packets can leave by the address's interface.
+    fn runs(&self, wanted: &Wanted) -> bool {
+        self.link(wanted.place.interface).is_some_and(|link| link.running)
+    }
+
+    /// IPv6 addresses cannot be used before the kernel has found them to be unique on their link. One whose interface has
+    /// no carrier is not waited for, which might be for ever; monitor tells of it.
     pub fn wait_for_duplicate_detection(&mut self, wanted: &[Wanted], events: &Events) -> Result<(), Failure> {
         if wanted.iter().all(|wanted| wanted.place.address.is_ipv4()) {
             return Ok(());
         }
         let deadline = Instant::now() + DUPLICATE_DETECTION;
         loop {
+            self.links = self.route.links()?;
             self.look_again()?;
             let (mut open, mut twins) = (Vec::new(), Problems::default());
             let observed = self.observed_by_identity();
@@ -104,7 +110,7 @@ impl Node {
                     let text = "another host on the link has it (duplicate address detection)";
                     let text = format!("ip \"{}\": add to {}: {text}", wanted.place.address, wanted.nic);
                     twins.keep(Err::<(), _>(Failure::generic(text)));
-                } else if observed.tentative && !observed.optimistic {
+                } else if observed.tentative && !observed.optimistic && self.runs(wanted) {
                     open.push(wanted);
                 }
             }

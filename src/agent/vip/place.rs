@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parameters::{Broadcast, Parameters};
 use crate::agent::parameters::AddressEntry;
+use crate::agent::realserver;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::{ConnectedRoute, Link, interface_for};
 use crate::ocf::{Failure, Problems};
@@ -39,12 +40,10 @@ impl Placed {
         Self { address, prefix_length, nic: nic.into(), interface }
     }
 
-    /// By the interface's name, or by its index when nothing has that name any more.
-    pub fn is_on(&self, interface: u32, links: &[Link]) -> bool {
-        match links.iter().find(|link| link.name == self.nic) {
-            Some(link) => link.index == interface,
-            None => self.interface == interface,
-        }
+    /// By the interface's index, which stays when it is renamed, or by its name, which stays when it is made anew. The
+    /// address on either is proof enough.
+    pub fn is_on(&self, interface: u32, name: Option<&str>) -> bool {
+        self.interface == interface || name == Some(&self.nic)
     }
 }
 
@@ -64,10 +63,10 @@ pub struct Surroundings<'a> {
 }
 
 /// What is not said goes where it went at the start: routes may have changed since, the address has not moved.
-pub fn remember(parameters: &mut Parameters, record: &[Placed], links: &[Link]) {
+pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'a Placed>, links: &[Link]) {
     let is_there = |placed: &&Placed| links.iter().any(|link| link.name == placed.nic);
     let mut known: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
-    for placed in record.iter().filter(is_there) {
+    for placed in record.filter(is_there) {
         known.entry(placed.address).or_default().push(placed);
     }
     let nic = parameters.nic.clone();
@@ -92,7 +91,13 @@ pub fn needs_routes(parameters: &Parameters) -> bool {
 /// # Errors
 /// Every address without a place.
 pub fn place_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Result<Vec<Wanted>, Failure> {
-    let counts = |route: &&ConnectedRoute| parameters.route_protocol.is_none_or(|only| route.protocol == only);
+    // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where it is.
+    let devices: Vec<u32> = surroundings.links.iter().filter(|link| is_device(link)).map(|link| link.index).collect();
+    let counts = |route: &&ConnectedRoute| {
+        parameters.route_protocol.is_none_or(|only| route.protocol == only)
+            && !devices.contains(&route.interface)
+            && !route.is_of_an_address()
+    };
     let routes: Vec<&ConnectedRoute> = surroundings.routes.iter().filter(counts).collect();
     let mut problems = Problems::default();
     let place = |entry| problems.keep(place(parameters, entry, surroundings, &routes));
@@ -119,7 +124,7 @@ fn place(
     let link = link(parameters, entry, surroundings.links, routes)?;
     let prefix_length = match entry.prefix_length {
         Some(length) => length,
-        None if link.loopback => plan::host_prefix(address),
+        None if is_device(link) => plan::host_prefix(address),
         None => prefix_of_route(address, link, routes)?,
     };
     let label = parameters.label.as_ref().filter(|_| address.is_ipv4());
@@ -127,6 +132,11 @@ fn place(
     let mut place = InterfaceAddress { address, prefix_length, interface: link.index, label, broadcast: None };
     place.broadcast = broadcast_address(parameters.broadcast, &place, surroundings.held);
     Ok(Wanted { place, nic: link.name.clone() })
+}
+
+/// Where a real server has addresses that it does not announce.
+pub fn is_device(link: &Link) -> bool {
+    link.loopback || realserver::DEVICES.contains(&link.name.as_str())
 }
 
 fn link<'a>(

@@ -28,41 +28,52 @@ fn addresses(wanted: &[Wanted]) -> Vec<Ipv6Addr> {
     ipv6(wanted.iter().map(|wanted| &wanted.place.address))
 }
 
+fn recorded(record: &Record) -> Vec<Ipv6Addr> {
+    ipv6(record.all().map(|placed| &placed.address))
+}
+
 /// Labels the wanted addresses as the parameters say now, and removes what an earlier call with others has left.
 pub fn apply(call: &Call, node: &mut Node, wanted: &[Wanted], record: &mut Record) -> Result<(), Failure> {
-    let (label, addresses) = (wanted_label(call), addresses(wanted));
-    if addresses.is_empty() {
+    let addresses = addresses(wanted);
+    if addresses.is_empty() && record.policy_label.is_none() {
         return Ok(());
     }
-    if record.policy_label.is_some() && record.policy_label != label {
-        remove(call, node, record);
-    }
+    let label = wanted_label(call).filter(|_| !addresses.is_empty());
+    let stays = |address: &Ipv6Addr| record.policy_label == label && addresses.contains(address);
+    let outdated: Vec<Ipv6Addr> = recorded(record).into_iter().filter(|address| !stays(address)).collect();
+    remove_from(call, node, &outdated, record.policy_label);
     record.policy_label = label;
     record::write(call, record)?;
     let Some(label) = label else { return Ok(()) };
-    // One that is there already would be there twice: the kernel looks at the first of its kind only.
-    let added = missing(label, &addresses, node).and_then(|missing| {
-        Failure::collect(missing.iter().map(|label| node.route.add_policy_label(label).map_err(Failure::from)))
+    let added = unlabelled(&addresses, node).and_then(|addresses| {
+        let label = |address| PolicyLabel { address, label };
+        Failure::collect(addresses.into_iter().map(|address| Ok(node.route.add_policy_label(&label(address))?)))
     });
     // Clients are served without it; monitor will tell.
     added.unwrap_or_else(|failure| call.log().warning(failure));
     Ok(())
 }
 
-fn missing(label: u32, addresses: &[Ipv6Addr], node: &mut Node) -> Result<Vec<PolicyLabel>, Failure> {
-    let known: HashSet<PolicyLabel> = node.route.policy_labels()?.into_iter().collect();
-    let wanted = addresses.iter().map(|address| PolicyLabel { address: *address, label });
-    Ok(wanted.filter(|label| !known.contains(label)).collect())
+/// Those without a label of their own. One that somebody else has given serves as well.
+fn unlabelled(addresses: &[Ipv6Addr], node: &mut Node) -> Result<Vec<Ipv6Addr>, Failure> {
+    let known: HashSet<Ipv6Addr> = node.route.policy_labels()?.into_iter().map(|label| label.address).collect();
+    Ok(addresses.iter().copied().filter(|address| !known.contains(address)).collect())
 }
 
 /// What is left over harms nobody: a label without its address chooses nothing.
 pub fn remove(call: &Call, node: &mut Node, record: &Record) {
-    let Some(label) = record.policy_label else { return };
-    for address in ipv6(record.placed.iter().map(|placed| &placed.address)) {
-        if let Err(error) = node.route.remove_policy_label(&PolicyLabel { address, label }) {
-            call.log().warning(error);
-        }
-    }
+    remove_from(call, node, &recorded(record), record.policy_label);
+}
+
+/// Only labels of this value: another one is somebody else's.
+fn remove_from(call: &Call, node: &mut Node, addresses: &[Ipv6Addr], label: Option<u32>) {
+    let Some(label) = label.filter(|_| !addresses.is_empty()) else { return };
+    let addresses: HashSet<Ipv6Addr> = addresses.iter().copied().collect();
+    let removed = node.route.policy_labels().and_then(|known| {
+        let mut ours = known.iter().filter(|known| known.label == label && addresses.contains(&known.address));
+        ours.try_for_each(|label| node.route.remove_policy_label(label))
+    });
+    removed.unwrap_or_else(|error| call.log().warning(error));
 }
 
 /// What is wrong with the labels, where something is.
@@ -71,8 +82,7 @@ pub fn fault(call: &Call, node: &mut Node, wanted: &[Wanted]) -> Result<Option<S
     if addresses.is_empty() {
         return Ok(None);
     }
-    let text =
-        |PolicyLabel { address, label }| format!("ip \"{address}\": has not address label {label}; start sets it");
-    let missing: Vec<String> = missing(label, &addresses, node)?.into_iter().map(text).collect();
+    let text = |address| format!("ip \"{address}\": has not address label {label}; start sets it");
+    let missing: Vec<String> = unlabelled(&addresses, node)?.into_iter().map(text).collect();
     Ok((!missing.is_empty()).then(|| verdict::summary(&missing)))
 }

@@ -17,7 +17,10 @@ use crate::system::{Folder, RunDir};
 pub struct Record {
     /// The network namespace of all of it.
     pub namespace: Option<String>,
+    /// What the last start that succeeded put up: what monitor expects.
     pub placed: Vec<Placed>,
+    /// What a start that did not succeed, or not yet, may have put up besides: stop removes it too.
+    pub unfinished: Vec<Placed>,
     /// The label of the IPv6 addresses in the address selection policy.
     pub policy_label: Option<u32>,
     /// Loopback addresses that have made room for ours, to be put back (`lvs_support`).
@@ -38,19 +41,21 @@ pub fn write(call: &Call, record: &Record) -> Result<(), Failure> {
 }
 
 impl Record {
-    /// Adds to what is there: an address of an earlier start with other parameters must still be removed by the next
-    /// stop.
-    pub fn add(&mut self, wanted: &[Wanted]) {
-        let known: HashSet<Placed> = self.placed.iter().cloned().collect();
-        self.placed.extend(wanted.iter().map(Placed::from).filter(|placed| !known.contains(placed)));
+    /// Before a start touches the kernel.
+    pub fn begin(&mut self, wanted: &[Wanted]) {
+        let known: HashSet<Placed> = self.all().cloned().collect();
+        self.unfinished.extend(wanted.iter().map(Placed::from).filter(|placed| !known.contains(placed)));
     }
 
-    /// When the others are gone for good.
-    pub fn forget_all_but(&mut self, call: &Call, wanted: &[Wanted]) -> Result<(), Failure> {
-        let wanted: HashSet<Placed> = wanted.iter().map(Placed::from).collect();
-        let before = self.placed.len();
-        self.placed.retain(|placed| wanted.contains(placed));
-        if self.placed.len() < before { write(call, self) } else { Ok(()) }
+    /// When it has succeeded, and what an earlier one with other parameters had put up is gone.
+    pub fn complete(&mut self, wanted: &[Wanted]) {
+        self.placed = wanted.iter().map(Placed::from).collect();
+        self.unfinished.clear();
+    }
+
+    /// Everything that may be there.
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Placed> {
+        self.unfinished.iter().chain(&self.placed)
     }
 
     /// What was placed, as a list of parameters.
@@ -66,11 +71,13 @@ impl Record {
     /// Those of the addresses in `observed` that are this instance's, whatever their prefixes.
     pub fn held(&self, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
         let mut known: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
-        for placed in &self.placed {
+        for placed in self.all() {
             known.entry(placed.address).or_default().push(placed);
         }
+        let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
         let is_ours = |held: &&InterfaceAddress| {
-            known.get(&held.address).into_iter().flatten().any(|placed| placed.is_on(held.interface, links))
+            let name = names.get(&held.interface).copied();
+            known.get(&held.address).into_iter().flatten().any(|placed| placed.is_on(held.interface, name))
         };
         observed.iter().filter(is_ours).cloned().collect()
     }

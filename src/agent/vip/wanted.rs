@@ -1,11 +1,11 @@
 //! What should be there, and what is this instance's of what is there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::node::Node;
 use super::parameters::{self, Parameters};
-use super::place::{self, Surroundings, Wanted};
+use super::place::{self, Placed, Surroundings, Wanted};
 use super::record::Record;
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
@@ -14,7 +14,7 @@ use crate::ocf::{Call, Failure, ValidationLevel};
 
 /// The place of each address of the parameters; where they do not say, that of an earlier start.
 pub fn locate(mut parameters: Parameters, record: &Record, node: &mut Node) -> Result<Vec<Wanted>, Failure> {
-    place::remember(&mut parameters, &record.placed, &node.links);
+    place::remember(&mut parameters, record.all(), &node.links);
     let routes = if place::needs_routes(&parameters) { node.route.connected_routes()? } else { Vec::new() };
     place::place_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
 }
@@ -41,11 +41,21 @@ pub fn expected(
 
 /// How the addresses of `now` differ from those that were started.
 fn edit(path: &str, now: &Parameters, record: &Record) -> Option<String> {
-    let now: HashSet<IpAddr> = now.entries.iter().map(|entry| entry.address).collect();
-    let then: HashSet<IpAddr> = record.placed.iter().map(|placed| placed.address).collect();
-    let (more, less) = (now.difference(&then).count(), then.difference(&now).count());
-    let text = format!("ip_file {path}: edited, {more} addresses to add, {less} to remove; start applies it");
-    (more + less > 0).then_some(text)
+    let mut then: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
+    for placed in &record.placed {
+        then.entry(placed.address).or_default().push(placed);
+    }
+    let is_new = |entry: &&AddressEntry| {
+        let same = |placed: &&Placed| {
+            entry.prefix_length.is_none_or(|length| length == placed.prefix_length)
+                && now.nic_of(entry).is_none_or(|nic| nic == placed.nic)
+        };
+        !then.get(&entry.address).is_some_and(|placed| placed.iter().any(same))
+    };
+    let new = now.entries.iter().filter(is_new).count();
+    let gone = (record.placed.len() + new).saturating_sub(now.entries.len());
+    let text = format!("ip_file {path}: edited, {new} addresses to add or change, {gone} to remove; start applies it");
+    (new + gone > 0).then_some(text)
 }
 
 /// The addresses of this instance that are there: by its record, or else by what can be read of its parameters.
@@ -66,14 +76,19 @@ fn presumed(parameters: &Parameters, links: &[Link], observed: &[InterfaceAddres
     for entry in &parameters.entries {
         known.entry(entry.address).or_default().push(entry);
     }
-    // An interface that was named and is gone may have been renamed.
-    let may_be_on = |nic: &str, link: &Link| link.is_called(nic) || !links.iter().any(|link| link.is_called(nic));
+    let links_by_index: HashMap<u32, &Link> = links.iter().map(|link| (link.index, link)).collect();
+    let is_there = |nic: &str| links.iter().any(|link| link.is_called(nic));
+    let may_be_on = |entry: &AddressEntry, link: &Link| match parameters.nic_of(entry) {
+        Some(nic) if link.is_called(nic) => true,
+        // It may have been renamed; but not into a device of real servers.
+        Some(nic) => !is_there(nic) && !place::is_device(link),
+        None => !place::is_device(link),
+    };
     let is_ours = |held: &&InterfaceAddress| {
-        let Some(link) = links.iter().find(|link| link.index == held.interface) else { return false };
+        let Some(link) = links_by_index.get(&held.interface) else { return false };
         known.get(&held.address).into_iter().flatten().any(|entry| {
             let prefix_fits = entry.prefix_length.is_none_or(|length| length == held.prefix_length);
-            // Loopback is where a real server has the address, unless it was asked for.
-            prefix_fits && parameters.nic_of(entry).map_or(!link.loopback, |nic| may_be_on(nic, link))
+            prefix_fits && may_be_on(entry, link)
         })
     };
     observed.iter().filter(is_ours).cloned().collect()

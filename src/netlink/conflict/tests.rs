@@ -25,9 +25,11 @@ fn another_host_is_found_by_its_link_layer_address() {
         let addresses: Vec<IpAddr> =
             ["10.9.0.1", "10.9.0.2", "2001:db8::1", "2001:db8::2"].map(|text| text.parse().expect(text)).to_vec();
         let questions: Vec<_> = addresses.iter().map(|address| (va, *address)).collect();
-        let claims = find(&questions).expect("ask");
+        let claims = find(&questions, &[va.mac]).expect("ask");
         let claim = |address: IpAddr| Claim { address, interface: va.interface, mac: vb.mac };
         assert_eq!(claims, [claim(addresses[0]), claim(addresses[2])]);
+        // With both interfaces ours, nobody else has any of them.
+        assert_eq!(find(&questions, &[va.mac, vb.mac]).expect("ask"), []);
     });
 }
 
@@ -36,7 +38,7 @@ fn nobody_is_told_anything_by_a_question() {
     in_namespace(|| {
         let (va, _) = stations();
         ip("addr add 10.9.0.1/24 dev vb");
-        find(&[(va, "10.9.0.1".parse().expect("address"))]).expect("ask");
+        find(&[(va, "10.9.0.1".parse().expect("address"))], &[]).expect("ask");
         let output = std::process::Command::new("ip").args(["neigh", "show", "dev", "vb"]).output().expect("ip");
         assert_eq!(String::from_utf8_lossy(&output.stdout).matches("02:00:00:00:00:0a").count(), 0);
     });
@@ -47,7 +49,7 @@ fn an_interface_that_is_down_is_an_error_that_names_the_address() {
     in_namespace(|| {
         let (va, _) = stations();
         ip("link set va down");
-        let error = find(&[(va, "10.9.0.1".parse().expect("address"))]).expect_err("down");
+        let error = find(&[(va, "10.9.0.1".parse().expect("address"))], &[]).expect_err("down");
         assert!(error.to_string().starts_with("10.9.0.1: probe on interface"), "{error}");
     });
 }

@@ -33,7 +33,7 @@ pub struct ConnectedRoute {
 }
 
 /// The next hop of a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Gateway {
     pub address: IpAddr,
     /// Index of the interface to it.
@@ -41,6 +41,14 @@ pub struct Gateway {
 }
 
 impl ConnectedRoute {
+    /// The kernel's own route to a single address, which comes with that address (IPv6) and says of no network where it
+    /// is.
+    pub fn is_of_an_address(&self) -> bool {
+        /// `RTPROT_KERNEL`.
+        const KERNEL: u8 = 2;
+        self.protocol == KERNEL && self.prefix_length == Family::of(self.destination).bits()
+    }
+
     fn covers(&self, address: IpAddr) -> bool {
         match (self.destination, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {

@@ -42,8 +42,12 @@ fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
 
 /// A machine with two interfaces, of which the second is also attached to a part of the first one's network.
 fn place(parameters: &Parameters) -> Result<Vec<String>, Failure> {
-    let links = [link(1, "lo"), link(2, "eth0"), link(3, "eth1")];
+    let links = [link(1, "lo"), link(2, "eth0"), link(3, "eth1"), link(4, "ip6tnl0")];
     let routes = [
+        // What comes with addresses of a real server and of this node.
+        route("2001:db8::9/128", 4, 2),
+        route("2001:db8:0:1::9/128", 2, 2),
+        route("2001:db8::/32", 4, 4),
         route("192.0.2.0/24", 2, 2),
         route("192.0.2.128/25", 3, 2),
         route("2001:db8::/48", 2, 2),
@@ -112,7 +116,7 @@ fn what_was_placed_before_stays_where_it_is() {
         ("192.0.2.10", None, "eth1", "eth0 192.0.2.10/24"),
     ] {
         let mut parameters = parameters(ip, nic);
-        remember(&mut parameters, &[placed(record)], &links);
+        remember(&mut parameters, [placed(record)].iter(), &links);
         assert_eq!(place(&parameters).expect(ip), [expected], "{ip} {nic:?} {record}");
     }
 }
