@@ -4,7 +4,7 @@
 . "$CTS/lab/item.sh"
 
 CHECKS=(checks/{ipvs-tests,ocf-tester,tools,no-fork})
-SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file reload two-in-one many)
+SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file reload from-ipaddr2 two-in-one many)
 if [[ -n $STEPS ]]; then
 	CHECKS=() SCENARIOS=()
 	for name in $STEPS; do

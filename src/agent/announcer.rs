@@ -57,9 +57,13 @@ pub fn start<'a>(call: &Call, places: impl Iterator<Item = &'a InterfaceAddress>
     )
 }
 
-/// From a monitor, only when asked (`arp_count_refresh`): no process is started for a single announcement.
+/// From a monitor, only when asked (`arp_count_refresh`): no process is started for a single announcement. As long as a
+/// helper is at it, there is nothing to refresh.
 pub fn refresh<'a>(call: &Call, places: impl Iterator<Item = &'a InterfaceAddress>) -> Result<(), Failure> {
     let count = call.number("arp_count_refresh").unwrap_or(0);
+    if count == 0 || helper::is_at_work(call) {
+        return Ok(());
+    }
     announce(call, places, Series { count, interval: interval(call), repeat_after: None })
 }
 

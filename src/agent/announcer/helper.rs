@@ -40,6 +40,11 @@ pub(super) fn spawn(call: &Call, orders: &Orders) -> io::Result<()> {
     child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(&text))
 }
 
+pub(super) fn is_at_work(call: &Call) -> bool {
+    // Unknown is no: then there is one announcement more.
+    Lock::is_held(&folder().lock_of(&call.instance)).unwrap_or(false)
+}
+
 /// Ends the helper of this instance, if there is one: a late frame would pull clients away from the new owner. One that
 /// has only just been started finds itself named no more, and ends before it says anything.
 pub fn cancel(call: &Call) {
