@@ -33,9 +33,10 @@ impl Pace {
 
     /// Returns at a moment of our own, `spread` after our last one or later.
     pub fn wait(&mut self, spread: Duration) {
+        let own = (self.last + spread).max(now().saturating_sub(CREDIT));
         // First our own time, so that the moments of the others do not wait for it.
-        sleep_until(self.last + spread);
-        self.last = match self.file.as_ref().filter(|file| is_locked(file)) {
+        sleep_until(own);
+        let shared = match self.file.as_ref().filter(|file| is_locked(file)) {
             Some(file) => {
                 let taken = take(read(file), now());
                 // What cannot be written leaves the moment to somebody else too, which is no harm.
@@ -45,7 +46,8 @@ impl Pace {
             }
             None => take(self.last + self.gap, now()),
         };
-        sleep_until(self.last);
+        sleep_until(shared);
+        self.last = own.max(shared);
     }
 }
 
@@ -143,6 +145,9 @@ mod tests {
         quick.wait(Duration::ZERO);
         assert!(slow.last >= first + ms(300) - CREDIT);
         assert!(quick.last <= now(), "its moment is free at once");
+        // The moments of the file that nobody used do not add up to haste.
+        (0..5).for_each(|_| slow.wait(ms(20)));
+        assert!(slow.last >= first + ms(300 + 5 * 20) - CREDIT * 2);
     }
 
     #[test]
