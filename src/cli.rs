@@ -59,7 +59,7 @@ enum Command {
     Agent {
         /// vip, lvs, ldirectord or realserver
         name: String,
-        /// start, stop, monitor, validate-all, meta-data
+        /// start, stop, monitor, reload-agent, validate-all, meta-data
         action: Option<OsString>,
     },
     /// Run the health monitor in the foreground

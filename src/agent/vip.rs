@@ -7,6 +7,7 @@ mod changes;
 mod conflicts;
 mod description;
 mod loopback;
+mod neighbours;
 mod node;
 mod parameters;
 mod place;
@@ -74,7 +75,11 @@ impl Agent for Vip {
         if completed.is_err() {
             loopback::come_back(call, &mut node, &addresses(&record, &[]), &record)
                 .unwrap_or_else(|failure| call.log().warning(failure));
-            undo.execute(&mut node, call);
+            let _turn = turn(call, &record::folder());
+            neighbours::protect(call, &mut node, &mut record, &undo.leaving(), |node| {
+                undo.execute(node, call);
+                Ok(())
+            })?;
             return completed;
         }
         record.complete(&wanted);
@@ -149,7 +154,9 @@ fn bring_up(
     record.begin(wanted);
     record::write(call, record)?;
     let changes = [changes(wanted, node), former].concat();
-    node.change_all(call, &changes)
+    let leaving = changes.iter().filter(|change| matches!(change, AddressChange::Delete(_)));
+    let leaving: Vec<InterfaceAddress> = leaving.map(|change| change.place().clone()).collect();
+    neighbours::protect(call, node, record, &leaving, |node| node.change_all(call, &changes))
 }
 
 /// Those that this instance may have had, and has.
@@ -164,9 +171,9 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
     let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
     node.look_again()?;
     let leaving = ours(call, record.as_ref(), &node);
-    let record = record.unwrap_or_default();
+    let mut record = record.unwrap_or_default();
     let came_back = loopback::come_back(call, &mut node, &addresses(&record, &leaving), &record);
-    node.delete(call, &leaving)?;
+    neighbours::protect(call, &mut node, &mut record, &leaving, |node| node.delete(call, &leaving))?;
     // The address is gone: what else is not as it should be is no reason for fencing.
     came_back.unwrap_or_else(|failure| call.log().warning(failure));
     policy::remove(call, &mut node, &record);

@@ -8,6 +8,8 @@ fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
 }
 
 fn leftovers(host: &Host) -> Vec<String> {
+    let promotes = host.sh("cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries");
+    assert_eq!(promotes, "0\n", "promote_secondaries is left as it was set");
     let labels = host.sh("ip addrlabel list | grep ' label 99' || true");
     let files = host.run_files().into_iter().filter(|name| !name.starts_with('.'));
     files.chain(labels.lines().map(Into::into)).collect()
@@ -19,6 +21,7 @@ fn after_each_kill(action: &str) {
     let vip = vip(&host, "192.0.2.9 192.0.2.10/32 2001:db8::9");
     let prepare = || {
         host.sh("rm -rf /run/lvs-agents; ip address add 192.0.2.9/28 dev eth0 2>/dev/null || true");
+        host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
         if action == "stop" {
             vip.start();
         }

@@ -1,13 +1,10 @@
 //! Changes of this node's addresses: all of them or none.
 
-use std::collections::HashSet;
-
 use super::node::Node;
 use crate::model::{AddressChange, InterfaceAddress};
 use crate::netlink::route::ObservedAddress;
 use crate::ocf::{Call, Failure, Problems};
 use crate::plan::{self, AddressTable};
-use crate::system::sysctl;
 
 impl Node {
     /// Executes changes in order. When one fails, those before and after it are undone.
@@ -32,7 +29,6 @@ impl Node {
     /// not come back.
     fn execute(&mut self, call: &Call, changes: &[AddressChange]) -> (Undo, Result<(), Failure>) {
         log_changes(call, self, changes);
-        keep_neighbours(call, self, changes);
         let results = self.route.change_addresses(changes);
         let mut problems = Problems::default();
         let mut done = Vec::new();
@@ -48,7 +44,7 @@ impl Node {
         (Undo { done, before: self.observed.clone() }, problems.finish())
     }
 
-    /// Where [`keep_neighbours`] could not do it.
+    /// Where [`super::neighbours`] could not keep them.
     fn restore_lost(&mut self, call: &Call, done: &[AddressChange]) -> Result<(), Failure> {
         let after = self.route.addresses_on(&self.links)?;
         let after: AddressTable<'_> = after.iter().map(|observed| &observed.address).collect();
@@ -69,25 +65,6 @@ impl Node {
     }
 }
 
-/// By default the kernel removes the other IPv4 addresses of a subnet together with its first one, and the routes that
-/// use them: the node's own among them. With `promote_secondaries` the next one takes its place.
-fn keep_neighbours(call: &Call, node: &Node, changes: &[AddressChange]) {
-    let leaving = changes.iter().filter(|change| matches!(change, AddressChange::Delete(_))).map(AddressChange::place);
-    let interfaces: HashSet<u32> =
-        leaving.filter(|place| place.address.is_ipv4()).map(|place| place.interface).collect();
-    for link in interfaces.into_iter().filter_map(|index| node.link(index)) {
-        let name = |interface: &str| format!("net/ipv4/conf/{interface}/promote_secondaries");
-        let own = name(&link.name);
-        if [own.as_str(), &name("all")].iter().any(|name| sysctl::read(name).is_ok_and(|value| value != "0")) {
-            continue;
-        }
-        match sysctl::write(&own, "1") {
-            Ok(()) => call.log().info(format!("{own}: set to 1 (was 0): other addresses stay when this one goes")),
-            Err(error) => call.log().warning(error),
-        }
-    }
-}
-
 /// What was done, to be undone.
 #[must_use]
 pub struct Undo {
@@ -96,6 +73,12 @@ pub struct Undo {
 }
 
 impl Undo {
+    /// The addresses that go when it is executed.
+    pub fn leaving(&self) -> Vec<InterfaceAddress> {
+        let came = self.done.iter().filter(|change| matches!(change, AddressChange::Add(..)));
+        came.map(|change| change.place().clone()).collect()
+    }
+
     /// As far as possible: what fails here is told, and `stop` will try again.
     pub fn execute(&self, node: &mut Node, call: &Call) {
         let came = self.done.iter().rev().filter(|change| matches!(change, AddressChange::Add(..)));
@@ -106,7 +89,6 @@ impl Undo {
         let went = |observed: &&ObservedAddress| {
             self.done.iter().any(|change| matches!(change, AddressChange::Delete(place) if *place == observed.address))
         };
-        keep_neighbours(call, node, &deletions);
         let deleted = node.route.change_addresses(&deletions).into_iter().map(|result| result.map(drop));
         let deleted: Vec<_> = deleted.collect();
         let restored = self.before.iter().filter(went).map(|observed| node.route.restore_address(observed).map(drop));

@@ -23,6 +23,8 @@ pub struct Record {
     pub unfinished: Vec<Placed>,
     /// The label of the IPv6 addresses in the address selection policy.
     pub policy_label: Option<u32>,
+    /// Interfaces on which `promote_secondaries` is set for the time of a deletion.
+    pub promoting: Vec<String>,
     /// Loopback addresses that have made room for ours, to be put back (`lvs_support`).
     pub moved_aside: Vec<Placed>,
 }

@@ -1,0 +1,62 @@
+//! Keeps the other addresses of a network when one of them leaves.
+//!
+//! By default the kernel removes them together with the first one, and with them the routes that use them: the node's own
+//! address and its default route, for instance. With `promote_secondaries` the next one takes its place.
+
+use std::collections::HashSet;
+
+use super::node::Node;
+use super::record::{self, Record};
+use crate::model::InterfaceAddress;
+use crate::ocf::{Call, Failure};
+use crate::system::sysctl;
+
+/// Does `work`, which deletes `leaving`. In the turn of all instances: what is set for one of them must not be set back
+/// while another one deletes.
+pub fn protect<T>(
+    call: &Call,
+    node: &mut Node,
+    record: &mut Record,
+    leaving: &[InterfaceAddress],
+    work: impl FnOnce(&mut Node) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    keep(call, node, record, leaving)?;
+    let result = work(node);
+    release(call, record);
+    result
+}
+
+/// Written down before it is set, so that a stop after kill -9 sets it back.
+fn keep(call: &Call, node: &Node, record: &mut Record, leaving: &[InterfaceAddress]) -> Result<(), Failure> {
+    let interfaces: HashSet<u32> =
+        leaving.iter().filter(|place| place.address.is_ipv4()).map(|place| place.interface).collect();
+    let links = interfaces.into_iter().filter_map(|index| node.link(index));
+    let is_off = |nic: &str| sysctl::read(&setting(nic)).is_ok_and(|value| value == "0");
+    let to_set: Vec<String> =
+        links.filter(|link| is_off(&link.name) && is_off("all")).map(|link| link.name.clone()).collect();
+    if to_set.is_empty() {
+        return Ok(());
+    }
+    record.promoting.extend(to_set.iter().filter(|nic| !record.promoting.contains(nic)).cloned().collect::<Vec<_>>());
+    record::write(call, record)?;
+    for nic in to_set {
+        // Where it cannot be set, what goes is added again.
+        sysctl::write(&setting(&nic), "1").unwrap_or_else(|error| call.log().warning(error));
+    }
+    Ok(())
+}
+
+/// Sets back what this instance has set, now or before it was killed.
+pub fn release(call: &Call, record: &mut Record) {
+    for nic in record.promoting.drain(..) {
+        let name = setting(&nic);
+        // An interface that is gone has taken its settings along.
+        if sysctl::read(&name).is_ok_and(|value| value == "1") {
+            sysctl::write(&name, "0").unwrap_or_else(|error| call.log().warning(error));
+        }
+    }
+}
+
+fn setting(interface: &str) -> String {
+    format!("net/ipv4/conf/{interface}/promote_secondaries")
+}
