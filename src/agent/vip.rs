@@ -64,26 +64,8 @@ impl Agent for Vip {
             let places: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.place.clone()).collect();
             plan::address_changes(&places, options, &node.held.iter().collect())
         })?;
-        let completed = node
-            .wait_for_duplicate_detection(&wanted, &events)
-            .and_then(|()| policy::apply(call, &mut node, &wanted, &mut record))
-            .and_then(|()| {
-                let _turn = turn(call, &RunDir::system().real_servers());
-                loopback::move_aside(call, &mut node, &wanted, &mut record)
-            })
-            .and_then(|()| announcer::start(call, wanted.iter().map(|wanted| &wanted.place)));
-        if completed.is_err() {
-            loopback::come_back(call, &mut node, &addresses(&record, &[]), &record)
-                .unwrap_or_else(|failure| call.log().warning(failure));
-            let _turn = turn(call, &record::folder());
-            neighbours::protect(call, &mut node, &mut record, &undo.leaving(), |node| {
-                undo.execute(node, call);
-                Ok(())
-            })?;
-            return completed;
-        }
-        record.complete(&wanted);
-        record::write(call, &record)
+        put_into_service(call, &mut node, &wanted, &mut record, &events)
+            .inspect_err(|_| take_back(call, &mut node, &mut record, &undo))
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -157,6 +139,34 @@ fn bring_up(
     let leaving = changes.iter().filter(|change| matches!(change, AddressChange::Delete(_)));
     let leaving: Vec<InterfaceAddress> = leaving.map(|change| change.place().clone()).collect();
     neighbours::protect(call, node, record, &leaving, |node| node.change_all(call, &changes))
+}
+
+/// From addresses that are there to addresses that clients use.
+fn put_into_service(
+    call: &Call,
+    node: &mut Node,
+    wanted: &[Wanted],
+    record: &mut Record,
+    events: &Events,
+) -> Result<(), Failure> {
+    node.wait_for_duplicate_detection(wanted, events)?;
+    policy::apply(call, node, wanted, record)?;
+    {
+        let _turn = turn(call, &RunDir::system().real_servers());
+        loopback::move_aside(call, node, wanted, record)?;
+    }
+    record.complete(wanted);
+    record::write(call, record)?;
+    announcer::start(call, wanted.iter().map(|wanted| &wanted.place))
+}
+
+/// As it was before the start. What fails here is told, and `stop` tries again.
+fn take_back(call: &Call, node: &mut Node, record: &mut Record, undo: &Undo) {
+    let _turn = turn(call, &record::folder());
+    let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
+    let came_back = loopback::come_back(call, node, &addresses(record, &[]), record);
+    came_back.unwrap_or_else(|failure| call.log().warning(failure));
+    neighbours::protect(call, node, record, &undo.leaving(), |node| undo.execute(node, call));
 }
 
 /// Those that this instance may have had, and has.

@@ -144,3 +144,20 @@ fn many_instances_start_and_stop_at_once() {
     all("stop");
     assert_eq!(host.addresses(), NODE);
 }
+
+/// What cannot be written down is no reason to keep an address, or the node would be fenced for a full disk.
+#[test]
+fn stop_where_nothing_can_be_written() {
+    let host = Host::with_eth0(&[]);
+    host.sh("mkdir /run/lvs-agents && mount -t tmpfs -o size=64k tmpfs /run/lvs-agents");
+    host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9/24"), ("nic", "eth0"), ("arp_count", "1")]);
+    vip.start();
+    host.sh("ip address add 192.0.2.1/24 dev eth0");
+    host.sh("cat /dev/zero > /run/lvs-agents/fill 2>/dev/null; true");
+    vip.stop();
+    assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
+    let unwritten = vip.run("start");
+    assert_eq!(unwritten.code, Some(1), "{}", unwritten.stderr);
+    assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
+}

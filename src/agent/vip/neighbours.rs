@@ -18,15 +18,16 @@ pub fn protect<T>(
     node: &mut Node,
     record: &mut Record,
     leaving: &[InterfaceAddress],
-    work: impl FnOnce(&mut Node) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    keep(call, node, record, leaving)?;
+    work: impl FnOnce(&mut Node) -> T,
+) -> T {
+    keep(call, node, record, leaving).unwrap_or_else(|failure| call.log().warning(failure));
     let result = work(node);
     release(call, record);
     result
 }
 
-/// Written down before it is set, so that a stop after kill -9 sets it back.
+/// Written down before it is set, so that a stop after kill -9 sets it back. Where it cannot be, the deletion goes on, and
+/// what it takes along is added again.
 fn keep(call: &Call, node: &Node, record: &mut Record, leaving: &[InterfaceAddress]) -> Result<(), Failure> {
     let interfaces: HashSet<u32> =
         leaving.iter().filter(|place| place.address.is_ipv4()).map(|place| place.interface).collect();
@@ -40,7 +41,6 @@ fn keep(call: &Call, node: &Node, record: &mut Record, leaving: &[InterfaceAddre
     record.promoting.extend(to_set.iter().filter(|nic| !record.promoting.contains(nic)).cloned().collect::<Vec<_>>());
     record::write(call, record)?;
     for nic in to_set {
-        // Where it cannot be set, what goes is added again.
         sysctl::write(&setting(&nic), "1").unwrap_or_else(|error| call.log().warning(error));
     }
     Ok(())
