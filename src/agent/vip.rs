@@ -91,7 +91,7 @@ impl Agent for Vip {
             Err(failure) => return without_a_place(call, failure, &ours(call, record.as_ref(), &node)),
         };
         match judge(call, &node, &wanted) {
-            Verdict::Stopped => Ok(Status::Stopped),
+            Verdict::Stopped => stopped(&node, record.as_ref()),
             Verdict::Failed(reason) => Err(Failure::generic(reason)),
             Verdict::Degraded(reason) => Ok(Status::Degraded(reason)),
             Verdict::Running => Ok(look_around(call, &mut node, &wanted, edited)),
@@ -101,11 +101,13 @@ impl Agent for Vip {
     /// Labels change while the addresses stay; announcements heed their parameters when there is something to announce.
     fn reload(&self, call: &Call) -> Result<(), Failure> {
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let mut record = record::read(call).unwrap_or_default();
-        let (wanted, _) = expected(call, Some(&record), &mut node)?;
+        let record = record::read(call);
+        let (wanted, _) = expected(call, record.as_ref(), &mut node)?;
         if judge(call, &node, &wanted) == Verdict::Stopped {
             return Err(Failure::not_running("addresses: change their labels: none of them is there"));
         }
+        let held = ours(call, record.as_ref(), &node);
+        let mut record = record.unwrap_or_else(|| Record::of_what_is_there(call, &node.links, &held));
         let options = parameters::parse(call, ValidationLevel::Consistency)?.options;
         // Only of what is there: the rest is for recovery.
         let _undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
@@ -181,7 +183,7 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
     let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
     node.look_again()?;
     let leaving = ours(call, record.as_ref(), &node);
-    let mut record = record.unwrap_or_default();
+    let mut record = record.unwrap_or_else(|| Record::of_what_is_there(call, &node.links, &leaving));
     let came_back = loopback::come_back(call, &mut node, &addresses(&record, &leaving), &record);
     neighbours::protect(call, &mut node, &mut record, &leaving, |node| node.delete(call, &leaving))?;
     // The address is gone: what else is not as it should be is no reason for fencing.
@@ -191,6 +193,15 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
         node.flush_cached_routes().unwrap_or_else(|error| call.log().warning(error));
     }
     Ok(())
+}
+
+/// Nothing is where it should be. What a start that was killed, or one with other parameters, has left elsewhere must be
+/// stopped before it is started on another node.
+fn stopped(node: &Node, record: Option<&Record>) -> Result<Status, Failure> {
+    match record.map(|record| record.held(&node.links, &node.held)).unwrap_or_default().first() {
+        Some(held) => Err(Failure::generic(format!("address {held}: left by a start that did not end"))),
+        None => Ok(Status::Stopped),
+    }
 }
 
 /// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of

@@ -8,6 +8,7 @@
 
 pub mod frame;
 
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -19,6 +20,8 @@ use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, So
 
 use super::{Error, Result};
 
+/// Of one announcer, for all that it sends.
+const PATIENCE: Duration = Duration::from_millis(200);
 const BROADCAST: [u8; 6] = [0xff; 6];
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
@@ -31,7 +34,11 @@ pub struct Station {
 
 /// A socket that sends and receives nothing; for any number of frames on any interface.
 #[derive(Debug)]
-pub struct Announcer(OwnedFd);
+pub struct Announcer {
+    socket: OwnedFd,
+    /// What is left of the time that all frames together may wait for room in the links' queues.
+    patience: Cell<Duration>,
+}
 
 impl Announcer {
     /// # Errors
@@ -39,7 +46,8 @@ impl Announcer {
     pub fn open() -> Result<Self> {
         // Protocol 0: this socket receives nothing.
         let opened = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
-        opened.map(Self).map_err(|errno| Error::from(errno).during("announcements: open a socket"))
+        let socket = opened.map_err(|errno| Error::from(errno).during("announcements: open a socket"))?;
+        Ok(Self { socket, patience: Cell::new(PATIENCE) })
     }
 
     /// Lets programs that this process starts inherit the socket. The last close of a packet socket waits for all
@@ -48,7 +56,7 @@ impl Announcer {
     /// # Errors
     /// When the kernel refuses.
     pub fn bequeath(&self) -> Result<()> {
-        Ok(fcntl(&self.0, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)?)
+        Ok(fcntl(&self.socket, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)?)
     }
 
     /// IPv4: a gratuitous ARP request and a reply, because some neighbours heed only one of them. IPv6: one unsolicited
@@ -102,17 +110,19 @@ impl Announcer {
         self.send(link_address(at.interface, libc::ETH_P_IPV6, multicast_mac(group))?, packet)
     }
 
-    /// In the moment of a fail-over the link's queue may be full.
+    /// In the moment of a fail-over the link's queue may be full; but a link that stays stuck must not use up the time
+    /// of an action with hundreds of addresses.
     fn send_when_there_is_room(&self, destination: &LinkAddr, packet: &[u8]) -> Result<usize> {
         const PAUSE: Duration = Duration::from_millis(1);
-        const PAUSES: usize = 10;
-        for _ in 0..PAUSES {
-            match sendto(self.0.as_raw_fd(), packet, destination, MsgFlags::empty()) {
-                Err(Errno::ENOBUFS) => std::thread::sleep(PAUSE),
+        loop {
+            match sendto(self.socket.as_raw_fd(), packet, destination, MsgFlags::empty()) {
+                Err(Errno::ENOBUFS) if !self.patience.get().is_zero() => {
+                    self.patience.set(self.patience.get().saturating_sub(PAUSE));
+                    std::thread::sleep(PAUSE);
+                }
                 sent => return Ok(sent?),
             }
         }
-        Err(Errno::ENOBUFS.into())
     }
 
     fn send(&self, destination: LinkAddr, packet: &[u8]) -> Result<()> {

@@ -161,3 +161,45 @@ fn stop_where_nothing_can_be_written() {
     assert_eq!(unwritten.code, Some(1), "{}", unwritten.stderr);
     assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
 }
+
+/// The program was replaced while the resource ran.
+#[test]
+fn the_record_is_of_an_older_version() {
+    let host = host();
+    let vip = started(&host);
+    let record: serde_json::Value = serde_json::from_str(&host.read(RECORD)).expect("record");
+    host.write(RECORD, &format!("{{\"placed\":{}}}", record["placed"]));
+    vip.monitor().expect(0).silent();
+    vip.run("reload-agent").expect(0).silent();
+    host.agent("vip").stop();
+    assert_eq!(host.addresses(), NODE);
+}
+
+/// Nor by a stop that does not come to its end.
+#[test]
+fn a_stop_without_a_record_and_rights_leaves_one_to_the_next() {
+    let host = host();
+    host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
+    let vip = started(&host);
+    host.sh("rm -r /run/lvs-agents");
+    vip.clone().under(&["setpriv", "--bounding-set", "-net_admin"]).run("stop").expect(1);
+    assert_eq!(host.addresses().len(), 2);
+    vip.stop();
+    assert_eq!(host.addresses(), NODE);
+}
+
+#[test]
+fn a_reload_without_a_record_knows_the_namespace_and_the_file() {
+    let host = host();
+    host.sh("mkdir -p /run/netns && ip netns add inner && ip link add eth1 type veth peer name cable1");
+    host.sh("ip link set eth1 netns inner && ip link set cable1 up && ip -n inner link set eth1 up");
+    host.write("/run/test/vips", "203.0.113.9/24@eth1");
+    let vip = host.agent("vip").params(&[("ip_file", "/run/test/vips"), ("network_namespace", "inner")]);
+    let vip = vip.param("arp_count", "1");
+    vip.start();
+    host.sh("rm -r /run/lvs-agents");
+    vip.run("reload-agent").expect(0).silent();
+    vip.monitor().expect(0).silent();
+    host.agent("vip").stop();
+    assert!(!host.sh("ip -n inner -4 address show").contains("203.0.113.9"));
+}

@@ -214,3 +214,18 @@ fn a_node_on_which_addresses_never_come_to_rest() {
     }
     host.sh("kill $(cat /run/test/unrest)");
 }
+
+/// What a killed start has put up must be stopped before the cluster starts it elsewhere.
+#[test]
+fn a_probe_after_a_start_that_was_killed_says_that_something_is_there() {
+    let host = host();
+    host.write(FILE, "192.0.2.20 192.0.2.21");
+    let vip = vip(&host, "").param("ip_file", FILE);
+    // The second rename of a record is that of its completion.
+    let kill = ["strace", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL:when=2"];
+    assert_eq!(vip.clone().under(&kill).run("start").code, None);
+    assert!(host.addresses().contains(&"eth0 192.0.2.20/24".into()), "{:?}", host.addresses());
+    vip.probe().expect(1).says("left by a start that did not end");
+    vip.stop();
+    vip.probe().expect(7).silent();
+}

@@ -42,8 +42,11 @@ fn labels_change_and_no_address_is_missing_for_a_moment() {
     }
     let seen = events.until_contains("192.0.2.99");
     assert!(!seen.contains("2001:db8::9/64"), "an address without a label was touched: {seen}");
+    // The setting of somebody else is not taken for ours.
+    host.sh("echo 1 > /proc/sys/net/ipv4/conf/eth0/promote_secondaries");
     changed.stop();
     assert_eq!(policy(&host), "");
+    assert_eq!(host.sh("cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries"), "1\n");
 }
 
 #[test]

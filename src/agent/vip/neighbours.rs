@@ -48,6 +48,9 @@ fn keep(call: &Call, node: &Node, record: &mut Record, leaving: &[InterfaceAddre
 
 /// Sets back what this instance has set, now or before it was killed.
 pub fn release(call: &Call, record: &mut Record) {
+    if record.promoting.is_empty() {
+        return;
+    }
     for nic in record.promoting.drain(..) {
         let name = setting(&nic);
         // An interface that is gone has taken its settings along.
@@ -55,6 +58,8 @@ pub fn release(call: &Call, record: &mut Record) {
             sysctl::write(&name, "0").unwrap_or_else(|error| call.log().warning(error));
         }
     }
+    // Or a later call would take somebody else's setting for ours.
+    record::write(call, record).unwrap_or_else(|failure| call.log().warning(failure));
 }
 
 fn setting(interface: &str) -> String {

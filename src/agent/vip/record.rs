@@ -12,8 +12,10 @@ use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
 use crate::system::{Folder, RunDir};
 
-/// What this instance has done to this node, written before it is done.
+/// What this instance has done to this node, written before it is done. What a file lacks is empty: an older version of
+/// this program, replaced while the resource ran, knew of less.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Record {
     /// The network namespace of all of it.
     pub namespace: Option<String>,
@@ -43,6 +45,16 @@ pub fn write(call: &Call, record: &Record) -> Result<(), Failure> {
 }
 
 impl Record {
+    /// In place of one that is lost, for addresses that are there.
+    pub fn of_what_is_there(call: &Call, links: &[Link], held: &[InterfaceAddress]) -> Self {
+        let placed = |place: &InterfaceAddress| {
+            let link = links.iter().find(|link| link.index == place.interface)?;
+            Some(Placed::new(place.address, place.prefix_length, &link.name, link.index))
+        };
+        let namespace = call.text("network_namespace").map(Into::into);
+        Self { namespace, placed: held.iter().filter_map(placed).collect(), ..Self::default() }
+    }
+
     /// Before a start touches the kernel.
     pub fn begin(&mut self, wanted: &[Wanted]) {
         let known: HashSet<Placed> = self.all().cloned().collect();
