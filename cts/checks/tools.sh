@@ -28,7 +28,7 @@ renamed() {
 	on lone cibadmin --empty >"$moved"
 	tool 0 "" pcs -f "$moved" property set stonith-enabled=false
 	tool 0 "" pcs -f "$moved" resource create old ocf:heartbeat:IPaddr2 ip=10.9.0.60 cidr_netmask=32 nic=eth0 iflabel=old \
-		broadcast=10.9.0.255 lvs_support=false lvs_ipv6_addrlabel=true lvs_ipv6_addrlabel_value=98 unique_clone_address=false \
+		broadcast=10.9.0.255 lvs_support=false lvs_ipv6_addrlabel=false lvs_ipv6_addrlabel_value=98 unique_clone_address=false \
 		arp_interval=100 arp_count=2 arp_count_refresh=1 arp_bg=true arp_sender=send_arp send_arp_opts=-A flush_routes=true \
 		run_arping=true nodad=true noprefixroute=true preferred_lft=forever
 	tool 0 "" crm_resource --force-start --resource old
