@@ -32,8 +32,9 @@ renamed() {
 		arp_interval=100 arp_count=2 arp_count_refresh=1 arp_bg=true arp_sender=send_arp send_arp_opts=-A flush_routes=true \
 		run_arping=true nodad=true noprefixroute=true preferred_lft=forever
 	tool 0 "" crm_resource --force-start --resource old
-	sed -i 's/provider="heartbeat" type="IPaddr2"/provider="rust" type="vip"/' "$moved"
-	tool 0 "ocf:rust:vip" pcs -f "$moved" resource config old
+	# pcs and crmsh write the attributes in different orders.
+	sed -i '/type="IPaddr2"/{s//type="vip"/;s/provider="heartbeat"/provider="rust"/}' "$moved"
+	tool 0 "provider=rust type=vip" pcs -f "$moved" resource config old
 	tool 0 "" crm_verify --xml-file "$moved"
 	# What IPaddr2 started, ours takes for its own.
 	tool 0 "" crm_resource --force-check --resource old
