@@ -41,7 +41,11 @@ fn at_each(
         match outcome.code {
             // strace ends itself in the way of its tracee.
             None => killed += 1,
-            Some(code) => assert_eq!(code, 0, "{action}: neither killed at {call} {number} nor done"),
+            Some(code) => {
+                assert_eq!(code, 0, "{action}: neither killed at {call} {number} nor done");
+                // What it changes, it changes each time.
+                assert!(!CHANGES.split(',').any(|change| change == call), "{action}: not killed at {call} {number}");
+            }
         }
         then(index, &format!("{action} killed at {call} {number}"));
     }

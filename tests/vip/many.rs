@@ -157,6 +157,16 @@ fn an_edit_of_a_prefix_is_an_edit() {
     vip.monitor().expect(0).silent();
 }
 
+#[test]
+fn an_alternative_name_of_an_interface_is_no_edit() {
+    let host = host();
+    host.sh("ip link property add dev eth0 altname front");
+    host.write(FILE, "192.0.2.20@front 192.0.2.21");
+    let vip = vip(&host, "").params(&[("ip_file", FILE), ("nic", "front")]);
+    vip.start();
+    vip.monitor().expect(0).silent();
+}
+
 /// What serves goes on serving, whatever a start made of an edited file.
 #[test]
 fn a_start_that_fails_after_an_edit_does_not_make_the_monitor_fail() {

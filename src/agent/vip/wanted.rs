@@ -31,7 +31,7 @@ pub fn expected(
         return Ok((locate(parameters, record.unwrap_or(&Record::default()), node)?, None));
     };
     let edited = match parameters::parse(call, ValidationLevel::Local) {
-        Ok(now) => edit(path, &now, record),
+        Ok(now) => edit(path, &now, record, &node.links),
         Err(failure) => Some(failure.to_string()),
     };
     let mut parameters = parameters::parse(call, ValidationLevel::Consistency)?;
@@ -39,8 +39,13 @@ pub fn expected(
     Ok((locate(parameters, record, node)?, edited))
 }
 
+/// `nic` may be an alternative name; a record has the proper one.
+fn is_name_of(nic: &str, proper: &str, links: &[Link]) -> bool {
+    nic == proper || links.iter().any(|link| link.name == proper && link.is_called(nic))
+}
+
 /// How the addresses of `now` differ from those that were started.
-fn edit(path: &str, now: &Parameters, record: &Record) -> Option<String> {
+fn edit(path: &str, now: &Parameters, record: &Record, links: &[Link]) -> Option<String> {
     let mut then: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
     for placed in &record.placed {
         then.entry(placed.address).or_default().push(placed);
@@ -48,7 +53,7 @@ fn edit(path: &str, now: &Parameters, record: &Record) -> Option<String> {
     let is_new = |entry: &&AddressEntry| {
         let same = |placed: &&Placed| {
             entry.prefix_length.is_none_or(|length| length == placed.prefix_length)
-                && now.nic_of(entry).is_none_or(|nic| nic == placed.nic)
+                && now.nic_of(entry).is_none_or(|nic| is_name_of(nic, &placed.nic, links))
         };
         !then.get(&entry.address).is_some_and(|placed| placed.iter().any(same))
     };
