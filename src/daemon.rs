@@ -20,7 +20,7 @@ mod status;
 
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -216,7 +216,7 @@ impl Daemon {
 
     /// A table that the kernel refuses is no start: the reason reaches the cluster instead of the log alone.
     fn finish_start(&mut self) -> anyhow::Result<()> {
-        self.monitor.reconcile(SystemTime::now());
+        self.monitor.reconcile(std::time::Instant::now());
         let Some(error) = self.monitor.kernel_error().cloned() else { return Ok(()) };
         let failure = self.stop().map(|failure| format!("; {failure}")).unwrap_or_default();
         bail!("{error}{failure}");
@@ -242,7 +242,7 @@ impl Daemon {
         for result in &finished {
             self.jobs.note(&result.job, now);
         }
-        if self.monitor.record(finished, SystemTime::now()) {
+        if self.monitor.record(finished, std::time::Instant::now()) {
             self.remember();
         }
     }
@@ -256,7 +256,7 @@ impl Daemon {
         }
         let started = Instant::now();
         if started >= self.compare_at {
-            self.monitor.reconcile(SystemTime::now());
+            self.monitor.reconcile(std::time::Instant::now());
             self.compare_at = started + started.elapsed() * COMPARISON_SHARE;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::SystemTime;
+use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 
@@ -111,7 +111,7 @@ impl Daemon {
             self.monitor.open_table()?;
             director::prepare(&config, |text| self.monitor.log().line(&text))?;
         }
-        self.monitor.reconfigure(&config.services, &known_up, SystemTime::now())?;
+        self.monitor.reconfigure(&config.services, &known_up, Instant::now())?;
         self.monitor.log().retarget(log_target(&self.options, &config));
         self.jobs.replace(self.monitor.jobs());
         self.config = config;

@@ -15,7 +15,7 @@ pub fn transition(log: &Log, pool: &Pool, real: &RealServerKey, transition: Tran
             reason(pool, real)
         )),
         Transition::Recovered => log.line(&format!("Resetting soft failure count: {real} ({service})")),
-        Transition::CameUp | Transition::WentDown => {}
+        Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => {}
     }
 }
 
@@ -57,7 +57,7 @@ fn name(key: &ServiceKey) -> String {
 
 fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
     let fallback = pool.and_then(|pool| pool.settings().fallback.as_ref());
-    let configured = pool.is_some_and(|pool| pool.members().any(|(member, _, _)| member.key == *real));
+    let configured = pool.is_some_and(|pool| pool.standing(real).is_some());
     if !configured && fallback.is_some_and(|fallback| fallback.key == *real) { "fallback" } else { "real" }
 }
 
@@ -69,8 +69,7 @@ fn suffix(pool: Option<&Pool>, real: &RealServerKey) -> String {
 }
 
 fn reason(pool: &Pool, real: &RealServerKey) -> String {
-    let standing = pool.members().find(|(member, _, _)| member.key == *real);
-    standing.map(|(_, _, standing)| standing.reason).unwrap_or_default()
+    pool.standing(real).map(|standing| standing.reason).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
     use crate::health::{Outcome, PoolSettings, RealServerSettings};
     use crate::testing::{real_server as real, virtual_service};
-    use std::time::SystemTime;
+    use std::time::Instant;
 
     fn pool() -> Pool {
         let settings = PoolSettings {
@@ -88,15 +87,15 @@ mod tests {
             quiescent: true,
             failurecount: 1,
         };
-        Pool::new(settings, None, &Default::default(), SystemTime::UNIX_EPOCH)
+        Pool::new(settings, None, &Default::default(), Instant::now())
     }
 
     #[test]
     fn sentences_are_ldirectords_with_the_reason_behind() {
         let mut pool = pool();
         let key = pool.key();
-        pool.record(real(2, 3).key, Outcome::Bad("refused".into()), SystemTime::UNIX_EPOCH);
-        let mut held = pool.entry();
+        pool.note(real(2, 3).key, &Outcome::Bad("refused".into()), Instant::now());
+        let mut held = pool.entry(Instant::now());
         held.real_servers.insert(real(2, 0).key, real(2, 0));
         let observed: Table = [(key, held)].into();
         let say = |pool: &Pool, change| sentence(Some(pool), &change, &observed);
@@ -108,7 +107,7 @@ mod tests {
             say(&pool, Change::AddRealServer(key, real(9, 1))),
             "Added fallback server: 192.0.2.9:80 (192.0.2.1:80) (Weight set to 1)"
         );
-        pool.record(real(2, 3).key, Outcome::Good, SystemTime::UNIX_EPOCH);
+        pool.note(real(2, 3).key, &Outcome::Good, Instant::now());
         assert_eq!(
             say(&pool, Change::EditRealServer(key, real(2, 3))),
             "Restored real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 3)"

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Instant;
 
 use super::jobs::{Finished, Job};
 use super::journal;
 use super::kernel::Kernel;
 use super::log::Log;
 use crate::config;
-use crate::health::{Outcome, Pool, PoolSettings, RealServerSettings};
+use crate::health::{Known, Outcome, Pool, PoolEvent, PoolSettings, RealServerSettings};
 use crate::model::{CheckMethod, RealServerKey, ServiceKey, Table};
 use crate::netlink;
 use crate::ownership::KnownUp;
@@ -84,17 +84,17 @@ impl Monitor {
         &mut self,
         services: &[config::Service],
         known_up: &KnownUp,
-        now: SystemTime,
+        now: Instant,
     ) -> Result<(), netlink::Error> {
         let wanted: BTreeSet<ServiceKey> = services.iter().map(|service| service.service.key).collect();
         let observed = self.kernel.observe(wanted.iter())?;
-        let trusted = |key: &ServiceKey| known_up.get(key).cloned().unwrap_or_default();
+        let known = |key: &ServiceKey| Known { up: known_up.get(key).cloned().unwrap_or_default(), ..Known::default() };
         for service in services {
             let (key, settings) = (service.service.key, pool_settings(service));
             match self.pools.get_mut(&key) {
-                Some(pool) => pool.reconfigure(settings, now),
+                Some(pool) => drop(pool.reconfigure(settings, now)),
                 None => {
-                    self.pools.insert(key, Pool::new(settings, observed.get(&key), &trusted(&key), now));
+                    self.pools.insert(key, Pool::new(settings, observed.get(&key), &known(&key), now));
                 }
             }
         }
@@ -115,17 +115,15 @@ impl Monitor {
     }
 
     /// Takes the results of checks; the table follows at once. Whether anybody's health has changed.
-    pub fn record(&mut self, finished: Vec<Finished>, now: SystemTime) -> bool {
+    pub fn record(&mut self, finished: Vec<Finished>, now: Instant) -> bool {
         let mut changed = BTreeSet::new();
         for Finished { job, outcome } in finished {
             for (service, real) in self.subscribers.get(&*job).into_iter().flatten() {
                 let Some(pool) = self.pools.get_mut(service) else { continue };
-                let before = pool.fallback_serves();
-                let transition = pool.record(*real, outcome.clone(), now);
-                if let Some(transition) = transition {
-                    journal::transition(&self.log, pool, real, transition);
-                }
-                if transition.is_some() || before != pool.fallback_serves() {
+                for event in pool.note(*real, &outcome, now) {
+                    if let PoolEvent::Member { real, transition } = event {
+                        journal::transition(&self.log, pool, &real, transition);
+                    }
                     changed.insert(*service);
                 }
             }
@@ -150,8 +148,8 @@ impl Monitor {
 
     /// Compares every service with the kernel and repairs what differs: somebody may have changed the table by hand,
     /// the owner of a service may have started it again, or an earlier write may have failed.
-    pub fn reconcile(&mut self, now: SystemTime) {
-        self.pools.values_mut().for_each(|pool| pool.settle_fallback(now));
+    pub fn reconcile(&mut self, now: Instant) {
+        self.pools.values_mut().for_each(|pool| drop(pool.advance(now)));
         let keys = self.pools.keys().copied().collect();
         let leaving: Vec<ServiceKey> = self.leaving.iter().copied().collect();
         let errors = [self.bring_about(&keys), self.remove(&leaving)];
@@ -173,7 +171,7 @@ impl Monitor {
 
     fn write(&mut self, keys: &BTreeSet<ServiceKey>, observed: &Table) -> Result<Vec<String>, netlink::Error> {
         let pools = keys.iter().filter_map(|key| self.pools.get(key));
-        let desired: Table = pools.map(|pool| (pool.key(), pool.entry())).collect();
+        let desired: Table = pools.map(|pool| (pool.key(), pool.entry(Instant::now()))).collect();
         let changes = plan::table_changes(&desired, observed, self.scope);
         let failures = self.kernel.apply(&changes)?;
         for change in changes.iter().filter(|change| failures.iter().all(|failure| failure.change != **change)) {

@@ -1,6 +1,6 @@
 //! The monitor's state as `status` shows it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::protocol::{FallbackStatus, RealServerStatus, ServiceStatus};
 use crate::health::{Member, Pool, Standing};
@@ -8,7 +8,7 @@ use crate::model::{RealServer, ServiceEntry};
 
 pub fn service(pool: &Pool) -> ServiceStatus {
     let settings = pool.settings();
-    let entry = pool.entry();
+    let entry = pool.entry(Instant::now());
     ServiceStatus {
         service: pool.key().to_string(),
         scheduler: settings.service.scheduler.to_string(),
@@ -34,6 +34,7 @@ fn row(real: &RealServer, member: &Member, standing: Standing, entry: &ServiceEn
 }
 
 /// Since 1970; a clock before that says 0.
-fn seconds(time: SystemTime) -> u64 {
+fn seconds(moment: Instant) -> u64 {
+    let time = SystemTime::now().checked_sub(moment.elapsed()).unwrap_or(UNIX_EPOCH);
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,14 +1,18 @@
 //! One virtual service: the health of its real servers to the entry that the kernel shall hold.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime};
+mod tally;
 
-use super::{Admission, Health, Member, Outcome, Standing, Transition};
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use super::{Admission, Member, Outcome, Standing, Transition};
 use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey, VirtualService};
+use tally::Tally;
 
-/// How long the first result of a real server is waited for before the fallback takes its place: longer than a healthy
-/// one needs, shorter than clients wait.
-const FIRST_RESULT: Duration = Duration::from_secs(5);
+/// How long the fallback waits for first results when no real server serves: healthy ones answer within milliseconds,
+/// so that an ordinary cold start never sees the fallback, and a client that connects meanwhile only sends its SYN once
+/// more (after 1 s, RFC 6298).
+const FIRST_RESULT: Duration = Duration::from_millis(500);
 
 /// A real server and what its health is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,7 @@ pub struct RealServerSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolSettings {
     pub service: VirtualService,
+    /// Each key at most once.
     pub real_servers: Vec<RealServerSettings>,
     pub fallback: Option<RealServer>,
     /// A failed real server stays at weight 0 instead of being removed. Never applies to the fallback.
@@ -30,49 +35,70 @@ pub struct PoolSettings {
     pub failurecount: u32,
 }
 
-/// A virtual service with the health of its real servers.
+/// What the monitors before this one knew of the real servers of a virtual service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known {
+    pub up: BTreeSet<RealServerKey>,
+    pub down: BTreeSet<RealServerKey>,
+}
+
+/// What has happened to a virtual service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolEvent {
+    Member {
+        real: RealServerKey,
+        transition: Transition,
+    },
+    FallbackIn,
+    FallbackOut,
+    /// No real server serves, none is expected to at once, and there is no fallback.
+    NobodyServes,
+    /// The end of [`PoolEvent::NobodyServes`].
+    SomebodyServes,
+}
+
+/// A virtual service with the health of its real servers. One result costs the same whatever their number.
 #[derive(Debug, Clone)]
 pub struct Pool {
     settings: PoolSettings,
-    members: BTreeMap<RealServerKey, Member>,
-    /// The fallback is in. State, not derived: while somebody has not been asked yet it stays as it was.
-    fallback_serves: bool,
+    /// In the order of `settings.real_servers`.
+    members: Vec<Member>,
+    index: HashMap<RealServerKey, usize>,
+    tally: Tally,
+    /// Until then the first results of those that came last are waited for.
+    patient_until: Instant,
+    /// No real server takes connections and none is waited for: the case for the fallback. State, not derived: while
+    /// first results are waited for it stays as it was.
+    unserved: bool,
 }
 
 impl Pool {
     /// `observed` is the kernel's entry, if there is one: a real server that is in there goes on serving until a check
-    /// says otherwise. One that is not starts outside, so that no dead server gets a connection. `known_up`: those that
-    /// the monitor before this one knew to be well.
-    pub fn new(
-        settings: PoolSettings,
-        observed: Option<&ServiceEntry>,
-        known_up: &BTreeSet<RealServerKey>,
-        now: SystemTime,
-    ) -> Self {
+    /// says otherwise. One that is not starts outside, so that no dead server gets a connection.
+    ///
+    /// The events of the beginning come from the first [`Pool::advance`], which is due at once.
+    pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, known: &Known, now: Instant) -> Self {
         let held = |key: &RealServerKey| observed.and_then(|entry| entry.real_servers.get(key));
         let admission = |real: &RealServer| match held(&real.key) {
             // Weight 0 is a failed real server that was quiesced, unless it is what the configuration asks for.
-            Some(held) if held.weight == 0 && real.weight > 0 => Admission::Outside,
-            Some(_) if known_up.contains(&real.key) => Admission::KnownUp,
-            Some(_) => Admission::Unchecked,
-            None => Admission::Outside,
+            Some(held) if held.weight > 0 || real.weight == 0 => match known.up.contains(&real.key) {
+                true => Admission::KnownUp,
+                false => Admission::Unchecked,
+            },
+            _ if known.down.contains(&real.key) => Admission::KnownDown,
+            _ => Admission::Outside,
         };
-        let reals = settings.real_servers.iter().map(|real| &real.real_server);
-        let members = reals.map(|real| (real.key, Member::new(admission(real), now))).collect();
-        let fallback_serves = settings.fallback.as_ref().is_some_and(|fallback| held(&fallback.key).is_some());
-        let mut pool = Self { settings, members, fallback_serves };
-        pool.settle_fallback(now);
-        pool
+        let members = settings.real_servers.iter().map(|real| Member::new(admission(&real.real_server), now)).collect();
+        let fallback = settings.fallback.as_ref().and_then(|fallback| held(&fallback.key));
+        let unserved = fallback.is_some_and(|held| held.weight > 0);
+        Self::of(settings, members, now + FIRST_RESULT, unserved)
     }
 
-    /// Takes a new configuration. What is known of a real server that stays is kept; a new one starts outside.
-    pub fn reconfigure(&mut self, settings: PoolSettings, now: SystemTime) {
-        let mut known = std::mem::take(&mut self.members);
+    fn of(settings: PoolSettings, members: Vec<Member>, patient_until: Instant, unserved: bool) -> Self {
         let keys = settings.real_servers.iter().map(|real| real.real_server.key);
-        self.members =
-            keys.map(|key| (key, known.remove(&key).unwrap_or_else(|| Member::new(Admission::Outside, now)))).collect();
-        self.settings = settings;
-        self.settle_fallback(now);
+        let index = keys.enumerate().map(|(place, key)| (key, place)).collect();
+        let tally = Tally::count(&settings.real_servers, &members);
+        Self { settings, members, index, tally, patient_until, unserved }
     }
 
     pub fn key(&self) -> ServiceKey {
@@ -83,17 +109,108 @@ impl Pool {
         &self.settings
     }
 
-    /// Takes the result of a check. `None` also when the real server is not of this pool (any more).
-    pub fn record(&mut self, key: RealServerKey, outcome: Outcome, now: SystemTime) -> Option<Transition> {
-        let transition = self.members.get_mut(&key)?.record(outcome, self.settings.failurecount, now);
-        self.settle_fallback(now);
-        transition
+    /// Takes a new configuration. What is known of a real server that stays is kept; a new one starts outside, and so
+    /// does one that was switched off, since nobody has checked it meanwhile.
+    pub fn reconfigure(&mut self, settings: PoolSettings, now: Instant) -> Vec<PoolEvent> {
+        let before = self.presence();
+        let mut patient_until = self.patient_until;
+        let members = settings.real_servers.iter().map(|real| match self.enabled_member(&real.real_server.key) {
+            Some(member) => member.clone(),
+            None => {
+                patient_until = now + FIRST_RESULT;
+                Member::new(Admission::Outside, now)
+            }
+        });
+        let members = members.collect();
+        *self = Self::of(settings, members, patient_until, self.unserved);
+        self.unserved = self.is_unserved(now);
+        before.events_until(self.presence()).collect()
     }
 
-    /// The entry that the kernel shall hold now.
-    pub fn entry(&self) -> ServiceEntry {
-        let reals = self.settings.real_servers.iter().filter_map(|real| self.placed(real));
-        let fallback = self.settings.fallback.clone().filter(|_| self.fallback_serves);
+    fn enabled_member(&self, key: &RealServerKey) -> Option<&Member> {
+        let place = *self.index.get(key)?;
+        (!self.settings.real_servers[place].disabled).then(|| &self.members[place])
+    }
+
+    /// Takes the result of a check. One of a real server that is not of this pool (any more), or is switched off,
+    /// changes nothing.
+    pub fn note(&mut self, key: RealServerKey, outcome: &Outcome, now: Instant) -> Vec<PoolEvent> {
+        let before = self.presence();
+        let Some(place) = self.index.get(&key).copied() else { return Vec::new() };
+        let (real, member) = (&self.settings.real_servers[place], &mut self.members[place]);
+        if real.disabled {
+            return Vec::new();
+        }
+        self.tally -= Tally::of(real, member);
+        let transition = member.note(outcome, self.settings.failurecount, now);
+        self.tally += Tally::of(real, member);
+        self.unserved = self.is_unserved(now);
+        let mut events = Vec::new();
+        events.extend(transition.map(|transition| PoolEvent::Member { real: key, transition }));
+        events.extend(before.events_until(self.presence()));
+        events
+    }
+
+    /// Does what time alone changes.
+    pub fn advance(&mut self, now: Instant) -> Vec<PoolEvent> {
+        let before = self.presence();
+        self.unserved = self.is_unserved(now);
+        before.events_until(self.presence()).collect()
+    }
+
+    /// When [`Pool::advance`] is due, if no result comes before; `None`: never.
+    pub fn next_change(&self, now: Instant) -> Option<Instant> {
+        if self.is_unserved(now) != self.unserved {
+            return Some(now);
+        }
+        let wait_ends = !self.unserved && self.is_unserved(self.patient_until);
+        wait_ends.then_some(self.patient_until)
+    }
+
+    /// Whether the fallback is called for. While the first result of a real server is still waited for nothing changes:
+    /// else the fallback would flap at every cold start. A real server of weight 0 serves nobody, however healthy it
+    /// is, and is not waited for.
+    fn is_unserved(&self, now: Instant) -> bool {
+        if self.tally.serving > 0 || self.is_switched_off() {
+            return false;
+        }
+        let waits = self.tally.awaited > 0 && now < self.patient_until;
+        self.unserved || !waits
+    }
+
+    /// Every real server is (`checktype=off`): the service shall serve nobody, not even by its fallback.
+    pub fn is_switched_off(&self) -> bool {
+        self.tally.enabled == 0 && !self.settings.real_servers.is_empty()
+    }
+
+    fn presence(&self) -> Presence {
+        let has_fallback = self.settings.fallback.is_some();
+        Presence { fallback: self.unserved && has_fallback, nobody: self.unserved && !has_fallback }
+    }
+
+    /// The fallback is in.
+    pub fn fallback_serves(&self) -> bool {
+        self.presence().fallback
+    }
+
+    /// Neither a real server of weight above 0 nor the fallback is in.
+    pub fn nobody_serves(&self) -> bool {
+        self.tally.serving == 0 && !self.fallback_serves()
+    }
+
+    /// Whether a start need not wait for more results: a real server that has passed a check serves and none that was
+    /// put in without one is still to be asked, or the fallback serves, or every real server has been asked.
+    pub fn is_settled(&self, now: Instant) -> bool {
+        let Tally { trusted, untried, unasked, .. } = self.tally;
+        let fallback_serves = self.settings.fallback.is_some() && self.is_unserved(now);
+        unasked == 0 || fallback_serves || (trusted > 0 && untried == 0)
+    }
+
+    /// The entry that the kernel shall hold.
+    pub fn entry(&self, now: Instant) -> ServiceEntry {
+        let reals = self.settings.real_servers.iter().zip(&self.members);
+        let reals = reals.filter_map(|(real, member)| self.placed(real, member));
+        let fallback = self.settings.fallback.clone().filter(|_| self.is_unserved(now));
         ServiceEntry {
             service: self.settings.service.clone(),
             real_servers: reals.chain(fallback).map(|real| (real.key, real)).collect(),
@@ -101,55 +218,69 @@ impl Pool {
     }
 
     /// The real server as it shall stand in the kernel, if at all.
-    fn placed(&self, real: &RealServerSettings) -> Option<RealServer> {
-        if self.serves(real) {
+    fn placed(&self, real: &RealServerSettings, member: &Member) -> Option<RealServer> {
+        if !real.disabled && member.serves() {
             return Some(real.real_server.clone());
         }
         self.settings.quiescent.then(|| RealServer { weight: 0, ..real.real_server.clone() })
     }
 
-    fn serves(&self, real: &RealServerSettings) -> bool {
-        !real.disabled && self.members.get(&real.real_server.key).is_some_and(Member::serves)
-    }
-
-    /// The fallback serves when no real server takes connections. While the first result of one of them is still waited
-    /// for nothing changes: else the fallback would flap at every cold start, and leave a gap at every warm one. To be
-    /// called now and then, since the wait has an end. A real server of weight 0 serves nobody, however healthy it is.
-    pub fn settle_fallback(&mut self, now: SystemTime) {
-        let enabled = || self.settings.real_servers.iter().filter(|real| !real.disabled);
-        let all_disabled = enabled().next().is_none() && !self.settings.real_servers.is_empty();
-        if all_disabled || enabled().any(|real| self.serves(real) && real.real_server.weight > 0) {
-            self.fallback_serves = false;
-        } else if !enabled().any(|real| self.waits_for_first_check(&real.real_server.key, now)) {
-            self.fallback_serves = true;
-        }
-    }
-
-    pub fn fallback_serves(&self) -> bool {
-        self.fallback_serves && self.settings.fallback.is_some()
-    }
-
-    fn waits_for_first_check(&self, key: &RealServerKey, now: SystemTime) -> bool {
-        let waits =
-            |member: &Member| matches!(member.health(), Health::Unknown { .. }) && now < member.since() + FIRST_RESULT;
-        self.members.get(key).is_some_and(waits)
-    }
-
     /// The real servers that the next monitor shall trust.
     pub fn known_up(&self) -> impl Iterator<Item = RealServerKey> {
-        self.members.iter().filter(|(_, member)| member.is_known_up()).map(|(key, _)| *key)
+        self.keys_of(Member::is_known_up)
+    }
+
+    /// The real servers that the next monitor need not wait for.
+    pub fn known_down(&self) -> impl Iterator<Item = RealServerKey> {
+        self.keys_of(Member::is_known_down)
+    }
+
+    fn keys_of(&self, is_one: fn(&Member) -> bool) -> impl Iterator<Item = RealServerKey> {
+        let members = self.settings.real_servers.iter().zip(&self.members);
+        let ones = members.filter(move |(real, member)| !real.disabled && is_one(member));
+        ones.map(|(real, _)| real.real_server.key)
     }
 
     /// Each real server with its health, and whether and why it serves.
     pub fn members(&self) -> impl Iterator<Item = (&RealServer, &Member, Standing)> {
-        self.settings.real_servers.iter().filter_map(|real| {
-            let member = self.members.get(&real.real_server.key)?;
-            let standing = match real.disabled {
-                true => Standing { serves: false, reason: "checktype=off".into() },
-                false => member.standing(self.settings.failurecount),
-            };
-            Some((&real.real_server, member, standing))
-        })
+        let members = self.settings.real_servers.iter().zip(&self.members);
+        members.map(|(real, member)| (&real.real_server, member, self.standing_of(real, member)))
+    }
+
+    /// Whether and why one real server serves; `None` when it is not of this pool.
+    pub fn standing(&self, key: &RealServerKey) -> Option<Standing> {
+        let place = *self.index.get(key)?;
+        Some(self.standing_of(&self.settings.real_servers[place], &self.members[place]))
+    }
+
+    fn standing_of(&self, real: &RealServerSettings, member: &Member) -> Standing {
+        match real.disabled {
+            true => Standing { serves: false, reason: "checktype=off".into() },
+            false => member.standing(self.settings.failurecount),
+        }
+    }
+}
+
+/// What clients get when no real server serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Presence {
+    fallback: bool,
+    nobody: bool,
+}
+
+impl Presence {
+    fn events_until(self, now: Self) -> impl Iterator<Item = PoolEvent> {
+        let fallback = match (self.fallback, now.fallback) {
+            (false, true) => Some(PoolEvent::FallbackIn),
+            (true, false) => Some(PoolEvent::FallbackOut),
+            _ => None,
+        };
+        let nobody = match (self.nobody, now.nobody) {
+            (false, true) => Some(PoolEvent::NobodyServes),
+            (true, false) => Some(PoolEvent::SomebodyServes),
+            _ => None,
+        };
+        fallback.into_iter().chain(nobody)
     }
 }
 

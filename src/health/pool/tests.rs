@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
@@ -7,8 +7,10 @@ use crate::testing::{real_server as real, virtual_service};
 
 const FALLBACK: u8 = 99;
 
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1)
+/// A moment that stays the same.
+fn now() -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    *START.get_or_init(Instant::now)
 }
 
 fn settings(reals: &[(u8, u32)], quiescent: bool) -> PoolSettings {
@@ -30,16 +32,16 @@ fn placed(pool: &Pool) -> Vec<(u8, u32)> {
         std::net::IpAddr::V4(address) => address.octets()[3],
         std::net::IpAddr::V6(_) => panic!("IPv6"),
     };
-    pool.entry().real_servers.iter().map(|(key, real)| (octet(key), real.weight)).collect()
+    pool.entry(now()).real_servers.iter().map(|(key, real)| (octet(key), real.weight)).collect()
 }
 
 fn tell(pool: &mut Pool, host: u8, good: bool) {
-    pool.record(real(host, 1).key, if good { Outcome::Good } else { Outcome::Bad("refused".into()) }, now());
+    pool.note(real(host, 1).key, &if good { Outcome::Good } else { Outcome::Bad("refused".into()) }, now());
 }
 
 #[test]
 fn a_cold_start_lets_nobody_in_unchecked_and_does_not_flap_the_fallback() {
-    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &BTreeSet::new(), now());
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
     assert_eq!(placed(&pool), []);
     tell(&mut pool, 1, false);
     assert_eq!(placed(&pool), [], "the second real server has not been asked yet");
@@ -49,10 +51,10 @@ fn a_cold_start_lets_nobody_in_unchecked_and_does_not_flap_the_fallback() {
 
 #[test]
 fn the_fallback_does_not_wait_for_ever_for_a_first_result() {
-    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &BTreeSet::new(), now());
-    pool.settle_fallback(now() + FIRST_RESULT - Duration::from_secs(1));
+    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &Known::default(), now());
+    pool.advance(now() + FIRST_RESULT - Duration::from_millis(1));
     assert_eq!(placed(&pool), []);
-    pool.settle_fallback(now() + FIRST_RESULT);
+    pool.advance(now() + FIRST_RESULT);
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
     tell(&mut pool, 1, true);
     assert_eq!(placed(&pool), [(1, 1)]);
@@ -61,11 +63,16 @@ fn the_fallback_does_not_wait_for_ever_for_a_first_result() {
 #[test]
 fn a_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
     let strict = PoolSettings { failurecount: 3, ..settings(&[(1, 1), (2, 3)], false) };
-    let mut pool = Pool::new(strict.clone(), None, &BTreeSet::new(), now());
+    let mut pool = Pool::new(strict.clone(), None, &Known::default(), now());
     tell(&mut pool, 1, true);
-    let mut observed = pool.entry();
+    let mut observed = pool.entry(now());
     observed.real_servers.insert(real(2, 3).key, real(2, 3));
-    let mut restarted = Pool::new(strict, Some(&observed), &pool.known_up().collect(), now());
+    let mut restarted = Pool::new(
+        strict,
+        Some(&observed),
+        &Known { up: pool.known_up().collect(), down: pool.known_down().collect() },
+        now(),
+    );
     tell(&mut restarted, 1, false);
     tell(&mut restarted, 2, false);
     assert_eq!(placed(&restarted), [(1, 1)], "the second was put in unchecked");
@@ -73,11 +80,11 @@ fn a_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
 
 #[test]
 fn a_warm_start_keeps_who_serves() {
-    let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &BTreeSet::new(), now());
-    let mut observed = before.entry();
+    let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
+    let mut observed = before.entry(now());
     observed.real_servers.insert(real(2, 3).key, real(2, 3));
     observed.real_servers.insert(real(1, 0).key, real(1, 0));
-    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), &BTreeSet::new(), now());
+    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), &Known::default(), now());
     assert_eq!(placed(&pool), [(1, 0), (2, 3)]);
 }
 
@@ -88,7 +95,7 @@ fn a_real_server_of_configured_weight_zero_keeps_its_entry_over_a_restart() {
         service: drained.service.clone(),
         real_servers: [real(1, 0), real(2, 3)].into_iter().map(|real| (real.key, real)).collect(),
     };
-    assert_eq!(placed(&Pool::new(drained, Some(&observed), &BTreeSet::new(), now())), [(1, 0), (2, 3)]);
+    assert_eq!(placed(&Pool::new(drained, Some(&observed), &Known::default(), now())), [(1, 0), (2, 3)]);
 }
 
 #[test]
@@ -96,7 +103,7 @@ fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
     for (quiescent, down, one_up) in
         [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])]
     {
-        let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &BTreeSet::new(), now());
+        let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &Known::default(), now());
         tell(&mut pool, 1, false);
         tell(&mut pool, 2, false);
         assert_eq!(placed(&pool), down);
@@ -107,10 +114,10 @@ fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
 
 #[test]
 fn a_fallback_that_serves_stays_while_a_newcomer_or_a_new_monitor_has_yet_to_ask() {
-    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &BTreeSet::new(), now());
+    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &Known::default(), now());
     tell(&mut pool, 1, false);
-    let observed = pool.entry();
-    let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), &BTreeSet::new(), now());
+    let observed = pool.entry(now());
+    let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), &Known::default(), now());
     assert_eq!(placed(&restarted), [(FALLBACK, 1)]);
     pool.reconfigure(settings(&[(1, 1), (2, 3)], false), now());
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
@@ -120,7 +127,7 @@ fn a_fallback_that_serves_stays_while_a_newcomer_or_a_new_monitor_has_yet_to_ask
 
 #[test]
 fn a_healthy_real_server_of_weight_zero_does_not_withhold_the_fallback() {
-    let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, &BTreeSet::new(), now());
+    let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, &Known::default(), now());
     tell(&mut pool, 1, true);
     tell(&mut pool, 2, false);
     assert_eq!(placed(&pool), [(1, 0), (FALLBACK, 1)]);
@@ -128,21 +135,21 @@ fn a_healthy_real_server_of_weight_zero_does_not_withhold_the_fallback() {
 
 #[test]
 fn a_service_without_real_servers_is_served_by_the_fallback() {
-    assert_eq!(placed(&Pool::new(settings(&[], false), None, &BTreeSet::new(), now())), [(FALLBACK, 1)]);
+    assert_eq!(placed(&Pool::new(settings(&[], false), None, &Known::default(), now())), [(FALLBACK, 1)]);
 }
 
 #[test]
 fn checktype_off_activates_neither_real_servers_nor_the_fallback() {
     let mut off = settings(&[(1, 1)], false);
     off.real_servers[0].disabled = true;
-    let mut pool = Pool::new(off, None, &BTreeSet::new(), now());
+    let mut pool = Pool::new(off, None, &Known::default(), now());
     tell(&mut pool, 1, true);
     assert_eq!(placed(&pool), []);
 }
 
 #[test]
 fn a_new_configuration_keeps_what_is_known() {
-    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &BTreeSet::new(), now());
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
     tell(&mut pool, 1, true);
     tell(&mut pool, 2, false);
     pool.reconfigure(settings(&[(1, 7), (2, 3), (3, 1)], false), now());
@@ -156,7 +163,7 @@ proptest! {
     fn once_everybody_was_asked_somebody_always_serves(
         quiescent: bool, events in proptest::collection::vec((1..4u8, any::<bool>()), 0..60)
     ) {
-        let mut pool = Pool::new(settings(&[(1, 1), (2, 3), (3, 2)], quiescent), None, &BTreeSet::new(), now());
+        let mut pool = Pool::new(settings(&[(1, 1), (2, 3), (3, 2)], quiescent), None, &Known::default(), now());
         for host in 1..4 {
             tell(&mut pool, host, false);
         }
