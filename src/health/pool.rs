@@ -110,11 +110,11 @@ impl Pool {
     }
 
     /// Takes a new configuration. What is known of a real server that stays is kept; a new one starts outside, and so
-    /// does one that was switched off, since nobody has checked it meanwhile.
+    /// does one that was switched off, since no check of it was made meanwhile.
     pub fn reconfigure(&mut self, settings: PoolSettings, now: Instant) -> Vec<PoolEvent> {
         let before = self.presence();
         let mut patient_until = self.patient_until;
-        let members = settings.real_servers.iter().map(|real| match self.enabled_member(&real.real_server.key) {
+        let members = settings.real_servers.iter().map(|real| match self.known(real) {
             Some(member) => member.clone(),
             None => {
                 patient_until = now + FIRST_RESULT;
@@ -127,9 +127,10 @@ impl Pool {
         before.events_until(self.presence()).collect()
     }
 
-    fn enabled_member(&self, key: &RealServerKey) -> Option<&Member> {
-        let place = *self.index.get(key)?;
-        (!self.settings.real_servers[place].disabled).then(|| &self.members[place])
+    fn known(&self, real: &RealServerSettings) -> Option<&Member> {
+        let place = *self.index.get(&real.real_server.key)?;
+        let switched_on = self.settings.real_servers[place].disabled && !real.disabled;
+        (!switched_on).then(|| &self.members[place])
     }
 
     /// Takes the result of a check. One of a real server that is not of this pool (any more), or is switched off,

@@ -1,6 +1,7 @@
-use std::sync::OnceLock;
+mod properties;
+mod start;
 
-use proptest::prelude::*;
+use std::sync::OnceLock;
 
 use super::*;
 use crate::testing::{real_server as real, virtual_service};
@@ -35,8 +36,9 @@ fn placed(pool: &Pool) -> Vec<(u8, u32)> {
     pool.entry(now()).real_servers.iter().map(|(key, real)| (octet(key), real.weight)).collect()
 }
 
-fn tell(pool: &mut Pool, host: u8, good: bool) {
-    pool.note(real(host, 1).key, &if good { Outcome::Good } else { Outcome::Bad("refused".into()) }, now());
+fn tell(pool: &mut Pool, host: u8, good: bool) -> Vec<PoolEvent> {
+    let outcome = if good { Outcome::Good } else { Outcome::Bad("refused".into()) };
+    pool.note(real(host, 1).key, &outcome, now())
 }
 
 #[test]
@@ -158,22 +160,66 @@ fn a_new_configuration_keeps_what_is_known() {
     assert_eq!(reasons, ["configured", "check failed 1 of 1: refused", "not checked yet"]);
 }
 
-proptest! {
-    #[test]
-    fn once_everybody_was_asked_somebody_always_serves(
-        quiescent: bool, events in proptest::collection::vec((1..4u8, any::<bool>()), 0..60)
-    ) {
-        let mut pool = Pool::new(settings(&[(1, 1), (2, 3), (3, 2)], quiescent), None, &Known::default(), now());
-        for host in 1..4 {
-            tell(&mut pool, host, false);
-        }
-        for (host, good) in events {
-            tell(&mut pool, host, good);
-            let weights: u32 = placed(&pool).iter().map(|(_, weight)| weight).sum();
-            prop_assert!(weights > 0);
-            let fallback = placed(&pool).iter().any(|(host, _)| *host == FALLBACK);
-            let reals = placed(&pool).iter().any(|(host, weight)| *host != FALLBACK && *weight > 0);
-            prop_assert!(fallback != reals, "{:?}", placed(&pool));
-        }
+#[test]
+fn one_that_is_switched_on_starts_outside_whatever_was_known_of_it() {
+    let mut off = settings(&[(1, 1), (2, 3)], false);
+    off.real_servers[0].disabled = true;
+    let mut held = Pool::new(settings(&[], false), None, &Known::default(), now()).entry(now());
+    held.real_servers = [(real(1, 1).key, real(1, 1)), (real(2, 3).key, real(2, 3))].into();
+    let mut pool = Pool::new(off, Some(&held), &Known::default(), now());
+    assert_eq!(placed(&pool), [(2, 3)]);
+    pool.reconfigure(settings(&[(1, 1), (2, 3)], false), now());
+    assert_eq!(placed(&pool), [(2, 3)]);
+}
+
+#[test]
+fn a_result_that_comes_too_late_for_its_real_server_changes_nothing() {
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
+    tell(&mut pool, 2, true);
+    assert_eq!(tell(&mut pool, 7, false), []);
+    assert_eq!(pool.standing(&real(7, 1).key), None);
+    assert_eq!(placed(&pool), [(2, 3)]);
+}
+
+#[test]
+fn events_tell_of_the_real_server_and_then_of_who_takes_its_place() {
+    let member = |transition| PoolEvent::Member { real: real(1, 1).key, transition };
+    let (down, up) = (member(Transition::WentDown), member(Transition::CameUp));
+    for (fallback, in_its_place, back) in [
+        (Some(real(FALLBACK, 1)), PoolEvent::FallbackIn, PoolEvent::FallbackOut),
+        (None, PoolEvent::NobodyServes, PoolEvent::SomebodyServes),
+    ] {
+        let alone = PoolSettings { fallback, ..settings(&[(1, 1)], false) };
+        let mut pool = Pool::new(alone, None, &Known::default(), now());
+        assert_eq!(tell(&mut pool, 1, true), [up]);
+        assert_eq!(tell(&mut pool, 1, false), [down, in_its_place]);
+        assert_eq!(pool.nobody_serves(), in_its_place == PoolEvent::NobodyServes);
+        assert_eq!(tell(&mut pool, 1, true), [up, back]);
+        assert_eq!(tell(&mut pool, 1, true).capacity(), 0, "nothing is allocated for a result that changes nothing");
+    }
+}
+
+#[test]
+fn a_new_configuration_tells_what_it_changes() {
+    let bare = |reals: &[(u8, u32)]| PoolSettings { fallback: None, ..settings(reals, false) };
+    let mut pool = Pool::new(bare(&[(1, 1)]), None, &Known::default(), now());
+    tell(&mut pool, 1, false);
+    let with_fallback = pool.reconfigure(settings(&[(1, 1)], false), now());
+    assert_eq!(with_fallback, [PoolEvent::FallbackIn, PoolEvent::SomebodyServes]);
+    assert_eq!(pool.reconfigure(bare(&[(1, 1)]), now()), [PoolEvent::FallbackOut, PoolEvent::NobodyServes]);
+    tell(&mut pool, 1, true);
+    assert_eq!(pool.reconfigure(bare(&[(1, 0)]), now()), [PoolEvent::NobodyServes], "its weight is 0 now");
+}
+
+#[test]
+fn ten_thousand_real_servers_go_down_and_come_back_with_one_event_each() {
+    let key = |n: u32| RealServerKey { address: std::net::Ipv4Addr::from(0x0a00_0000 + n).into(), port: 80 };
+    let one = |n| RealServerSettings { real_server: RealServer { key: key(n), ..real(1, 1) }, disabled: false };
+    let many = PoolSettings { real_servers: (0..10_000).map(one).collect(), ..settings(&[], false) };
+    let mut pool = Pool::new(many, None, &Known::default(), now());
+    for (outcome, extra) in [(Outcome::Good, 0), (Outcome::Bad("refused".into()), 1), (Outcome::Good, 1)] {
+        let events: usize = (0..10_000).map(|n| pool.note(key(n), &outcome, now()).len()).sum();
+        assert_eq!(events, 10_000 + extra);
+        assert_eq!(pool.tally, Tally::count(&pool.settings.real_servers, &pool.members));
     }
 }
