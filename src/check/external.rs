@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind, system_text};
+use super::subject::Subject;
 
 /// How long a killed program may take to vanish. Only one that hangs in the kernel (a dead NFS server) needs longer;
 /// the runtime reaps it then.
@@ -24,7 +25,7 @@ const REAP: Duration = Duration::from_millis(500);
 /// ldirectord took death by signal for success and sent SIGTERM to the child only: crashed scripts kept dead servers
 /// in, and grandchildren stayed.
 pub(super) async fn check(command: &Path, arguments: &[String], timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(format!("external {}", command.display()), timeout);
+    let attempt = Attempt::start(Subject::External(command), timeout);
     let mut group = Group::spawn(command, arguments)
         .map_err(|error| attempt.failure(FailureKind::Internal, spawn_cause(&error)))?;
     match attempt.step("", group.child.wait()).await {
@@ -35,7 +36,7 @@ pub(super) async fn check(command: &Path, arguments: &[String], timeout: Duratio
             group.kill();
             let _reaped = tokio::time::timeout(REAP, group.child.wait()).await;
             let cause = format!("no result within {} (killed with its process group)", attempt.timeout_text());
-            Err(attempt.failure(FailureKind::Timeout, cause))
+            Err(attempt.silence("", cause))
         }
     }
 }
