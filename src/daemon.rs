@@ -4,6 +4,8 @@
 //! the difference to the kernel's table is written. The same happens, without a result, at every beat: whatever
 //! changed the table or the configuration in between is seen and brought right.
 
+#[allow(dead_code)]
+mod checker;
 mod configuration;
 pub mod control;
 mod jobs;
