@@ -1,7 +1,8 @@
 //! Asks one real server one question and says why the answer is not good enough. Called by the daemon's loop.
 //!
 //! One file per protocol. Nothing here knows when a check is due or what follows from its result; there is no state
-//! except caches (compiled patterns, the machine's trust store) and the list of MySQL threads that still hang.
+//! except caches (compiled patterns, the machine's trust store), the list of MySQL threads that still hang, and what
+//! [`lag`] is told of the thread that runs the checks.
 //!
 //! Every wait of a check ends at the same instant, its deadline (`attempt`): a server that sends one byte now and
 //! then cannot stretch a check.
@@ -11,8 +12,10 @@ mod connect;
 mod external;
 mod failure;
 mod http;
+pub mod lag;
 mod mysql;
 mod ping;
+mod subject;
 mod tls;
 
 pub use failure::{CheckFailure, FailureKind};
@@ -47,8 +50,9 @@ mod testing;
 
 #[cfg(test)]
 mod tests {
-    use super::testing::SECOND;
+    use super::testing::*;
     use super::*;
+    use crate::model::MysqlCheck;
 
     fn check(method: CheckMethod) -> Check {
         Check { method, target: ([127, 0, 0, 1], 9).into(), timeout: SECOND }
@@ -59,6 +63,40 @@ mod tests {
         run(&check(CheckMethod::On)).await.expect("on");
         let failure = run(&check(CheckMethod::Off)).await.expect_err("off");
         assert_eq!(failure.to_string(), "checktype=off: never activated");
+    }
+
+    /// Real routes of a namespace of its own: what the kernel answers is what counts, not what we think that it does.
+    #[tokio::test]
+    async fn a_server_behind_a_refusing_route_is_down_and_not_unasked() {
+        if !is_inside() {
+            let routes = ["192.0.2", "2001:db8:"].map(|net| {
+                let last = if net.contains(':') { ["::1", "::2", "::3"] } else { [".1", ".2", ".3"] };
+                let kinds = ["prohibit", "unreachable", "blackhole"];
+                let add = |(kind, last)| format!("ip route add {kind} {}{last}", net.trim_end_matches(':'));
+                kinds.into_iter().zip(last).map(add).collect::<Vec<_>>().join(" && ")
+            });
+            let script = format!("ip link set lo up && {} && exec \"$@\"", routes.join(" && "));
+            let name = "tests::a_server_behind_a_refusing_route_is_down_and_not_unasked";
+            return run_again(name, &["unshare", "-n", "sh", "-c", &script, "sh"]);
+        }
+        let causes = ["administratively prohibited (by a router or a route)", "no route to host", "black hole"];
+        for (target, cause) in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2", "2001:db8::3"]
+            .into_iter()
+            .zip(causes.into_iter().cycle())
+        {
+            let target = std::net::SocketAddr::new(target.parse().expect("address"), 80);
+            let mysql = MysqlCheck {
+                login: "monitor".into(),
+                password: Default::default(),
+                database: None,
+                request: "SELECT 1".into(),
+            };
+            for method in [CheckMethod::Connect, CheckMethod::Ping, CheckMethod::Mysql(mysql)] {
+                let failure = run(&Check { method, target, timeout: PATIENT }).await.expect_err("no way");
+                assert_eq!(failure.kind(), FailureKind::Unreachable, "{failure}");
+                assert!(failure.to_string().contains(cause), "{failure}");
+            }
+        }
     }
 
     /// The daemon holds one future per check that is under way, thousands at once, on whatever runtime it likes.

@@ -4,6 +4,8 @@
 //! the difference to the kernel's table is written. The same happens, without a result, at every beat: whatever
 //! changed the table or the configuration in between is seen and brought right.
 
+#[allow(dead_code)]
+mod checker;
 mod configuration;
 pub mod control;
 mod jobs;
@@ -23,7 +25,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -31,7 +32,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::config::{Config, LogTarget};
 use crate::ownership::MonitorRecord;
 use crate::plan::Scope;
-use crate::system::{Lock, RunDir};
+use crate::system::{Lock, RunDir, descriptors};
 use control::Call;
 use jobs::{Finished, Jobs};
 use log::Log;
@@ -69,7 +70,8 @@ pub struct Options {
 /// Runs until it is told to stop. `readiness` is told once, when every real server has been asked and the table is
 /// written. Errors: another monitor of this instance runs, the configuration is wrong, the kernel has no IPVS.
 pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
-    raise_descriptor_limit();
+    // A check holds a descriptor or more while it runs: the usual soft limit of 1024 would let few run at once.
+    descriptors::raise_limit();
     options.run_dir.create()?;
     let lock = options.run_dir.lock(&options.instance);
     let Some(lock) = Lock::try_acquire(&lock)? else {
@@ -80,14 +82,6 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
         let mut daemon = Daemon::start(options, lock)?;
         daemon.serve(readiness).await
     })
-}
-
-/// A check holds a descriptor or more while it runs, and all checks may run at once: the usual soft limit of 1024 would
-/// make healthy servers look dead. What the limit cannot be raised to is found out by the checks themselves.
-fn raise_descriptor_limit() {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }
 
 /// The loop's state.

@@ -1,5 +1,7 @@
-//! Files of this machine: the run directory with what survives between calls, locks, and kernel settings.
+//! Files of this machine: the run directory with what survives between calls, locks, and settings of the kernel and of
+//! this process.
 
+pub mod descriptors;
 mod file;
 mod lock;
 pub mod namespace;

@@ -2,22 +2,29 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::{CheckFailure, FailureKind, describe_io};
+use super::failure::{CheckFailure, FailureKind, describe_io, system_text};
+use super::lag;
+use super::subject::Subject;
 
-pub(super) struct Attempt {
-    subject: String,
+pub(super) struct Attempt<'a> {
+    subject: Subject<'a>,
     deadline: Instant,
     timeout: Duration,
+    /// [`lag::stolen`] at the start.
+    stolen_before: Duration,
 }
 
-impl Attempt {
-    /// `subject` starts every message, e.g. `connect 10.0.0.1:80`. The clock starts now.
-    pub fn start(subject: String, timeout: Duration) -> Self {
-        Self { subject, deadline: Instant::now() + timeout, timeout }
+impl<'a> Attempt<'a> {
+    /// The clock starts now.
+    pub fn start(subject: Subject<'a>, timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self { subject, deadline: now + timeout, timeout, stolen_before: lag::stolen(now) }
     }
 
     pub fn deadline(&self) -> Instant {
@@ -25,6 +32,7 @@ impl Attempt {
     }
 
     /// Waits for one step, at the latest until the deadline of the whole check. A named `step` tells how far it came.
+    /// What is there when the deadline is noticed still counts, however late that is.
     pub async fn step<T>(&self, step: &str, future: impl Future<Output = T>) -> Result<T, CheckFailure> {
         timeout_at(self.deadline, future).await.map_err(|_| self.timed_out(step))
     }
@@ -34,8 +42,20 @@ impl Attempt {
         self.step(step, future).await?.map_err(|error| self.io_failure(step, &error))
     }
 
+    /// A TCP connection to `address`. A socket that cannot even be opened says nothing of the server, whatever the
+    /// error: EACCES is a security module's verdict there, and a router's after it.
+    pub async fn connect(&self, step: &str, address: SocketAddr) -> Result<TcpStream, CheckFailure> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+        let socket = socket.map_err(|error| self.open_failure(&error))?;
+        self.io(step, socket.connect(address)).await
+    }
+
+    pub fn open_failure(&self, error: &io::Error) -> CheckFailure {
+        self.failure_at(FailureKind::Internal, "open a socket", system_text(error))
+    }
+
     pub fn failure(&self, kind: FailureKind, cause: impl fmt::Display) -> CheckFailure {
-        CheckFailure::new(kind, &self.subject, cause)
+        CheckFailure::new(kind, self.subject, cause)
     }
 
     pub fn failure_at(&self, kind: FailureKind, step: &str, cause: impl fmt::Display) -> CheckFailure {
@@ -48,7 +68,18 @@ impl Attempt {
     }
 
     pub fn timed_out(&self, step: &str) -> CheckFailure {
-        self.failure_at(FailureKind::Timeout, step, format_args!("no answer within {}", self.timeout_text()))
+        self.silence(step, format_args!("no answer within {}", self.timeout_text()))
+    }
+
+    /// The deadline has passed with nothing to show, which is `cause`, unless this machine was not there to notice.
+    pub fn silence(&self, step: &str, cause: impl fmt::Display) -> CheckFailure {
+        let stolen = lag::stolen(Instant::now()).saturating_sub(self.stolen_before);
+        if !lag::hides_an_answer(stolen, self.timeout) {
+            return self.failure_at(FailureKind::Timeout, step, cause);
+        }
+        let lost = stolen.as_secs_f64();
+        let text = format_args!("this machine was too busy to notice the answer in time ({lost:.1} s went by unseen)");
+        self.failure_at(FailureKind::Internal, step, text)
     }
 
     /// The whole time allowed, as `3 s` or `0.5 s`.

@@ -3,18 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::attempt::Attempt;
 use super::failure::CheckFailure;
+use super::subject::Subject;
 
 /// Connects and closes at once. Success says that the port is open, not that anybody reads from it: the kernel of the
 /// real server accepts before its program does.
 pub(super) async fn check(target: SocketAddr, timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(format!("connect {target}"), timeout);
+    let attempt = Attempt::start(Subject::Connect(target), timeout);
     // Closed in the ordinary way. SO_LINGER 0 would spare us a socket in TIME_WAIT (60 per server at a check a second,
     // each to another address, so ports never run out), but the program would find a reset and log an error each time.
-    attempt.io("", TcpStream::connect(target)).await.map(drop)
+    attempt.connect("", target).await.map(drop)
 }
 
 #[cfg(test)]

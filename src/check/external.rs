@@ -1,7 +1,7 @@
 //! A program of the administrator decides.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,18 +13,20 @@ use tokio::process::{Child, Command};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind, system_text};
+use super::subject::Subject;
+use crate::system::descriptors;
 
 /// How long a killed program may take to vanish. Only one that hangs in the kernel (a dead NFS server) needs longer;
 /// the runtime reaps it then.
 const REAP: Duration = Duration::from_millis(500);
 
-/// Runs `command` without a shell, in `/`, with the daemon's environment and nothing on its standard streams; exit
-/// status 0 is success. At the deadline its whole process group is killed.
+/// Runs `command` without a shell, in `/`, with the environment and the limits that the daemon was started with and
+/// nothing on its standard streams; exit status 0 is success. At the deadline its whole process group is killed.
 ///
 /// ldirectord took death by signal for success and sent SIGTERM to the child only: crashed scripts kept dead servers
 /// in, and grandchildren stayed.
 pub(super) async fn check(command: &Path, arguments: &[String], timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(format!("external {}", command.display()), timeout);
+    let attempt = Attempt::start(Subject::External(command), timeout);
     let mut group = Group::spawn(command, arguments)
         .map_err(|error| attempt.failure(FailureKind::Internal, spawn_cause(&error)))?;
     match attempt.step("", group.child.wait()).await {
@@ -35,7 +37,7 @@ pub(super) async fn check(command: &Path, arguments: &[String], timeout: Duratio
             group.kill();
             let _reaped = tokio::time::timeout(REAP, group.child.wait()).await;
             let cause = format!("no result within {} (killed with its process group)", attempt.timeout_text());
-            Err(attempt.failure(FailureKind::Timeout, cause))
+            Err(attempt.silence("", cause))
         }
     }
 }
@@ -47,15 +49,16 @@ struct Group {
 
 impl Group {
     fn spawn(command: &Path, arguments: &[String]) -> io::Result<Self> {
-        let child = Command::new(command)
+        let mut command = std::process::Command::new(command);
+        command
             .args(arguments)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+            .process_group(0);
+        descriptors::lower_limit_of(&mut command);
+        let child = Command::from(command).kill_on_drop(true).spawn()?;
         Ok(Self { child })
     }
 
@@ -121,6 +124,18 @@ mod tests {
     #[tokio::test]
     async fn it_runs_in_the_root_directory_with_its_arguments_and_no_input() {
         shell(r#"test "$(pwd)" = / && test "$1" = 10.0.0.1 && ! read word"#, PATIENT).await.expect("as promised");
+    }
+
+    #[tokio::test]
+    async fn it_does_not_inherit_the_raised_limit_of_open_files() {
+        // In a process of its own: the limit belongs to the whole process, and other tests run in this one.
+        if !is_inside() {
+            let name = "external::tests::it_does_not_inherit_the_raised_limit_of_open_files";
+            return run_again(name, &["sh", "-c", "ulimit -Sn 200 && exec \"$@\"", "sh"]);
+        }
+        descriptors::raise_limit();
+        assert!(descriptors::limit() > 200);
+        shell("test $(ulimit -Sn) = 200", PATIENT).await.expect("the former limit");
     }
 
     #[tokio::test]

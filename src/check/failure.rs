@@ -19,7 +19,8 @@ pub enum FailureKind {
     Timeout,
     /// The server answered, but not what was wanted.
     Answer,
-    /// The question could not be asked from here: a permission, a missing program, a bad pattern, no file descriptors.
+    /// The question could not be asked from here, or its answer not be noticed: a permission, a missing program, a bad
+    /// pattern, no file descriptors, a machine that is too busy.
     Internal,
 }
 
@@ -33,7 +34,7 @@ pub struct CheckFailure {
 }
 
 impl CheckFailure {
-    pub(super) fn new(kind: FailureKind, subject: &str, cause: impl fmt::Display) -> Self {
+    pub(super) fn new(kind: FailureKind, subject: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Self { kind, message: one_line(&format!("{subject}: {cause}")) }
     }
 
@@ -60,6 +61,9 @@ fn one_line(text: &str) -> String {
 }
 
 /// Kind and wording of an I/O error on a connection to a real server.
+///
+/// Only a short list is this machine's own fault. Every other error, one that we have never heard of too, is a failure
+/// of the server: a server that cannot be reached must not go on serving because the reason is a rare one.
 pub(super) fn describe_io(error: &io::Error) -> (FailureKind, String) {
     use io::ErrorKind as Io;
     let (kind, text) = match error.kind() {
@@ -69,9 +73,31 @@ pub(super) fn describe_io(error: &io::Error) -> (FailureKind, String) {
         Io::HostUnreachable => (FailureKind::Unreachable, "no route to host"),
         Io::NetworkUnreachable => (FailureKind::Unreachable, "network is unreachable"),
         Io::TimedOut => (FailureKind::Timeout, "connection timed out"),
-        _ => return (FailureKind::Internal, system_text(error)),
+        _ => return describe_number(error),
     };
     (kind, text.to_owned())
+}
+
+/// The errors for which the standard library has no kind of its own, or one that holds several of them.
+fn describe_number(error: &io::Error) -> (FailureKind, String) {
+    let Some(number) = error.raw_os_error().map(Errno::from_raw) else {
+        return (FailureKind::Answer, system_text(error));
+    };
+    match number {
+        // A router's ICMP "administratively prohibited", or a `prohibit` route of this machine.
+        Errno::EACCES => (FailureKind::Unreachable, "administratively prohibited (by a router or a route)".to_owned()),
+        // The only cause of it on a socket that we have opened and addressed rightly.
+        Errno::EINVAL => (FailureKind::Unreachable, "the route is a black hole".to_owned()),
+        number if is_local(number) => (FailureKind::Internal, system_text(error)),
+        _ => (FailureKind::Unreachable, system_text(error)),
+    }
+}
+
+/// Errors of connect(2), send(2) and recv(2) that come from this machine alone: no descriptors (of the process, of the
+/// machine), no memory, no free port or no address of our own to speak from, a local firewall's verdict.
+fn is_local(number: Errno) -> bool {
+    use Errno as E;
+    matches!(number, E::EMFILE | E::ENFILE | E::ENOBUFS | E::ENOMEM | E::EADDRNOTAVAIL | E::EPERM)
 }
 
 /// The system's own text, in lower case and without the number that `io::Error` appends.
@@ -101,6 +127,21 @@ mod tests {
         assert_eq!(failure.to_string(), "http: status 302 real server up [2J");
         let failure = CheckFailure::new(FailureKind::Answer, "http", "x".repeat(10_000));
         assert_eq!(failure.to_string().chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn only_a_fault_of_this_machine_is_none_of_the_server() {
+        use Errno as E;
+        for number in [E::EMFILE, E::ENFILE, E::ENOBUFS, E::ENOMEM, E::EADDRNOTAVAIL, E::EPERM] {
+            let (kind, text) = describe_io(&io::Error::from(number));
+            assert_eq!(kind, FailureKind::Internal, "{number}: {text}");
+        }
+        for number in 1..=200 {
+            let (number, error) = (Errno::from_raw(number), io::Error::from_raw_os_error(number));
+            assert_eq!(describe_io(&error).0 == FailureKind::Internal, is_local(number), "{number}");
+        }
+        let without_number = io::Error::other("the library's own words");
+        assert_eq!(describe_io(&without_number), (FailureKind::Answer, "the library's own words".into()));
     }
 
     #[test]

@@ -14,9 +14,11 @@ use hyper::StatusCode;
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
+use super::subject::Subject;
 use super::tls::Trust;
-use crate::model::{HttpCheck, HttpMethod};
+use crate::model::HttpCheck;
 use exchange::Answer;
+use pattern::Unmatched;
 use redirect::{Hop, Origin};
 
 pub use pattern::validate as validate_pattern;
@@ -30,26 +32,14 @@ const MOST_REDIRECTS: usize = 7;
 /// [`exchange::BODY_LIMIT`] bytes of the body; with `HEAD` there is no body, and only a pattern that matches nothing
 /// (`^$`) can succeed, as with ldirectord.
 pub(super) async fn check(target: SocketAddr, question: &HttpCheck, timeout: Duration) -> Result<(), CheckFailure> {
-    Client { target, question, attempt: start(target, question, timeout), trust: None }.run().await
-}
-
-fn start(target: SocketAddr, question: &HttpCheck, timeout: Duration) -> Attempt {
-    let scheme = if question.tls { "https" } else { "http" };
-    let method = method_name(question.method);
-    Attempt::start(format!("{scheme} {method} {scheme}://{target}{}", question.request), timeout)
-}
-
-fn method_name(method: HttpMethod) -> &'static str {
-    match method {
-        HttpMethod::Get => "GET",
-        HttpMethod::Head => "HEAD",
-    }
+    let attempt = Attempt::start(Subject::Http(target, question), timeout);
+    Client { target, question, attempt, trust: None }.run().await
 }
 
 struct Client<'a> {
     target: SocketAddr,
     question: &'a HttpCheck,
-    attempt: Attempt,
+    attempt: Attempt<'a>,
     /// `None`: the trust store of this machine.
     trust: Option<&'a Trust>,
 }
@@ -97,7 +87,12 @@ impl Client<'_> {
                     format!("the {first}{size} bytes of the body do not match receive={receive:?}"),
                 )
             }
-            Err(cause) => failure(FailureKind::Internal, format!("receive={receive:?}: {cause}")),
+            Err(Unmatched::Pattern(cause)) => failure(FailureKind::Internal, format!("receive={receive:?}: {cause}")),
+            // The body decides how many steps a pattern takes, and the same pattern was good enough for a good body.
+            Err(Unmatched::Body(cause)) => failure(
+                FailureKind::Answer,
+                format!("the {} bytes of the body against receive={receive:?}: {cause}", answer.body.len()),
+            ),
         }
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind, system_text};
+use super::subject::Subject;
 use crate::model::MysqlCheck;
 use reply::Cause;
 
@@ -30,7 +31,7 @@ const LONGEST_PACKET: usize = 1 << 20;
 /// One connection, one login, one query, all rows read, then `COM_QUIT`, so that neither `Aborted_connects` nor
 /// `max_connect_errors` of the server grows and it never blocks this host.
 pub(super) async fn check(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(format!("mysql {target}"), timeout);
+    let attempt = Attempt::start(Subject::Mysql(target), timeout);
     let Some(slot) = threads::Slot::take(target, attempt.deadline().into_std()) else {
         let cause = "the thread of an earlier check still hangs (the server sends too slowly)";
         return Err(attempt.failure(FailureKind::Timeout, cause));
@@ -59,7 +60,7 @@ pub(super) async fn check(target: SocketAddr, question: &MysqlCheck, timeout: Du
     }
 }
 
-fn judge(attempt: &Attempt, step: &str, cause: Cause) -> CheckFailure {
+fn judge(attempt: &Attempt<'_>, step: &str, cause: Cause) -> CheckFailure {
     match cause {
         Cause::Silence => attempt.timed_out(step),
         Cause::NoConnection { kind, text } => attempt.failure_at(kind, "connect", text),

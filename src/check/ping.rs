@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
+use super::subject::Subject;
 use crate::model::Family;
 use packet::Echo;
 
@@ -22,9 +23,10 @@ const RESEND: Duration = Duration::from_secs(1);
 
 /// Succeeds with the first echo reply to any request of this check.
 pub(super) async fn check(target: IpAddr, timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(format!("ping {target}"), timeout);
-    let socket = open(target).map_err(|error| open_failure(&attempt, &error))?;
+    let attempt = Attempt::start(Subject::Ping(target), timeout);
     let family = Family::of(target);
+    let socket = open(family).map_err(|error| open_failure(&attempt, &error))?;
+    let socket = aim(socket, target).map_err(|error| attempt.io_failure("", &error))?;
     let mut echo = Echo::new(next_token());
     let mut sent = 0_u16;
     while Instant::now() < attempt.deadline() {
@@ -37,8 +39,7 @@ pub(super) async fn check(target: IpAddr, timeout: Duration) -> Result<(), Check
             Err(_elapsed) => continue,
         }
     }
-    Err(attempt
-        .failure(FailureKind::Timeout, format_args!("no answer within {} ({sent} requests)", attempt.timeout_text())))
+    Err(attempt.silence("", format_args!("no answer within {} ({sent} requests)", attempt.timeout_text())))
 }
 
 /// Distinguishes this check from every other one of this process and of another daemon on this host: raw sockets see
@@ -49,26 +50,28 @@ fn next_token() -> u64 {
     (u64::from(std::process::id()) << 32) | u64::from(count)
 }
 
-/// tokio has no raw sockets. Its `UdpSocket` does nothing but `send` and `recv` on the descriptor it is given, which is
-/// all that we need and asks for no unsafe code of ours.
-fn open(target: IpAddr) -> io::Result<UdpSocket> {
-    let (domain, protocol) = match Family::of(target) {
+fn open(family: Family) -> io::Result<Socket> {
+    let (domain, protocol) = match family {
         Family::Ipv4 => (Domain::IPV4, Protocol::ICMPV4),
         Family::Ipv6 => (Domain::IPV6, Protocol::ICMPV6),
     };
-    let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
-    socket.set_nonblocking(true)?;
+    Socket::new(domain, Type::RAW.nonblocking(), Some(protocol))
+}
+
+/// tokio has no raw sockets. Its `UdpSocket` does nothing but `send` and `recv` on the descriptor it is given, which is
+/// all that we need and asks for no unsafe code of ours.
+fn aim(socket: Socket, target: IpAddr) -> io::Result<UdpSocket> {
     // The kernel then delivers packets of this address only, and reports its ICMP errors. Without it every ping check
     // would be woken by the replies to all the others.
     socket.connect(&SocketAddr::new(target, 0).into())?;
     UdpSocket::from_std(OwnedFd::from(socket).into())
 }
 
-fn open_failure(attempt: &Attempt, error: &io::Error) -> CheckFailure {
+fn open_failure(attempt: &Attempt<'_>, error: &io::Error) -> CheckFailure {
     if error.kind() == io::ErrorKind::PermissionDenied {
         return attempt.failure(FailureKind::Internal, "raw socket: not permitted (needs root or CAP_NET_RAW)");
     }
-    attempt.io_failure("", error)
+    attempt.open_failure(error)
 }
 
 async fn send(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
@@ -108,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn checks_of_one_host_do_not_take_each_others_reply() {
         let target = "127.0.0.1".parse().expect("address");
-        let socket = open(target).expect("raw socket");
+        let socket = aim(open(Family::Ipv4).expect("raw socket"), target).expect("connect");
         let (ours, others) = (Echo::new(next_token()), Echo::new(next_token()));
         send(&socket, &others.request(Family::Ipv4)).await.expect("send");
         let wait = tokio::time::timeout(Duration::from_millis(300), wait_for_reply(&socket, Family::Ipv4, &ours));
@@ -120,23 +123,6 @@ mod tests {
             .expect("ours");
     }
 
-    /// Runs the test of that name again, as `wrapper` arranges it (a network namespace, fewer capabilities).
-    fn run_again(name: &str, wrapper: &[&str]) {
-        let (program, arguments) = wrapper.split_first().expect("a program");
-        let output = std::process::Command::new(program)
-            .args(arguments)
-            .arg(std::env::current_exe().expect("this program"))
-            .args(["--exact", &format!("check::ping::tests::{name}"), "--nocapture"])
-            .env(INSIDE, "1")
-            .output()
-            .expect(program);
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-        assert!(text.contains("1 passed"), "{text}");
-    }
-
-    const INSIDE: &str = "LVS_AGENTS_TEST_INSIDE";
-
     async fn failure(target: &str, timeout: Duration) -> (FailureKind, String) {
         let failure = check(target.parse().expect("address"), timeout).await.expect_err(target);
         (failure.kind(), failure.to_string())
@@ -144,10 +130,10 @@ mod tests {
 
     #[tokio::test]
     async fn silence_and_a_missing_route_are_told_apart() {
-        if std::env::var_os(INSIDE).is_none() {
+        if !is_inside() {
             let script = "ip link set lo up && echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all && \
                           echo 1 > /proc/sys/net/ipv6/icmp/echo_ignore_all && exec \"$@\"";
-            let name = "silence_and_a_missing_route_are_told_apart";
+            let name = "ping::tests::silence_and_a_missing_route_are_told_apart";
             return run_again(name, &["unshare", "-n", "sh", "-c", script, "sh"]);
         }
         for target in ["127.0.0.1", "::1"] {
@@ -162,8 +148,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_the_capability_it_says_what_is_needed() {
-        if std::env::var_os(INSIDE).is_none() {
-            let name = "without_the_capability_it_says_what_is_needed";
+        if !is_inside() {
+            let name = "ping::tests::without_the_capability_it_says_what_is_needed";
             return run_again(name, &["setpriv", "--bounding-set", "-net_raw"]);
         }
         let (kind, text) = failure("127.0.0.1", PATIENT).await;

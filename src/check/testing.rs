@@ -100,3 +100,26 @@ pub async fn http_server(answer: impl Fn(&str) -> Vec<u8> + Clone + Send + 'stat
     })
     .await
 }
+
+const INSIDE: &str = "LVS_AGENTS_TEST_INSIDE";
+
+/// Whether this test is the one that [`run_again`] has started.
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs the test of that name (below `check`) again, as `wrapper` arranges it: in a network namespace, with fewer
+/// capabilities.
+pub fn run_again(name: &str, wrapper: &[&str]) {
+    let (program, arguments) = wrapper.split_first().expect("a program");
+    let output = std::process::Command::new(program)
+        .args(arguments)
+        .arg(std::env::current_exe().expect("this program"))
+        .args(["--exact", &format!("check::{name}"), "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .expect(program);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+}

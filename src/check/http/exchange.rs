@@ -15,9 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::Client;
 use super::redirect::Hop;
-use super::{Client, method_name};
 use crate::check::failure::{CheckFailure, FailureKind, lower_first};
+use crate::check::subject::method_name;
 use crate::check::tls::{self, Trust};
 
 /// Bytes of a body that are read and looked at; the rest is left unread. A server that sends a large file is healthy, but
@@ -39,7 +40,7 @@ impl Client<'_> {
         let address = SocketAddr::new(self.target.ip(), hop.port);
         // After a redirect to the other scheme the port is another: then say which.
         let step = if hop.port == self.target.port() { "connect".to_owned() } else { format!("connect {address}") };
-        let stream = self.attempt.io(&step, TcpStream::connect(address)).await?;
+        let stream = self.attempt.connect(&step, address).await?;
         if hop.tls { self.ask(hop, self.handshake(stream).await?).await } else { self.ask(hop, stream).await }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fancy_regex::{Regex, RegexBuilder};
+use fancy_regex::{Error, Regex, RegexBuilder};
 
 /// Backtracking steps of one match. It runs in the daemon's only thread, so a pattern such as `(a|a)*\1b` must give up
 /// within a fraction of a second.
@@ -12,12 +12,22 @@ const STEPS: usize = 1_000_000;
 /// Compiled patterns kept. A configuration has few; the limit is for a daemon that is reloaded for years.
 const CACHE: usize = 1024;
 
+/// Why it cannot be said whether a body matches.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// The pattern cannot be used, whatever the server says.
+    Pattern(String),
+    /// The pattern can be used, but needs too many steps or too much memory for this body.
+    Body(String),
+}
+
 /// Whether `pattern` matches somewhere in `body`. Bytes that are not UTF-8 count as U+FFFD.
-///
-/// # Errors
-/// The pattern does not compile, or needs too many steps for this body.
-pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, String> {
-    compiled(pattern)?.is_match(String::from_utf8_lossy(body).as_ref()).map_err(|error| error.to_string())
+pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
+    let regex = compiled(pattern).map_err(Unmatched::Pattern)?;
+    regex.is_match(String::from_utf8_lossy(body).as_ref()).map_err(|error| match error {
+        Error::RuntimeError(_) => Unmatched::Body(format!("no result within {STEPS} steps")),
+        other => Unmatched::Pattern(other.to_string()),
+    })
 }
 
 /// Whether a `receive=` of the configuration can be used.
@@ -151,7 +161,9 @@ mod tests {
         assert!(validate("a(").expect_err("unbalanced").starts_with("not a regular expression: "));
         assert!(validate("^OK$").is_ok());
         let started = std::time::Instant::now();
-        assert!(matches("^(?:(a|a)*)*\\1b$", "a".repeat(50).as_bytes()).is_err());
+        let endless = matches("^(?:(a|a)*)*\\1b$", "a".repeat(50).as_bytes()).expect_err("endless");
+        assert_eq!(endless, Unmatched::Body("no result within 1000000 steps".into()));
+        assert!(matches!(matches("a(", b"a"), Err(Unmatched::Pattern(_))));
         assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     }
 }

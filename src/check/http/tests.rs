@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use super::super::testing::*;
 use super::*;
+use crate::model::HttpMethod;
 
 fn get(request: &str) -> HttpCheck {
     HttpCheck { tls: false, method: HttpMethod::Get, request: request.into(), virtual_host: None, receive: None }

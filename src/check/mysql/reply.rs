@@ -41,7 +41,7 @@ impl From<Error> for Cause {
                 None => not_mysql(&error),
             },
             Error::DriverError(error) => driver_error(error),
-            other => Self::Other { kind: FailureKind::Internal, text: lower_first(&other.to_string()) },
+            other => Self::answer(lower_first(&other.to_string())),
         }
     }
 }
@@ -66,8 +66,8 @@ fn not_mysql(error: &impl Display) -> Cause {
 fn driver_error(error: DriverError) -> Cause {
     match error {
         DriverError::ConnectTimeout => Cause::ConnectSilence,
-        DriverError::CouldNotConnect(Some((_, _, kind))) => {
-            let (kind, text) = describe_io(&kind.into());
+        DriverError::CouldNotConnect(Some((_, text, kind))) => {
+            let (kind, text) = describe_io(&system_error(&text).unwrap_or_else(|| kind.into()));
             Cause::NoConnection { kind, text }
         }
         DriverError::UnknownAuthPlugin(plugin) => Cause::answer(format!(
@@ -80,6 +80,13 @@ fn driver_error(error: DriverError) -> Cause {
         )),
         other => not_mysql(&other),
     }
+}
+
+/// The library keeps the text of a system error and its kind. The kind does not tell "too many open files" from any
+/// other error, and a router's refusal not from a local firewall's; the number that the text ends with does.
+fn system_error(text: &str) -> Option<io::Error> {
+    let (_, number) = text.strip_suffix(')')?.rsplit_once(" (os error ")?;
+    number.parse().ok().map(io::Error::from_raw_os_error)
 }
 
 /// Numbers from the error reference of MySQL 8.0 and MariaDB, which share them.
@@ -103,6 +110,8 @@ fn server_error(error: &MySqlError) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
     use super::*;
 
     fn text_of(code: u16, message: &str) -> String {
@@ -129,6 +138,24 @@ mod tests {
             text_of(1064, "You have an error in your SQL syntax"),
             "you have an error in your SQL syntax (error 1064)"
         );
+    }
+
+    #[test]
+    fn a_fault_of_this_machine_is_told_from_one_of_the_server() {
+        for (number, wanted) in [
+            (Errno::EMFILE, FailureKind::Internal),
+            (Errno::EPERM, FailureKind::Internal),
+            (Errno::EADDRNOTAVAIL, FailureKind::Internal),
+            (Errno::EACCES, FailureKind::Unreachable),
+            (Errno::EHOSTUNREACH, FailureKind::Unreachable),
+        ] {
+            let error = io::Error::from(number);
+            let error = DriverError::CouldNotConnect(Some(("a".into(), error.to_string(), error.kind())));
+            match Cause::from(Error::DriverError(error)) {
+                Cause::NoConnection { kind, .. } => assert_eq!(kind, wanted, "{number}"),
+                other => panic!("{number}: {other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -80,7 +80,9 @@ fn https(virtual_host: Option<&str>) -> HttpCheck {
 }
 
 async fn ask(target: SocketAddr, question: &HttpCheck, trust: &Trust) -> Result<(), CheckFailure> {
-    Client { target, question, attempt: start(target, question, PATIENT), trust: Some(trust) }.run().await
+    Client { target, question, attempt: Attempt::start(Subject::Http(target, question), PATIENT), trust: Some(trust) }
+        .run()
+        .await
 }
 
 #[tokio::test]

@@ -1,0 +1,167 @@
+//! Asks every real server at its time, in one thread of its own.
+//!
+//! [`schedule`] says when each check is due, [`worker`] runs those that are and hands their results over in batches.
+//! Services that ask the same question of the same host at the same interval share one job. A job costs a future only
+//! while its check runs.
+
+mod lateness;
+mod schedule;
+mod worker;
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::health::Outcome;
+use crate::model::Check;
+use worker::Worker;
+
+/// How long the end of a [`Checker`] waits for its thread: it takes a turn every few milliseconds, unless whoever takes
+/// the results keeps it waiting.
+const END: Duration = Duration::from_secs(1);
+
+/// A check and the time from one start of it to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Job {
+    pub check: Check,
+    pub interval: Duration,
+}
+
+/// The result of one run of a job.
+#[derive(Debug)]
+pub struct Finished {
+    pub job: Arc<Job>,
+    pub outcome: Outcome,
+    /// By how much the run started after it was due.
+    pub late: Duration,
+}
+
+/// Called with batches of results, in the checking thread.
+pub type Deliver = Box<dyn Fn(Vec<Finished>) + Send>;
+
+/// How the checking thread is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// When it last took a turn: at most about a second ago, while all is well.
+    pub last_turn: Instant,
+    /// By how much checks start late: the most of the last one to two seconds, or what the thread itself is late now. A
+    /// few milliseconds are ordinary.
+    pub late: Duration,
+}
+
+/// The thread that makes all checks. Dropping it ends them all: connections are closed, external programs are killed.
+#[derive(Debug)]
+pub struct Checker {
+    shared: Arc<Shared>,
+    /// Disconnected when the thread has ended.
+    end: Receiver<()>,
+}
+
+impl Checker {
+    /// Starts the thread `checks`, without any job.
+    ///
+    /// `deliver` gets what has finished since its last call, in one batch, at most once per turn of the thread. It may
+    /// block: the checks then start late, none is asked again before its result is handed over, and so no more than one
+    /// result of each check that runs is ever held here. How many run at once follows from the limit of open files
+    /// (`RLIMIT_NOFILE`) at this moment.
+    ///
+    /// # Errors
+    /// No thread or no event loop can be had.
+    pub fn start(deliver: Deliver) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let shared = Arc::new(Shared::new());
+        let worker = Worker::new(Arc::clone(&shared), deliver);
+        let (ended, end) = channel();
+        std::thread::Builder::new().name("checks".into()).spawn(move || {
+            // A task among the others, not the runtime's root, which would go before them all: thus each turn comes
+            // after every check that has something to do has done it, and the length of a turn says how busy we are.
+            let turns = runtime.spawn(worker.run());
+            let _panicked = runtime.block_on(turns);
+            drop(runtime);
+            drop(ended);
+        })?;
+        Ok(Self { shared, end })
+    }
+
+    /// The whole new set of jobs. What stays keeps its rhythm, and so does what asks the same of the same server with
+    /// another timeout or interval; the result of a run that is under way then never comes.
+    pub fn replace(&self, wanted: HashSet<Arc<Job>>) {
+        self.shared.orders().wanted = Some(wanted);
+        self.shared.changed.notify_one();
+    }
+
+    /// Never blocks, whatever the checking thread does.
+    pub fn pulse(&self) -> Pulse {
+        self.shared.pulse(Instant::now())
+    }
+}
+
+impl Drop for Checker {
+    fn drop(&mut self) {
+        self.shared.orders().end = true;
+        self.shared.changed.notify_one();
+        // An external program whose check is under way must not outlive the process.
+        let _ended = self.end.recv_timeout(END);
+    }
+}
+
+/// What the checking thread and the others tell each other.
+#[derive(Debug)]
+struct Shared {
+    orders: Mutex<Orders>,
+    /// There are new orders.
+    changed: Notify,
+    /// Zero of the times below, in nanoseconds.
+    epoch: Instant,
+    last_turn: AtomicU64,
+    /// When the next turn is due at the latest.
+    next_turn: AtomicU64,
+    late: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    wanted: Option<HashSet<Arc<Job>>>,
+    end: bool,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            orders: Mutex::default(),
+            changed: Notify::new(),
+            epoch: Instant::now(),
+            last_turn: AtomicU64::new(0),
+            next_turn: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+        }
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_turn(&self, now: Instant, next: Instant, late: Duration) {
+        let since_epoch = |instant: Instant| instant.saturating_duration_since(self.epoch);
+        for (place, value) in
+            [(&self.last_turn, since_epoch(now)), (&self.next_turn, since_epoch(next)), (&self.late, late)]
+        {
+            place.store(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    fn pulse(&self, now: Instant) -> Pulse {
+        let [last, next, late] = [&self.last_turn, &self.next_turn, &self.late]
+            .map(|place| Duration::from_nanos(place.load(Ordering::Relaxed)));
+        let overdue = now.saturating_duration_since(self.epoch + next);
+        Pulse { last_turn: self.epoch + last, late: late.max(overdue) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

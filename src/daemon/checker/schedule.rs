@@ -1,0 +1,204 @@
+//! When each check starts. Pure: the time is an argument, and who asks the servers is another's business.
+//!
+//! Each job has its beat: a grid of instants, one interval apart, at a phase of its own, so that ten thousand checks are
+//! spread over the interval. Jobs that wait stand in a queue in the order of the time at which they are due. When the
+//! machine cannot keep up, each job is due one interval after its last start, whatever its beat: all of them are late by
+//! the same time, and nothing is made up for. When it can again, every job goes back to its beat.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Job;
+use crate::model::{CheckMethod, HttpCheck};
+
+/// The first round of many new jobs takes this long for each of them: ten thousand a second.
+const FIRST_ROUND_PACE: Duration = Duration::from_micros(100);
+/// The first round takes no longer than this, nor than an interval: it is what a start waits for.
+const FIRST_ROUND: Duration = Duration::from_secs(1);
+/// No interval is shorter, so that a beat always lies ahead.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
+
+/// One job in a [`Schedule`]; never used for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u64);
+
+/// A run that is to begin.
+#[derive(Debug, Clone)]
+pub struct Start {
+    pub id: Id,
+    pub job: Arc<Job>,
+    /// From the time at which it was due to now.
+    pub late: Duration,
+}
+
+/// All jobs and when each of them is due.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    jobs: HashMap<Id, Entry>,
+    /// Each job that does not run, once, with when it is due and when it came to wait: of those due in the same instant
+    /// none is always the last.
+    queue: BinaryHeap<Reverse<(Instant, u64, Id)>>,
+    ids: u64,
+    waits: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    job: Arc<Job>,
+    /// One instant of the grid.
+    beat: Instant,
+    state: State,
+    /// Was answered at least once.
+    asked: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Waiting { due: Instant },
+    Running { since: Instant, late: Duration },
+}
+
+/// Two jobs with the same one ask the same: only how often and how patiently may differ.
+type Question = (CheckMethod, SocketAddr);
+
+impl Schedule {
+    /// The job that has been due for the longest time; it counts as running from now on. `None`: none is due, or the next
+    /// one does not fit now. That one keeps its place, and those behind it wait too.
+    pub fn start_next(&mut self, now: Instant, fits: impl FnOnce(&Job) -> bool) -> Option<Start> {
+        let Reverse((due, _, id)) = *self.queue.peek()?;
+        let entry = self.jobs.get_mut(&id)?;
+        if due > now || !fits(&entry.job) {
+            return None;
+        }
+        self.queue.pop();
+        let late = now - due;
+        entry.state = State::Running { since: now, late };
+        Some(Start { id, job: Arc::clone(&entry.job), late })
+    }
+
+    /// When the next job that does not run is due; in the past when it is late.
+    pub fn next(&self) -> Option<Instant> {
+        self.queue.peek().map(|Reverse((due, ..))| *due)
+    }
+
+    /// The run of a job has ended: it waits for its next turn. `None` when the job is no longer wanted.
+    pub fn finished(&mut self, id: Id, now: Instant) -> Option<Arc<Job>> {
+        let others_are_late = self.next().is_some_and(|due| due < now);
+        let entry = self.jobs.get_mut(&id)?;
+        if let State::Running { since, late } = entry.state {
+            entry.asked = true;
+            let due = entry.next_start(since, late, now, others_are_late);
+            entry.state = State::Waiting { due };
+            self.waits += 1;
+            self.queue.push(Reverse((due, self.waits, id)));
+        }
+        Some(Arc::clone(&entry.job))
+    }
+
+    /// The whole new set of jobs. A job that stays is not touched. A new one that asks what one that leaves asked takes
+    /// over its place on the grid, scaled to its own interval: an edit of a timeout for all servers moves no check.
+    /// Gives the jobs that have left while they ran.
+    pub fn replace(&mut self, wanted: HashSet<Arc<Job>>, now: Instant) -> Vec<Id> {
+        let (stay, leave) = self.jobs.drain().partition::<HashMap<_, _>, _>(|(_, entry)| wanted.contains(&entry.job));
+        self.jobs = stay;
+        let abandoned = leave.iter().filter(|(_, entry)| matches!(entry.state, State::Running { .. }));
+        let abandoned = abandoned.map(|(id, _)| *id).collect();
+        let mut predecessors: HashMap<Question, Vec<Entry>> = HashMap::new();
+        for entry in leave.into_values() {
+            predecessors.entry(question(&entry.job)).or_default().push(entry);
+        }
+        let known: HashSet<Arc<Job>> = self.jobs.values().map(|entry| Arc::clone(&entry.job)).collect();
+        let new: Vec<Arc<Job>> = wanted.into_iter().filter(|job| !known.contains(job)).collect();
+        let round = FIRST_ROUND_PACE.saturating_mul(u32::try_from(new.len()).unwrap_or(u32::MAX)).min(FIRST_ROUND);
+        for job in new {
+            self.ids += 1;
+            let predecessor = predecessors.get_mut(&question(&job)).and_then(Vec::pop);
+            let entry = match predecessor.filter(|entry| entry.asked) {
+                Some(predecessor) => predecessor.succeeded_by(job, now),
+                None => Entry::new(job, now, phase(self.ids), round),
+            };
+            self.jobs.insert(Id(self.ids), entry);
+        }
+        let waiting = self.jobs.iter().filter_map(|(id, entry)| Some(Reverse((entry.due()?, id.0, *id))));
+        self.queue = waiting.collect();
+        self.waits = self.ids;
+        abandoned
+    }
+}
+
+impl Entry {
+    /// The first run comes soon, at the same phase of the first round as the others have in the interval.
+    fn new(job: Arc<Job>, now: Instant, phase: f64, round: Duration) -> Self {
+        let interval = job.interval.max(SHORTEST_INTERVAL);
+        let due = now + round.min(interval).mul_f64(phase);
+        Self { job, beat: now + interval.mul_f64(phase), state: State::Waiting { due }, asked: false }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { due } => Some(due),
+            State::Running { .. } => None,
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        self.job.interval.max(SHORTEST_INTERVAL)
+    }
+
+    /// The first beat at least half an interval after the last start; at once when the run took longer. A job that
+    /// started late, while others still wait, waits a whole interval instead: on their beats some would be asked each
+    /// time and others every second time.
+    fn next_start(&mut self, since: Instant, late: Duration, now: Instant, others_are_late: bool) -> Instant {
+        let interval = self.interval();
+        if others_are_late && late > interval / 4 {
+            return now.max(since + interval);
+        }
+        self.beat = first_beat(self.beat, interval, since + interval / 2);
+        self.beat.max(now)
+    }
+
+    /// Another job takes this one's place, as far into its own interval. A run that is under way is given up, since it
+    /// has another deadline; it counts all the same.
+    fn succeeded_by(mut self, job: Arc<Job>, now: Instant) -> Self {
+        let due = match self.state {
+            State::Waiting { due } => due,
+            State::Running { since, late } => self.next_start(since, late, now, false),
+        };
+        let interval = job.interval.max(SHORTEST_INTERVAL);
+        let scaled = |at: Instant| {
+            let ahead = at.saturating_duration_since(now).as_secs_f64();
+            now + interval.mul_f64((ahead / self.interval().as_secs_f64()).min(1.0))
+        };
+        // What is due stays so: many that are late keep their order.
+        let due = if due <= now { due } else { scaled(due) };
+        let beat = scaled(first_beat(self.beat, self.interval(), now));
+        Self { job, beat, state: State::Waiting { due }, asked: true }
+    }
+}
+
+/// The first instant of the grid through `beat` that is not before `earliest`.
+fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
+    let behind = earliest.saturating_duration_since(beat).as_nanos();
+    let step = behind.div_ceil(interval.as_nanos()) * interval.as_nanos();
+    beat + Duration::from_nanos(u64::try_from(step).unwrap_or(u64::MAX))
+}
+
+fn question(job: &Job) -> Question {
+    let method = match &job.check.method {
+        // Not its text: a new pattern to the same server does not make a burst either.
+        CheckMethod::Http(question) => CheckMethod::Http(HttpCheck { receive: None, ..question.clone() }),
+        method => method.clone(),
+    };
+    (method, job.check.target)
+}
+
+/// Where in its interval the `n`th job runs, in (0, 1]: multiples of the golden ratio spread evenly for every count.
+fn phase(n: u64) -> f64 {
+    1.0 - (n as f64 * 0.618_033_988_749_894_9).fract()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! The checking thread's turns: orders in, checks started, results out.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+use tokio::time::sleep_until;
+
+use super::lateness::Lateness;
+use super::schedule::{Id, Schedule, Start};
+use super::{Deliver, Finished, Job, Shared};
+use crate::check::{self, CheckFailure, FailureKind, lag};
+use crate::health::Outcome;
+use crate::model::CheckMethod;
+use crate::system::descriptors;
+
+/// The longest time between two turns while checks run: how late a result is handed over.
+const BUSY: Duration = Duration::from_millis(10);
+/// The shortest: checks that are due within it start together, and one wake-up serves them all.
+const PAUSE: Duration = Duration::from_millis(5);
+/// The longest time between two turns while nothing runs: a sign of life.
+const IDLE: Duration = Duration::from_secs(1);
+/// Checks that start in one turn: when more are due, those that run are looked at in between.
+const AT_ONCE: usize = 256;
+
+/// Descriptors that are left to the rest of the daemon: its files, its sockets, its clients.
+const RESERVE: usize = 128;
+/// Room for checks that run at once, in descriptors: enough for thousands of servers that do not answer, a few MB.
+const MOST: usize = 4096;
+/// A program or a thread costs this much room: it takes several descriptors to start, and thousands would weigh the
+/// machine down.
+const HEAVY: usize = 8;
+
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    deliver: Deliver,
+    schedule: Schedule,
+    running: HashMap<Id, Running>,
+    room: usize,
+    ended: Arc<Mutex<Vec<Ended>>>,
+    lateness: Lateness,
+}
+
+/// A check that runs. It takes its part of the room until its end is seen.
+struct Running {
+    task: AbortHandle,
+    weight: usize,
+}
+
+/// Tells the end of a run when it is dropped: when the check has panicked or was given up, too.
+struct Report {
+    ended: Arc<Mutex<Vec<Ended>>>,
+    id: Id,
+    late: Duration,
+    outcome: Option<Outcome>,
+}
+
+struct Ended {
+    id: Id,
+    outcome: Outcome,
+    late: Duration,
+}
+
+impl Report {
+    fn end_with(mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let outcome = self.outcome.take();
+        let outcome = outcome
+            .unwrap_or_else(|| Outcome::NotAsked("check: ended without a result (a fault of lvs-agents)".into()));
+        lock(&self.ended).push(Ended { id: self.id, outcome, late: self.late });
+    }
+}
+
+impl Worker {
+    pub fn new(shared: Arc<Shared>, deliver: Deliver) -> Self {
+        Self {
+            shared,
+            deliver,
+            schedule: Schedule::default(),
+            running: HashMap::new(),
+            room: room(descriptors::limit()),
+            ended: Arc::default(),
+            lateness: Lateness::new(Instant::now()),
+        }
+    }
+
+    /// Until the [`super::Checker`] is dropped.
+    pub async fn run(mut self) {
+        while let Some(next) = self.turn() {
+            let shared = Arc::clone(&self.shared);
+            tokio::select! {
+                () = shared.changed.notified() => {}
+                () = sleep_until(next.into()) => {}
+            }
+        }
+        self.running.values().for_each(|running| running.task.abort());
+    }
+
+    /// When the next turn is to be; `None`: never.
+    fn turn(&mut self) -> Option<Instant> {
+        let (wanted, end) = {
+            let mut orders = self.shared.orders();
+            (orders.wanted.take(), orders.end)
+        };
+        if end {
+            return None;
+        }
+        if let Some(wanted) = wanted {
+            for id in self.schedule.replace(wanted, Instant::now()) {
+                self.running.get(&id).inspect(|running| running.task.abort());
+            }
+        }
+        let finished = self.collect();
+        if !finished.is_empty() {
+            (self.deliver)(finished);
+        }
+        self.start_what_is_due();
+        // A new time each: handing over may have taken long.
+        let now = Instant::now();
+        let next = self.next_turn(now);
+        lag::turn(now.into(), next.into());
+        self.shared.note_turn(now, next, self.lateness.greatest(now));
+        Some(next)
+    }
+
+    fn collect(&mut self) -> Vec<Finished> {
+        let ended = mem::take(&mut *lock(&self.ended));
+        let now = Instant::now();
+        let mut finished = Vec::with_capacity(ended.len());
+        for Ended { id, outcome, late } in ended {
+            if let Some(running) = self.running.remove(&id) {
+                self.room += running.weight;
+            }
+            finished.extend(self.schedule.finished(id, now).map(|job| Finished { job, outcome, late }));
+        }
+        finished
+    }
+
+    fn start_what_is_due(&mut self) {
+        let now = Instant::now();
+        for _ in 0..AT_ONCE {
+            let room = self.room;
+            let Some(start) = self.schedule.start_next(now, |job| weight(job) <= room) else { break };
+            self.lateness.note(start.late, now);
+            self.start(start);
+        }
+        if let Some(due) = self.schedule.next() {
+            self.lateness.note(now.saturating_duration_since(due), now);
+        }
+    }
+
+    fn start(&mut self, Start { id, job, late }: Start) {
+        let report = Report { ended: Arc::clone(&self.ended), id, late, outcome: None };
+        let weight = weight(&job);
+        let task = tokio::spawn(async move {
+            let outcome = outcome(check::run(&job.check).await);
+            report.end_with(outcome);
+        });
+        self.room -= weight;
+        self.running.insert(id, Running { task: task.abort_handle(), weight });
+    }
+
+    fn next_turn(&self, now: Instant) -> Instant {
+        let latest = now + if self.running.is_empty() { IDLE } else { BUSY };
+        self.schedule.next().map_or(latest, |due| due.clamp(now + PAUSE, latest))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many descriptors checks may use at once, of `limit` that the process may have open.
+fn room(limit: usize) -> usize {
+    limit.saturating_sub(RESERVE).clamp(HEAVY, MOST)
+}
+
+fn weight(job: &Job) -> usize {
+    match job.check.method {
+        CheckMethod::On | CheckMethod::Off => 0,
+        CheckMethod::Connect | CheckMethod::Ping | CheckMethod::Http(_) => 1,
+        CheckMethod::External { .. } | CheckMethod::Mysql(_) => HEAVY,
+    }
+}
+
+fn outcome(result: Result<(), CheckFailure>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Good,
+        Err(failure) if failure.kind() == FailureKind::Internal => Outcome::NotAsked(failure.to_string()),
+        Err(failure) => Outcome::Bad(failure.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Check;
+
+    #[test]
+    fn descriptors_are_left_to_the_daemon_and_the_heaviest_check_always_fits() {
+        for (limit, wanted) in [(0, 8), (64, 8), (200, 72), (1024, 896), (4224, 4096), (1 << 20, 4096)] {
+            assert_eq!(room(limit), wanted, "{limit}");
+        }
+        let check = |method| Check { method, target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
+        let external = CheckMethod::External { command: "/bin/true".into(), arguments: Vec::new() };
+        for method in [CheckMethod::On, CheckMethod::Connect, CheckMethod::Ping, external] {
+            let job = Job { check: check(method), interval: IDLE };
+            assert!(weight(&job) <= room(0), "{job:?}");
+        }
+    }
+}
