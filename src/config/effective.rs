@@ -205,7 +205,9 @@ impl Resolution<'_> {
                     return Err(format!("expected a range from the lower to the higher address, not {first}->{last}"));
                 }
                 if to - from >= LARGEST_RANGE {
-                    return Err(format!("a range of {} addresses: expected at most {LARGEST_RANGE}", to - from + 1));
+                    // The whole of IPv4 has one address more than fits into 32 bits.
+                    let addresses = u64::from(to - from) + 1;
+                    return Err(format!("a range of {addresses} addresses: expected at most {LARGEST_RANGE}"));
                 }
                 Ok((from..=to).map(|bits| Ipv4Addr::from(bits).into()).collect())
             }
