@@ -76,7 +76,7 @@ impl Resolution<'_> {
                 }
                 let Some(template) = &template else { continue };
                 match template.check(&real_server, check_port, spec.value.options.question.as_ref()) {
-                    Ok(check) => real_servers.push(RealServerConfig { real_server, check }),
+                    Ok(check) => real_servers.push(RealServerConfig { origin: spec.origin, real_server, check }),
                     Err(text) => self.complain(spec, "real", section.family, &text),
                 }
             }
