@@ -2,6 +2,7 @@
 
 mod check_config;
 mod install;
+mod role;
 mod status;
 
 use std::ffi::{OsStr, OsString};
@@ -17,6 +18,8 @@ use crate::config::LogTarget;
 use crate::daemon::{self, Options, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::RunDir;
+
+pub use role::{Role, refuse_as_ldirectord, role};
 
 /// What the process exits with.
 pub type ExitStatus = u8;

@@ -57,10 +57,8 @@ pub struct Config {
 impl Config {
     /// Equal but for where it was written and what was warned about.
     pub fn means_the_same_as(&self, other: &Self) -> bool {
-        let services = |config: &Self| -> Vec<Service> {
-            config.services.iter().map(|service| Service { origin: Origin::Line(0), ..service.clone() }).collect()
-        };
-        self.global == other.global && services(self) == services(other)
+        let Self { global, services, warnings: _ } = self;
+        *global == other.global && all_the_same(services, &other.services, Service::means_the_same_as)
     }
 }
 
@@ -132,11 +130,40 @@ pub struct Service {
     pub cleanstop: bool,
 }
 
+impl Service {
+    /// Equal but for where it was written.
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        let Self { origin: _, service, real_servers, fallback, quiescent, failurecount, checkinterval, cleanstop } =
+            self;
+        *service == other.service
+            && *fallback == other.fallback
+            && *quiescent == other.quiescent
+            && *failurecount == other.failurecount
+            && *checkinterval == other.checkinterval
+            && *cleanstop == other.cleanstop
+            && all_the_same(real_servers, &other.real_servers, RealServerConfig::means_the_same_as)
+    }
+}
+
 /// One real server and how it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RealServerConfig {
+    /// The `real` line; that of a range is the same for all of it.
+    pub origin: Origin,
     pub real_server: RealServer,
     pub check: Check,
+}
+
+impl RealServerConfig {
+    /// Equal but for where it was written.
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        let Self { origin: _, real_server, check } = self;
+        *real_server == other.real_server && *check == other.check
+    }
+}
+
+fn all_the_same<T>(ours: &[T], others: &[T], same: fn(&T, &T) -> bool) -> bool {
+    ours.len() == others.len() && ours.iter().zip(others).all(|(one, other)| same(one, other))
 }
 
 #[cfg(test)]

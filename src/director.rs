@@ -1,4 +1,6 @@
-//! Makes this node fit to direct: the kernel settings that a configuration needs.
+//! Makes this node fit to direct: the kernel settings that a configuration needs, and what its kernel would refuse.
+
+mod trial;
 
 use std::collections::BTreeSet;
 
@@ -6,6 +8,8 @@ use crate::config::Config;
 use crate::netlink::Ipvs;
 use crate::plan;
 use crate::system::{FileError, sysctl};
+
+pub use trial::refusals;
 
 /// Sets what is missing and tells `log` of it. Nothing is set back when the services go: somebody else may rely on it
 /// by then, and ip_forward=0 would cut off whoever is routed through this node.

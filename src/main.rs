@@ -1,4 +1,4 @@
-//! One binary, several names: called through a link of resource.d it is that agent, else the command line.
+//! One binary, several names: called through a link in `resource.d/rust` it is that agent, else the command line.
 //!
 //! Without the standard library's own start of a program: to find the end of the stack it reads /proc/self/maps, which is
 //! a fifteenth of a monitor, and pacemaker starts one every few seconds for each resource. What else that start does is
@@ -8,9 +8,9 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::fd::IntoRawFd;
+use std::path::{Path, PathBuf};
 
-use lvs_agents::agent;
-use lvs_agents::cli::{self, ExitStatus};
+use lvs_agents::cli::{self, ExitStatus, Role};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -34,10 +34,12 @@ pub extern "C" fn main(_count: i32, _arguments: *const *const u8) -> i32 {
 fn run() -> ExitStatus {
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
-    let name = std::path::Path::new(&called).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    match agent::find(name) {
-        Some(agent) => cli::run_agent(agent, arguments.next().as_deref()),
-        None => cli::run(),
+    let called = Path::new(&called);
+    let folder = if called.is_absolute() { PathBuf::new() } else { std::env::current_dir().unwrap_or_default() };
+    match cli::role(called, &folder) {
+        Role::Agent(agent) => cli::run_agent(agent, arguments.next().as_deref()),
+        Role::Ldirectord => cli::refuse_as_ldirectord(),
+        Role::CommandLine => cli::run(),
     }
 }
 

@@ -1,34 +1,44 @@
 //! `lvs-agents check-config FILE`.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
 
 use super::{ExitStatus, FAILURE, SUCCESS};
-use crate::config::{self, SystemResolver};
+use crate::config::{self, Problem, SystemResolver};
+use crate::director;
 
-/// Prints every error and warning with its line; fails when there is an error.
+/// Prints every error and warning with its line, and what this node's kernel would refuse; fails when there is an error.
 pub fn run(file: &Path, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     let name = file.display();
     let text = std::fs::read(file).with_context(|| format!("{name}: read"))?;
     let config = match config::parse_file(&text, &SystemResolver::new()) {
         Ok(config) => config,
-        Err(problems) => {
-            for problem in &problems {
-                writeln!(out, "{name}: {problem}")?;
-            }
-            writeln!(out, "{name}: {} wrong", count(problems.len(), "line"))?;
-            return Ok(FAILURE);
-        }
+        Err(problems) => return refuse(&name, &problems, out),
     };
     for warning in &config.warnings {
         writeln!(out, "{name}: warning: {warning}")?;
+    }
+    let refusals = director::refusals(&config);
+    if !refusals.is_empty() {
+        return refuse(&name, &refusals, out);
     }
     let reals = config.services.iter().map(|service| service.real_servers.len()).sum();
     let services = count(config.services.len(), "virtual service");
     writeln!(out, "{name}: right: {services}, {}", count(reals, "real server"))?;
     Ok(SUCCESS)
+}
+
+fn refuse(name: &impl Display, problems: &[Problem], out: &mut impl Write) -> anyhow::Result<ExitStatus> {
+    for problem in problems {
+        writeln!(out, "{name}: {problem}")?;
+    }
+    let lines: BTreeSet<_> = problems.iter().map(|problem| problem.origin).collect();
+    writeln!(out, "{name}: {} wrong", count(lines.len(), "line"))?;
+    Ok(FAILURE)
 }
 
 fn count(number: usize, what: &str) -> String {

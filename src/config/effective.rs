@@ -76,7 +76,7 @@ impl Resolution<'_> {
                 }
                 let Some(template) = &template else { continue };
                 match template.check(&real_server, check_port, spec.value.options.question.as_ref()) {
-                    Ok(check) => real_servers.push(RealServerConfig { real_server, check }),
+                    Ok(check) => real_servers.push(RealServerConfig { origin: spec.origin, real_server, check }),
                     Err(text) => self.complain(spec, "real", section.family, &text),
                 }
             }
@@ -205,7 +205,9 @@ impl Resolution<'_> {
                     return Err(format!("expected a range from the lower to the higher address, not {first}->{last}"));
                 }
                 if to - from >= LARGEST_RANGE {
-                    return Err(format!("a range of {} addresses: expected at most {LARGEST_RANGE}", to - from + 1));
+                    // The whole of IPv4 has one address more than fits into 32 bits.
+                    let addresses = u64::from(to - from) + 1;
+                    return Err(format!("a range of {addresses} addresses: expected at most {LARGEST_RANGE}"));
                 }
                 Ok((from..=to).map(|bits| Ipv4Addr::from(bits).into()).collect())
             }

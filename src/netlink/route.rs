@@ -7,6 +7,7 @@ mod connected;
 mod constants;
 mod events;
 mod link;
+mod local;
 mod policy;
 
 use neli::consts::nl::NlmF;
@@ -18,6 +19,7 @@ pub use address::ObservedAddress;
 pub use connected::{ConnectedRoute, Gateway, interface_for};
 pub use events::Events;
 pub use link::Link;
+pub use local::LocalTable;
 pub use policy::PolicyLabel;
 
 use super::message::Request;
@@ -208,6 +210,16 @@ impl Route {
         let mut routes = routes.map_err(|error| error.during("routes: list"))?;
         routes.retain(|route| !links.iter().any(|link| link.loopback && link.index == route.interface));
         Ok(routes)
+    }
+
+    /// What the kernel takes IPv4 addresses for: its table of local and broadcast addresses, read once.
+    ///
+    /// # Errors
+    /// On any failure: never a part of the table.
+    pub fn local_table(&mut self) -> Result<LocalTable> {
+        let routes = self.list_by(Rtm::Getroute, local::list(), local::decode);
+        let routes = routes.map_err(|error| error.during("local routes: list"))?;
+        Ok(routes.into_iter().collect())
     }
 
     /// `decode` answers `None` for an entry that the list does not want.

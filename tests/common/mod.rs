@@ -33,8 +33,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// A command that has not ended by then hangs, or has left its pipes to a process in the background.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
-/// Links named like the agents, as in resource.d.
-pub const AGENTS: &str = "/run/test/agents";
+/// Links named like the agents, in a folder named as that of resource.d.
+pub const AGENTS: &str = "/run/test/resource.d/rust";
 
 /// A machine without any interface but lo.
 pub struct Host {
@@ -45,7 +45,7 @@ pub struct Host {
 
 impl Host {
     pub fn new() -> Self {
-        let script = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && mkdir -p /run/test/agents && \
+        let script = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && mkdir -p /run/test/resource.d/rust && \
                       ip link set lo up && echo ready && exec cat";
         let mut holder = Command::new("unshare")
             .args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script])

@@ -67,6 +67,10 @@ fn real_servers_come_in_every_form() {
         with("real=10.1.0.254->10.1.1.1:80 gate"),
         ["10.1.0.254:80", "10.1.0.255:80", "10.1.1.0:80", "10.1.1.1:80"]
     );
+    let last = ["250", "251", "252", "253", "254", "255"].map(|last| format!("255.255.255.{last}:80"));
+    assert_eq!(with("real=255.255.255.250->255.255.255.255 gate"), last, "not past the last address");
+    assert_eq!(with("real=10.1.0.2->10.1.0.2 gate"), ["10.1.0.2:80"], "a range of one");
+    assert_eq!(with("real=10.1.0.0->10.1.255.255 gate").len(), 65536, "the largest range");
     assert_eq!(with("real=sql01->sql03:80 ipip 10"), ["10.1.0.21:80", "10.1.0.22:80", "10.1.0.23:80"]);
     assert_eq!(keys("virtual=7\n\treal=10.1.0.2 gate"), ["10.1.0.2:0"]);
     assert_eq!(keys("virtual=7\n\treal=10.1.0.2:80 gate"), ["10.1.0.2:80"]);

@@ -161,6 +161,12 @@ fn real_servers() {
         ("10.1.0.2 gate u:x", "\"u:x\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.4->10.1.0.2 gate", "expected a range from the lower to the higher address, not 10.1.0.4->10.1.0.2"),
         ("10.0.0.0->10.255.255.255 gate", "a range of 16777216 addresses: expected at most 65536"),
+        ("0.0.0.0->255.255.255.255 gate", "a range of 4294967296 addresses: expected at most 65536"),
+        ("0.0.0.0->0.1.0.0 gate", "a range of 65537 addresses: expected at most 65536"),
+        (
+            "255.255.255.255->255.255.255.250 gate",
+            "expected a range from the lower to the higher address, not 255.255.255.255->255.255.255.250",
+        ),
         ("10.1.0.2:80->10.1.0.4:80 gate", "\"10.1.0.2:80\" is neither an address nor a host name"),
     ] {
         let text = format!("virtual=10.1.9.9:80\n\treal={value}");

@@ -104,20 +104,28 @@ pub(super) fn decode_gateway(payload: &[u8]) -> Result<Option<Gateway>> {
     Ok(address.zip(route.interface()?).map(|(address, interface)| Gateway { address, interface }))
 }
 
-/// A unicast route of the main table.
-struct MainRoute {
-    header: Rtmsg,
-    family: Family,
-    attributes: Attributes<RouteAttribute>,
+/// A route of any kind, of any table.
+pub(super) struct Entry {
+    pub header: Rtmsg,
+    pub family: Family,
+    pub table: u32,
+    pub attributes: Attributes<RouteAttribute>,
 }
 
-impl MainRoute {
+impl Entry {
     fn interface(&self) -> Result<Option<u32>> {
         self.attributes.optional_u32(RouteAttribute::OutputInterface)
     }
 }
 
-fn main_route(payload: &[u8]) -> Result<Option<MainRoute>> {
+/// A unicast route of the main table.
+fn main_route(payload: &[u8]) -> Result<Option<Entry>> {
+    let is_of_main = |entry: &Entry| entry.table == MAIN_TABLE && *entry.header.rtm_type() == Rtn::Unicast;
+    Ok(entry(payload)?.filter(is_of_main))
+}
+
+/// `None` for a route that is neither IPv4 nor IPv6.
+pub(super) fn entry(payload: &[u8]) -> Result<Option<Entry>> {
     let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("a route header is cut off"))?;
     let header = Rtmsg::from_bytes_with_input(&mut Cursor::new(payload), HEADER)?;
     let attributes = Attributes::<RouteAttribute>::decode(attributes)?;
@@ -128,6 +136,5 @@ fn main_route(payload: &[u8]) -> Result<Option<MainRoute>> {
         RtAddrFamily::Inet6 => Family::Ipv6,
         _ => return Ok(None),
     };
-    let is_of_main = table == MAIN_TABLE && *header.rtm_type() == Rtn::Unicast;
-    Ok(is_of_main.then_some(MainRoute { header, family, attributes }))
+    Ok(Some(Entry { header, family, table, attributes }))
 }

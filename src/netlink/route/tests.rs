@@ -250,3 +250,20 @@ fn a_list_that_the_kernel_refuses_is_an_error() {
     let refused = route.list(Rtm::UnrecognizedConst(0xfff2), address::HEADER, address::decode);
     assert!(refused.as_ref().is_err_and(|error| error.is(Errno::EOPNOTSUPP)), "{refused:?}");
 }
+
+#[test]
+fn broadcast_addresses_of_this_node_are_known_by_its_routes() {
+    in_namespace(|| {
+        ip("link set lo up");
+        ip("link add va type veth peer name vb");
+        ip("link set va up");
+        ip("address add 10.9.5.1/24 brd + dev va");
+        ip("route add broadcast 10.9.6.255 dev va table local");
+        let table = Route::open().expect("open").local_table().expect("local routes");
+        for (address, broadcast) in
+            [("10.9.5.255", true), ("10.9.6.255", true), ("10.9.5.1", false), ("10.9.5.2", false), ("127.0.0.1", false)]
+        {
+            assert_eq!(table.is_broadcast(address.parse().expect(address)), broadcast, "{address}");
+        }
+    });
+}
