@@ -1,11 +1,12 @@
 # directors and real servers on the same two nodes: the director moves ten times, and each node always has the address
 N1=${ADDRESS[n1]}:3306 N2=${ADDRESS[n2]}:3306
+REAL_SERVERS='n[12]'
 
 scenario() {
 	local from operations windows=() capture=() to=n1 other=n2 turn begin host
 	cluster_use two-in-one.crm || failed "crm configure load update (see n1/commands.log)"
-	seen "loaded config/two-in-one.crm by crmsh: db-vip, db-lvs, db-health, and a clone of realserver on both nodes"
-	must 90 "the group runs" cluster_node_of db-health >/dev/null
+	seen "loaded config/two-in-one.crm by crmsh: db-lvs, db-health, db-vip, and a clone of realserver on both nodes"
+	must 90 "the group runs" cluster_node_of db-vip >/dev/null
 	must 60 "real servers on both nodes" real_servers_run
 	[[ $(cluster_node_of db-vip) == n2 ]] || to=n2 other=n1
 	for host in n1 n2; do
@@ -39,7 +40,7 @@ must_direct() {
 	local backup=n1
 	[[ $1 == n2 ]] || backup=n2
 	must 90 "both real servers in $1's table" table_has "$1" "=$N1:1,$N2:1"
-	must 60 "the group on $1" cluster_runs "$1" db-vip db-lvs db-health
+	must 60 "the group on $1" cluster_runs "$1" db-lvs db-health db-vip
 	[[ $(nics_of "$1") == *eth0* ]] || failed "$1 has $VIP on: $(nics_of "$1")"
 	[[ $(nics_of "$backup") == lo ]] || failed "$backup has $VIP on: $(nics_of "$backup")"
 }
