@@ -97,9 +97,16 @@ nothing_failed() {
 	strays=$("$PYTHON" "$CTS/lab/report.py" strays "$CLIENT_RECORD" "$@")
 	[[ -z $strays ]] || failed "the client's attempts failed outside of a move: $strays"
 	status=$(on n1 crm_mon -1rf)
-	[[ $status == *"Started: [ n1 n2 ]"* && $status != *fail-count* && $status != *Failed* ]] || failed "not all is well: $status"
+	[[ $status == *"Started: [ n1 n2 ]"* && $status != *fail-count* && -z $(failed_actions <<<"$status") ]] || failed "not all is well: $status"
 	[[ $(realserver_operations) == "$operations" ]] || failed "realserver was started or stopped meanwhile"
 	seen "realserver stayed Started on both nodes, without a failure"
+}
+
+# failed_actions: those of crm_mon's. Between lvs and vip a node has the table and not yet the address; when realserver's
+# monitor comes at that moment, it warns of a loop (190).
+failed_actions() {
+	sed -n '/^Failed Resource Actions/,$s/^  \* //p' |
+		grep -v "^db-rs .* returned 'OCF_DEGRADED' (virtual service .*: in the table of this node, which is not its director"
 }
 
 realserver_operations() { cat "$OUT"/n[12]/log/pacemaker/pacemaker.log | grep -cE 'Result of (start|stop) operation for db-rs'; }
