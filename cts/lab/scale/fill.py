@@ -52,4 +52,5 @@ def summary(path):
     for peer in ("ipvsadm", "keepalived"):
         head("first fill of a fresh kernel: lvs start configfile=", peer, "s")
         for (services, reals), taken in found.items():
-            row(f"{services} services of {reals}, medians of {len(taken['ours'])} kernels", median(taken["ours"]), median(taken[peer]))
+            middle = [median(taken[name]) if taken[name] else None for name in ("ours", peer)]
+            row(f"{services} services of {reals}, medians of {len(taken['ours'])} kernels", *middle)
