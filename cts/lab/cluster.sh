@@ -124,13 +124,16 @@ cluster_use() {
 	printf '%s\n' "$file" >"$current"
 }
 
-# cluster_clear: stops what runs and forgets it, so that the next configuration starts from nothing.
+# cluster_clear: stops what runs and forgets it, so that the next configuration starts from nothing. It stops first:
+# resources that are removed while they run stop in any order, and without its table the address leads to a database here.
 cluster_clear() {
 	local node
 	rm -f "$L/cluster-configuration"
 	node=$(cluster_member)
+	quietly_on "$node" crm_attribute --type crm_config --name stop-all-resources --update true
+	wait_for 90 "cluster: resources stop" cluster_is_empty
 	quietly_on "$node" cibadmin --replace --scope constraints --xml-text '<constraints/>'
 	quietly_on "$node" cibadmin --replace --scope resources --xml-text '<resources/>'
-	wait_for 90 "cluster: removed resources stop" cluster_is_empty
+	quietly_on "$node" crm_attribute --type crm_config --name stop-all-resources --delete
 	quietly_on "$node" crm_resource --cleanup
 }

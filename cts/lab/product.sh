@@ -29,7 +29,7 @@ director_file() {
 }
 
 product_resources() {
-	if [[ $PRODUCT == ours ]]; then printf 'db-vip db-lvs db-health'; else printf 'db-vip db-health'; fi
+	if [[ $PRODUCT == ours ]]; then printf 'db-lvs db-health db-vip'; else printf 'db-vip db-health'; fi
 }
 
 # product_log HOST: the health monitor's log.

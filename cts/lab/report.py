@@ -5,6 +5,8 @@ report.py outage RECORD EVENT [LOG...]      what the client saw around EVENT, an
                                             watcher's record (--json for machines)
 report.py gaps WATCH FROM TO SERVER...      times at which a real server was missing in the table
 report.py strays RECORD SINCE FROM TO...    failed attempts that lie outside all of the times FROM-TO
+report.py others RECORD SERVERS SINCE FROM TO...    answers, outside all of the times FROM-TO, of a server whose name does
+                                            not match SERVERS
 Times are seconds since the epoch.
 """
 
@@ -43,11 +45,25 @@ def counts(path, since, until=END):
     print(f"{text}; longest gap {longest_gap(good):.2f} s")
 
 
-def strays(path, since, edges):
+def outside(path, since, edges):
+    """Attempts begun after SINCE that touch none of the times between an edge and the next one."""
     windows = list(zip(edges[::2], edges[1::2]))
-    for start, end, outcome, detail in attempts(path):
-        if outcome != "ok" and start >= since and not any(start <= close and end >= open_ for open_, close in windows):
+    for attempt in attempts(path):
+        start, end = attempt[:2]
+        if start >= since and not any(start <= close and end >= open_ for open_, close in windows):
+            yield attempt
+
+
+def strays(path, since, edges):
+    for start, end, outcome, detail in outside(path, since, edges):
+        if outcome != "ok":
             print(f"{start:.3f} {end:.3f} {outcome} {detail}")
+
+
+def others(path, servers, since, edges):
+    for start, end, outcome, server in outside(path, since, edges):
+        if outcome == "ok" and not re.fullmatch(servers, server):
+            print(f"{start:.3f} {end:.3f} answered by {server}")
 
 
 def outage_of(path, event):
@@ -168,6 +184,8 @@ def main():
         gaps(words[1], float(words[2]), float(words[3]), words[4:])
     elif words[0] == "strays":
         strays(words[1], float(words[2]), [float(word) for word in words[3:]])
+    elif words[0] == "others":
+        others(words[1], words[2], float(words[3]), [float(word) for word in words[4:]])
 
 
 main()

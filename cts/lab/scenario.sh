@@ -7,11 +7,25 @@ scenario_file() { case $1 in */*) printf '%s' "$CTS/$1.sh" ;; *) printf '%s' "$C
 scenario_title() { sed -n '1s/^# //p' "$(scenario_file "$1")"; }
 
 # scenario_play NAME: its status; what it says goes to stdout. NAME is a file of scenarios/ or, with its folder, of checks/.
+# REAL_SERVERS is a pattern for the names of those that may answer the client while the scenario plays; a scenario whose
+# directors are the real servers sets its own. A director's database may answer in FALLBACK_TIMES only: from, to, from, to.
 scenario_play() {
 	(
+		REAL_SERVERS='rs[12]' FALLBACK_TIMES=()
 		. "$(scenario_file "$1")"
-		scenario
+		begin=$EPOCHREALTIME
+		scenario || exit
+		only_real_servers_answered "$begin"
 	)
+}
+
+# only_real_servers_answered SINCE: no client was answered by a director's own database while a real server was up: ours
+# promises it, because the address comes last and leaves first; the peers promise nothing.
+only_real_servers_answered() {
+	local others
+	[[ $PRODUCT == ours && -e $CLIENT_RECORD ]] || return 0
+	others=$("$PYTHON" "$CTS/lab/report.py" others "$CLIENT_RECORD" "$REAL_SERVERS" "$1" "${FALLBACK_TIMES[@]}")
+	[[ -z $others ]] || failed "$(wc -l <<<"$others") answers of a director's own database while a real server was up:" "$others"
 }
 
 seen() { say "  ${*//$'\n'/$'\n    '}"; }

@@ -3,7 +3,7 @@ scenario() {
 	local from
 	cluster_use ours.pcs || failed "pcs resource create (see n1/commands.log)"
 	seen "ran config/ours.pcs"
-	must 90 "the group on n1" cluster_runs n1 db-vip db-lvs db-health
+	must 90 "the group on n1" cluster_runs n1 db-lvs db-health db-vip
 	must 60 "both real servers in the table" table_has n1 "=$RS1:1,$RS2:3"
 	must 30 "answers without a failure" client_is_steady 2
 	from=$EPOCHREALTIME

@@ -13,5 +13,6 @@ scenario() {
 	[[ $(daemon_pids n1) =~ ^[0-9]+$ ]] || failed "not exactly one daemon after recovery: \"$(daemon_pids n1)\""
 	missing=$(table_gaps n1 "$from" "$EPOCHREALTIME" "$RS1" "$RS2")
 	[[ -z $missing ]] || failed "the table had gaps: $missing"
+	failed_without_address_only n1 "$from"
 	quietly_on n1 crm_resource --cleanup --resource db-health
 }

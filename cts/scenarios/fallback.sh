@@ -1,8 +1,8 @@
 # both stop: the fallback takes over, and leaves again when one returns
 scenario() {
-	local from
+	local from both
 	must_be_ready
-	from=$EPOCHREALTIME
+	from=$EPOCHREALTIME both=$EPOCHREALTIME
 	database_on rs1 stop &
 	database_on rs2 stop
 	wait $!
@@ -13,6 +13,7 @@ scenario() {
 	from=$EPOCHREALTIME
 	database_on rs1 start
 	must 60 "rs1 replaces the fallback" fails table_has n1 "$FALLBACK"
+	FALLBACK_TIMES=("$both" "$EPOCHREALTIME")
 	must 30 "rs1 answers" client_answered_by rs1 "$from"
 	seen "started rs1; $(time_of n1 "$from" absent "$FALLBACK") s later the fallback is gone:"
 	show_table n1

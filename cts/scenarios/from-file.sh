@@ -4,7 +4,7 @@ scenario() {
 	director_file 10 10
 	cluster_use file.crm || failed "crm configure load update (see n1/commands.log)"
 	seen "loaded config/file.crm by crmsh"
-	must 90 "the group on n1" cluster_runs n1 db-vip db-file
+	must 90 "the group on n1" cluster_runs n1 db-file db-vip
 	must 60 "both real servers in the table" table_has n1 "=$RS1:10,$RS2:10"
 	must 30 "answers without a failure" client_is_steady 2
 	show_table n1

@@ -1,11 +1,12 @@
 # directors and real servers on the same two nodes: the director moves ten times, and each node always has the address
 N1=${ADDRESS[n1]}:3306 N2=${ADDRESS[n2]}:3306
+REAL_SERVERS='n[12]'
 
 scenario() {
 	local from operations windows=() capture=() to=n1 other=n2 turn begin host
 	cluster_use two-in-one.crm || failed "crm configure load update (see n1/commands.log)"
-	seen "loaded config/two-in-one.crm by crmsh: db-vip, db-lvs, db-health, and a clone of realserver on both nodes"
-	must 90 "the group runs" cluster_node_of db-health >/dev/null
+	seen "loaded config/two-in-one.crm by crmsh: db-lvs, db-health, db-vip, and a clone of realserver on both nodes"
+	must 90 "the group runs" cluster_node_of db-vip >/dev/null
 	must 60 "real servers on both nodes" real_servers_run
 	[[ $(cluster_node_of db-vip) == n2 ]] || to=n2 other=n1
 	for host in n1 n2; do
@@ -32,6 +33,8 @@ scenario() {
 	never_lost "$from"
 	no_loop
 	nothing_failed "$from" "${windows[@]}"
+	# In the next scenario the directors' databases are not real servers.
+	cluster_clear
 }
 
 # must_direct NODE: the group and a table with both real servers there; the address on its eth0 only, on lo at the other.
@@ -39,7 +42,7 @@ must_direct() {
 	local backup=n1
 	[[ $1 == n2 ]] || backup=n2
 	must 90 "both real servers in $1's table" table_has "$1" "=$N1:1,$N2:1"
-	must 60 "the group on $1" cluster_runs "$1" db-vip db-lvs db-health
+	must 60 "the group on $1" cluster_runs "$1" db-lvs db-health db-vip
 	[[ $(nics_of "$1") == *eth0* ]] || failed "$1 has $VIP on: $(nics_of "$1")"
 	[[ $(nics_of "$backup") == lo ]] || failed "$backup has $VIP on: $(nics_of "$backup")"
 }
@@ -96,9 +99,16 @@ nothing_failed() {
 	strays=$("$PYTHON" "$CTS/lab/report.py" strays "$CLIENT_RECORD" "$@")
 	[[ -z $strays ]] || failed "the client's attempts failed outside of a move: $strays"
 	status=$(on n1 crm_mon -1rf)
-	[[ $status == *"Started: [ n1 n2 ]"* && $status != *fail-count* && $status != *Failed* ]] || failed "not all is well: $status"
+	[[ $status == *"Started: [ n1 n2 ]"* && $status != *fail-count* && -z $(failed_actions <<<"$status") ]] || failed "not all is well: $status"
 	[[ $(realserver_operations) == "$operations" ]] || failed "realserver was started or stopped meanwhile"
 	seen "realserver stayed Started on both nodes, without a failure"
+}
+
+# failed_actions: those of crm_mon's. Between lvs and vip a node has the table and not yet the address; when realserver's
+# monitor comes at that moment, it warns of a loop (190).
+failed_actions() {
+	sed -n '/^Failed Resource Actions/,$s/^  \* //p' |
+		grep -v "^db-rs .* returned 'OCF_DEGRADED' (virtual service .*: in the table of this node, which is not its director"
 }
 
 realserver_operations() { cat "$OUT"/n[12]/log/pacemaker/pacemaker.log | grep -cE 'Result of (start|stop) operation for db-rs'; }

@@ -1,0 +1,118 @@
+"""Processes of the bench: what they take, what they say, and an end to each."""
+
+import os
+import signal
+import statistics
+import time
+
+FOLDER = "/run/scale"
+LIMIT = 300
+AGENTS = "/usr/lib/ocf/resource.d/rust/"
+
+
+class Done:
+    """How a process ended: exit code (None: it was killed at its limit), milliseconds, what it wrote."""
+
+    def __init__(self, code, wall, text):
+        self.code, self.wall, self.text = code, wall, text
+
+
+def run(words, environment=None, stdin=os.devnull, limit=LIMIT):
+    """One process from start to end. posix_spawn: subprocess would add a fork of this process to each figure."""
+    output = FOLDER + "/output"
+    actions = [(os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
+               (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+               (os.POSIX_SPAWN_DUP2, 1, 2)]
+    start = time.perf_counter()
+    child = os.posix_spawnp(words[0], words, environment or os.environ, file_actions=actions)
+    killed = []
+    signal.signal(signal.SIGALRM, lambda *_: (killed.append(1), os.kill(child, signal.SIGKILL)))
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    _, status = os.waitpid(child, 0)
+    wall = (time.perf_counter() - start) * 1000
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    with open(output, errors="replace") as file:
+        return Done(None if killed else os.waitstatus_to_exitcode(status), wall, file.read())
+
+
+def agent(name, action, limit=LIMIT, **parameters):
+    """One action of ocf:rust:NAME, as the cluster calls it."""
+    return run([AGENTS + name, action], os.environ | {
+        "OCF_ROOT": "/usr/lib/ocf", "OCF_RA_VERSION_MAJOR": "1", "OCF_RA_VERSION_MINOR": "1", "HA_LOGFACILITY": "none",
+        "OCF_RESOURCE_INSTANCE": "scale-" + name, "OCF_RESOURCE_TYPE": name, "OCF_RESOURCE_PROVIDER": "rust",
+        "OCF_RESKEY_CRM_meta_interval": "10000", "OCF_RESKEY_CRM_meta_timeout": str(limit * 1000),
+    } | {f"OCF_RESKEY_{key}": value for key, value in parameters.items()}, limit=limit)
+
+
+def background(words, log):
+    """A process that stays; its pid."""
+    actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+               (os.POSIX_SPAWN_OPEN, 1, f"{FOLDER}/{log}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+               (os.POSIX_SPAWN_DUP2, 1, 2)]
+    return os.posix_spawnp(words[0], words, os.environ, file_actions=actions)
+
+
+def end(pid):
+    """SIGTERM, and SIGKILL when that is not enough."""
+    os.kill(pid, signal.SIGTERM)
+    if until(10, lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 0.05) is None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def until(seconds, asked, pause=0.02):
+    """Seconds until ASKED() was true, or None: not within SECONDS. It pauses twice as long as asking takes, so that the
+    watched ones have the machine."""
+    start = time.perf_counter()
+    while True:
+        before = time.perf_counter()
+        if asked():
+            return time.perf_counter() - start
+        now = time.perf_counter()
+        if now - start > seconds:
+            return None
+        time.sleep(max(pause, 2 * (now - before)))
+
+
+def median(values):
+    return statistics.median(values) if values else float("nan")
+
+
+def daemon_pid():
+    """The health monitor's pid, from its command line: the only one on this host."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if b"daemon" in words and b"--instance" in words:
+            return int(pid)
+    return None
+
+
+def ticks(pid):
+    """CPU ticks by thread, {name: ticks}; those of one name together."""
+    found = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/stat") as file:
+                name, _, rest = file.read().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        words = rest.split()
+        found[name] = found.get(name, 0) + int(words[11]) + int(words[12])
+    return found
+
+
+def all_ticks(pid):
+    """CPU ticks of all its threads, of those that have ended too."""
+    with open(f"/proc/{pid}/stat") as file:
+        words = file.read().rpartition(")")[2].split()
+    return int(words[11]) + int(words[12])
+
+
+def memory(pid):
+    """VmRSS in MB."""
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:")) / 1024
