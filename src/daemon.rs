@@ -31,7 +31,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::config::{Config, LogTarget};
 use crate::ownership::MonitorRecord;
-use crate::plan::Scope;
+use crate::plan::Role;
 use crate::system::{Lock, RunDir, descriptors};
 use control::Call;
 use jobs::{Finished, Jobs};
@@ -132,7 +132,7 @@ impl Daemon {
             None => Source::Declarations(options.run_dir.clone()),
         };
         let stamp = source.stamp();
-        let scope = if source.owns_services() { Scope::Services } else { Scope::RealServersOnly };
+        let scope = if source.owns_services() { Role::OwnsServices } else { Role::MovesRealServers };
         let log = Log::new(log_target(&options, &Config::default()), &options.instance);
         let (sender, results) = mpsc::unbounded_channel();
         let (calls_sender, calls) = mpsc::channel(16);

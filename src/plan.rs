@@ -2,11 +2,13 @@
 //! ever missing.
 
 mod addresses;
+mod difference;
 mod ipvs;
 mod real_server;
 mod sysctls;
 
 pub use addresses::{AddressState, AddressTable, address_changes, address_state, host_prefix, lost_addresses};
-pub use ipvs::{Scope, deletions, differences, table_changes};
+pub use difference::{Difference, DifferenceKind, differences, entry_differences};
+pub use ipvs::{Role, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
 pub use sysctls::{STANDBY_SERVES, director_sysctls};

@@ -14,7 +14,7 @@ use crate::daemon::protocol::{Liveness, Reply, Request};
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
-use crate::ownership::{self, MonitorRecord, Owner};
+use crate::ownership::{self, MonitorRecord, Owner, Registry};
 use crate::plan;
 use crate::system::{Lock, RunDir};
 
@@ -78,7 +78,7 @@ impl Agent for Ldirectord {
         let run_dir = RunDir::system();
         if let Some(path) = call.text("configfile") {
             let me = Owner::Ldirectord(call.instance.clone());
-            let conflicts = ownership::conflicts(&run_dir, &me, &load_keys(path)?);
+            let conflicts = Registry::read(&run_dir).conflicts(&me, &load_keys(path)?);
             if !conflicts.is_empty() {
                 return Err(Failure::bad_here(conflicts.join("; ")));
             }
@@ -156,9 +156,9 @@ fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
     let Some(config) = call.text("configfile").and_then(|path| config::load_file(Path::new(path)).ok()) else {
         return Vec::new();
     };
-    let foreign = ownership::owners(run_dir);
+    let foreign = Registry::read(run_dir);
     let ours = config.services.iter().filter(|service| service.cleanstop).map(|service| service.service.key);
-    ours.filter(|key| !foreign.contains_key(key)).collect()
+    ours.filter(|key| foreign.owner_of(key).is_none()).collect()
 }
 
 /// What a monitor that was killed could not do itself. The record of one that only followed `lvs` resources stays, so

@@ -4,19 +4,25 @@
 //! what to remove whatever became of the parameters, and the health monitor what to look after. Where a health
 //! monitor looks after a service, its real servers are the monitor's to move in and out.
 
+mod changes;
 mod description;
+mod refusals;
+mod source;
+mod turn;
+mod verdict;
+mod wanted;
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeSet, HashSet};
 
-use crate::config::{self, Config};
 use crate::director;
-use crate::model::{ServiceEntry, ServiceKey, Table};
+use crate::model::{Change, ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
+use crate::netlink::ipvs::Depth;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::ownership::{self, Care, Owner, keys};
-use crate::plan::{self, Scope};
+use crate::ownership::{self, Declaration, Owner, Registry, keys};
+use crate::plan::{self, Role};
 use crate::system::RunDir;
+use source::Source;
 
 pub struct Lvs;
 
@@ -26,40 +32,33 @@ impl Agent for Lvs {
     }
 
     fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
-        match (call.text("configfile"), level) {
-            (Some(_), ValidationLevel::Consistency) => refuse_both(call),
-            // Names are looked up on the node that runs the resource only.
-            (None, ValidationLevel::Consistency) => load_parameters(call, &config::AnyName::default()).map(|_| ()),
-            (_, ValidationLevel::Local) => load(call).map(|_| ()),
-        }
+        source::validate(call, level)
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        let config = load(call)?;
-        let wanted = keys(&config);
-        refuse_conflicts(&run_dir, call, &wanted)?;
+        let before = run_dir.services().read(&call.instance).unwrap_or_default();
+        let source = Source::load(call, before.as_deref())?;
+        let _turn = turn::take(call, &run_dir)?;
+        let registry = Registry::read_others(&run_dir, &call.instance);
+        refuse_conflicts(&registry, call, &keys(&source.config))?;
         let mut ipvs = Ipvs::open_loading()?;
-        director::prepare(&config, |text| call.log().info(text))?;
-        let before = ownership::declaration(&run_dir, &call.instance).map(|old| keys(&old)).unwrap_or_default();
-        let gone: Vec<ServiceKey> = before.into_iter().filter(|key| !wanted.contains(key)).collect();
-        // Before the new declaration takes the place of the old one: killed in between, nobody would know of them.
-        let observed = observe(&mut ipvs, &gone)?;
-        super::apply(call, &mut ipvs, &plan::deletions(&gone, &observed))?;
-        run_dir.services().write(&call.instance, &config::render(&config))?;
-        let observed = observe(&mut ipvs, &wanted)?;
-        let desired = leave_to_monitors(&run_dir, table(&config), &observed);
-        super::apply(call, &mut ipvs, &plan::table_changes(&desired, &observed, Scope::Services))
+        director::prepare(&source.config, |text| call.log().info(text))?;
+        declare(call, &run_dir, &mut ipvs, &source, before.as_deref())?;
+        program(call, &run_dir, &mut ipvs, &source, &registry)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        let owned = owned_keys(&run_dir, call);
-        if let Some(mut ipvs) = Ipvs::open()? {
-            let observed = observe(&mut ipvs, &owned)?;
-            super::apply(call, &mut ipvs, &plan::deletions(&owned, &observed))?;
+        // A turn that does not come must not get the node fenced: what is deleted here is ours alone.
+        let _turn = turn::take(call, &run_dir).map_err(|failure| call.log().warning(failure));
+        match ownership::declaration(&run_dir, &call.instance) {
+            Declaration::Absent => tell_what_is_left(call, &run_dir),
+            Declaration::Damaged => delete(call, unclaimed(call, &run_dir))?,
+            Declaration::Services(config) => delete(call, keys(&config))?,
         }
         // Last: killed before, the next stop still knows what is ours.
+        super::forget(call, &run_dir.refusals());
         super::forget(call, &run_dir.services());
         Ok(())
     }
@@ -68,143 +67,105 @@ impl Agent for Lvs {
         let run_dir = RunDir::system();
         let Some(text) = run_dir.services().read(&call.instance)? else { return Ok(Status::Stopped) };
         let Some(mut ipvs) = Ipvs::open()? else { return Ok(Status::Stopped) };
-        let path = run_dir.services().file(&call.instance);
-        let parsed = config::parse_file(text.as_bytes(), &config::SystemResolver::new()).ok();
-        // Without a service, the comparison would find nothing wrong with a table that has none of ours.
-        let config = parsed
-            .filter(|config| !config.services.is_empty())
-            .ok_or_else(|| Failure::generic(format!("{}: read: damaged; start writes it again", path.display())))?;
-        let observed = observe(&mut ipvs, &keys(&config))?;
-        if observed.is_empty() {
+        let Declaration::Services(config) = Declaration::of(&text) else {
+            let path = run_dir.services().file(&call.instance);
+            return Err(Failure::generic(format!("{}: read: damaged; start writes it again", path.display())));
+        };
+        let depth = if call.check_level >= 10 { Depth::Thorough } else { Depth::Quick };
+        let declared = wanted::table(&config);
+        let observed = ipvs.compare(&declared, depth)?;
+        if observed.len() == declared.len() && observed.iter().all(|(_, entry)| entry.is_none()) {
             return Ok(Status::Stopped);
         }
-        let desired = accept_monitored(&run_dir, &config, &observed);
-        let differences = plan::differences(&desired, &observed);
-        if !differences.is_empty() {
-            return Err(Failure::generic(differences.join("; ")));
-        }
-        let abandoned = abandoned(&run_dir, &config, &observed);
-        Ok(if abandoned.is_empty() { Status::Running } else { Status::Degraded(abandoned.join("; ")) })
+        let refusals = refusals::read(&run_dir, &call.instance);
+        let view = verdict::View { config: &config, declared: &declared, observed: &observed };
+        verdict::judge(&view, &Registry::read_monitors(&run_dir), &refusals).answer()
     }
 }
 
-/// The configuration that the parameters or the `configfile` describe.
-fn load(call: &Call) -> Result<Config, Failure> {
-    refuse_both(call)?;
-    if let Some(path) = call.text("configfile") {
-        return load_file(path);
-    }
-    let resolver = config::SystemResolver::new();
-    load_parameters(call, &resolver).map_err(|failure| match resolver.has_failed() {
-        // A name server that does not answer this node now must not forbid the resource everywhere for ever.
-        true => Failure::bad_here(failure.to_string()),
-        false => failure,
-    })
-}
-
-fn load_file(path: &str) -> Result<Config, Failure> {
-    let config =
-        config::load_file(Path::new(path)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
-    if config.services.is_empty() {
-        return Err(Failure::bad_here(format!("configfile {path}: has no virtual service")));
-    }
-    match config::survives_rendering(&config, &config::AnyName::default()) {
-        true => Ok(config),
-        false => Err(Failure::bad_here(format!(
-            "configfile {path}: declare its services: a combination of request, receive and double quotes is ambiguous"
-        ))),
-    }
-}
-
-fn load_parameters(call: &Call, resolver: &dyn config::Resolver) -> Result<Config, Failure> {
-    let directives = description::DIRECTIVES.iter();
-    let set: Vec<(&'static str, String)> =
-        directives.filter_map(|parameter| Some((parameter.name, call.text(parameter.name)?.to_owned()))).collect();
-    if call.text("virtual").is_none() {
-        return Err(Failure::bad_parameter("virtual: not set: name a virtual service, or a configfile"));
-    }
-    config::parse_parameters(&set, resolver).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::bad_parameter(lines.join("; "))
-    })
-}
-
-fn refuse_both(call: &Call) -> Result<(), Failure> {
-    match (call.text("configfile"), call.text("virtual")) {
-        (Some(_), Some(_)) => {
-            Err(Failure::bad_parameter("configfile, virtual: both are set: the services come from one"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn refuse_conflicts(run_dir: &RunDir, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
-    let conflicts = ownership::conflicts(run_dir, &Owner::Lvs(call.instance.clone()), wanted);
+fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
+    let conflicts = registry.conflicts(&Owner::Lvs(call.instance.clone()), wanted);
     if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
 }
 
-/// The table as declared: every real server at its weight, no fallback.
-fn table(config: &Config) -> Table {
-    let entry = |service: &config::Service| {
-        let reals = service.real_servers.iter().map(|real| (real.real_server.key, real.real_server.clone()));
-        (service.service.key, ServiceEntry { service: service.service.clone(), real_servers: reals.collect() })
-    };
-    config.services.iter().map(entry).collect()
+/// Puts the new declaration in the place of the old one. One that says the same stays as it is: whoever follows the
+/// declarations has nothing to read.
+fn declare(
+    call: &Call,
+    run_dir: &RunDir,
+    ipvs: &mut Ipvs,
+    source: &Source,
+    before: Option<&str>,
+) -> Result<(), Failure> {
+    if before == Some(&source.text) {
+        return Ok(());
+    }
+    let wanted: HashSet<ServiceKey> = keys(&source.config).into_iter().collect();
+    let old = before.map_or(Declaration::Absent, Declaration::of).keys();
+    let gone = old.into_iter().filter(|key| !wanted.contains(key));
+    // Before the old declaration is replaced: killed in between, nobody would know of them.
+    changes::apply_all(call, ipvs, &gone.map(Change::DeleteService).collect::<Vec<_>>())?;
+    Ok(run_dir.services().write(&call.instance, &source.text)?)
 }
 
-/// A service that a living monitor looks after keeps the real servers that it has: starting it again must not put a
-/// server back that the monitor took out.
-fn leave_to_monitors(run_dir: &RunDir, mut desired: Table, observed: &Table) -> Table {
-    for (key, entry) in &mut desired {
-        if let Some(held) = observed.get(key).filter(|_| ownership::care(run_dir, key) == Care::Monitor) {
-            entry.real_servers = held.real_servers.clone();
+/// Brings the kernel's table to what is declared, as far as the kernel takes it.
+fn program(
+    call: &Call,
+    run_dir: &RunDir,
+    ipvs: &mut Ipvs,
+    source: &Source,
+    registry: &Registry,
+) -> Result<(), Failure> {
+    let mut desired = wanted::table(&source.config);
+    let declared = desired.len();
+    let compared = ipvs.compare(&desired, Depth::Quick)?;
+    let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
+    desired.retain(|key, _| differing.contains(key));
+    let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
+    wanted::leave_to_monitors(&mut desired, &observed, registry);
+    let changes = plan::table_changes(&desired, &observed, Role::OwnsServices);
+    let refused = changes::apply(call, ipvs, &changes)?;
+    refusals::note(run_dir, &call.instance, &refused)?;
+    refused.answer(call, declared)
+}
+
+/// Deletes services with their real servers. They need not be there: a deletion of what is gone is done.
+fn delete(call: &Call, keys: Vec<ServiceKey>) -> Result<(), Failure> {
+    match Ipvs::open()? {
+        Some(mut ipvs) => {
+            changes::apply_all(call, &mut ipvs, &keys.into_iter().map(Change::DeleteService).collect::<Vec<_>>())
         }
+        // Without IPVS in the kernel there is no table.
+        None => Ok(()),
     }
-    desired
 }
 
-/// What a monitor of health may have made of the declaration is right: any declared real server in or out, at any
-/// weight, and the fallback. Anything else in the service is not.
-fn accept_monitored(run_dir: &RunDir, config: &Config, observed: &Table) -> Table {
-    let mut desired = table(config);
-    for service in &config.services {
-        let key = service.service.key;
-        let (Some(entry), Some(held)) = (desired.get_mut(&key), observed.get(&key)) else { continue };
-        if ownership::care(run_dir, &key) != Care::Owner {
-            let mut known: BTreeSet<_> = entry.real_servers.keys().copied().collect();
-            known.extend(service.fallback.iter().map(|fallback| fallback.key));
-            let held = held.real_servers.iter().filter(|(key, _)| known.contains(key));
-            entry.real_servers = held.map(|(key, real)| (*key, real.clone())).collect();
-        }
-    }
-    desired
+/// Where the declaration is damaged: what the parameters name, as far as no other resource has declared it.
+fn unclaimed(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
+    let others = Registry::read_others(run_dir, &call.instance);
+    let mut named = source::load(call).map(|config| keys(&config)).unwrap_or_default();
+    named.retain(|key| others.owner_of(key).is_none());
+    named
 }
 
-/// Services whose health monitor has ended while real servers were out: nobody will bring those back.
-fn abandoned(run_dir: &RunDir, config: &Config, observed: &Table) -> Vec<String> {
-    let mut declared = table(config);
-    declared.retain(|key, _| ownership::care(run_dir, key) == Care::Nobody);
-    let differences = plan::differences(&declared, observed);
-    differences.into_iter().map(|difference| format!("{difference}, and its health monitor has ended")).collect()
+/// Without a declaration nothing in the kernel is known to be ours, whatever the parameters name: it may have been made by
+/// hand.
+fn tell_what_is_left(call: &Call, run_dir: &RunDir) {
+    let Ok(Some(mut ipvs)) = Ipvs::open_loaded() else { return };
+    let held: HashSet<ServiceKey> = ipvs.services().into_iter().flatten().map(|service| service.key).collect();
+    if held.is_empty() {
+        return;
+    }
+    let left = unclaimed(call, run_dir).into_iter().filter(|key| held.contains(key));
+    let left: Vec<String> = left.map(|key| key.to_string()).collect();
+    if !left.is_empty() {
+        call.log().warning(format!(
+            "virtual services {}: left in the kernel: this resource has no record that it made them; delete those that \
+             nobody needs by hand (ipvsadm -D)",
+            left.join(", ")
+        ));
+    }
 }
 
-/// What stop removes: what the last start declared; without that, what the parameters say, as far as nobody else has
-/// declared it.
-fn owned_keys(run_dir: &RunDir, call: &Call) -> Vec<ServiceKey> {
-    if let Some(config) = ownership::declaration(run_dir, &call.instance) {
-        return keys(&config);
-    }
-    let foreign = ownership::owners(run_dir);
-    let wanted = load(call).map(|config| keys(&config)).unwrap_or_default();
-    wanted.into_iter().filter(|key| !foreign.contains_key(key)).collect()
-}
-
-fn observe<'a>(ipvs: &mut Ipvs, keys: impl IntoIterator<Item = &'a ServiceKey>) -> Result<Table, Failure> {
-    let mut observed = Table::new();
-    for key in keys {
-        if let Some(entry) = ipvs.service(key)? {
-            observed.insert(*key, entry);
-        }
-    }
-    Ok(observed)
-}
+/// What the kernel holds of each service that may be otherwise than declared.
+type Observed = [(ServiceKey, Option<ServiceEntry>)];

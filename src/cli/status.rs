@@ -1,5 +1,6 @@
 //! `lvs-agents status`: what each health monitor of this node knows, beside what the kernel holds.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +12,7 @@ use crate::daemon::protocol::{MonitorStatus, Reply, Request, ServiceStatus};
 use crate::model::{ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::Connections;
-use crate::ownership;
+use crate::ownership::Registry;
 use crate::system::{Lock, RunDir};
 
 const ANSWER_TIME: Duration = Duration::from_secs(5);
@@ -57,10 +58,11 @@ fn collect() -> anyhow::Result<Overview> {
             Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
         }
     }
-    let watched =
-        |key: &ServiceKey| monitors.iter().flat_map(|monitor| &monitor.services).any(|s| s.service == key.to_string());
-    let declared = ownership::owners(&run_dir).into_keys();
-    let unmonitored = declared.filter(|key| !watched(key)).map(|key| key.to_string()).collect();
+    let services = monitors.iter().flat_map(|monitor| &monitor.services);
+    let watched: HashSet<&str> = services.map(|service| service.service.as_str()).collect();
+    let registry = Registry::read(&run_dir);
+    let declared = registry.owned().map(|key| key.to_string());
+    let unmonitored = declared.filter(|key| !watched.contains(key.as_str())).collect();
     Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows()? })
 }
 

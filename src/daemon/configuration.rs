@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use super::{Daemon, log_target};
 use crate::config::Config;
 use crate::director;
-use crate::ownership::{self, Owner};
+use crate::ownership::{self, Owner, Registry};
 use crate::system::Lock;
 
 impl Daemon {
@@ -93,7 +93,7 @@ impl Daemon {
             return Ok(());
         }
         let me = Owner::Ldirectord(self.options.instance.clone());
-        let conflicts = ownership::conflicts(&self.options.run_dir, &me, &ownership::keys(config));
+        let conflicts = Registry::read(&self.options.run_dir).conflicts(&me, &ownership::keys(config));
         if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
     }
 
@@ -104,7 +104,7 @@ impl Daemon {
             self.log(&format!("WARNING: {}: {warning}", self.source.name()));
         }
         // Before the record is written: that of a predecessor who was killed is the same file.
-        let known_up = ownership::known_up(&self.options.run_dir);
+        let known_up = Registry::read_monitors(&self.options.run_dir).into_known_up();
         self.write_record(self.record_of(&config).and(self.record_of(&self.config)))?;
         if self.source.owns_services() {
             // Opening the table loads ip_vs, and with it come its settings.

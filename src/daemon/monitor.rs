@@ -13,12 +13,12 @@ use crate::health::{Known, Outcome, Pool, PoolEvent, PoolSettings, RealServerSet
 use crate::model::{CheckMethod, RealServerKey, ServiceKey, Table};
 use crate::netlink;
 use crate::ownership::KnownUp;
-use crate::plan::{self, Scope};
+use crate::plan::{self, Role};
 
 /// Every virtual service that is looked after.
 #[derive(Debug)]
 pub struct Monitor {
-    scope: Scope,
+    scope: Role,
     pools: BTreeMap<ServiceKey, Pool>,
     /// Who hears of the result of a job.
     subscribers: HashMap<Job, Vec<(ServiceKey, RealServerKey)>>,
@@ -32,7 +32,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    pub fn new(scope: Scope, log: Log) -> Self {
+    pub fn new(scope: Role, log: Log) -> Self {
         Self {
             scope,
             pools: BTreeMap::new(),
@@ -98,7 +98,7 @@ impl Monitor {
                 }
             }
         }
-        if self.scope == Scope::Services {
+        if self.scope == Role::OwnsServices {
             self.leaving.extend(self.pools.keys());
             self.leaving.retain(|key| !wanted.contains(key));
         }

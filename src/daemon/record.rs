@@ -20,6 +20,7 @@ impl Daemon {
             known_up: known_up
                 .map(|(key, reals)| (key.to_string(), reals.iter().map(ToString::to_string).collect()))
                 .collect(),
+            ..MonitorRecord::default()
         }
     }
 

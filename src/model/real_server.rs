@@ -81,3 +81,14 @@ pub struct RealServer {
     /// Connections below which new ones are sent again (`ipvsadm -y`); 0 = three quarters of the upper one.
     pub lower_threshold: u32,
 }
+
+impl RealServer {
+    /// Whether a real server that the kernel holds is as this one wants it. The kernel may report an address of its own as
+    /// local, whatever method was asked for: the method then says nothing.
+    pub fn is_configured_as(&self, held: &Self) -> bool {
+        (held.local || self.forwarding == held.forwarding)
+            && self.weight == held.weight
+            && self.upper_threshold == held.upper_threshold
+            && self.lower_threshold == held.lower_threshold
+    }
+}

@@ -8,11 +8,13 @@
 //! is an edit, and deleting what is gone is done.
 
 mod apply;
+mod compare;
 mod connections;
 mod constants;
 mod decode;
 mod encode;
 mod family;
+mod proc_table;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +23,7 @@ use neli::consts::socket::NlFamily;
 use nix::errno::Errno;
 
 pub use apply::Failure;
+pub use compare::Depth;
 pub use connections::Connections;
 
 use super::message::Request;

@@ -37,6 +37,11 @@ impl RunDir {
         self.folder("services", "cf")
     }
 
+    /// What the kernel refused of it.
+    pub fn refusals(&self) -> Folder {
+        self.folder("services", "refused")
+    }
+
     /// What each health monitor looks after.
     pub fn monitors(&self) -> Folder {
         self.folder("monitors", "json")
@@ -75,6 +80,14 @@ impl RunDir {
     /// Held by the health monitor that follows the declarations.
     pub fn following_lock(&self) -> Result<PathBuf, FileError> {
         self.services().lock()
+    }
+
+    /// Held from the look at what others have declared to the last change of the kernel's table: by one `lvs` action at a
+    /// time, and by the health monitor while it writes real servers of declared services.
+    pub fn declaring_lock(&self) -> Result<PathBuf, FileError> {
+        let services = self.services();
+        create_folder(&services.path)?;
+        Ok(services.path.join(".declaring.lock"))
     }
 
     /// Creates the directory itself, for sockets and locks.
@@ -216,6 +229,16 @@ mod tests {
         folder.write("db", "text").expect("write");
         fs::write(folder.file("db").with_file_name(".db.cf.4711"), "half").expect("leftover");
         assert_eq!(folder.instances(), ["db"]);
+    }
+
+    #[test]
+    fn what_lies_beside_the_declarations_is_none() {
+        let scratch = Scratch::new("beside");
+        let run_dir = RunDir::at(scratch.path());
+        fs::write(run_dir.declaring_lock().expect("lock"), "4711").expect("write");
+        run_dir.refusals().write("db", "[]").expect("write");
+        assert_eq!(run_dir.services().instances(), [""; 0]);
+        assert_eq!(run_dir.refusals().instances(), ["db"]);
     }
 
     #[test]

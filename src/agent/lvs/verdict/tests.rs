@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::agent::lvs::wanted;
+use crate::config;
+use crate::model::ServiceEntry;
+use crate::ownership::MonitorRecord;
+use crate::testing::{real_server, virtual_service};
+
+const KEY: &str = "tcp 192.0.2.1:80";
+const TEXT: &str = "virtual=192.0.2.1:80\n\treal=192.0.2.8:80 gate 1\n\treal=192.0.2.9:80 gate 3\n\
+                    \tfallback=192.0.2.5:80\n\tchecktype=on\n";
+
+/// The verdict on a kernel with these real servers (`None`: without the service).
+fn verdict(held: Option<&[(u8, u32)]>, care: Care, refusals: &[Refusal]) -> Verdict {
+    let config = config::parse_file(TEXT.as_bytes(), &config::AnyName::default()).expect("right");
+    let service = virtual_service(KEY);
+    let entry = held.map(|reals| {
+        let reals = reals.iter().map(|(host, weight)| real_server(*host, *weight)).map(|real| (real.key, real));
+        ServiceEntry { service: service.clone(), real_servers: reals.collect::<BTreeMap<_, _>>() }
+    });
+    let mut registry = Registry::default();
+    if care != Care::Owner {
+        let record = MonitorRecord { services: vec![KEY.into()], ..MonitorRecord::default() };
+        registry.add_monitor("health", &record, care == Care::Monitor);
+    }
+    let (declared, observed) = (wanted::table(&config), [(service.key, entry)]);
+    judge(&View { config: &config, declared: &declared, observed: &observed }, &registry, refusals)
+}
+
+fn real_refused() -> Vec<Refusal> {
+    vec![Refusal::new(&virtual_service(KEY).key, Some(&real_server(9, 3).key), "as the kernel said".into())]
+}
+
+fn service_refused() -> Vec<Refusal> {
+    vec![Refusal::new(&virtual_service(KEY).key, None, String::new())]
+}
+
+#[test]
+fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
+    let (right, wrong, degraded) = ((0, 0), (1, 0), (0, 1));
+    type Row<'a> = (&'a str, Option<&'a [(u8, u32)]>, [(usize, usize); 3]);
+    let rows: [Row<'_>; 7] = [
+        // By owner, by one that has ended, by one that lives.
+        ("as declared", Some(&[(8, 1), (9, 3)]), [right, right, right]),
+        ("the service is missing", None, [wrong, wrong, wrong]),
+        ("one is missing", Some(&[(8, 1)]), [wrong, degraded, right]),
+        ("another weight", Some(&[(8, 1), (9, 0)]), [wrong, degraded, right]),
+        ("one by hand", Some(&[(8, 1), (9, 3), (7, 1)]), [degraded, degraded, degraded]),
+        ("the fallback", Some(&[(8, 1), (9, 3), (5, 1)]), [degraded, degraded, right]),
+        ("one by hand in the place of one", Some(&[(8, 1), (7, 1)]), [(1, 1), (0, 2), degraded]),
+    ];
+    for (what, held, expected) in rows {
+        let counts = [Care::Owner, Care::Nobody, Care::Monitor].map(|care| {
+            let verdict = verdict(held, care, &[]);
+            (verdict.wrong.len(), verdict.degraded.len())
+        });
+        assert_eq!(counts, expected, "{what}");
+    }
+}
+
+#[test]
+fn what_the_kernel_refused_is_told_and_no_reason_for_a_restart() {
+    for care in [Care::Owner, Care::Nobody, Care::Monitor] {
+        let told = verdict(Some(&[(8, 1)]), care, &real_refused());
+        assert_eq!(
+            (told.wrong.len(), told.degraded),
+            (0, vec!["as the kernel said: refused at the last start".into()])
+        );
+    }
+    let told = verdict(None, Care::Owner, &service_refused()).degraded;
+    assert_eq!(told, [format!("virtual service {KEY}: missing in the kernel: refused at the last start")]);
+    // Not the one that was refused.
+    assert_eq!(verdict(Some(&[(9, 3)]), Care::Owner, &real_refused()).wrong.len(), 1);
+    assert_eq!(verdict(None, Care::Owner, &real_refused()).wrong.len(), 1);
+    assert_eq!(verdict(Some(&[(8, 1), (9, 3)]), Care::Owner, &real_refused()), Verdict::default());
+}
+
+#[test]
+fn what_a_restart_mends_comes_before_what_is_only_told() {
+    let answer = |held: &[(u8, u32)], care| verdict(Some(held), care, &[]).answer();
+    assert_eq!(answer(&[(8, 1), (9, 3)], Care::Owner), Ok(Status::Running));
+    let failure = answer(&[(8, 1), (7, 1)], Care::Owner).expect_err("a declared one is missing").to_string();
+    assert_eq!(failure, format!("virtual service {KEY}: real server 192.0.2.9:80 is missing"));
+    let Ok(Status::Degraded(text)) = answer(&[(8, 1), (9, 3), (5, 1)], Care::Nobody) else { panic!("not degraded") };
+    assert_eq!(
+        text,
+        format!("virtual service {KEY}: the fallback 192.0.2.5:80 is in, and its health monitor has ended")
+    );
+}
+
+#[test]
+fn a_long_list_of_faults_is_cut_short() {
+    let lines: Vec<String> = (0..9).map(|number| number.to_string()).collect();
+    assert_eq!(brief(&lines), "0; 1; 2; 3; 4; and 4 more");
+    assert_eq!(brief(&lines[..5]), "0; 1; 2; 3; 4");
+}

@@ -1,0 +1,82 @@
+//! What the kernel shall hold, from the declaration and what health monitors know. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::config::{self, Config};
+use crate::model::{ServiceEntry, Table};
+use crate::ownership::{Care, Registry};
+
+/// The table as declared: every real server at its weight, no fallback.
+pub fn table(config: &Config) -> Table {
+    let entry = |service: &config::Service| {
+        let reals = service.real_servers.iter().map(|real| (real.real_server.key, real.real_server.clone()));
+        (service.service.key, ServiceEntry { service: service.service.clone(), real_servers: reals.collect() })
+    };
+    config.services.iter().map(entry).collect()
+}
+
+/// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor took
+/// out: a service that exists keeps those that it has, and a new one gets all but those that are known to be down.
+pub fn leave_to_monitors(desired: &mut Table, observed: &Table, registry: &Registry) {
+    for (key, entry) in desired.iter_mut().filter(|(key, _)| registry.care(key) == Care::Monitor) {
+        match observed.get(key) {
+            Some(held) => entry.real_servers.clone_from(&held.real_servers),
+            None => {
+                let down: BTreeSet<_> = registry.known_down(key).collect();
+                entry.real_servers.retain(|real, _| !down.contains(real));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::ServiceKey;
+    use crate::ownership::MonitorRecord;
+    use crate::testing::{real_server, virtual_service};
+
+    const KEY: &str = "tcp 192.0.2.1:80";
+
+    fn with_reals(reals: &[(u8, u32)]) -> Table {
+        let service = virtual_service(KEY);
+        let reals = reals.iter().map(|(host, weight)| real_server(*host, *weight)).map(|real| (real.key, real));
+        BTreeMap::from([(service.key, ServiceEntry { real_servers: reals.collect(), service })])
+    }
+
+    fn registry(lives: bool) -> Registry {
+        let down = vec![real_server(8, 1).key.to_string()];
+        let record = MonitorRecord { known_down: BTreeMap::from([(KEY.into(), down)]), ..MonitorRecord::default() };
+        let mut registry = Registry::default();
+        registry.add_monitor("health", &record, lives);
+        registry
+    }
+
+    #[test]
+    fn a_known_dead_server_does_not_enter_a_new_service_and_an_existing_one_keeps_what_it_has() {
+        let declared = with_reals(&[(8, 1), (9, 3)]);
+        for (lives, observed, expected) in [
+            (true, Table::new(), with_reals(&[(9, 3)])),
+            (true, with_reals(&[(7, 5)]), with_reals(&[(7, 5)])),
+            // Nobody would put it in later.
+            (false, Table::new(), declared.clone()),
+            (false, with_reals(&[(7, 5)]), declared.clone()),
+        ] {
+            let mut desired = declared.clone();
+            leave_to_monitors(&mut desired, &observed, &registry(lives));
+            assert_eq!(desired, expected, "{lives} {observed:?}");
+        }
+    }
+
+    #[test]
+    fn the_declaration_is_the_table_without_the_fallback() {
+        let text = "virtual=192.0.2.1:80\n\treal=192.0.2.9:80 gate 3\n\tfallback=127.0.0.1:80\n\tchecktype=on\n";
+        let config = config::parse_file(text.as_bytes(), &config::AnyName::default()).expect("right");
+        let table = table(&config);
+        let key: ServiceKey = KEY.parse().expect("key");
+        assert_eq!(table.keys().collect::<Vec<_>>(), [&key]);
+        assert_eq!(table[&key].real_servers, with_reals(&[(9, 3)])[&key].real_servers);
+    }
+}

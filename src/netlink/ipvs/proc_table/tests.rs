@@ -1,0 +1,281 @@
+use std::fmt::Write;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Scheduler, VirtualService};
+
+/// As Linux 6.1 writes it, with one service of each kind.
+const GOLDEN: &str = "\
+IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+UDP  0A090001:0035 rr ops 
+  -> 0A090101:14E9      Masq    1      0          0         
+TCP  0A090001:0CEA wrr  persistent 360 FFFFFF00
+  -> 0A090102:0CEA      Route   0      0          0         
+  -> 0A090101:0CEA      Local   10     12         345       
+TCP  [2001:0db8:0000:0000:0000:0000:0000:0001]:01BB wlc persistent 60 40000000
+  -> [2001:0db8:0001:0000:0000:0000:0000:0002]:01BB      Tunnel  2      0          0         
+SCTP  0A090001:0050 rr  
+  -> 0A090101:0050      Route   1      0          0         
+FWM  00000007 wrr 
+  -> 0A090101:0000      Route   1      0          0         
+TCP  0A090002:0050 sh  
+";
+
+fn service(key: &str, scheduler: &str) -> VirtualService {
+    VirtualService {
+        key: key.parse().expect(key),
+        scheduler: Scheduler::from_kernel(scheduler),
+        persistence: None,
+        flags: ServiceFlags::default(),
+    }
+}
+
+fn real(key: &str, forwarding: ForwardingMethod, weight: u32) -> RealServer {
+    let key = key.parse().expect(key);
+    RealServer { key, forwarding, local: false, weight, upper_threshold: 0, lower_threshold: 0 }
+}
+
+fn entry(service: VirtualService, reals: Vec<RealServer>) -> ServiceEntry {
+    ServiceEntry { service, real_servers: reals.into_iter().map(|real| (real.key, real)).collect() }
+}
+
+/// What the golden text shows in full, as it would be wanted.
+#[cfg(target_endian = "little")]
+fn shown() -> Vec<ServiceEntry> {
+    use ForwardingMethod::{Gate, Ipip, Masq};
+    let held = |timeout, prefix_length| Some(Persistence { timeout, prefix_length });
+    let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
+    vec![
+        entry(
+            VirtualService { flags: one_packet, ..service("udp 10.9.0.1:53", "rr") },
+            vec![real("10.9.1.1:5353", Masq, 1)],
+        ),
+        entry(
+            VirtualService { persistence: held(360, 24), ..service("tcp 10.9.0.1:3306", "wrr") },
+            vec![real("10.9.1.1:3306", Masq, 10), real("10.9.1.2:3306", Gate, 0)],
+        ),
+        entry(
+            VirtualService { persistence: held(60, 64), ..service("tcp [2001:db8::1]:443", "wlc") },
+            vec![real("[2001:db8:1::2]:443", Ipip, 2)],
+        ),
+        entry(service("tcp 10.9.0.2:80", "sh"), vec![]),
+    ]
+}
+
+#[test]
+#[cfg(target_endian = "little")]
+fn the_kernels_text_shows_what_is_as_wanted() {
+    let table = ProcTable::parse(GOLDEN.as_bytes());
+    for wanted in shown() {
+        assert!(table.shows(&wanted), "{wanted:?}");
+        assert!(!table.lacks(&wanted.service.key));
+    }
+    for missing in ["tcp 10.9.0.1:53", "udp 10.9.0.1:54", "tcp 10.9.0.1:80"] {
+        assert!(table.lacks(&missing.parse().expect(missing)), "{missing}");
+        assert!(!table.shows(&entry(service(missing, "rr"), vec![])), "{missing}");
+    }
+}
+
+#[test]
+#[cfg(target_endian = "little")]
+fn whatever_differs_is_not_shown() {
+    let table = ProcTable::parse(GOLDEN.as_bytes());
+    for wanted in shown() {
+        let mut edits: Vec<ServiceEntry> = Vec::new();
+        let mut edit = |change: &dyn Fn(&mut ServiceEntry)| {
+            let mut edited = wanted.clone();
+            change(&mut edited);
+            edits.push(edited);
+        };
+        edit(&|entry| entry.service.scheduler = Scheduler::from_kernel("nq"));
+        edit(&|entry| entry.service.persistence = Some(Persistence { timeout: 61, prefix_length: 64 }));
+        edit(&|entry| entry.service.persistence = Some(Persistence { timeout: 60, prefix_length: 63 }));
+        edit(&|entry| entry.service.flags.one_packet = !entry.service.flags.one_packet);
+        edit(&|entry| {
+            let added = real("10.9.1.9:9", ForwardingMethod::Gate, 1);
+            entry.real_servers.insert(added.key, added);
+        });
+        if !wanted.real_servers.is_empty() {
+            edit(&|entry| drop(entry.real_servers.pop_first()));
+            edit(&|entry| entry.real_servers.values_mut().for_each(|real| real.weight += 1));
+        }
+        for edited in edits {
+            assert!(!table.shows(&edited), "{edited:?}");
+        }
+    }
+    let gated = entry(
+        VirtualService { flags: shown()[0].service.flags, ..service("udp 10.9.0.1:53", "rr") },
+        vec![real("10.9.1.1:5353", ForwardingMethod::Gate, 1)],
+    );
+    assert!(!table.shows(&gated), "another forwarding method");
+}
+
+#[test]
+fn what_the_text_does_not_tell_is_never_shown() {
+    let table = ProcTable::parse(GOLDEN.as_bytes());
+    let flagged = ServiceFlags { scheduler: [false, true, false], ..ServiceFlags::default() };
+    assert!(!table.shows(&entry(VirtualService { flags: flagged, ..service("tcp 10.9.0.2:80", "sh") }, vec![])));
+    let mut limited = real("10.9.1.1:5353", ForwardingMethod::Masq, 1);
+    limited.upper_threshold = 100;
+    assert!(!table.shows(&entry(service("udp 10.9.0.1:53", "rr"), vec![limited])));
+    let marked = entry(service("fwmark 7", "wrr"), vec![real("10.9.1.1:0", ForwardingMethod::Gate, 1)]);
+    assert!(!table.shows(&marked), "the family of a mark is not told");
+    assert!(!table.lacks(&marked.service.key) && !table.lacks(&"fwmark 8".parse().expect("key")));
+    let text = GOLDEN.replace(
+        "TCP  [2001:0db8:0000:0000:0000:0000:0000:0001]:01BB wlc persistent 60 40000000",
+        "UDP  [2001:0db8:0000:0000:0000:0000:0000:0001]:01BB wlc ",
+    );
+    let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
+    let reals = vec![real("[2001:db8:1::2]:443", ForwardingMethod::Ipip, 2)];
+    let udp6 = service("udp [2001:db8::1]:443", "wlc");
+    assert!(ProcTable::parse(text.as_bytes()).shows(&entry(udp6.clone(), reals.clone())));
+    let wanted = entry(VirtualService { flags: one_packet, ..udp6 }, reals);
+    assert!(!ProcTable::parse(text.as_bytes()).shows(&wanted), "the kernel writes ops for IPv4 only");
+}
+
+#[test]
+#[cfg(target_endian = "little")]
+fn a_text_cut_off_anywhere_shows_no_service_that_was_not_told_of_in_full() {
+    for length in 0..GOLDEN.len() {
+        let table = ProcTable::parse(&GOLDEN.as_bytes()[..length]);
+        for wanted in shown() {
+            let ServiceKey::Address { port, .. } = wanted.service.key else { panic!("a mark") };
+            let begin = GOLDEN.find(&format!(":{port:04X} ")).expect("service");
+            let lines = 1 + wanted.real_servers.len();
+            let end: usize = begin + GOLDEN[begin..].split_inclusive('\n').take(lines).map(str::len).sum::<usize>();
+            // In the middle of the line after it, it is not known whether that one is of the service too.
+            let is_told = length == end || (length > end && GOLDEN[end..length].contains('\n'));
+            assert!(table.shows(&wanted) <= (length >= end), "{length} bytes: {wanted:?}");
+            assert!(table.shows(&wanted) >= is_told, "{length} bytes: {wanted:?}");
+        }
+        assert!(GOLDEN[..length].ends_with('\n') || !table.lacks(&"tcp 10.9.0.9:80".parse().expect("key")));
+    }
+}
+
+#[test]
+fn a_line_that_is_not_understood_hides_its_service_alone() {
+    let other = service("tcp 10.9.0.2:80", "sh");
+    for (from, to) in [
+        ("Route   0 ", "Teleport 0 "),
+        ("Route   0 ", "Route   -1 "),
+        ("Route   0 ", "Route   +1 "),
+        ("0A090102:0CEA      ", "0A0901020CEA      "),
+        ("0A090102:0CEA      ", "0A090102:10CEA      "),
+        ("persistent 360 FFFFFF00", "persistent 360"),
+        ("persistent 360 FFFFFF00", "sticky 360 FFFFFF00"),
+        ("12         345", "12"),
+    ] {
+        let text = GOLDEN.replacen(from, to, 1);
+        assert_ne!(text, GOLDEN);
+        let table = ProcTable::parse(text.as_bytes());
+        assert_eq!(table.services[&"tcp 10.9.0.1:3306".parse().expect("key")], None, "{to}");
+        assert!(table.shows(&entry(other.clone(), vec![])), "{to}");
+        assert!(!table.lacks(&"tcp 10.9.0.9:80".parse().expect("key")), "{to}: not whole");
+    }
+}
+
+#[test]
+fn what_is_told_of_twice_is_not_believed() {
+    let service = "TCP  0A090002:0050 sh  \n";
+    let real = "  -> 0A090101:0050      Route   1      0          0         \n";
+    for text in [format!("{GOLDEN}{service}"), format!("{GOLDEN}{real}{real}")] {
+        let table = ProcTable::parse(text.as_bytes());
+        assert_eq!(table.services[&"tcp 10.9.0.2:80".parse().expect("key")], None, "{text}");
+    }
+}
+
+#[test]
+fn another_header_means_a_text_of_which_nothing_is_known() {
+    let moved = GOLDEN.replace("Forward Weight", "Weight Forward");
+    for text in ["", "IP Virtual Server version 1.2.1 (size=4096)\n", &moved, &GOLDEN[44..]] {
+        assert_eq!(ProcTable::parse(text.as_bytes()), ProcTable::default(), "{text}");
+    }
+}
+
+/// As the kernel would write it.
+fn written(entry: &ServiceEntry) -> String {
+    let socket = |address: IpAddr, port: u16| match address {
+        IpAddr::V4(address) => format!("{:08X}:{port:04X}", u32::from(address)),
+        IpAddr::V6(address) => {
+            let groups: Vec<String> = address.segments().iter().map(|group| format!("{group:04x}")).collect();
+            format!("[{}]:{port:04X}", groups.join(":"))
+        }
+    };
+    let ServiceKey::Address { protocol, address, port } = entry.service.key else { panic!("a mark") };
+    let name = if protocol == Protocol::Tcp { "TCP" } else { "UDP" };
+    let mut text = format!("{name}  {} {} ", socket(address, port), entry.service.scheduler);
+    if entry.service.flags.one_packet {
+        text += "ops ";
+    }
+    if let Some(Persistence { timeout, prefix_length }) = entry.service.persistence {
+        let mask = match address {
+            IpAddr::V4(_) => u32::MAX.checked_shl(32 - u32::from(prefix_length)).unwrap_or(0),
+            IpAddr::V6(_) => u32::from(prefix_length).to_be(),
+        };
+        let _ = write!(text, "persistent {timeout} {mask:08X}");
+    }
+    text.push('\n');
+    for real in entry.real_servers.values() {
+        let word = match real.forwarding {
+            ForwardingMethod::Masq => "Masq",
+            ForwardingMethod::Gate => "Route",
+            ForwardingMethod::Ipip => "Tunnel",
+        };
+        let _ = writeln!(
+            text,
+            "  -> {}      {word:<7} {:<6} 0          0         ",
+            socket(real.key.address, real.key.port),
+            real.weight
+        );
+    }
+    text
+}
+
+fn any_entry() -> impl Strategy<Value = ServiceEntry> {
+    let address = prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)];
+    let method = prop_oneof![Just(ForwardingMethod::Gate), Just(ForwardingMethod::Masq), Just(ForwardingMethod::Ipip)];
+    let real = (address.clone(), any::<u16>(), method, any::<u32>()).prop_map(|(address, port, forwarding, weight)| {
+        let key = RealServerKey { address, port };
+        RealServer { key, forwarding, local: false, weight, upper_threshold: 0, lower_threshold: 0 }
+    });
+    let held = proptest::option::of((1u32.., 1u8..=128));
+    let reals = proptest::collection::vec(real, 0..5);
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
+    (protocol, address, any::<u16>(), "[a-z]{1,15}", held, any::<bool>(), reals).prop_map(
+        |(protocol, address, port, scheduler, held, one_packet, reals)| {
+            let key = ServiceKey::Address { protocol, address, port };
+            let one_packet = one_packet && key.family() == Family::Ipv4;
+            let persistence =
+                held.map(|(timeout, length)| Persistence { timeout, prefix_length: length.min(key.family().bits()) });
+            let flags = ServiceFlags { one_packet, ..ServiceFlags::default() };
+            let scheduler = Scheduler::from_kernel(scheduler);
+            entry(VirtualService { key, scheduler, persistence, flags }, reals)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_service_is_shown_as_it_was_written(entries in proptest::collection::vec(any_entry(), 0..6)) {
+        let entries: std::collections::BTreeMap<ServiceKey, ServiceEntry> =
+            entries.into_iter().map(|entry| (entry.service.key, entry)).collect();
+        let header: String = GOLDEN.split_inclusive('\n').take(3).collect();
+        let text = header + &entries.values().map(written).collect::<String>();
+        let table = ProcTable::parse(text.as_bytes());
+        prop_assert!(table.is_whole);
+        for entry in entries.values() {
+            prop_assert!(table.shows(entry), "{:?}\n{}", entry, text);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..96), lines in "(TCP |FWM |  -> |[0-9A-F:. \\[\\]]{1,9}|\n| ops| persistent){0,30}") {
+        let header: String = GOLDEN.split_inclusive('\n').take(3).collect();
+        ProcTable::parse(&bytes);
+        ProcTable::parse(&[header.as_bytes(), &bytes].concat());
+        ProcTable::parse((header + &lines).as_bytes());
+    }
+}

@@ -1,0 +1,55 @@
+//! What is written down for calls that come later. Each field has a default: a record of another version of this program
+//! says less, or says more, and is understood all the same.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{RealServerKey, ServiceKey};
+
+/// What a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MonitorRecord {
+    /// It created the virtual services itself (`configfile`) instead of following the `lvs` agent's.
+    pub owns_services: bool,
+    /// Every virtual service that it looks after.
+    pub services: Vec<String>,
+    /// Those of its own that its end removes (`cleanstop=yes`), and those that it has not managed to remove yet.
+    pub removed_at_stop: Vec<String>,
+    /// By virtual service, the real servers that it knew to be well. Empty after an orderly end.
+    pub known_up: BTreeMap<String, Vec<String>>,
+    /// By virtual service, the real servers that it knew to be down. Empty after an orderly end.
+    pub known_down: BTreeMap<String, Vec<String>>,
+}
+
+impl MonitorRecord {
+    /// What has to be remembered while one configuration takes the place of another.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.services.extend(other.services);
+        self.removed_at_stop.extend(other.removed_at_stop);
+        self.known_up.extend(other.known_up);
+        self.known_down.extend(other.known_down);
+        self
+    }
+}
+
+/// An entry of the table that the kernel refused at the last start of an `lvs` resource: one of the list in
+/// `<run>/services/<instance>.refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub service: String,
+    /// `None`: the virtual service itself, and with it all its real servers.
+    #[serde(default)]
+    pub real_server: Option<String>,
+    /// What the kernel said.
+    #[serde(default)]
+    pub reason: String,
+}
+
+impl Refusal {
+    pub fn new(service: &ServiceKey, real_server: Option<&RealServerKey>, reason: String) -> Self {
+        Self { service: service.to_string(), real_server: real_server.map(ToString::to_string), reason }
+    }
+}

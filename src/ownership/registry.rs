@@ -1,0 +1,172 @@
+//! Owners, health monitors and what those know, as a value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::declaration::declaration;
+use super::record::MonitorRecord;
+use crate::model::{RealServerKey, ServiceKey};
+use crate::system::{Lock, RunDir};
+
+/// A resource that may own virtual services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// An `lvs` resource.
+    Lvs(String),
+    /// An `ldirectord` resource with a `configfile`.
+    Ldirectord(String),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lvs(instance) => write!(f, "lvs resource \"{instance}\""),
+            Self::Ldirectord(instance) => write!(f, "ldirectord resource \"{instance}\""),
+        }
+    }
+}
+
+/// Who decides which real servers of a service are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Care {
+    /// There never was a health monitor: every declared real server has to be there.
+    Owner,
+    /// One that has ended, and whose last decisions stand.
+    Nobody,
+    /// One that lives.
+    Monitor,
+}
+
+/// Real servers that a health monitor knows to be well, by virtual service.
+pub type KnownUp = RealServers;
+
+type RealServers = BTreeMap<ServiceKey, BTreeSet<RealServerKey>>;
+
+/// Who looks after what on this node, at the moment when it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    owners: Vec<Owner>,
+    /// Virtual services, each with the place of its owner in `owners`.
+    claims: BTreeSet<(ServiceKey, usize)>,
+    /// Services that a health monitor names in its record.
+    care: BTreeMap<ServiceKey, Care>,
+    /// A living health monitor looks after whatever is declared.
+    follower_lives: bool,
+    known_up: KnownUp,
+    known_down: RealServers,
+}
+
+impl Registry {
+    /// Every declaration and every record of the node, each read once.
+    pub fn read(run_dir: &RunDir) -> Self {
+        Self::read_without(run_dir, None)
+    }
+
+    /// As [`Registry::read`], without what this `lvs` resource has declared itself: it is no conflict of its own.
+    pub fn read_others(run_dir: &RunDir, instance: &str) -> Self {
+        Self::read_without(run_dir, Some(instance))
+    }
+
+    /// The health monitors alone: whom else a service belongs to costs the reading of every declaration.
+    pub fn read_monitors(run_dir: &RunDir) -> Self {
+        let mut registry = Self::default();
+        let folder = run_dir.monitors();
+        for instance in folder.instances() {
+            let Some(record) = folder.read_json::<MonitorRecord>(&instance) else { continue };
+            let lives = Lock::is_held(&run_dir.lock(&instance)).unwrap_or(false);
+            registry.add_monitor(&instance, &record, lives);
+        }
+        registry
+    }
+
+    fn read_without(run_dir: &RunDir, instance: Option<&str>) -> Self {
+        let mut registry = Self::read_monitors(run_dir);
+        for other in run_dir.services().instances().into_iter().filter(|other| Some(other.as_str()) != instance) {
+            let keys = declaration(run_dir, &other).keys();
+            registry.add_owner(Owner::Lvs(other), keys);
+        }
+        registry
+    }
+
+    /// Notes what a resource owns.
+    pub fn add_owner(&mut self, owner: Owner, keys: impl IntoIterator<Item = ServiceKey>) {
+        let place = self.owners.len();
+        self.owners.push(owner);
+        self.claims.extend(keys.into_iter().map(|key| (key, place)));
+    }
+
+    /// Notes what a health monitor says of itself. `lives`: its process exists.
+    pub fn add_monitor(&mut self, instance: &str, record: &MonitorRecord, lives: bool) {
+        let keys: Vec<ServiceKey> = record.services.iter().filter_map(|text| text.parse().ok()).collect();
+        let care = if lives { Care::Monitor } else { Care::Nobody };
+        for key in &keys {
+            let present = self.care.entry(*key).or_insert(care);
+            *present = care.max(*present);
+        }
+        self.follower_lives |= lives && !record.owns_services;
+        extend(&mut self.known_up, &record.known_up);
+        extend(&mut self.known_down, &record.known_down);
+        if record.owns_services {
+            self.add_owner(Owner::Ldirectord(instance.to_owned()), keys);
+        }
+    }
+
+    /// Every owned virtual service, in order.
+    pub fn owned(&self) -> impl Iterator<Item = ServiceKey> {
+        let mut keys: Vec<ServiceKey> = self.claims.iter().map(|(key, _)| *key).collect();
+        keys.dedup();
+        keys.into_iter()
+    }
+
+    /// The first of those that own the service.
+    pub fn owner_of(&self, key: &ServiceKey) -> Option<&Owner> {
+        self.owners_of(key).next()
+    }
+
+    fn owners_of(&self, key: &ServiceKey) -> impl Iterator<Item = &Owner> {
+        self.claims.range((*key, 0)..=(*key, usize::MAX)).filter_map(|(_, place)| self.owners.get(*place))
+    }
+
+    /// Each of `wanted` that another resource than `me` owns, in words.
+    pub fn conflicts(&self, me: &Owner, wanted: &[ServiceKey]) -> Vec<String> {
+        let foreign = |key| self.owners_of(key).find(|owner| *owner != me).map(|owner| (key, owner));
+        let text = |(key, owner): (&ServiceKey, &Owner)| {
+            format!("virtual service {key}: claimed by {me}: {owner} owns it on this node already; remove it from one")
+        };
+        wanted.iter().filter_map(foreign).map(text).collect()
+    }
+
+    /// Who decides over the real servers of a service that an `lvs` resource declares. A living health monitor that follows
+    /// the declarations does so from the moment of the declaration, even while its record does not name it yet.
+    pub fn care(&self, key: &ServiceKey) -> Care {
+        match self.follower_lives {
+            true => Care::Monitor,
+            false => self.care.get(key).copied().unwrap_or(Care::Owner),
+        }
+    }
+
+    /// The real servers of a service that a health monitor, one that was killed included, knew to be well.
+    pub fn known_up(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServerKey> {
+        self.known_up.get(key).into_iter().flatten()
+    }
+
+    /// Those that one knew to be down.
+    pub fn known_down(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServerKey> {
+        self.known_down.get(key).into_iter().flatten()
+    }
+
+    /// All of [`Registry::known_up`].
+    pub fn into_known_up(self) -> KnownUp {
+        self.known_up
+    }
+}
+
+fn extend(known: &mut RealServers, written: &BTreeMap<String, Vec<String>>) {
+    for (service, reals) in written {
+        let Ok(key) = service.parse() else { continue };
+        known.entry(key).or_default().extend(reals.iter().filter_map(|real| real.parse::<RealServerKey>().ok()));
+    }
+}
+
+#[cfg(test)]
+mod tests;

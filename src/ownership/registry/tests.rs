@@ -1,0 +1,126 @@
+use super::*;
+use crate::testing::Scratch;
+
+fn key(last: u8) -> ServiceKey {
+    format!("tcp 192.0.2.{last}:80").parse().expect("key")
+}
+
+fn record(owns_services: bool, services: &[u8]) -> MonitorRecord {
+    let services = services.iter().map(|last| key(*last).to_string()).collect();
+    MonitorRecord { owns_services, services, ..MonitorRecord::default() }
+}
+
+fn texts<'a>(reals: impl Iterator<Item = &'a RealServerKey>) -> Vec<String> {
+    reals.map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_service_has_an_owner_and_another_one_conflicts_with_it_by_name() {
+    let mut registry = Registry::default();
+    registry.add_owner(Owner::Lvs("db".into()), [key(1), key(2)]);
+    registry.add_monitor("file", &record(true, &[3]), false);
+    registry.add_monitor("follower", &record(false, &[1, 2]), false);
+    assert_eq!(registry.owner_of(&key(1)), Some(&Owner::Lvs("db".into())));
+    assert_eq!(registry.owner_of(&key(3)), Some(&Owner::Ldirectord("file".into())));
+    assert_eq!(registry.owner_of(&key(4)), None);
+    assert_eq!(registry.owned().collect::<Vec<_>>(), [key(1), key(2), key(3)]);
+    let all = [key(1), key(3), key(4)];
+    let told = registry.conflicts(&Owner::Lvs("db".into()), &all);
+    let expected = "virtual service tcp 192.0.2.3:80: claimed by lvs resource \"db\": ldirectord resource \"file\" owns \
+                    it on this node already; remove it from one";
+    assert_eq!(told, [expected]);
+    // Of the same name, and yet another resource.
+    assert_eq!(registry.conflicts(&Owner::Lvs("file".into()), &all).len(), 2);
+    assert_eq!(registry.conflicts(&Owner::Ldirectord("file".into()), &all).len(), 1);
+}
+
+#[test]
+fn an_own_claim_does_not_hide_another_ones() {
+    let mut registry = Registry::default();
+    for name in ["one", "two"] {
+        registry.add_owner(Owner::Lvs(name.into()), [key(1)]);
+    }
+    for me in ["one", "two"] {
+        assert_eq!(registry.conflicts(&Owner::Lvs(me.into()), &[key(1)]).len(), 1, "{me}");
+    }
+    assert_eq!(registry.owned().collect::<Vec<_>>(), [key(1)]);
+}
+
+#[test]
+fn a_monitor_that_lives_cares_before_one_that_has_ended() {
+    for (records, expected) in [
+        (vec![], Care::Owner),
+        (vec![(true, &[1][..], false)], Care::Nobody),
+        (vec![(true, &[1], true)], Care::Monitor),
+        (vec![(true, &[1], true), (false, &[1], false)], Care::Monitor),
+        (vec![(false, &[1], false), (true, &[1], true)], Care::Monitor),
+        // One that has a file of its own says nothing of other services.
+        (vec![(true, &[2], true)], Care::Owner),
+        (vec![(false, &[2], false)], Care::Owner),
+        // One that follows the declarations will look after this one too; its record is only not so far yet.
+        (vec![(false, &[], true)], Care::Monitor),
+        (vec![(false, &[2], true)], Care::Monitor),
+    ] {
+        let mut registry = Registry::default();
+        for (owns_services, services, lives) in &records {
+            registry.add_monitor("any", &record(*owns_services, services), *lives);
+        }
+        assert_eq!(registry.care(&key(1)), expected, "{records:?}");
+    }
+}
+
+#[test]
+fn what_several_monitors_know_is_taken_together() {
+    let mut registry = Registry::default();
+    for (real, down) in [("192.0.2.8:80", "192.0.2.7:80"), ("192.0.2.9:80", "nonsense")] {
+        let known = |real: &str| BTreeMap::from([(key(1).to_string(), vec![real.to_owned()]), ("?".into(), vec![])]);
+        let record = MonitorRecord { known_up: known(real), known_down: known(down), ..record(false, &[1]) };
+        registry.add_monitor("any", &record, false);
+    }
+    assert_eq!(texts(registry.known_up(&key(1))), ["192.0.2.8:80", "192.0.2.9:80"]);
+    assert_eq!(texts(registry.known_down(&key(1))), ["192.0.2.7:80"]);
+    assert_eq!(texts(registry.known_up(&key(2))), [""; 0]);
+    assert_eq!(registry.into_known_up().len(), 1);
+}
+
+#[test]
+fn records_of_other_versions_are_understood() {
+    let scratch = Scratch::new("registry-versions");
+    let run_dir = RunDir::at(scratch.path());
+    let old = r#"{"owns_services":false,"services":["tcp 192.0.2.1:80"],"removed_at_stop":[]}"#;
+    let new = r#"{"owns_services":true,"services":["tcp 192.0.2.2:80"],"removed_at_stop":[],"color":{"of":"hat"},
+                 "known_down":{"tcp 192.0.2.2:80":["192.0.2.9:80"]}}"#;
+    run_dir.monitors().write("old", old).expect("write");
+    run_dir.monitors().write("new", new).expect("write");
+    run_dir.monitors().write("broken", "{").expect("write");
+    let registry = Registry::read_monitors(&run_dir);
+    assert_eq!(registry.care(&key(1)), Care::Nobody);
+    assert_eq!(registry.owner_of(&key(2)), Some(&Owner::Ldirectord("new".into())));
+    assert_eq!(texts(registry.known_down(&key(2))), ["192.0.2.9:80"]);
+}
+
+#[test]
+fn each_file_of_the_run_directory_is_a_claim() {
+    let scratch = Scratch::new("registry-files");
+    let run_dir = RunDir::at(scratch.path());
+    for (instance, last) in [("db", 1), ("web", 2)] {
+        let text = format!("virtual=192.0.2.{last}:80\n\treal=192.0.2.9:80 gate\n\tchecktype=on\n");
+        run_dir.services().write(instance, &text).expect("write");
+    }
+    run_dir.services().write("broken", "virtual=").expect("write");
+    assert_eq!(Registry::read(&run_dir).owned().collect::<Vec<_>>(), [key(1), key(2)]);
+    assert_eq!(Registry::read_others(&run_dir, "db").owned().collect::<Vec<_>>(), [key(2)]);
+    assert_eq!(Registry::read_monitors(&run_dir).owned().count(), 0);
+}
+
+#[test]
+fn a_living_monitor_is_one_whose_lock_is_held() {
+    let scratch = Scratch::new("registry-lock");
+    let run_dir = RunDir::at(scratch.path());
+    run_dir.monitors().write_json("health", &record(false, &[1])).expect("write");
+    let lock = Lock::try_acquire(&run_dir.lock("health")).expect("lock").expect("free");
+    assert_eq!(Registry::read_monitors(&run_dir).care(&key(2)), Care::Monitor);
+    drop(lock);
+    let registry = Registry::read_monitors(&run_dir);
+    assert_eq!((registry.care(&key(1)), registry.care(&key(2))), (Care::Nobody, Care::Owner));
+}
