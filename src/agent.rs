@@ -10,9 +10,10 @@ mod vip;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::model::Change;
+use crate::model::{Change, ServiceKey};
 use crate::netlink::{self, Ipvs};
 use crate::ocf::{Agent, Call, Failure};
+use crate::plan;
 use crate::system::{FileError, Folder, Lock};
 
 pub use announcer::work as repeat_announcements;
@@ -54,6 +55,15 @@ fn apply(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<(), Failure
         call.log().info(change);
     }
     Failure::collect(ipvs.apply(changes).into_iter().map(|failure| Err(failure.error.into())))
+}
+
+/// Deletes virtual services with all their real servers. They need not be there, and each answer of the kernel counts.
+fn delete_services(call: &Call, keys: &[ServiceKey]) -> Result<(), Failure> {
+    match Ipvs::open()? {
+        Some(mut ipvs) if !keys.is_empty() => apply(call, &mut ipvs, &plan::deletions(keys)),
+        // Without IPVS in the kernel there is no table.
+        _ => Ok(()),
+    }
 }
 
 /// This program again, under a name that process lists show: what administrators, and the scripts that look for

@@ -20,5 +20,5 @@ pub use parse::InvalidValue;
 pub use real_server::{ForwardingMethod, RealServer, RealServerKey};
 pub use scheduler::Scheduler;
 pub use sysctl::Sysctl;
-pub use table::{ServiceEntry, Table};
+pub use table::{ServiceEntry, Table, apply_change};
 pub use virtual_service::{Persistence, Protocol, ServiceFlags, ServiceKey, VirtualService};

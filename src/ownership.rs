@@ -9,4 +9,4 @@ mod registry;
 
 pub use declaration::{Declaration, declaration, keys};
 pub use record::{MonitorRecord, Refusal};
-pub use registry::{Care, KnownUp, Owner, Registry};
+pub use registry::{Care, Owner, Registry};

@@ -4,9 +4,11 @@
 //! Without one it looks after what the `lvs` resources of this node have declared.
 
 mod process;
+mod standby;
+mod verdict;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config;
 use crate::daemon::control;
@@ -15,14 +17,15 @@ use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
 use crate::ownership::{self, MonitorRecord, Owner, Registry};
-use crate::plan;
 use crate::system::{Lock, RunDir};
 
-/// How late a check may be before the monitor counts as hung: far beyond what a busy machine causes, far below the
-/// time that a dead real server may go unnoticed.
-const LATEST: Duration = Duration::from_secs(10);
-/// A living monitor answers in less than a millisecond; one that does not within this time is hung.
+/// A monitor that lives answers within a second, whatever its checks do; one that does not within this time is hung.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
+/// How long the start of a monitor that stands by waits for the one that follows the declarations. Longer than the checks
+/// of healthy real servers take.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// What the original and its agent read when no file is named (ocf:heartbeat:ldirectord).
+const DEFAULT_FILE: &str = "/etc/ha.d/ldirectord.cf";
 
 pub struct Ldirectord;
 
@@ -76,6 +79,7 @@ impl Agent for Ldirectord {
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
+        let deadline = Instant::now() + (call.timeout / 2).min(LONGEST_WAIT);
         if let Some(path) = call.text("configfile") {
             let me = Owner::Ldirectord(call.instance.clone());
             let conflicts = Registry::read(&run_dir).conflicts(&me, &load_keys(path)?);
@@ -84,10 +88,16 @@ impl Agent for Ldirectord {
             }
         }
         if Lock::is_held(&run_dir.lock(&call.instance))? {
-            return alive(&run_dir, &call.instance).map(|_| call.log().info("runs already"));
+            alive(&run_dir, &call.instance)?;
+            call.log().info("runs already");
+        } else {
+            Ipvs::open_loading()?;
+            process::start(call)?;
         }
-        Ipvs::open_loading()?;
-        process::start(call)
+        if let Some(warning) = forgotten_file(call, &run_dir) {
+            call.log().warning(warning);
+        }
+        standby::wait_for_leader(call, &run_dir, deadline)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -102,17 +112,18 @@ impl Agent for Ldirectord {
             return left_behind(call, &run_dir);
         }
         let liveness = alive(&run_dir, &call.instance)?;
-        if let Some(error) = liveness.kernel_error {
-            return Err(Failure::generic(format!("health monitor: write the IPVS table: {error}")));
+        let mut troubles = verdict::troubles(&liveness, can_read_table)?;
+        troubles.extend(forgotten_file(call, &run_dir));
+        if liveness.stands_by {
+            troubles.extend(standby::troubles_of_leader(call, &run_dir));
         }
-        let ignored = liveness.configuration_error;
-        let faults = [
-            ignored.map(|error| format!("new configuration ignored, the one before is in force: {error}")),
-            liveness.check_error.map(|error| format!("a check could not be made: {error}")),
-        ];
-        let faults: Vec<String> = faults.into_iter().flatten().collect();
-        Ok(if faults.is_empty() { Status::Running } else { Status::Degraded(faults.join("; ")) })
+        Ok(if troubles.is_empty() { Status::Running } else { Status::Degraded(troubles.join("; ")) })
     }
+}
+
+/// Whether this process can read what the monitor cannot: then a restart of the monitor mends it.
+fn can_read_table() -> bool {
+    Ipvs::open().and_then(|ipvs| ipvs.map(|mut ipvs| ipvs.version()).transpose()).is_ok_and(|version| version.is_some())
 }
 
 fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
@@ -120,58 +131,67 @@ fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
     config.map(|config| ownership::keys(&config)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))
 }
 
-/// A monitor that answers and is not late; else why it must be started anew.
+/// What the monitor of that instance says of itself; else why it must be started anew.
 fn alive(run_dir: &RunDir, instance: &str) -> Result<Liveness, Failure> {
-    let answer = control::ask(&run_dir.socket(instance), Request::Alive, ANSWER_TIME);
+    let answer = control::ask(&run_dir.socket(instance), &Request::Alive, ANSWER_TIME);
     let reply =
         answer.map_err(|error| Failure::generic(format!("health monitor: ask whether it is alive: {error:#}")))?;
     let Reply::Alive(liveness) = reply else {
         return Err(Failure::generic("health monitor: ask whether it is alive: the answer makes no sense"));
     };
-    if liveness.late_seconds > LATEST.as_secs_f64() {
-        let late = liveness.late_seconds;
-        return Err(Failure::generic(format!("health monitor: a check is {late:.0} s late: the monitor hangs")));
-    }
+    verdict::refuse_standstill(&liveness)?;
     Ok(liveness)
+}
+
+/// An administrator who comes from ocf:heartbeat:ldirectord expects its default file to be read.
+fn forgotten_file(call: &Call, run_dir: &RunDir) -> Option<String> {
+    let is_idle = call.text("configfile").is_none() && run_dir.services().instances().is_empty();
+    (is_idle && Path::new(DEFAULT_FILE).exists()).then(|| {
+        format!(
+            "{DEFAULT_FILE}: not read: this resource has no configfile, and no ocf:rust:lvs resource has declared a service \
+             on this node: set configfile={DEFAULT_FILE} to have its services"
+        )
+    })
 }
 
 /// Without a monitor: stopped, unless a killed one left virtual services of its own, which a stop has to remove.
 fn left_behind(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
     let keys = orphans(call, run_dir);
     let Some(mut ipvs) = Ipvs::open()?.filter(|_| !keys.is_empty()) else { return Ok(Status::Stopped) };
-    for key in &keys {
-        if ipvs.service(key)?.is_some() {
-            return Err(Failure::generic(format!("health monitor: died and left virtual service {key} behind")));
+    let left: Vec<String> = ipvs
+        .services()?
+        .iter()
+        .filter(|service| keys.contains(&service.key))
+        .map(|service| service.key.to_string())
+        .collect();
+    match left.is_empty() {
+        true => Ok(Status::Stopped),
+        false => {
+            Err(Failure::generic(format!("health monitor: died and left virtual service {} behind", left.join(", "))))
         }
     }
-    Ok(Status::Stopped)
 }
 
-/// Virtual services that the end of the monitor should have removed: by its record; without one, those of the
-/// configuration file that nobody else owns, as far as it can be read.
+/// Virtual services that the end of the monitor should have removed: those that its record names, and no others.
 fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
-    if let Some(record) = run_dir.monitors().read_json::<MonitorRecord>(&call.instance) {
-        return record.removed_at_stop.iter().filter_map(|text| text.parse().ok()).collect();
-    }
-    let Some(config) = call.text("configfile").and_then(|path| config::load_file(Path::new(path)).ok()) else {
-        return Vec::new();
-    };
-    let foreign = Registry::read(run_dir);
-    let ours = config.services.iter().filter(|service| service.cleanstop).map(|service| service.service.key);
-    ours.filter(|key| foreign.owner_of(key).is_none()).collect()
+    let record: Option<MonitorRecord> = run_dir.monitors().read_json(&call.instance);
+    let removed = record.map(|record| record.removed_at_stop).unwrap_or_default();
+    removed.iter().filter_map(|text| text.parse().ok()).collect()
 }
 
 /// What a monitor that was killed could not do itself. The record of one that only followed `lvs` resources stays, so
-/// that they go on accepting what it made of their real servers.
+/// that they go on accepting what it made of their real servers, but what it knew of them does not: the next monitor
+/// comes to a table that nobody has watched in between.
 fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
-    let keys = orphans(call, run_dir);
-    if let Some(mut ipvs) = Ipvs::open()?.filter(|_| !keys.is_empty()) {
-        let observed = ipvs.table()?;
-        super::apply(call, &mut ipvs, &plan::deletions(&keys, &observed))?;
-    }
-    let record: Option<MonitorRecord> = run_dir.monitors().read_json(&call.instance);
-    if record.is_some_and(|record| record.owns_services) {
-        super::forget(call, &run_dir.monitors());
+    super::delete_services(call, &orphans(call, run_dir))?;
+    match run_dir.monitors().read_json::<MonitorRecord>(&call.instance) {
+        Some(record) if record.owns_services => super::forget(call, &run_dir.monitors()),
+        Some(record) => {
+            if let Err(error) = run_dir.monitors().write_json(&call.instance, &record.without_knowledge()) {
+                call.log().warning(error);
+            }
+        }
+        None => {}
     }
     Ok(())
 }

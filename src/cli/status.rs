@@ -1,6 +1,6 @@
 //! `lvs-agents status`: what each health monitor of this node knows, beside what the kernel holds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::daemon::control;
-use crate::daemon::protocol::{MonitorStatus, Reply, Request, ServiceStatus};
+use crate::daemon::protocol::{Liveness, MonitorStatus, Reply, Request, ServiceFault, ServiceStatus};
 use crate::model::{ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::Connections;
@@ -58,11 +58,11 @@ fn collect() -> anyhow::Result<Overview> {
             Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
         }
     }
-    let services = monitors.iter().flat_map(|monitor| &monitor.services);
-    let watched: HashSet<&str> = services.map(|service| service.service.as_str()).collect();
+    let watched: HashSet<&str> =
+        monitors.iter().flat_map(|monitor| &monitor.services).map(|service| service.service.as_str()).collect();
     let registry = Registry::read(&run_dir);
-    let declared = registry.owned().map(|key| key.to_string());
-    let unmonitored = declared.filter(|key| !watched.contains(key.as_str())).collect();
+    let declared = registry.owned();
+    let unmonitored = declared.map(|key| key.to_string()).filter(|key| !watched.contains(key.as_str())).collect();
     Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows()? })
 }
 
@@ -71,7 +71,7 @@ fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<MonitorStatus>
     if !Lock::is_held(&run_dir.lock(instance))? {
         return Ok(None);
     }
-    match control::ask(&run_dir.socket(instance), Request::Status, ANSWER_TIME)? {
+    match control::ask(&run_dir.socket(instance), &Request::Status, ANSWER_TIME)? {
         Reply::Status(status) => Ok(Some(*status)),
         _ => bail!("the answer makes no sense"),
     }
@@ -107,21 +107,24 @@ fn rows_of(
     entry.real_servers.values().map(row).collect()
 }
 
+/// The kernel's rows by service and real server.
+type Rows<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a KernelRow>>;
+
 fn render(overview: &Overview, now: SystemTime) -> String {
     let mut lines = Vec::new();
+    let mut kernel = Rows::new();
+    for row in &overview.kernel {
+        kernel.entry(&row.service).or_default().insert(&row.real_server, row);
+    }
     for monitor in &overview.monitors {
         lines.push(format!("health monitor {} (pid {}), {}", monitor.instance, monitor.pid, monitor.source));
-        lines.extend(
-            monitor.liveness.configuration_error.iter().map(|error| format!("  new configuration ignored: {error}")),
-        );
-        lines.extend(monitor.liveness.check_error.iter().map(|error| format!("  a check could not be made: {error}")));
-        lines.extend(monitor.liveness.kernel_error.iter().map(|error| format!("  kernel: {error}")));
-        lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &overview.kernel, now)));
+        lines.extend(trouble_lines(&monitor.liveness, now));
+        lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &kernel, now)));
     }
     lines.extend(overview.silent.iter().cloned());
     for service in &overview.unmonitored {
         lines.push(format!("{service}  not monitored"));
-        lines.extend(overview.kernel.iter().filter(|row| row.service == *service).map(plain_line));
+        lines.extend(kernel.get(service.as_str()).into_iter().flat_map(BTreeMap::values).map(|row| plain_line(row)));
     }
     if lines.is_empty() {
         lines.push("no virtual service is declared and no health monitor runs on this node".into());
@@ -131,8 +134,24 @@ fn render(overview: &Overview, now: SystemTime) -> String {
 
 const HEADING: &str = "  real server               method weight  active  inactive  health   for       reason";
 
-fn service_lines(service: &ServiceStatus, kernel: &[KernelRow], now: SystemTime) -> Vec<String> {
-    let row = |real: &str| kernel.iter().find(|row| row.service == service.service && row.real_server == real);
+/// What is wrong with the monitor, or with what it was told to do.
+fn trouble_lines(liveness: &Liveness, now: SystemTime) -> Vec<String> {
+    let Liveness { configuration_error, check_error, kernel_error, faults, .. } = liveness;
+    let mut lines = Vec::new();
+    lines.extend(configuration_error.iter().map(|error| format!("  new configuration ignored: {error}")));
+    lines.extend(check_error.iter().map(|error| format!("  a check could not be made: {error}")));
+    lines.extend(kernel_error.iter().map(|error| format!("  kernel: {error}")));
+    let refused =
+        |fault: &ServiceFault| format!("  the kernel refuses, for {}: {}", duration(fault.since, now), fault.cause);
+    lines.extend(faults.iter().map(refused));
+    if liveness.checks_late_seconds >= 1.0 {
+        lines.push(format!("  checks are late by {:.1} s", liveness.checks_late_seconds));
+    }
+    lines
+}
+
+fn service_lines(service: &ServiceStatus, kernel: &Rows<'_>, now: SystemTime) -> Vec<String> {
+    let row = |real: &str| kernel.get(service.service.as_str())?.get(real).copied();
     let numbers = |real: &str| match row(real) {
         Some(row) => format!("{:>6}  {:>6}  {:>8}", row.weight, row.active, row.inactive),
         None => format!("{:>6}  {:>6}  {:>8}", "-", "-", "-"),
@@ -174,7 +193,7 @@ fn duration(since: u64, now: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::protocol::{FallbackStatus, Liveness, RealServerStatus};
+    use crate::daemon::protocol::{FallbackStatus, RealServerStatus};
 
     #[test]
     fn every_weight_has_its_reason() {
@@ -213,7 +232,7 @@ mod tests {
             pid: 4711,
             version: "1".into(),
             source: "/run/lvs-agents/services".into(),
-            liveness: Liveness { late_seconds: 0.0, kernel_error: None, check_error: None, configuration_error: None },
+            liveness: Liveness::default(),
             services: vec![service],
         };
         let overview = Overview { monitors: vec![monitor], silent: vec![], unmonitored: vec![], kernel: vec![kernel] };

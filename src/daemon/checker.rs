@@ -54,12 +54,19 @@ pub struct Pulse {
     pub late: Duration,
 }
 
+impl Pulse {
+    /// Of a monitor that is ending, whose checks are over.
+    pub fn steady() -> Self {
+        Self { last_turn: Instant::now(), late: Duration::ZERO }
+    }
+}
+
 /// The thread that makes all checks. Dropping it ends them all: connections are closed, external programs are killed.
 #[derive(Debug)]
 pub struct Checker {
     shared: Arc<Shared>,
     /// Disconnected when the thread has ended.
-    end: Receiver<()>,
+    end: Mutex<Receiver<()>>,
 }
 
 impl Checker {
@@ -85,7 +92,7 @@ impl Checker {
             drop(runtime);
             drop(ended);
         })?;
-        Ok(Self { shared, end })
+        Ok(Self { shared, end: Mutex::new(end) })
     }
 
     /// The whole new set of jobs. What stays keeps its rhythm, and so does what asks the same of the same server with
@@ -106,7 +113,8 @@ impl Drop for Checker {
         self.shared.orders().end = true;
         self.shared.changed.notify_one();
         // An external program whose check is under way must not outlive the process.
-        let _ended = self.end.recv_timeout(END);
+        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ended = end.recv_timeout(END);
     }
 }
 

@@ -1,82 +1,126 @@
 //! The control socket: the monitor's end, and the end of those who ask.
+//!
+//! The monitor's end has threads of its own: a loop that is busy, or hangs, must not look like a monitor that is dead.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream as BlockingStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
 
 use super::protocol::{Reply, Request};
+use super::view::View;
 
 /// A request has to fit into this many bytes, so that no peer can fill our memory.
 const LONGEST_REQUEST: u64 = 4096;
 /// A peer that does not finish its line, or does not read its answer, is dropped after this time.
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the loop may take for an answer. A reload waits for name servers, a stop for the kernel.
+const LOOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Peers that are served at once, each by a thread; one more is dropped, so that no peer can fill our memory either.
+const PEERS: usize = 32;
+/// Between two attempts to accept when the process is out of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A request on its way to the loop, with the way back.
+#[derive(Debug)]
 pub struct Call {
     pub request: Request,
-    pub reply: oneshot::Sender<Reply>,
+    pub reply: Sender<Reply>,
+    /// Closes when the answer is on its way: a process that ends before that would swallow it.
+    pub sent: Receiver<()>,
 }
 
-/// Serves the socket until the receiver of `calls` is dropped. A socket file left by a killed predecessor is replaced:
-/// the caller holds the instance's lock.
-pub fn listen(path: &Path, calls: mpsc::Sender<Call>) -> anyhow::Result<()> {
+impl Call {
+    /// Answers, and waits until the peer has it, at most half a second.
+    pub fn answer_and_wait(self, reply: Reply) {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        // A peer that went away wants no answer; then nothing is waited for either.
+        let _ = self.reply.send(reply);
+        let _ = self.sent.recv_timeout(PATIENCE);
+    }
+}
+
+/// Serves the socket for as long as the process lives, or until `forward` says that the loop has ended. A socket file
+/// left by a killed predecessor is replaced: the caller holds the instance's lock.
+///
+/// # Errors
+/// When the socket cannot be made, or its thread not started.
+pub fn listen(path: &Path, view: View, forward: impl Fn(Call) -> bool + Clone + Send + 'static) -> anyhow::Result<()> {
+    // It may not be there, and what is in the way otherwise shows at the next step.
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path).with_context(|| format!("{}: listen", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
         .with_context(|| format!("{}: set mode 0600", path.display()))?;
-    tokio::spawn(async move {
-        while !calls.is_closed() {
-            match listener.accept().await {
-                Ok((peer, _)) => drop(tokio::spawn(serve(peer, calls.clone()))),
-                // Out of descriptors: without a pause this loop would take the whole processor.
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+    let accept = move || {
+        let peers = Arc::new(());
+        for peer in listener.incoming() {
+            let Ok(peer) = peer else {
+                std::thread::sleep(PAUSE);
+                continue;
+            };
+            let place = Arc::clone(&peers);
+            if Arc::strong_count(&place) > PEERS + 1 {
+                continue;
             }
+            let (view, forward) = (view.clone(), forward.clone());
+            let served = std::thread::Builder::new().name("control".into()).spawn(move || {
+                serve(&peer, &view, &forward);
+                drop(place);
+            });
+            // Without a thread this peer is not served; it asks again.
+            drop(served);
         }
-    });
+    };
+    std::thread::Builder::new().name("control".into()).spawn(accept).context("control socket: start its thread")?;
     Ok(())
 }
 
-/// One request of one peer. Whatever goes wrong is the peer's loss only.
-async fn serve(peer: UnixStream, calls: mpsc::Sender<Call>) {
-    let (reader, mut writer) = peer.into_split();
-    let mut line = String::new();
-    let mut reader = tokio::io::BufReader::new(reader.take(LONGEST_REQUEST));
-    if !matches!(tokio::time::timeout(PEER_TIMEOUT, reader.read_line(&mut line)).await, Ok(Ok(_))) {
+/// One request of one peer. What goes wrong is the loss of this peer only.
+fn serve(peer: &UnixStream, view: &View, forward: &impl Fn(Call) -> bool) {
+    if peer.set_read_timeout(Some(PEER_TIMEOUT)).and_then(|()| peer.set_write_timeout(Some(PEER_TIMEOUT))).is_err() {
         return;
     }
+    let mut line = String::new();
+    if BufReader::new(peer.take(LONGEST_REQUEST)).read_line(&mut line).is_err() {
+        return;
+    }
+    let (_sending, sent) = channel();
     let reply = match serde_json::from_str(&line) {
-        Ok(request) => forward(request, &calls).await,
+        Ok(Request::Alive) => Reply::Alive(view.liveness(Instant::now())),
+        Ok(request) => ask_loop(request, sent, forward),
         Err(cause) => Reply::Failed(format!("request \"{}\": {cause}", line.trim_end())),
     };
     if let Ok(mut text) = serde_json::to_string(&reply) {
         text.push('\n');
-        let _ = tokio::time::timeout(PEER_TIMEOUT, writer.write_all(text.as_bytes())).await;
+        let mut writer = peer;
+        // A peer that went away wants no answer.
+        let _ = writer.write_all(text.as_bytes());
     }
 }
 
-async fn forward(request: Request, calls: &mpsc::Sender<Call>) -> Reply {
-    let (reply, answer) = oneshot::channel();
-    let ended = || Reply::Failed("the monitor is ending".into());
-    if calls.send(Call { request, reply }).await.is_err() {
-        return ended();
+fn ask_loop(request: Request, sent: Receiver<()>, forward: &impl Fn(Call) -> bool) -> Reply {
+    let (reply, answer) = channel();
+    if !forward(Call { request, reply, sent }) {
+        return Reply::Failed("the monitor is ending".into());
     }
-    answer.await.unwrap_or_else(|_| ended())
+    answer.recv_timeout(LOOP_TIMEOUT).unwrap_or_else(|_| Reply::Failed("the monitor's loop does not answer".into()))
 }
 
-/// Asks the monitor behind `path`. Errors: nobody listens, no answer within `timeout`, or the answer makes no sense.
-pub fn ask(path: &Path, request: Request, timeout: Duration) -> anyhow::Result<Reply> {
+/// Asks the monitor behind `path`.
+///
+/// # Errors
+/// Nobody listens, no answer within `timeout`, or the answer makes no sense.
+pub fn ask(path: &Path, request: &Request, timeout: Duration) -> anyhow::Result<Reply> {
     let name = path.display();
-    let stream = BlockingStream::connect(path).with_context(|| format!("{name}: connect"))?;
+    let stream = UnixStream::connect(path).with_context(|| format!("{name}: connect"))?;
     stream.set_read_timeout(Some(timeout)).with_context(|| format!("{name}: set timeout"))?;
     stream.set_write_timeout(Some(timeout)).with_context(|| format!("{name}: set timeout"))?;
-    let mut text = serde_json::to_string(&request).context("request: encode")?;
+    let mut text = serde_json::to_string(request).context("request: encode")?;
     text.push('\n');
     (&stream).write_all(text.as_bytes()).with_context(|| format!("{name}: ask"))?;
     let mut line = String::new();
@@ -85,4 +129,58 @@ pub fn ask(path: &Path, request: Request, timeout: Duration) -> anyhow::Result<R
         bail!("{name}: closed without an answer");
     }
     serde_json::from_str(&line).with_context(|| format!("{name}: understand the answer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::checker::Pulse;
+    use crate::testing::Scratch;
+
+    fn view() -> View {
+        View::new(|| Pulse { last_turn: Instant::now(), late: Duration::ZERO })
+    }
+
+    #[test]
+    fn alive_is_answered_while_the_loop_answers_nothing() {
+        let scratch = Scratch::new("control");
+        let path = scratch.path().join("socket");
+        let (calls, unread) = channel();
+        listen(&path, view(), move |call| calls.send(call).is_ok()).expect("listen");
+        let busy = std::thread::spawn({
+            let path = path.clone();
+            move || ask(&path, &Request::Status, Duration::from_secs(60))
+        });
+        let call = unread.recv().expect("the loop has the call");
+        let alive = ask(&path, &Request::Alive, Duration::from_secs(10)).expect("answered");
+        assert!(matches!(alive, Reply::Alive(_)));
+        call.answer_and_wait(Reply::Done);
+        assert_eq!(busy.join().expect("thread").expect("answered"), Reply::Done);
+    }
+
+    #[test]
+    fn peers_that_say_nothing_keep_nobody_from_being_answered() {
+        let scratch = Scratch::new("control-silent");
+        let path = scratch.path().join("socket");
+        listen(&path, view(), |_| false).expect("listen");
+        let silent: Vec<_> = (0..PEERS / 2).map(|_| UnixStream::connect(&path).expect("connect")).collect();
+        assert!(matches!(ask(&path, &Request::Alive, Duration::from_secs(4)), Ok(Reply::Alive(_))));
+        drop(silent);
+        let Reply::Failed(cause) = ask(&path, &Request::Stop, Duration::from_secs(4)).expect("answered") else {
+            panic!("the loop has ended")
+        };
+        assert_eq!(cause, "the monitor is ending");
+    }
+
+    #[test]
+    fn an_unknown_request_is_answered_with_its_words() {
+        let scratch = Scratch::new("control-unknown");
+        let path = scratch.path().join("socket");
+        listen(&path, view(), |_| true).expect("listen");
+        let mut peer = UnixStream::connect(&path).expect("connect");
+        peer.write_all(b"\"dance\"\n").expect("ask");
+        let mut text = String::new();
+        peer.read_to_string(&mut text).expect("answer");
+        assert!(text.starts_with("{\"failed\":") && text.contains("dance"), "{text}");
+    }
 }

@@ -1,30 +1,82 @@
-//! What the log says of a change: ldirectord's sentences, so that scripts that read its log go on working, each
-//! followed by the reason that ldirectord left out.
+//! The log's sentences: ldirectord's, so that scripts that read its log go on working, each followed by the reason that
+//! ldirectord left out.
 
+use super::event::{Event, Sink};
 use super::log::Log;
 use crate::health::{Pool, Transition};
-use crate::model::{Change, RealServer, RealServerKey, ServiceKey, Table};
+use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
+
+/// Writes a line for each event that an administrator wants to read about.
+pub struct Journal {
+    log: Log,
+}
+
+impl Journal {
+    pub fn new(log: Log) -> Self {
+        Self { log }
+    }
+}
+
+impl Sink for Journal {
+    fn take(&mut self, event: &Event<'_>) {
+        for line in sentences(event) {
+            self.log.line(line);
+        }
+    }
+}
+
+fn sentences(event: &Event<'_>) -> Vec<String> {
+    match event {
+        // Ten thousand a second; and what the fallback and the last server do is told by the changes of the table.
+        Event::Result { .. } | Event::FallbackIn { .. } | Event::FallbackOut { .. } => Vec::new(),
+        Event::Transition { pool, real, transition } => {
+            transition_sentence(pool, real, *transition).into_iter().collect()
+        }
+        Event::NobodyServes { service } => {
+            vec![format!("WARNING: {}: neither a real server nor a fallback serves", name(service))]
+        }
+        Event::SomebodyServes { service } => vec![format!("{}: is served again", name(service))],
+        Event::Changed { change, held, pool } => vec![change_sentence(*pool, change, *held)],
+        Event::Drift { differences, .. } => differences
+            .iter()
+            .map(|difference| format!("WARNING: the kernel's table was changed by another program: {difference}"))
+            .collect(),
+        Event::WriteRefused { cause, .. } | Event::TableFailed { cause } | Event::Fault { cause } => {
+            vec![format!("ERROR: {cause}")]
+        }
+        Event::WriteAccepted { service } => vec![format!("{}: the kernel holds it as configured again", name(service))],
+        Event::TableRecovered => vec!["The kernel's table can be read and written again".into()],
+        Event::CheckNotMade { cause } => {
+            vec![format!("ERROR: a check could not be made, real servers keep their state for now: {cause}")]
+        }
+        Event::ConfigurationChanged { source } => vec![format!("Configuration '{source}' has changed")],
+        Event::ConfigurationTaken { warnings, first } => {
+            let taken = (!first).then(|| "Reread new configuration".to_owned());
+            warnings.iter().map(|warning| format!("WARNING: {warning}")).chain(taken).collect()
+        }
+        Event::ConfigurationRefused { cause } => vec![format!("Ignore new configuration: {cause}")],
+        Event::ConfigurationIncomplete { cause } => vec![format!("ERROR: a declaration is not followed: {cause}")],
+        Event::Life { sentence } => vec![(*sentence).to_owned()],
+    }
+}
 
 /// Health that changes nothing in the table is worth a line too.
-pub fn transition(log: &Log, pool: &Pool, real: &RealServerKey, transition: Transition) {
+fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition) -> Option<String> {
     let service = name(&pool.key());
     match transition {
-        Transition::SoftFailure { failures } => log.line(&format!(
+        Transition::SoftFailure { failures } => Some(format!(
             "Soft failure real server: {real} ({service}) failure {failures}/{}: {}",
             pool.settings().failurecount,
             reason(pool, real)
         )),
-        Transition::Recovered => log.line(&format!("Resetting soft failure count: {real} ({service})")),
-        Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => {}
+        Transition::Recovered => Some(format!("Resetting soft failure count: {real} ({service})")),
+        // The event of the check, and the changes of the table, say it already.
+        Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => None,
     }
 }
 
-/// A change that the kernel has executed. `observed` is the table before it.
-pub fn change(log: &Log, pool: Option<&Pool>, change: &Change, observed: &Table) {
-    log.line(&sentence(pool, change, observed));
-}
-
-fn sentence(pool: Option<&Pool>, change: &Change, observed: &Table) -> String {
+/// A change that the kernel has executed. `held`: its entry before.
+fn change_sentence(pool: Option<&Pool>, change: &Change, held: Option<&ServiceEntry>) -> String {
     match change {
         Change::AddService(service) => format!("Added virtual server: {}", name(&service.key)),
         Change::EditService(service) => format!("Changed virtual server: {}", name(&service.key)),
@@ -32,8 +84,8 @@ fn sentence(pool: Option<&Pool>, change: &Change, observed: &Table) -> String {
         Change::AddRealServer(key, real) => weighted("Added", pool, key, real),
         Change::EditRealServer(key, real) if real.weight == 0 => weighted("Quiescent", pool, key, real),
         Change::EditRealServer(key, real) => {
-            let held = observed.get(key).and_then(|entry| entry.real_servers.get(&real.key));
-            let verb = if held.is_some_and(|held| held.weight == 0) { "Restored" } else { "Changed" };
+            let before = held.and_then(|entry| entry.real_servers.get(&real.key));
+            let verb = if before.is_some_and(|before| before.weight == 0) { "Restored" } else { "Changed" };
             weighted(verb, pool, key, real)
         }
         Change::DeleteRealServer(key, real) => {
@@ -74,10 +126,11 @@ fn reason(pool: &Pool, real: &RealServerKey) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::health::{Outcome, PoolSettings, RealServerSettings};
     use crate::testing::{real_server as real, virtual_service};
-    use std::time::Instant;
 
     fn pool() -> Pool {
         let settings = PoolSettings {
@@ -92,13 +145,12 @@ mod tests {
 
     #[test]
     fn sentences_are_ldirectords_with_the_reason_behind() {
-        let mut pool = pool();
+        let (mut pool, now) = (pool(), Instant::now());
         let key = pool.key();
-        pool.note(real(2, 3).key, &Outcome::Bad("refused".into()), Instant::now());
-        let mut held = pool.entry(Instant::now());
+        pool.note(real(2, 3).key, &Outcome::Bad("refused".into()), now);
+        let mut held = pool.entry(now);
         held.real_servers.insert(real(2, 0).key, real(2, 0));
-        let observed: Table = [(key, held)].into();
-        let say = |pool: &Pool, change| sentence(Some(pool), &change, &observed);
+        let say = |pool: &Pool, change| change_sentence(Some(pool), &change, Some(&held));
         assert_eq!(
             say(&pool, Change::EditRealServer(key, real(2, 0))),
             "Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused"
@@ -107,7 +159,7 @@ mod tests {
             say(&pool, Change::AddRealServer(key, real(9, 1))),
             "Added fallback server: 192.0.2.9:80 (192.0.2.1:80) (Weight set to 1)"
         );
-        pool.note(real(2, 3).key, &Outcome::Good, Instant::now());
+        pool.note(real(2, 3).key, &Outcome::Good, now);
         assert_eq!(
             say(&pool, Change::EditRealServer(key, real(2, 3))),
             "Restored real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 3)"
@@ -118,5 +170,12 @@ mod tests {
             "Deleted fallback server: 192.0.2.9:80 (192.0.2.1:80)"
         );
         assert_eq!(say(&pool, Change::DeleteService(key)), "Purged virtual server: 192.0.2.1:80");
+    }
+
+    #[test]
+    fn ten_thousand_good_results_write_nothing() {
+        let (pool, outcome) = (pool(), Outcome::Good);
+        let (service, real) = (pool.key(), real(2, 3).key);
+        assert_eq!(sentences(&Event::Result { service: &service, real: &real, outcome: &outcome }), [""; 0]);
     }
 }

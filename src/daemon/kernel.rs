@@ -1,53 +1,156 @@
-//! The monitor's hand on the kernel's IPVS table.
+//! The monitor's hand on the kernel's IPVS table: a thread of its own, since loading a module, a lock in the kernel or an
+//! answer that does not come must hold up neither a check nor the loop.
+//!
+//! It has one order at a time. So what the loop believes of the kernel while it waits is what the kernel had when the
+//! order was given, and an answer never describes a table from before the loop's own last change.
 
-use crate::model::{Change, ServiceKey, Table};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::source::Stamp;
+use crate::model::{Change, ServiceEntry, ServiceKey, Table};
 use crate::netlink;
-use crate::netlink::ipvs::{Failure, Ipvs};
+use crate::netlink::ipvs::{Depth, Failure, Ipvs};
+use crate::system::{Lock, RunDir};
 
-/// Opens its netlink socket when needed and again after an error: a broken socket must not end the monitor, whose
-/// next look repairs what this one could not.
-#[derive(Debug, Default)]
+/// What the loop wants of the kernel.
+#[derive(Debug)]
+pub enum Order {
+    /// Executes the changes in order.
+    Write(Vec<Change>),
+    /// Finds the services that the kernel holds otherwise.
+    Compare { desired: Table, depth: Depth },
+}
+
+/// What became of an order.
+#[derive(Debug)]
+pub enum Answer {
+    /// All changes were tried; these failed.
+    Written {
+        changes: Vec<Change>,
+        failures: Vec<Failure>,
+    },
+    /// Nothing was written: an `lvs` resource is declaring its services, or has declared others than those that the
+    /// loop knows. What the loop wants may be wrong by now.
+    Postponed(Vec<Change>),
+    Compared {
+        desired: Table,
+        found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
+    },
+    /// The table as a whole could not be read or written; of `changes`, if it was to be written, nothing was tried.
+    Failed {
+        changes: Vec<Change>,
+        error: netlink::Error,
+    },
+}
+
+/// Nothing is written for declarations that are not those of `stamp`, nor while one is being made.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    pub run_dir: RunDir,
+    pub stamp: Stamp,
+}
+
+/// The loop's end.
+#[derive(Debug)]
 pub struct Kernel {
-    ipvs: Option<Ipvs>,
+    orders: Sender<(Order, Option<Guard>)>,
+    /// When the order that is under way was given.
+    ordered: Option<Instant>,
 }
 
 impl Kernel {
-    /// Those of `keys` that exist, with their real servers.
-    pub fn observe<'a>(
-        &mut self,
-        keys: impl ExactSizeIterator<Item = &'a ServiceKey>,
-    ) -> Result<Table, netlink::Error> {
-        /// Above this many services, one dump of everything is cheaper than a question for each.
-        const ONE_BY_ONE: usize = 8;
-        self.with(|ipvs| {
-            if keys.len() > ONE_BY_ONE {
-                return ipvs.table();
-            }
-            let mut table = Table::new();
-            for key in keys {
-                if let Some(entry) = ipvs.service(key)? {
-                    table.insert(*key, entry);
-                }
-            }
-            Ok(table)
-        })
+    /// `deliver` gets the answer to each order, in the kernel's thread.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn start(deliver: impl Fn(Answer) + Send + 'static) -> std::io::Result<Self> {
+        let (orders, received) = channel();
+        let work = move || work(&received, deliver);
+        std::thread::Builder::new().name("kernel".into()).spawn(work)?;
+        Ok(Self { orders, ordered: None })
     }
 
-    /// Executes all changes; those that failed.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<Vec<Failure>, netlink::Error> {
-        self.with(|ipvs| Ok(ipvs.apply(changes)))
+    /// An order is under way: no other can be given before its answer.
+    pub fn waits(&self) -> bool {
+        self.ordered.is_some()
+    }
+
+    /// For how long an answer has been waited for.
+    pub fn waits_for(&self, now: Instant) -> Duration {
+        self.ordered.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    pub fn order(&mut self, order: Order, guard: Option<Guard>, now: Instant) {
+        debug_assert!(!self.waits(), "one order at a time");
+        self.ordered = Some(now);
+        // Only a thread that has panicked hears nothing; then no answer comes, and monitor says so.
+        let _ = self.orders.send((order, guard));
+    }
+
+    /// The answer has come; how long it took.
+    pub fn answered(&mut self, now: Instant) -> Duration {
+        let took = self.waits_for(now);
+        self.ordered = None;
+        took
+    }
+}
+
+fn work(orders: &Receiver<(Order, Option<Guard>)>, deliver: impl Fn(Answer)) {
+    let mut hand = Hand::default();
+    while let Ok((order, guard)) = orders.recv() {
+        deliver(hand.execute(order, guard.as_ref()));
+    }
+}
+
+/// Opens its netlink socket when needed and again after an error: a broken socket must not end the monitor.
+#[derive(Debug, Default)]
+struct Hand {
+    ipvs: Option<Ipvs>,
+}
+
+impl Hand {
+    fn execute(&mut self, order: Order, guard: Option<&Guard>) -> Answer {
+        match order {
+            Order::Write(changes) => self.write(changes, guard),
+            Order::Compare { desired, depth } => match self.with(|ipvs| ipvs.compare(&desired, depth)) {
+                Ok(found) => Answer::Compared { desired, found: found.into_iter().collect() },
+                Err(error) => Answer::Failed { changes: Vec::new(), error },
+            },
+        }
+    }
+
+    fn write(&mut self, changes: Vec<Change>, guard: Option<&Guard>) -> Answer {
+        let Some(_lock) = guard.map_or(Some(None), Guard::enter) else { return Answer::Postponed(changes) };
+        match self.with(|ipvs| Ok(ipvs.apply(&changes))) {
+            Ok(failures) => Answer::Written { changes, failures },
+            Err(error) => Answer::Failed { changes, error },
+        }
     }
 
     fn with<T>(&mut self, work: impl FnOnce(&mut Ipvs) -> Result<T, netlink::Error>) -> Result<T, netlink::Error> {
-        let ipvs = match self.ipvs.take() {
+        let mut ipvs = match self.ipvs.take() {
             Some(ipvs) => ipvs,
             None => Ipvs::open_loading()?,
         };
-        let ipvs = self.ipvs.insert(ipvs);
-        let result = work(ipvs);
-        if result.is_err() {
-            self.ipvs = None;
+        let result = work(&mut ipvs);
+        if result.is_ok() {
+            self.ipvs = Some(ipvs);
         }
         result
+    }
+}
+
+impl Guard {
+    /// The lock under which the declarations stay as they are; `None`: not now. A run directory that cannot be locked
+    /// (it is full, or lost) must not keep dead real servers in the table: then the stamp alone decides.
+    fn enter(&self) -> Option<Option<Lock>> {
+        let lock = match self.run_dir.declaring_lock().and_then(|path| Lock::try_acquire(&path)) {
+            Ok(None) => return None,
+            Ok(lock) => lock,
+            Err(_) => None,
+        };
+        self.stamp.is_current(&self.run_dir).then_some(lock)
     }
 }

@@ -1,18 +1,28 @@
 //! The control socket's language: one JSON line asks, one answers. Also the format of `lvs-agents status --json`.
+//!
+//! A daemon of one version and an agent of the next speak it with each other while an upgrade is under way: a field is
+//! never renamed or given another meaning, a new one has a default, and unknown ones are skipped. A request that the
+//! daemon does not know is answered with [`Reply::Failed`].
 
 use serde::{Deserialize, Serialize};
 
-/// What can be asked of a health monitor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Version of this language: 1 had no `version` at all, nor anything that [`Liveness`] gives a default.
+pub const VERSION: u32 = 2;
+
+/// What can be asked of a health monitor. A request with arguments is a variant with fields:
+/// `{"drain": {"server": "10.0.0.1"}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Request {
-    /// Is the loop alive, and how late are its checks?
+    /// Is the monitor alive, and what is wrong? Answered within a second, whatever the checks and the loop do.
     Alive,
     Status,
-    /// Read the configuration again.
+    /// Read the configuration again. Answered when it is in force or refused.
     Reload,
     /// Leave the table as promised and end. Answered when the table is written.
     Stop,
+    /// Are the present declarations in force, and has every service of theirs been checked?
+    Settled,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,19 +32,43 @@ pub enum Reply {
     Status(Box<MonitorStatus>),
     Done,
     Failed(String),
+    Settled(bool),
 }
 
 /// Whether the monitor does its work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Liveness {
-    /// How much longer than its interval and timeout the slowest check has been without a result; 0 when none is late.
+    #[serde(default)]
+    pub version: u32,
+    /// For how long the loop or the checks have stood still, in seconds; 0 while they run.
     pub late_seconds: f64,
-    /// Why the kernel's table could not be read or written the last time, if so.
+    /// Why the kernel's table as a whole cannot be read or written, when that has lasted.
     pub kernel_error: Option<String>,
     /// Why a check could not be made, if so: a fault of this node, not of a real server.
     pub check_error: Option<String>,
-    /// Why the last reload was refused; the configuration before it is in force.
+    /// Why the last configuration was refused in whole or in part; the one before is in force.
     pub configuration_error: Option<String>,
+    /// By how much checks start later than they are due: this machine cannot ask as often as it was told.
+    #[serde(default)]
+    pub checks_late_seconds: f64,
+    /// Virtual services that the kernel does not hold as it shall.
+    #[serde(default)]
+    pub faults: Vec<ServiceFault>,
+    /// Virtual services that neither a real server nor a fallback serves.
+    #[serde(default)]
+    pub unserved: Vec<String>,
+    /// Another health monitor of this node follows the declarations; this one waits for its end.
+    #[serde(default)]
+    pub stands_by: bool,
+}
+
+/// What is wrong with one virtual service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFault {
+    pub service: String,
+    pub cause: String,
+    /// Seconds since 1970.
+    pub since: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +84,7 @@ pub struct MonitorStatus {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceStatus {
-    /// `tcp 10.0.0.1:80` or `fwmark 7 [ipv6]`.
+    /// `tcp 10.0.0.1:80` or `fwmark 7 ipv6`.
     pub service: String,
     pub scheduler: String,
     pub real_servers: Vec<RealServerStatus>,
@@ -76,4 +110,64 @@ pub struct FallbackStatus {
     pub real_server: String,
     pub forwarding: String,
     pub serves: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What version 0.1.0 wrote.
+    const OLD_ALIVE: &str =
+        r#"{"alive":{"late_seconds":0.0,"kernel_error":null,"check_error":null,"configuration_error":"line 3"}}"#;
+
+    #[test]
+    fn an_old_daemons_answer_is_understood() {
+        let Reply::Alive(liveness) = serde_json::from_str(OLD_ALIVE).expect("understood") else {
+            panic!("another reply")
+        };
+        let expected = Liveness { configuration_error: Some("line 3".into()), ..Default::default() };
+        assert_eq!(liveness, expected);
+    }
+
+    /// What version 0.1.0 reads: its own fields, of which none had a default.
+    #[test]
+    fn an_old_agent_understands_our_answer() {
+        #[derive(Deserialize)]
+        struct OldLiveness {
+            late_seconds: f64,
+            kernel_error: Option<String>,
+            check_error: Option<String>,
+            configuration_error: Option<String>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum OldReply {
+            Alive(OldLiveness),
+        }
+        let fault = ServiceFault { service: "tcp 192.0.2.1:80".into(), cause: "refused".into(), since: 1 };
+        let ours = Liveness { version: VERSION, faults: vec![fault], checks_late_seconds: 7.5, ..Default::default() };
+        let text = serde_json::to_string(&Reply::Alive(ours)).expect("encoded");
+        let OldReply::Alive(read) = serde_json::from_str(&text).expect("understood");
+        assert_eq!(read.late_seconds, 0.0, "late checks are no hang");
+        assert_eq!((read.kernel_error, read.check_error, read.configuration_error), (None, None, None));
+    }
+
+    #[test]
+    fn requests_are_the_words_of_the_first_version() {
+        for (request, word) in [
+            (Request::Alive, "\"alive\""),
+            (Request::Status, "\"status\""),
+            (Request::Reload, "\"reload\""),
+            (Request::Stop, "\"stop\""),
+            (Request::Settled, "\"settled\""),
+        ] {
+            assert_eq!(serde_json::to_string(&request).expect("encoded"), word);
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_later_version_is_skipped() {
+        let later = OLD_ALIVE.replace("{\"late", "{\"promoted\":true,\"late");
+        assert!(matches!(serde_json::from_str(&later), Ok(Reply::Alive(_))));
+    }
 }

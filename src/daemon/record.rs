@@ -1,37 +1,100 @@
-//! What the monitor leaves for calls that come when it is dead: `<run>/monitors/<instance>.json`.
+//! What the monitor leaves for calls that come when it is dead, and for `lvs start`: `<run>/monitors/<instance>.json`.
 
-use super::Daemon;
-use crate::config::Config;
-use crate::ownership::{self, MonitorRecord};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-impl Daemon {
-    pub(super) fn record_of(&self, config: &Config) -> MonitorRecord {
-        let owns_services = self.source.owns_services();
-        let ours = config.services.iter().filter(|service| owns_services && service.cleanstop);
-        let known_up = self.monitor.known_up().into_iter();
-        MonitorRecord {
-            owns_services,
-            services: ownership::keys(config).iter().map(ToString::to_string).collect(),
-            removed_at_stop: ours
-                .map(|service| service.service.key)
-                .chain(self.monitor.leaving().iter().copied())
-                .map(|key| key.to_string())
-                .collect(),
-            known_up: known_up
-                .map(|(key, reals)| (key.to_string(), reals.iter().map(ToString::to_string).collect()))
-                .collect(),
-            ..MonitorRecord::default()
-        }
+use super::configuration::InForce;
+use super::services::Services;
+use crate::model::ServiceKey;
+use crate::ownership::MonitorRecord;
+use crate::plan::Role;
+use crate::system::{FileError, RunDir};
+
+/// How often health that has changed is written down. A monitor that is killed in between leaves what it knew before, and
+/// the next one asks the real servers anyway.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The record's file and when it is due.
+#[derive(Debug)]
+pub struct Record {
+    run_dir: RunDir,
+    instance: String,
+    is_stale: bool,
+    written: Option<Instant>,
+}
+
+impl Record {
+    pub fn new(run_dir: RunDir, instance: String) -> Self {
+        Self { run_dir, instance, is_stale: false, written: None }
     }
 
-    pub(super) fn write_record(&self, record: MonitorRecord) -> anyhow::Result<()> {
-        Ok(self.options.run_dir.monitors().write_json(&self.options.instance, &record)?)
+    /// Something has changed that it tells.
+    pub fn outdate(&mut self) {
+        self.is_stale = true;
     }
 
-    /// Brings the record up to date. A full disk must not end the checks: without it, the next monitor only knows less.
-    pub(super) fn remember(&mut self) {
-        if let Err(error) = self.write_record(self.record_of(&self.config)) {
-            self.log(&format!("ERROR: {error:#}"));
-        }
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.is_stale && self.written.is_none_or(|written| now >= written + EVERY)
+    }
+
+    /// Writes it now. `before`: the configuration that is being replaced, whose services may have to be removed too when
+    /// the monitor is killed in between.
+    ///
+    /// # Errors
+    /// When the file cannot be written; it is then as it was, and due again.
+    pub fn write(
+        &mut self,
+        in_force: &InForce,
+        before: Option<&InForce>,
+        services: &Services,
+        now: Instant,
+    ) -> Result<(), FileError> {
+        let (known_up, known_down) = services.known(now);
+        let leaving = services.leaving();
+        let both = |keys: fn(&InForce) -> &BTreeSet<ServiceKey>| {
+            before.map(keys).into_iter().chain([keys(in_force)]).flatten().collect::<BTreeSet<_>>()
+        };
+        let watched = both(|in_force| &in_force.services);
+        let mut removed = both(|in_force| &in_force.removed_at_stop);
+        removed.extend(leaving);
+        self.write_record(
+            &MonitorRecord {
+                owns_services: in_force.role == Some(Role::OwnsServices),
+                services: watched.iter().map(ToString::to_string).collect(),
+                removed_at_stop: removed.iter().map(ToString::to_string).collect(),
+                known_up,
+                known_down,
+            },
+            now,
+        )
+    }
+
+    /// After the end of one that only moved real servers: it watched the table up to now, and whoever comes next comes to
+    /// one that nobody has watched in between.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_end(&mut self, in_force: &InForce, now: Instant) -> Result<(), FileError> {
+        let services = in_force.services.iter().map(ToString::to_string).collect();
+        self.write_record(&MonitorRecord { services, ..MonitorRecord::default() }, now)
+    }
+
+    fn write_record(&mut self, record: &MonitorRecord, now: Instant) -> Result<(), FileError> {
+        // A full disk is tried again after the pause, not at every turn of the loop.
+        self.written = Some(now);
+        self.is_stale = true;
+        self.run_dir.monitors().write_json(&self.instance, record)?;
+        self.is_stale = false;
+        Ok(())
+    }
+
+    pub fn exists(&self) -> bool {
+        self.run_dir.monitors().file(&self.instance).exists()
+    }
+
+    /// # Errors
+    /// When the file is still there afterwards.
+    pub fn remove(&self) -> Result<(), FileError> {
+        self.run_dir.monitors().remove(&self.instance)
     }
 }

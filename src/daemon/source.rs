@@ -1,11 +1,19 @@
 //! Where the configuration comes from: a file, or what the `lvs` agents of this node have declared.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::config::{self, Config};
-use crate::system::RunDir;
+use crate::config::{self, Config, Service};
+use crate::system::{Lock, RunDir};
+
+/// Two changes of a folder that lie closer together than this may leave the same time of change: the kernel takes it from
+/// a clock that moves with the timer's ticks, 10 ms at the longest (Documentation/filesystems/multigrain-ts.rst).
+const CLOCK_GRAIN: Duration = Duration::from_millis(20);
+/// How long a declaration that is being made is waited for. `lvs start` takes milliseconds.
+const DECLARING: Duration = Duration::from_secs(2);
 
 /// A source of virtual services.
 #[derive(Debug, Clone)]
@@ -16,22 +24,53 @@ pub enum Source {
     Declarations(RunDir),
 }
 
-/// Equal stamps: nothing was written in between.
-pub type Stamp = Vec<(String, u64, SystemTime)>;
+/// Equal stamps: nothing was written in between. `None`: there is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp(Option<(u64, u64, SystemTime)>);
 
-impl Source {
-    /// Reads everything, or says everything that is wrong.
-    pub fn load(&self) -> anyhow::Result<Config> {
-        match self {
-            Self::File(path) => config::load_file(path),
-            Self::Declarations(run_dir) => load_declarations(run_dir),
-        }
+impl Stamp {
+    fn of(path: &Path) -> Self {
+        let read = || -> std::io::Result<_> {
+            let metadata = fs::metadata(path)?;
+            // The length of a folder says nothing and depends on the file system.
+            let length = if metadata.is_dir() { 0 } else { metadata.len() };
+            Ok((metadata.ino(), length, metadata.modified()?))
+        };
+        Self(read().ok())
     }
 
+    /// Whether the declarations are still those of this stamp.
+    pub fn is_current(&self, run_dir: &RunDir) -> bool {
+        *self == Source::Declarations(run_dir.clone()).stamp()
+    }
+
+    /// For how long a change may still come that leaves the same stamp.
+    fn doubtful_for(&self, now: SystemTime) -> Duration {
+        let Some((_, _, changed)) = self.0 else { return Duration::ZERO };
+        // A clock that was set back makes the change lie in the future.
+        let age = now.duration_since(changed).unwrap_or_else(|error| error.duration());
+        CLOCK_GRAIN.saturating_sub(age)
+    }
+}
+
+/// What was read, and of when it is.
+#[derive(Debug)]
+pub struct Reading {
+    pub config: Config,
+    pub stamp: Stamp,
+    /// Declarations that could not be read, and why. What was known of them before is in `config`.
+    pub troubles: Vec<String>,
+}
+
+/// The services of each declaration as they were last read, for the time when one cannot be read.
+pub type Remembered = BTreeMap<String, Vec<Service>>;
+
+impl Source {
     pub fn stamp(&self) -> Stamp {
         match self {
-            Self::File(path) => file_stamp(path).into_iter().collect(),
-            Self::Declarations(run_dir) => run_dir.services().fingerprint(),
+            Self::File(path) => Stamp::of(path),
+            // A declaration is put in place by a rename, which changes its folder.
+            Self::Declarations(run_dir) => Stamp::of(&run_dir.root().join("services")),
         }
     }
 
@@ -46,22 +85,115 @@ impl Source {
             Self::Declarations(run_dir) => run_dir.root().join("services").display().to_string(),
         }
     }
-}
 
-fn file_stamp(path: &Path) -> Option<(String, u64, SystemTime)> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((String::new(), metadata.len(), metadata.modified().ok()?))
-}
-
-/// The services of every declaration. One that cannot be read must not blind the monitor for the others' services,
-/// but forgetting its services would take their real servers out: the whole is refused, and the state before stays.
-fn load_declarations(run_dir: &RunDir) -> anyhow::Result<Config> {
-    let folder = run_dir.services();
-    let mut whole = Config::default();
-    for instance in folder.instances() {
-        let Some(text) = folder.read(&instance)? else { continue };
-        let config = config::parse_named(text.as_bytes(), &folder.file(&instance))?;
-        whole.services.extend(config.services);
+    /// Reads everything, or says everything that is wrong.
+    pub fn read(&self, remembered: &mut Remembered) -> anyhow::Result<Reading> {
+        match self {
+            Self::File(path) => {
+                let stamp = self.stamp();
+                Ok(Reading { config: config::load_file(path)?, stamp, troubles: Vec::new() })
+            }
+            Self::Declarations(run_dir) => Ok(self.read_declarations(run_dir, remembered)),
+        }
     }
-    Ok(whole)
+
+    /// A declaration that cannot be read must not blind the monitor for the others, nor may its own services be
+    /// forgotten: their real servers would stay as they are, whatever becomes of them.
+    fn read_declarations(&self, run_dir: &RunDir, remembered: &mut Remembered) -> Reading {
+        let stamp = self.settled_stamp();
+        let folder = run_dir.services();
+        let mut reading = Reading { config: Config::default(), stamp, troubles: Vec::new() };
+        let mut read = Remembered::new();
+        for instance in folder.instances() {
+            match read_declaration(&folder, &instance) {
+                Ok(Some(services)) => drop(read.insert(instance, services)),
+                Ok(None) => {}
+                Err(error) => {
+                    reading.troubles.push(format!("{error:#}"));
+                    if let Some(services) = remembered.remove(&instance) {
+                        read.insert(instance, services);
+                    }
+                }
+            }
+        }
+        *remembered = read;
+        reading.config.services = remembered.values().flatten().cloned().collect();
+        reading
+    }
+
+    /// The stamp, once no change can hide behind it any more.
+    fn settled_stamp(&self) -> Stamp {
+        std::thread::sleep(self.stamp().doubtful_for(SystemTime::now()));
+        self.stamp()
+    }
+}
+
+/// Keeps `lvs` from declaring while what it has declared is read: the services in the kernel are then those of the
+/// declarations. Not for ever, nor where it cannot be had: an agent that hangs must not blind the monitor.
+pub fn hold_declarations(run_dir: &RunDir) -> Option<Lock> {
+    run_dir.declaring_lock().and_then(|path| Lock::acquire(&path, DECLARING)).ok().flatten()
+}
+
+fn read_declaration(folder: &crate::system::Folder, instance: &str) -> anyhow::Result<Option<Vec<Service>>> {
+    let Some(text) = folder.read(instance)? else { return Ok(None) };
+    Ok(Some(config::parse_named(text.as_bytes(), &folder.file(instance))?.services))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Scratch;
+
+    const SERVICE: &str = "virtual=192.0.2.1:80\n\treal=192.0.2.2:80 gate\n\tchecktype=on\n";
+
+    fn addresses(reading: &Reading) -> Vec<String> {
+        reading.config.services.iter().map(|service| service.service.key.to_string()).collect()
+    }
+
+    #[test]
+    fn one_unreadable_declaration_keeps_its_services_and_does_not_hide_the_others() {
+        let scratch = Scratch::new("source");
+        let run_dir = RunDir::at(scratch.path());
+        let source = Source::Declarations(run_dir.clone());
+        let mut remembered = Remembered::new();
+        let write = |instance: &str, text: &str| run_dir.services().write(instance, text).expect("write");
+        write("a", SERVICE);
+        write("b", &SERVICE.replace("192.0.2.1", "192.0.2.9"));
+        let reading = source.read(&mut remembered).expect("read");
+        assert_eq!(addresses(&reading), ["tcp 192.0.2.1:80", "tcp 192.0.2.9:80"]);
+        assert!(reading.troubles.is_empty() && reading.stamp.is_current(&run_dir));
+        write("a", "nonsense");
+        write("b", &SERVICE.replace("192.0.2.1", "192.0.2.8"));
+        assert!(!reading.stamp.is_current(&run_dir));
+        for _ in 0..2 {
+            let reading = source.read(&mut remembered).expect("read");
+            assert_eq!(addresses(&reading), ["tcp 192.0.2.1:80", "tcp 192.0.2.8:80"]);
+            assert!(matches!(reading.troubles.as_slice(), [one] if one.contains("a.cf")), "{:?}", reading.troubles);
+        }
+        run_dir.services().remove("a").expect("remove");
+        assert_eq!(addresses(&source.read(&mut remembered).expect("read")), ["tcp 192.0.2.8:80"]);
+    }
+
+    #[test]
+    fn every_rename_into_the_folder_after_a_reading_changes_the_stamp() {
+        let scratch = Scratch::new("stamp");
+        let run_dir = RunDir::at(scratch.path());
+        let source = Source::Declarations(run_dir.clone());
+        for number in 0..20 {
+            run_dir.services().write("a", SERVICE).expect("write");
+            let stamp = source.settled_stamp();
+            run_dir.services().write("a", SERVICE).expect("write");
+            assert!(!stamp.is_current(&run_dir), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nobody_wait() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let stamp = |seconds| Stamp(Some((1, 0, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))));
+        assert_eq!(stamp(2000).doubtful_for(now), Duration::ZERO);
+        assert_eq!(stamp(10).doubtful_for(now), Duration::ZERO);
+        assert_eq!(stamp(1000).doubtful_for(now), CLOCK_GRAIN);
+        assert_eq!(Stamp::default().doubtful_for(now), Duration::ZERO);
+    }
 }

@@ -199,6 +199,11 @@ impl Pool {
         self.tally.serving == 0 && !self.fallback_serves()
     }
 
+    /// Every real server has had a result.
+    pub fn all_asked(&self) -> bool {
+        self.tally.unasked == 0
+    }
+
     /// Whether a start need not wait for more results: a real server that has passed a check serves and none that was
     /// put in without one is still to be asked, or the fallback serves, or every real server has been asked.
     pub fn is_settled(&self, now: Instant) -> bool {

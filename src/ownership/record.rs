@@ -24,14 +24,10 @@ pub struct MonitorRecord {
 }
 
 impl MonitorRecord {
-    /// What has to be remembered while one configuration takes the place of another.
+    /// As it is left at the end of a monitor: what it knew of real servers grows old from then on.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.services.extend(other.services);
-        self.removed_at_stop.extend(other.removed_at_stop);
-        self.known_up.extend(other.known_up);
-        self.known_down.extend(other.known_down);
-        self
+    pub fn without_knowledge(self) -> Self {
+        Self { known_up: BTreeMap::new(), known_down: BTreeMap::new(), ..self }
     }
 }
 

@@ -37,9 +37,6 @@ pub enum Care {
     Monitor,
 }
 
-/// Real servers that a health monitor knows to be well, by virtual service.
-pub type KnownUp = RealServers;
-
 type RealServers = BTreeMap<ServiceKey, BTreeSet<RealServerKey>>;
 
 /// Who looks after what on this node, at the moment when it was read.
@@ -50,9 +47,9 @@ pub struct Registry {
     claims: BTreeSet<(ServiceKey, usize)>,
     /// Services that a health monitor names in its record.
     care: BTreeMap<ServiceKey, Care>,
-    /// A living health monitor looks after whatever is declared.
-    follower_lives: bool,
-    known_up: KnownUp,
+    /// Health monitors that live and own no services: one of them looks after whatever is declared.
+    followers: Vec<String>,
+    known_up: RealServers,
     known_down: RealServers,
 }
 
@@ -103,7 +100,9 @@ impl Registry {
             let present = self.care.entry(*key).or_insert(care);
             *present = care.max(*present);
         }
-        self.follower_lives |= lives && !record.owns_services;
+        if lives && !record.owns_services {
+            self.followers.push(instance.to_owned());
+        }
         extend(&mut self.known_up, &record.known_up);
         extend(&mut self.known_down, &record.known_down);
         if record.owns_services {
@@ -139,7 +138,7 @@ impl Registry {
     /// Who decides over the real servers of a service that an `lvs` resource declares. A living health monitor that follows
     /// the declarations does so from the moment of the declaration, even while its record does not name it yet.
     pub fn care(&self, key: &ServiceKey) -> Care {
-        match self.follower_lives {
+        match !self.followers.is_empty() {
             true => Care::Monitor,
             false => self.care.get(key).copied().unwrap_or(Care::Owner),
         }
@@ -155,9 +154,9 @@ impl Registry {
         self.known_down.get(key).into_iter().flatten()
     }
 
-    /// All of [`Registry::known_up`].
-    pub fn into_known_up(self) -> KnownUp {
-        self.known_up
+    /// The living health monitors without a `configfile`: one follows the declarations, the others stand by.
+    pub fn followers(&self) -> &[String] {
+        &self.followers
     }
 }
 

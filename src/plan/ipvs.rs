@@ -34,9 +34,9 @@ pub fn table_changes(desired: &Table, observed: &Table, role: Role) -> Vec<Chang
     changes.into_iter().map(|(_, change)| change).collect()
 }
 
-/// Deletion of those of `keys` that exist.
-pub fn deletions<'a>(keys: impl IntoIterator<Item = &'a ServiceKey>, observed: &Table) -> Vec<Change> {
-    keys.into_iter().filter(|key| observed.contains_key(key)).map(|key| Change::DeleteService(*key)).collect()
+/// Deletion of virtual services with all their real servers, whether they exist or not: what is gone is done.
+pub fn deletions<'a>(keys: impl IntoIterator<Item = &'a ServiceKey>) -> Vec<Change> {
+    keys.into_iter().map(|key| Change::DeleteService(*key)).collect()
 }
 
 /// When a change is executed relative to the others of one plan.

@@ -40,8 +40,8 @@ fn an_edited_weight_is_the_only_change() {
         "log",
         &vec![
             format!("Configuration '{CONFIG}' has changed"),
-            format!("Changed real server: {TWO} (10.9.0.100:80) (Weight set to 30)"),
             "Reread new configuration".to_owned(),
+            format!("Changed real server: {TWO} (10.9.0.100:80) (Weight set to 30)"),
         ],
         || since(&host, mark),
     );

@@ -5,8 +5,6 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-
 use super::ANSWER_TIME;
 use crate::agent;
 use crate::daemon::protocol::{Reply, Request};
@@ -66,7 +64,7 @@ pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     }
     let deadline = Instant::now() + call.timeout.saturating_sub(MARGIN);
     let patience = (deadline - Instant::now()) / 2;
-    match control::ask(&run_dir.socket(&call.instance), Request::Stop, patience.min(ANSWER_TIME * 2)) {
+    match control::ask(&run_dir.socket(&call.instance), &Request::Stop, patience.min(ANSWER_TIME * 2)) {
         Ok(Reply::Failed(reason)) => call.log().warning(format!("health monitor: stop: {reason}")),
         Ok(_) => {}
         Err(error) => call.log().warning(format!("health monitor: ask it to stop: {error:#}")),
@@ -83,10 +81,8 @@ pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
 }
 
 fn kill_holder(call: &Call, lock: &std::path::Path) -> Result<(), Failure> {
-    if let Some(pid) = Lock::holder(lock)? {
-        call.log().warning(format!("health monitor: does not end, killing process {pid}"));
-        // Gone between the look and the kill is what we want; the wait that follows tells everything else.
-        let _ = kill(pid, Signal::SIGKILL);
+    if Lock::kill_holder(lock)? {
+        call.log().warning("health monitor: does not end, killed");
     }
     Ok(())
 }

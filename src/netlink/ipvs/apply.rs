@@ -19,6 +19,13 @@ pub struct Failure {
     pub error: Error,
 }
 
+impl Failure {
+    /// The virtual service of the change is not there (any more).
+    pub fn is_about_a_missing_service(&self) -> bool {
+        self.error.is(Errno::ESRCH)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)

@@ -93,13 +93,6 @@ fn an_observer_changes_nothing() {
     assert_eq!(table_changes(&desired, &table(&[(80, &[(2, 5)])]), Role::Observes), []);
 }
 
-#[test]
-fn only_services_that_exist_are_deleted() {
-    let observed = table(&[(80, &[(1, 1)])]);
-    let keys = [service(80).key, service(81).key];
-    assert_eq!(deletions(&keys, &observed), [Change::DeleteService(keys[0])]);
-}
-
 fn any_table() -> impl Strategy<Value = Table> {
     let reals = proptest::collection::btree_map(1..5u8, 0..4u32, 0..4);
     proptest::collection::btree_map(80..84u16, reals, 0..4).prop_map(|services| {

@@ -1,0 +1,111 @@
+//! What `monitor` makes of what the health monitor says of itself. Pure but for the one question that decides.
+//!
+//! A failed monitor is recovered by stop and start, which takes a table away for a moment and mends only what a new process
+//! mends: a loop that stands still, a socket to the kernel that is broken. Everything else is shown and left running.
+
+use crate::daemon::protocol::Liveness;
+use crate::ocf::Failure;
+
+/// How long the loop or the checks may stand still before the monitor counts as hung: far beyond what a busy machine
+/// causes, far below the time that a dead real server may go unnoticed. In seconds.
+const LONGEST_STANDSTILL: f64 = 10.0;
+/// Checks that are later than this are worth telling, in seconds.
+const LATE: f64 = 1.0;
+/// More than this many services of one kind of trouble are counted, not named: an exit reason is one line.
+const NAMED: usize = 3;
+
+/// # Errors
+/// The monitor hangs.
+pub fn refuse_standstill(liveness: &Liveness) -> Result<(), Failure> {
+    let still = liveness.late_seconds;
+    if still > LONGEST_STANDSTILL {
+        return Err(Failure::generic(format!("health monitor: it has stood still for {still:.0} s: it hangs")));
+    }
+    Ok(())
+}
+
+/// What is wrong and would not be mended by a restart. `can_read_table`: whether another process can read the kernel's
+/// table.
+///
+/// # Errors
+/// What a restart mends.
+pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> Result<Vec<String>, Failure> {
+    let mut troubles = Vec::new();
+    if let Some(error) = &liveness.kernel_error {
+        let text = format!("health monitor: write the IPVS table: {error}");
+        if can_read_table() {
+            return Err(Failure::generic(text));
+        }
+        troubles.push(text);
+    }
+    let refused = liveness.configuration_error.as_ref();
+    troubles.extend(refused.map(|error| format!("new configuration ignored, the one before is in force: {error}")));
+    let faults: Vec<&str> = liveness.faults.iter().map(|fault| fault.cause.as_str()).collect();
+    troubles.extend(listed("the kernel refuses", &faults));
+    let unserved: Vec<&str> = liveness.unserved.iter().map(String::as_str).collect();
+    troubles.extend(listed("neither a real server nor a fallback serves virtual service", &unserved));
+    troubles.extend(liveness.check_error.as_ref().map(|error| format!("a check could not be made: {error}")));
+    if liveness.checks_late_seconds > LATE {
+        let late = liveness.checks_late_seconds;
+        troubles.push(format!("checks are late by {late:.1} s: this machine cannot ask as often as it is told"));
+    }
+    Ok(troubles)
+}
+
+/// One sentence for all of a kind.
+fn listed(what: &str, items: &[&str]) -> Option<String> {
+    let named = items.get(..items.len().min(NAMED))?.join("; ");
+    match items.len().checked_sub(NAMED) {
+        _ if items.is_empty() => None,
+        None | Some(0) => Some(format!("{what}: {named}")),
+        Some(more) => Some(format!("{what}: {named}; and {more} more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::protocol::ServiceFault;
+
+    fn fault(cause: &str) -> ServiceFault {
+        ServiceFault { service: "tcp 192.0.2.1:80".into(), cause: cause.into(), since: 0 }
+    }
+
+    fn told(liveness: Liveness) -> Vec<String> {
+        troubles(&liveness, || panic!("no question is needed")).expect("running")
+    }
+
+    #[test]
+    fn only_what_a_restart_mends_fails() {
+        let broken = Liveness { kernel_error: Some("no answer".into()), ..Liveness::default() };
+        let failure = troubles(&broken, || true).expect_err("others can read it");
+        assert_eq!(failure.to_string(), "health monitor: write the IPVS table: no answer");
+        assert_eq!(troubles(&broken, || false).expect("no restart helps").len(), 1);
+        let hung = Liveness { late_seconds: 11.0, ..Liveness::default() };
+        assert!(refuse_standstill(&hung).is_err());
+        assert!(refuse_standstill(&Liveness { late_seconds: 9.0, checks_late_seconds: 300.0, ..hung }).is_ok());
+    }
+
+    #[test]
+    fn each_trouble_is_told_and_many_of_one_kind_are_counted() {
+        assert_eq!(told(Liveness::default()), [""; 0]);
+        assert_eq!(
+            told(Liveness {
+                configuration_error: Some("line 3".into()),
+                faults: vec![fault("one"), fault("two")],
+                unserved: ["a", "b", "c", "d", "e"].map(String::from).to_vec(),
+                check_error: Some("no program".into()),
+                checks_late_seconds: 2.5,
+                ..Liveness::default()
+            }),
+            [
+                "new configuration ignored, the one before is in force: line 3",
+                "the kernel refuses: one; two",
+                "neither a real server nor a fallback serves virtual service: a; b; c; and 2 more",
+                "a check could not be made: no program",
+                "checks are late by 2.5 s: this machine cannot ask as often as it is told",
+            ]
+        );
+        assert_eq!(told(Liveness { checks_late_seconds: 0.9, ..Liveness::default() }), [""; 0]);
+    }
+}

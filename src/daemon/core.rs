@@ -1,0 +1,440 @@
+//! The loop: takes what the other threads deliver, lets the pure parts decide, and gives the next orders.
+//!
+//! It never waits for anything but its inbox: checks, the kernel, the configuration, the control socket and the log have
+//! threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
+
+mod turn;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::bail;
+
+use super::checker::{Checker, Finished};
+use super::configuration::{Configuration, InForce};
+use super::control::Call;
+use super::event::{Event, Sinks};
+use super::kernel::{Answer, Kernel, Order};
+use super::loader::{Loaded, News, Report};
+use super::log::Log;
+use super::presence::Presence;
+use super::protocol::{Liveness, MonitorStatus, Reply, Request, ServiceFault, VERSION};
+use super::record::Record;
+use super::services::{Fault, Services};
+use super::view::View;
+use super::{Options, Readiness, log_target, status};
+use crate::plan::{self, Role};
+use turn::Clock;
+
+/// Messages that are taken in one turn: a flood of results must not keep the kernel from being written.
+const BATCH: usize = 4096;
+/// How long a table that cannot be read or written is no fault worth telling: a module that is loaded, a busy kernel.
+const PASSING: Duration = Duration::from_secs(10);
+/// How long the end waits for the kernel.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+/// How long a start waits for the first results of all real servers, and beyond the longest timeout for those that it must
+/// know.
+const START_GRACE: Duration = Duration::from_millis(500);
+/// How long a start waits for first results at most. A service that is settled waits for no slower real server anyway.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// What the other threads deliver.
+#[derive(Debug)]
+pub enum Message {
+    Results(Vec<Finished>),
+    Kernel(Answer),
+    Configuration(Report),
+    Call(Call),
+    Reload,
+    Terminate(&'static str),
+}
+
+/// Why the loop ends.
+enum End {
+    /// The table was left as promised, unless the text says what could not be removed.
+    Stopped(Option<String>),
+    Superseded,
+}
+
+/// The threads that take orders.
+pub struct Hands {
+    pub checker: Arc<Checker>,
+    pub kernel: Kernel,
+    pub log: Log,
+}
+
+/// The loop's state.
+pub struct Core<'a> {
+    options: Options,
+    readiness: &'a mut Readiness,
+    hands: Hands,
+    configuration: Configuration,
+    services: Services,
+    /// The table as a whole cannot be read or written.
+    table_fault: Option<Fault>,
+    presence: Presence,
+    presence_error: Option<String>,
+    record: Record,
+    record_error: Option<String>,
+    view: View,
+    sinks: Sinks,
+    clock: Clock,
+}
+
+impl<'a> Core<'a> {
+    pub fn new(
+        options: Options,
+        readiness: &'a mut Readiness,
+        hands: Hands,
+        configuration: Configuration,
+        presence: Presence,
+        view: View,
+        sinks: Sinks,
+    ) -> Self {
+        let record = Record::new(options.run_dir.clone(), options.instance.clone());
+        Self {
+            options,
+            readiness,
+            hands,
+            configuration,
+            services: Services::new(),
+            table_fault: None,
+            presence,
+            presence_error: None,
+            record,
+            record_error: None,
+            view,
+            sinks,
+            clock: Clock::new(Instant::now()),
+        }
+    }
+
+    /// Runs until it is told to stop.
+    ///
+    /// # Errors
+    /// No configuration could be put in force at the start, or the table could not be left as promised at the end.
+    pub fn run(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<()> {
+        let end = loop {
+            let now = Instant::now();
+            self.view.take_turn(now);
+            let first = match inbox.recv_timeout(self.clock.wait(now)) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => bail!("every thread of the monitor has ended"),
+            };
+            let messages = first.into_iter().chain(inbox.try_iter().take(BATCH));
+            if let Some(end) = self.take_all(messages, inbox)? {
+                break end;
+            }
+            if let Some(end) = self.turn(Instant::now(), inbox)? {
+                break end;
+            }
+        };
+        let result = match end {
+            End::Superseded => {
+                // The table is the other's now.
+                self.say("Another health monitor has taken the place of this one, which ends");
+                Ok(())
+            }
+            End::Stopped(failure) => failure.map_or(Ok(()), |failure| bail!(failure)),
+        };
+        self.hands.log.flush();
+        result
+    }
+
+    fn take_all(
+        &mut self,
+        messages: impl Iterator<Item = Message>,
+        inbox: &Receiver<Message>,
+    ) -> anyhow::Result<Option<End>> {
+        for message in messages {
+            match message {
+                Message::Results(finished) => self.take_results(&finished),
+                Message::Kernel(answer) => self.take_answer(answer),
+                Message::Configuration(report) => self.take_report(report)?,
+                Message::Reload => self.configuration.reload(None),
+                Message::Terminate(signal) => {
+                    self.say(&format!("Health monitor terminated on signal: {signal}"));
+                    return Ok(Some(End::Stopped(self.stop(inbox))));
+                }
+                Message::Call(call) => {
+                    if let Some(end) = self.take_call(call, inbox) {
+                        return Ok(Some(end));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_results(&mut self, finished: &[Finished]) {
+        let now = Instant::now();
+        for finished in finished {
+            self.services.note(finished, now, &mut self.sinks);
+        }
+        self.clock.something_happened(now);
+    }
+
+    fn take_call(&mut self, call: Call, inbox: &Receiver<Message>) -> Option<End> {
+        match call.request {
+            Request::Stop => {
+                self.say("Health monitor stops on request");
+                let failure = self.stop(inbox);
+                call.answer_and_wait(failure.map_or(Reply::Done, Reply::Failed));
+                // The caller knows; nobody else has to.
+                return Some(End::Stopped(None));
+            }
+            Request::Reload => self.configuration.reload(Some(call.reply)),
+            Request::Alive => self.reply(&call, Reply::Alive(self.view.liveness(Instant::now()))),
+            Request::Status => self.reply(&call, Reply::Status(Box::new(self.status()))),
+            Request::Settled => self.reply(&call, Reply::Settled(self.is_settled())),
+        }
+        None
+    }
+
+    fn reply(&self, call: &Call, reply: Reply) {
+        // A peer that went away wants no answer.
+        let _ = call.reply.send(reply);
+    }
+
+    /// The newest declarations are in force and checked, and the kernel has been told.
+    fn is_settled(&self) -> bool {
+        let current = self.configuration.in_force.stamp.is_current(&self.options.run_dir);
+        current && !self.configuration.stands_by() && self.is_ready(Instant::now())
+    }
+
+    fn take_report(&mut self, report: Report) -> anyhow::Result<()> {
+        let now = Instant::now();
+        match report.news {
+            News::Changed => self.sinks.emit(Event::ConfigurationChanged { source: &self.configuration.source }),
+            News::TookOver => {
+                self.say("The health monitor that followed the declarations has ended: taking over");
+            }
+            News::StandsBy => self.say("Another health monitor follows the declarations: standing by"),
+            News::CallbackFailed(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
+            News::Refused(cause) if self.configuration.is_first() => bail!(cause),
+            News::Refused(cause) => {
+                self.refuse(cause);
+                self.configuration.answer(report.answered);
+            }
+            News::Loaded(loaded) => {
+                self.configure(loaded, now)?;
+                self.configuration.answer(report.answered);
+            }
+        }
+        self.clock.something_happened(now);
+        Ok(())
+    }
+
+    /// The configuration in force stays. It is told once for each cause: the loader tries again and again.
+    fn refuse(&mut self, cause: String) {
+        if self.configuration.error.as_ref() != Some(&cause) {
+            self.sinks.emit(Event::ConfigurationRefused { cause: &cause });
+        }
+        self.configuration.error = Some(cause);
+    }
+
+    /// Puts a configuration in force. The record comes first, with the services of the old one too: killed in between,
+    /// the next stop knows all that may have to be removed. One that cannot be written down is tried again.
+    fn configure(&mut self, loaded: Box<Loaded>, now: Instant) -> anyhow::Result<()> {
+        let next = InForce::new(&loaded.config, loaded.role, loaded.stamp);
+        let written = self.record.write(&next, Some(&self.configuration.in_force), &self.services, now);
+        if let Err(error) = written {
+            // Only one that creates services needs the record for them.
+            if loaded.role == Role::OwnsServices {
+                if self.configuration.is_first() {
+                    bail!(error);
+                }
+                self.refuse(error.to_string());
+                self.configuration.pending = Some(loaded);
+                return Ok(());
+            }
+            self.note_record_error(Some(error.to_string()));
+        }
+        self.apply(*loaded, next, now);
+        Ok(())
+    }
+
+    fn apply(&mut self, loaded: Loaded, next: InForce, now: Instant) {
+        let Loaded { config, role, observed, known, troubles, preparations, .. } = loaded;
+        let first = self.configuration.is_first();
+        self.hands.log.retarget(log_target(&self.options, &config));
+        if first {
+            self.say(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
+        }
+        preparations.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
+        self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
+        self.hands.checker.replace(self.services.jobs());
+        if first {
+            let longest =
+                config.services.iter().flat_map(|service| &service.real_servers).map(|real| real.check.timeout);
+            let patience = (longest.max().unwrap_or_default() + START_GRACE).min(START_LIMIT);
+            self.clock.ready_from = now + START_GRACE;
+            self.clock.ready_by = now + patience.min(self.options.ready_within);
+        }
+        let source = &self.configuration.source;
+        let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
+        self.sinks.emit(Event::ConfigurationTaken { warnings: &warnings, first });
+        self.configuration.in_force = next;
+        self.configuration.pending = None;
+        self.take_troubles(troubles);
+        self.record.outdate();
+        self.clock.compare_soon(now);
+    }
+
+    fn take_troubles(&mut self, troubles: Vec<String>) {
+        let error = (!troubles.is_empty()).then(|| troubles.join("; "));
+        if let Some(cause) = error.as_ref().filter(|_| self.configuration.error != error) {
+            self.sinks.emit(Event::ConfigurationIncomplete { cause });
+        }
+        self.configuration.error = error;
+    }
+
+    fn take_answer(&mut self, answer: Answer) {
+        let now = Instant::now();
+        let took = self.hands.kernel.answered(now);
+        match answer {
+            Answer::Written { changes, failures } => {
+                self.note_table_fault(None, now);
+                self.services.written(&changes, failures, now, &mut self.sinks);
+                self.record.outdate();
+            }
+            Answer::Postponed(changes) => {
+                self.services.not_written(&changes);
+                self.clock.postpone_writing(now);
+            }
+            Answer::Compared { desired, found } => {
+                self.note_table_fault(None, now);
+                self.services.compared(desired, found, now, &mut self.sinks);
+                self.clock.compared(now, took);
+            }
+            Answer::Failed { changes, error } => {
+                self.services.not_written(&changes);
+                self.note_table_fault(Some(error.to_string()), now);
+                self.clock.retry_kernel(now);
+            }
+        }
+        self.clock.something_happened(now);
+    }
+
+    fn note_table_fault(&mut self, cause: Option<String>, now: Instant) {
+        match (&mut self.table_fault, cause) {
+            (None, None) => {}
+            (Some(known), Some(cause)) if known.cause == cause => {}
+            (known, Some(cause)) => {
+                self.sinks.emit(Event::TableFailed { cause: &cause });
+                let since = known.as_ref().map_or(now, |known| known.since);
+                self.table_fault = Some(Fault { cause, since });
+            }
+            (Some(_), None) => {
+                self.sinks.emit(Event::TableRecovered);
+                self.table_fault = None;
+            }
+        }
+    }
+
+    fn note_record_error(&mut self, error: Option<String>) {
+        if let Some(cause) = error.as_ref().filter(|_| self.record_error != error) {
+            self.sinks.emit(Event::Fault { cause });
+        }
+        self.record_error = error;
+    }
+
+    fn say(&mut self, sentence: &str) {
+        self.sinks.emit(Event::Life { sentence });
+    }
+
+    fn liveness(&self, now: Instant) -> Liveness {
+        let fault = |(key, fault): (&_, &Fault)| ServiceFault {
+            service: ToString::to_string(key),
+            cause: fault.cause.clone(),
+            since: seconds(wall_clock(fault.since, now)),
+        };
+        let silent = self.hands.kernel.waits_for(now);
+        let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
+        let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
+        Liveness {
+            version: VERSION,
+            kernel_error: silence.or_else(|| lasting.map(|fault| fault.cause.clone())),
+            check_error: self.services.check_error().cloned(),
+            configuration_error: self.configuration.error.clone(),
+            faults: self.services.faults().map(fault).collect(),
+            unserved: self.services.unserved(now).map(ToString::to_string).collect(),
+            stands_by: self.configuration.stands_by(),
+            ..Liveness::default()
+        }
+    }
+
+    fn status(&self) -> MonitorStatus {
+        let now = Instant::now();
+        self.view.publish(self.liveness(now));
+        MonitorStatus {
+            instance: self.options.instance.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            source: match self.configuration.stands_by() {
+                true => "standing by: another health monitor of this node follows the declarations".into(),
+                false => self.configuration.source.clone(),
+            },
+            liveness: self.view.liveness(now),
+            services: self.services.pools().map(|pool| status::service(pool, now)).collect(),
+        }
+    }
+
+    /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
+    /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
+    fn stop(&mut self, inbox: &Receiver<Message>) -> Option<String> {
+        self.hands.checker.replace(Default::default());
+        let in_force = self.configuration.in_force.clone();
+        if in_force.role != Some(Role::OwnsServices) {
+            return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
+        }
+        let ours: Vec<_> = in_force.removed_at_stop.iter().chain(self.services.leaving()).copied().collect();
+        if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {
+            return Some(failure);
+        }
+        self.record.remove().err().map(|error| error.to_string())
+    }
+
+    /// Waits for what the kernel is doing, then for the removal.
+    fn remove(&mut self, deletions: Vec<crate::model::Change>, inbox: &Receiver<Message>) -> Option<String> {
+        let deadline = Instant::now() + LAST_ANSWER;
+        let mut given = deletions.is_empty();
+        while !given || self.hands.kernel.waits() {
+            if !given && !self.hands.kernel.waits() {
+                self.hands.kernel.order(Order::Write(deletions.clone()), None, Instant::now());
+                given = true;
+            }
+            let Ok(message) = inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+                return Some("the kernel does not answer: virtual services may be left".into());
+            };
+            let Message::Kernel(answer) = message else { continue };
+            let removal = given;
+            let failure = match &answer {
+                Answer::Written { failures, .. } if !failures.is_empty() => {
+                    Some(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+                }
+                // No IPVS in the kernel: there is no table, so nothing of ours is in it.
+                Answer::Failed { error: crate::netlink::Error::Unavailable { .. }, .. } => None,
+                Answer::Failed { error, .. } => Some(error.to_string()),
+                _ => None,
+            };
+            self.take_answer(answer);
+            if removal && failure.is_some() {
+                return failure;
+            }
+        }
+        None
+    }
+}
+
+/// When that was by the clock on the wall: for display only, since somebody may set it.
+pub fn wall_clock(then: Instant, now: Instant) -> SystemTime {
+    SystemTime::now().checked_sub(now.saturating_duration_since(then)).unwrap_or(UNIX_EPOCH)
+}
+
+/// Since 1970; a clock before that says 0.
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,205 @@
+//! One turn of the loop: what is due now, and when to wake up again.
+
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use super::{Core, End, Message};
+use crate::daemon::event::Event;
+use crate::daemon::kernel::{Guard, Order};
+use crate::daemon::presence::Standing;
+use crate::netlink::ipvs::Depth;
+use crate::plan::Role;
+
+/// At most one write to the kernel in this time, for all results that came meanwhile: much shorter than any check, much
+/// longer than a write.
+const TICK: Duration = Duration::from_millis(25);
+/// How often the run directory and the record are looked at.
+const BEAT: Duration = Duration::from_secs(1);
+/// How often the whole table is compared, when that costs little.
+const COMPARISON: Duration = Duration::from_secs(1);
+/// A comparison takes at most one part in this many of the time: a table of tens of thousands of entries is compared less
+/// often than one of ten.
+const COMPARISON_SHARE: u32 = 20;
+/// How often the table is read by netlink alone, which tells what /proc/net/ip_vs leaves out and costs ten times as much.
+const THOROUGH: Duration = Duration::from_secs(60);
+/// How often what monitor and status are told is brought up to date, at most.
+const PUBLICATION: Duration = Duration::from_millis(100);
+
+/// What is due when.
+#[derive(Debug)]
+pub struct Clock {
+    write_at: Instant,
+    compare_at: Instant,
+    thorough_at: Instant,
+    beat_at: Instant,
+    publish_at: Instant,
+    /// Until then a start waits for every first result: those of healthy real servers come within milliseconds.
+    pub ready_from: Instant,
+    /// By then the start is over, even when checks have not ended.
+    pub ready_by: Instant,
+    /// The time alone changes something then.
+    change_at: Option<Instant>,
+    /// Something has happened since the last turn.
+    is_busy: bool,
+}
+
+impl Clock {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            write_at: now,
+            compare_at: now,
+            thorough_at: now + THOROUGH,
+            beat_at: now,
+            publish_at: now,
+            ready_from: now,
+            ready_by: now,
+            change_at: None,
+            is_busy: false,
+        }
+    }
+
+    /// How long the loop may sleep.
+    pub fn wait(&self, now: Instant) -> Duration {
+        let dues = [Some(self.compare_at), Some(self.beat_at), self.change_at, self.is_busy.then_some(self.write_at)];
+        let due = dues.into_iter().flatten().min().unwrap_or(now);
+        // A comparison that is due waits for the kernel's answer, which wakes the loop.
+        due.saturating_duration_since(now).max(Duration::from_millis(1))
+    }
+
+    pub fn something_happened(&mut self, _now: Instant) {
+        self.is_busy = true;
+    }
+
+    pub fn postpone_writing(&mut self, now: Instant) {
+        self.write_at = now + TICK;
+    }
+
+    /// The kernel was compared, which took `took`.
+    pub fn compared(&mut self, now: Instant, took: Duration) {
+        self.compare_at = now + COMPARISON.max(took * COMPARISON_SHARE);
+    }
+
+    pub fn compare_soon(&mut self, now: Instant) {
+        self.compare_at = self.compare_at.min(now + TICK);
+    }
+
+    pub fn retry_kernel(&mut self, now: Instant) {
+        self.write_at = now + BEAT;
+        self.compare_at = now + BEAT;
+    }
+
+    fn depth(&mut self, now: Instant) -> Depth {
+        if now < self.thorough_at {
+            return Depth::Quick;
+        }
+        self.thorough_at = now + THOROUGH;
+        Depth::Thorough
+    }
+}
+
+impl Core<'_> {
+    /// Does what is due.
+    pub(super) fn turn(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<Option<End>> {
+        self.services.advance(now, &mut self.sinks);
+        self.clock.change_at = self.services.next_change();
+        self.use_kernel(now);
+        if !self.readiness.is_told() && !self.configuration.is_first() {
+            self.start(now, inbox)?;
+        }
+        if now >= self.clock.beat_at {
+            self.clock.beat_at = now + BEAT;
+            if self.keep_presence() == Standing::Superseded {
+                return Ok(Some(End::Superseded));
+            }
+            if let Some(loaded) = self.configuration.pending.take() {
+                self.configure(loaded, now)?;
+            }
+        }
+        if self.record.is_due(now) {
+            self.write_record(now);
+        }
+        if now >= self.clock.publish_at {
+            self.clock.publish_at = now + PUBLICATION;
+            self.view.publish(self.liveness(now));
+        }
+        Ok(None)
+    }
+
+    /// At most one order at a time: a write when something is dirty, else a comparison when one is due.
+    fn use_kernel(&mut self, now: Instant) {
+        if self.configuration.is_first() || self.hands.kernel.waits() {
+            return;
+        }
+        if now >= self.clock.write_at {
+            self.clock.is_busy = false;
+            let changes = self.services.changes(now);
+            if !changes.is_empty() {
+                self.clock.write_at = now + TICK;
+                self.hands.kernel.order(Order::Write(changes), self.guard(), now);
+                return;
+            }
+        }
+        if now >= self.clock.compare_at && !self.configuration.stands_by() {
+            let order = Order::Compare { desired: self.services.desired(now), depth: self.clock.depth(now) };
+            self.hands.kernel.order(order, None, now);
+            self.clock.compare_at = now + COMPARISON;
+        }
+    }
+
+    /// What the declarations say must not be undone by one that has not read them yet.
+    fn guard(&self) -> Option<Guard> {
+        let in_force = &self.configuration.in_force;
+        let follows = in_force.role == Some(Role::MovesRealServers);
+        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp })
+    }
+
+    /// The kernel holds what is known to be right.
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        !self.hands.kernel.waits() && !self.services.is_dirty() && self.services.are_settled(now)
+    }
+
+    /// Tells that clients can be served. A table of which the kernel takes nothing at all is no start: the reason reaches
+    /// the cluster instead of the log alone.
+    fn start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
+        let is_over = self.is_ready(now) && (now >= self.clock.ready_from || self.services.are_asked());
+        if !is_over && now < self.clock.ready_by {
+            return Ok(());
+        }
+        if self.services.all_failed() || self.table_fault.is_some() {
+            let faults = self.services.faults().map(|(_, fault)| fault.cause.clone());
+            let causes: Vec<String> = self.table_fault.iter().map(|fault| fault.cause.clone()).chain(faults).collect();
+            let failure = self.stop(inbox).map(|failure| format!("; {failure}")).unwrap_or_default();
+            bail!("{}{failure}", causes.join("; "));
+        }
+        self.write_record(now);
+        self.view.publish(self.liveness(now));
+        self.readiness.tell_ready();
+        Ok(())
+    }
+
+    fn write_record(&mut self, now: Instant) {
+        let written = self.record.write(&self.configuration.in_force, None, &self.services, now);
+        self.note_record_error(written.err().map(|error| error.to_string()));
+    }
+
+    /// A run directory that cannot be written is told once and is no reason to stop checking.
+    fn keep_presence(&mut self) -> Standing {
+        if !self.record.exists() {
+            self.record.outdate();
+        }
+        let (standing, error) = match self.presence.keep() {
+            Ok(standing) => (standing, None),
+            Err(error) => (Standing::Kept, Some(format!("{error:#}"))),
+        };
+        if let Standing::Restored(sentence) = &standing {
+            self.sinks.emit(Event::Fault { cause: sentence });
+        }
+        if let Some(cause) = error.as_ref().filter(|_| self.presence_error != error) {
+            self.sinks.emit(Event::Fault { cause });
+        }
+        self.presence_error = error;
+        standing
+    }
+}

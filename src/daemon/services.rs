@@ -1,0 +1,385 @@
+//! Every virtual service that is looked after: its pool, what the kernel holds of it as far as is known, and what is wrong
+//! with it. Pure but for the sinks: results, configurations and the kernel's answers come in, changes and events go out.
+//!
+//! A result marks its service dirty; the changes of all dirty services are asked for together, once in a tick. They are
+//! computed against what the kernel is known to hold, so no write needs a reading. Where that knowledge is wrong, since
+//! another program has been at the table, the kernel's answer or the next comparison says so.
+
+mod fault;
+mod known;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use fault::Fault;
+use known::Remembered;
+
+use super::checker::{Finished, Job};
+use super::event::{Event, Sinks};
+use crate::config;
+use crate::health::{Outcome, Pool, PoolEvent, PoolSettings, RealServerSettings};
+use crate::model::{Change, CheckMethod, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
+use crate::netlink::ipvs::Failure;
+use crate::ownership::Registry;
+use crate::plan::{self, Role};
+
+/// One virtual service.
+#[derive(Debug)]
+struct Watched {
+    pool: Pool,
+    /// What the kernel holds, as far as is known. `None`: no such service.
+    held: Option<ServiceEntry>,
+    fault: Option<Fault>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Services {
+    role: Role,
+    watched: BTreeMap<ServiceKey, Watched>,
+    /// Real servers whose health is taken from the result of a job.
+    subscribers: HashMap<Arc<Job>, Vec<(ServiceKey, RealServerKey)>>,
+    /// Checks that this node could not make the last time, and why.
+    unasked: HashMap<Arc<Job>, String>,
+    /// Services whose entry in the kernel may have to change.
+    dirty: BTreeSet<ServiceKey>,
+    /// Services of ours that have left the configuration and are still to be removed.
+    leaving: BTreeSet<ServiceKey>,
+    /// Their removal is to be tried, for the first time or again.
+    removes: bool,
+    /// When time alone may change something.
+    next_change: Option<Instant>,
+    remembered: Remembered,
+}
+
+impl Services {
+    pub fn new() -> Self {
+        Self {
+            role: Role::Observes,
+            watched: BTreeMap::new(),
+            subscribers: HashMap::new(),
+            unasked: HashMap::new(),
+            dirty: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            removes: false,
+            next_change: None,
+            remembered: Remembered::default(),
+        }
+    }
+
+    pub fn pools(&self) -> impl Iterator<Item = &Pool> {
+        self.watched.values().map(|watched| &watched.pool)
+    }
+
+    pub fn leaving(&self) -> &BTreeSet<ServiceKey> {
+        &self.leaving
+    }
+
+    /// What is wrong with which service.
+    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &Fault)> {
+        self.watched.iter().filter_map(|(key, watched)| Some((key, watched.fault.as_ref()?)))
+    }
+
+    /// Services that should have a server and have none. One whose first checks are under way may have one in a moment.
+    pub fn unserved(&self, now: Instant) -> impl Iterator<Item = &ServiceKey> {
+        let is_unserved = move |pool: &Pool| pool.nobody_serves() && !pool.is_switched_off() && pool.is_settled(now);
+        self.watched.iter().filter(move |(_, watched)| is_unserved(&watched.pool)).map(|(key, _)| key)
+    }
+
+    /// Why a check could not be made, if one could not.
+    pub fn check_error(&self) -> Option<&String> {
+        self.unasked.values().min()
+    }
+
+    /// Every service has been checked as far as a start has to wait for it.
+    pub fn are_settled(&self, now: Instant) -> bool {
+        self.watched.values().all(|watched| watched.pool.is_settled(now))
+    }
+
+    /// Every real server has had a result.
+    pub fn are_asked(&self) -> bool {
+        self.watched.values().all(|watched| watched.pool.all_asked())
+    }
+
+    /// Not one of them is in the kernel as it shall be.
+    pub fn all_failed(&self) -> bool {
+        !self.watched.is_empty() && self.watched.values().all(|watched| watched.fault.is_some())
+    }
+
+    /// What the next monitor, and a start of `lvs`, shall know: of the services that are here and of those that have left
+    /// a moment ago.
+    pub fn known(&self, now: Instant) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, Vec<String>>) {
+        self.remembered.with(self.pools(), now)
+    }
+
+    /// Puts a configuration in force: what is known of services and real servers that stay is kept, new services adopt
+    /// what the kernel holds, and services that are gone leave the table if they were ours.
+    pub fn configure(
+        &mut self,
+        services: &[config::Service],
+        role: Role,
+        observed: Table,
+        known: &Registry,
+        now: Instant,
+        sinks: &mut Sinks,
+    ) {
+        let mut before = std::mem::take(&mut self.watched);
+        let mut observed = observed;
+        for service in services {
+            let (key, settings) = (service.service.key, pool_settings(service));
+            let watched = match before.remove(&key) {
+                Some(mut watched) => {
+                    let events = watched.pool.reconfigure(settings, now);
+                    emit(&watched.pool, events, sinks);
+                    watched
+                }
+                None => {
+                    let held = observed.remove(&key);
+                    let known = self.remembered.recall(&key, known, now);
+                    let pool = Pool::new(settings, held.as_ref(), &known, now);
+                    Watched { pool, held, fault: None }
+                }
+            };
+            self.watched.insert(key, watched);
+            self.leaving.remove(&key);
+        }
+        for (key, watched) in before {
+            self.remembered.keep(key, &watched.pool, now);
+            if role == Role::OwnsServices {
+                self.leaving.insert(key);
+            }
+        }
+        self.role = role;
+        self.subscribers = subscribers(services, &self.subscribers);
+        self.unasked.retain(|job, _| self.subscribers.contains_key(job));
+        self.dirty = self.watched.keys().copied().collect();
+        self.removes = true;
+        self.next_change = Some(now);
+    }
+
+    /// The jobs that the present configuration asks for.
+    pub fn jobs(&self) -> HashSet<Arc<Job>> {
+        self.subscribers.keys().cloned().collect()
+    }
+
+    /// Takes the result of a check. One of a job that is no longer wanted says nothing.
+    pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) {
+        let Finished { job, outcome, .. } = finished;
+        let Some(subscribers) = self.subscribers.get(job) else { return };
+        for (key, real) in subscribers {
+            let Some(watched) = self.watched.get_mut(key) else { continue };
+            sinks.emit(Event::Result { service: key, real, outcome });
+            let events = watched.pool.note(*real, outcome, now);
+            if !events.is_empty() {
+                self.dirty.insert(*key);
+                emit(&watched.pool, events, sinks);
+            }
+            self.next_change = earlier(self.next_change, watched.pool.next_change(now));
+        }
+        self.note_fault(job, outcome, sinks);
+    }
+
+    fn note_fault(&mut self, job: &Arc<Job>, outcome: &Outcome, sinks: &mut Sinks) {
+        let Outcome::NotAsked(cause) = outcome else {
+            self.unasked.remove(job);
+            return;
+        };
+        if self.unasked.get(job) != Some(cause) {
+            sinks.emit(Event::CheckNotMade { cause });
+            self.unasked.insert(job.clone(), cause.clone());
+        }
+    }
+
+    /// When [`Services::advance`] may have something to do.
+    pub fn next_change(&self) -> Option<Instant> {
+        self.next_change
+    }
+
+    /// What time alone changes.
+    pub fn advance(&mut self, now: Instant, sinks: &mut Sinks) {
+        if self.next_change.is_none_or(|due| now < due) {
+            return;
+        }
+        let mut next = None;
+        for (key, watched) in &mut self.watched {
+            let events = watched.pool.advance(now);
+            if !events.is_empty() {
+                self.dirty.insert(*key);
+                emit(&watched.pool, events, sinks);
+            }
+            next = earlier(next, watched.pool.next_change(now));
+        }
+        self.next_change = next;
+    }
+
+    /// What the kernel has to be told now; nothing is dirty afterwards. Whoever asks reports back by
+    /// [`Services::written`] or, when nothing was tried, by [`Services::not_written`].
+    pub fn changes(&mut self, now: Instant) -> Vec<Change> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let watched = || dirty.iter().filter_map(|key| Some((key, self.watched.get(key)?)));
+        let desired: Table = watched().map(|(key, watched)| (*key, watched.pool.entry(now))).collect();
+        let held: Table = watched().filter_map(|(key, watched)| Some((*key, watched.held.clone()?))).collect();
+        let mut changes = plan::table_changes(&desired, &held, self.role);
+        if std::mem::take(&mut self.removes) {
+            changes.extend(plan::deletions(&self.leaving));
+        }
+        changes
+    }
+
+    /// Something is still to be told to the kernel.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The kernel has tried the changes. Only a comparison takes a fault back: it sees what other changes of the service
+    /// have left out.
+    pub fn written(&mut self, changes: &[Change], failures: Vec<Failure>, now: Instant, sinks: &mut Sinks) {
+        let mut failures = failures.into_iter().peekable();
+        let mut refused: BTreeMap<ServiceKey, Vec<String>> = BTreeMap::new();
+        for change in changes {
+            // Failures come in the order of their changes.
+            match failures.next_if(|failure| failure.change == *change) {
+                Some(failure) => self.note_failure(&failure, &mut refused),
+                None => self.note_success(change, sinks),
+            }
+        }
+        for (key, causes) in refused {
+            if let Some(watched) = self.watched.get_mut(&key) {
+                fault::update(&mut watched.fault, &key, Some(causes.join("; ")), now, sinks);
+            }
+        }
+    }
+
+    fn note_failure(&mut self, failure: &Failure, refused: &mut BTreeMap<ServiceKey, Vec<String>>) {
+        let key = failure.change.service();
+        if self.role == Role::MovesRealServers && failure.is_about_a_missing_service() {
+            // Its owner has removed it: that is as it shall be.
+            if let Some(watched) = self.watched.get_mut(key) {
+                watched.held = None;
+            }
+            return;
+        }
+        refused.entry(*key).or_default().push(failure.to_string());
+    }
+
+    fn note_success(&mut self, change: &Change, sinks: &mut Sinks) {
+        let key = change.service();
+        if let Change::DeleteService(key) = change {
+            self.leaving.remove(key);
+        }
+        let mut watched = self.watched.get_mut(key);
+        let (held, pool) =
+            watched.as_ref().map_or((None, None), |watched| (watched.held.as_ref(), Some(&watched.pool)));
+        sinks.emit(Event::Changed { change, held, pool });
+        if let Some(watched) = &mut watched {
+            apply_change(&mut watched.held, change);
+        }
+    }
+
+    /// Nothing was tried: the same is asked for again.
+    pub fn not_written(&mut self, changes: &[Change]) {
+        self.removes = true;
+        self.dirty.extend(changes.iter().map(|change| *change.service()).filter(|key| self.watched.contains_key(key)));
+    }
+
+    /// The table that the kernel shall hold.
+    pub fn desired(&self, now: Instant) -> Table {
+        self.watched.iter().map(|(key, watched)| (*key, watched.pool.entry(now))).collect()
+    }
+
+    /// The kernel was compared with `desired`: it holds the services of `found` as given there, all others as desired.
+    pub fn compared(
+        &mut self,
+        mut desired: Table,
+        mut found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
+        now: Instant,
+        sinks: &mut Sinks,
+    ) {
+        self.removes = true;
+        for (key, watched) in &mut self.watched {
+            // One that has come meanwhile was not compared.
+            let Some(wanted) = desired.remove(key) else { continue };
+            match found.remove(key) {
+                None => {
+                    watched.held = Some(wanted);
+                    fault::update(&mut watched.fault, key, None, now, sinks);
+                }
+                Some(held) => {
+                    if held != watched.held {
+                        drift(self.role, &wanted, held.as_ref(), sinks);
+                        watched.held = held;
+                    }
+                    self.dirty.insert(*key);
+                }
+            }
+        }
+    }
+}
+
+/// What another program has changed. A service that another one owns comes and goes with its owner.
+fn drift(role: Role, wanted: &ServiceEntry, held: Option<&ServiceEntry>, sinks: &mut Sinks) {
+    if held.is_none() && role != Role::OwnsServices {
+        return;
+    }
+    let service = wanted.service.key;
+    let table = |entry: &ServiceEntry| Table::from([(service, entry.clone())]);
+    let held = held.map(table).unwrap_or_default();
+    let differences: Vec<String> = plan::differences(&table(wanted), &held).iter().map(ToString::to_string).collect();
+    if !differences.is_empty() {
+        sinks.emit(Event::Drift { service, differences: &differences });
+    }
+}
+
+fn emit(pool: &Pool, events: Vec<PoolEvent>, sinks: &mut Sinks) {
+    let service = pool.key();
+    for event in events {
+        sinks.emit(match event {
+            PoolEvent::Member { real, transition } => Event::Transition { pool, real, transition },
+            PoolEvent::FallbackIn => Event::FallbackIn { service },
+            PoolEvent::FallbackOut => Event::FallbackOut { service },
+            PoolEvent::NobodyServes => Event::NobodyServes { service },
+            PoolEvent::SomebodyServes => Event::SomebodyServes { service },
+        });
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+fn pool_settings(service: &config::Service) -> PoolSettings {
+    let real_server = |real: &config::RealServerConfig| RealServerSettings {
+        real_server: real.real_server.clone(),
+        disabled: real.check.method == CheckMethod::Off,
+    };
+    PoolSettings {
+        service: service.service.clone(),
+        real_servers: service.real_servers.iter().map(real_server).collect(),
+        fallback: service.fallback.clone(),
+        quiescent: service.quiescent,
+        failurecount: service.failurecount,
+    }
+}
+
+type Subscribers = HashMap<Arc<Job>, Vec<(ServiceKey, RealServerKey)>>;
+
+/// Jobs that were there before stay the same values, so that thousands of them are in the memory once.
+fn subscribers(services: &[config::Service], before: &Subscribers) -> Subscribers {
+    let mut subscribers = Subscribers::new();
+    for service in services {
+        for real in service.real_servers.iter().filter(|real| real.check.method != CheckMethod::Off) {
+            let job = Job { check: real.check.clone(), interval: service.checkinterval };
+            let subscriber = (service.service.key, real.real_server.key);
+            if let Some(others) = subscribers.get_mut(&job) {
+                others.push(subscriber);
+                continue;
+            }
+            let job = before.get_key_value(&job).map_or_else(|| Arc::new(job), |(known, _)| known.clone());
+            subscribers.insert(job, vec![subscriber]);
+        }
+    }
+    subscribers
+}

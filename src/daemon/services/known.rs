@@ -1,0 +1,57 @@
+//! What is known of real servers whose service is not looked after any more. An `lvs` resource that is restarted takes its
+//! service away and brings it back a moment later: a real server that is known to be dead must not get in meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::health::{Known, Pool};
+use crate::model::{RealServerKey, ServiceKey};
+use crate::ownership::Registry;
+
+/// How long it is remembered: longer than a restart takes, and short enough that it is not quite wrong yet.
+const MEMORY: Duration = Duration::from_secs(600);
+
+/// What was known when a service left, by service.
+#[derive(Debug, Default)]
+pub struct Remembered(BTreeMap<ServiceKey, (Instant, Known)>);
+
+impl Remembered {
+    pub fn keep(&mut self, key: ServiceKey, pool: &Pool, now: Instant) {
+        self.0.retain(|_, (since, _)| *since + MEMORY > now);
+        self.0.insert(key, (now, knowledge(pool)));
+    }
+
+    /// What is known of a service that comes: by this monitor, else by those before it.
+    pub fn recall(&mut self, key: &ServiceKey, before: &Registry, now: Instant) -> Known {
+        match self.0.remove(key) {
+            Some((since, known)) if since + MEMORY > now => known,
+            _ => Known { up: before.known_up(key).copied().collect(), down: before.known_down(key).copied().collect() },
+        }
+    }
+
+    /// Real servers that are up, and those that are down, by service, as a record has them.
+    pub fn with<'a>(
+        &'a self,
+        pools: impl Iterator<Item = &'a Pool>,
+        now: Instant,
+    ) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, Vec<String>>) {
+        let (mut up, mut down) = (BTreeMap::new(), BTreeMap::new());
+        let mut add = |key: &ServiceKey, known: &Known| {
+            up.insert(key.to_string(), texts(&known.up));
+            down.insert(key.to_string(), texts(&known.down));
+        };
+        for (key, (_, known)) in self.0.iter().filter(|(_, (since, _))| *since + MEMORY > now) {
+            add(key, known);
+        }
+        pools.for_each(|pool| add(&pool.key(), &knowledge(pool)));
+        (up, down)
+    }
+}
+
+fn knowledge(pool: &Pool) -> Known {
+    Known { up: pool.known_up().collect(), down: pool.known_down().collect() }
+}
+
+fn texts(keys: &BTreeSet<RealServerKey>) -> Vec<String> {
+    keys.iter().map(ToString::to_string).collect()
+}

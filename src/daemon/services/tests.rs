@@ -1,0 +1,302 @@
+use std::time::Duration;
+
+use super::*;
+use crate::config::parse_file;
+use crate::daemon::event::Sink;
+use crate::model::RealServer;
+use crate::netlink;
+use crate::testing::real_server as real;
+
+const SERVICE: &str = "tcp 192.0.2.1:80";
+const OTHER: &str = "tcp 192.0.2.9:80";
+
+/// What the events were, in a word each.
+#[derive(Clone, Default)]
+struct Heard(std::rc::Rc<std::cell::RefCell<Vec<String>>>);
+
+impl Sink for Heard {
+    fn take(&mut self, event: &Event<'_>) {
+        let word = match event {
+            Event::Result { .. } => return,
+            Event::Transition { real, transition, .. } => format!("{real} {transition:?}"),
+            Event::Changed { change, .. } => change.to_string(),
+            Event::Drift { differences, .. } => format!("drift: {}", differences.join("; ")),
+            Event::WriteRefused { cause, .. } => format!("refused: {cause}"),
+            Event::WriteAccepted { service } => format!("accepted: {service}"),
+            Event::CheckNotMade { cause } => format!("not made: {cause}"),
+            other => format!("{other:?}").split(' ').next().unwrap_or_default().to_owned(),
+        };
+        self.0.borrow_mut().push(word);
+    }
+}
+
+impl Heard {
+    fn take_all(&self) -> Vec<String> {
+        self.0.take()
+    }
+}
+
+struct Lab {
+    services: Services,
+    /// The kernel, as the changes have made it.
+    table: Table,
+    sinks: Sinks,
+    heard: Heard,
+    now: Instant,
+}
+
+impl Lab {
+    fn new(role: Role, text: &str, observed: Table) -> Self {
+        let (mut sinks, heard) = (Sinks::default(), Heard::default());
+        sinks.add(heard.clone());
+        let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, now: Instant::now() };
+        lab.configure(role, text, observed);
+        lab
+    }
+
+    fn configure(&mut self, role: Role, text: &str, observed: Table) {
+        let config = parse_file(text.as_bytes(), &crate::config::AnyName::default()).expect("right");
+        let known = Registry::default();
+        self.services.configure(&config.services, role, observed, &known, self.now, &mut self.sinks);
+    }
+
+    /// One tick; changes of `refused` are refused by the kernel.
+    fn tick(&mut self, refused: impl Fn(&Change) -> bool) -> Vec<String> {
+        let changes = self.services.changes(self.now);
+        let mut failures = Vec::new();
+        for change in &changes {
+            if refused(change) {
+                let error = netlink::Error::from(nix::errno::Errno::EINVAL).during(change);
+                failures.push(Failure { change: change.clone(), error });
+                continue;
+            }
+            let mut entry = self.table.remove(change.service());
+            apply_change(&mut entry, change);
+            self.table.extend(entry.map(|entry| (entry.service.key, entry)));
+        }
+        self.services.written(&changes, failures, self.now, &mut self.sinks);
+        changes.iter().map(ToString::to_string).collect()
+    }
+
+    fn tick_all(&mut self) -> Vec<String> {
+        self.tick(|_| false)
+    }
+
+    fn compare(&mut self) {
+        let desired = self.services.desired(self.now);
+        let differs = |(key, wanted): (&ServiceKey, &ServiceEntry)| {
+            let held = self.table.get(key);
+            (held != Some(wanted)).then(|| (*key, held.cloned()))
+        };
+        let found = desired.iter().filter_map(differs).collect();
+        self.services.compared(desired, found, self.now, &mut self.sinks);
+    }
+
+    fn hear(&mut self, host: u8, outcome: Outcome) {
+        let ends = |job: &&Arc<Job>| job.check.target.ip() == real(host, 1).key.address;
+        let job = self.services.subscribers.keys().find(ends).cloned().expect("a job");
+        let finished = Finished { job, outcome, late: Duration::ZERO };
+        self.services.note(&finished, self.now, &mut self.sinks);
+    }
+
+    fn weights(&self, service: &str) -> Vec<String> {
+        let entry = self.table.get(&service.parse().expect("key"));
+        let text = |real: &RealServer| format!("{}={}", real.key.address, real.weight);
+        entry.into_iter().flat_map(|entry| entry.real_servers.values()).map(text).collect()
+    }
+}
+
+fn text(virtuals: &[&str]) -> String {
+    let section = |address: &&str| {
+        format!(
+            "virtual={address}:80\n\treal=192.0.2.2:80 gate 3\n\treal=192.0.2.3:80 gate\n\tfallback=127.0.0.1:80 gate\n\tchecktype=connect\n"
+        )
+    };
+    virtuals.iter().map(section).collect()
+}
+
+fn bad() -> Outcome {
+    Outcome::Bad("refused".into())
+}
+
+#[test]
+fn many_results_are_one_write() {
+    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    assert_eq!(lab.tick_all().len(), 2, "two services, nobody in them");
+    lab.hear(2, Outcome::Good);
+    lab.hear(3, Outcome::Good);
+    assert_eq!(lab.tick_all().len(), 4, "both real servers of both services");
+    assert_eq!(lab.weights(OTHER), ["192.0.2.2=3", "192.0.2.3=1"]);
+    lab.hear(2, Outcome::Good);
+    assert!(!lab.services.is_dirty(), "nothing has changed");
+}
+
+#[test]
+fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
+    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    let refused = |change: &Change| matches!(change, Change::AddRealServer(key, server) if key.to_string() == OTHER && server.weight == 3);
+    lab.tick(refused);
+    lab.hear(2, Outcome::Good);
+    lab.hear(3, Outcome::Good);
+    lab.tick(refused);
+    assert_eq!((lab.weights(SERVICE).len(), lab.weights(OTHER)), (2, vec!["192.0.2.3=1".to_owned()]));
+    let faults = |lab: &Lab| lab.services.faults().map(|(key, _)| key.to_string()).collect::<Vec<_>>();
+    assert_eq!(faults(&lab), [OTHER]);
+    assert!(!lab.services.all_failed());
+    let first = lab.heard.take_all();
+    assert_eq!(first.iter().filter(|word| word.starts_with("refused:")).count(), 1, "{first:?}");
+
+    // It is tried again at every comparison, and told once.
+    let since = lab.services.faults().next().expect("a fault").1.since;
+    for _ in 0..3 {
+        lab.now += Duration::from_secs(1);
+        lab.compare();
+        assert_eq!(lab.tick(refused).len(), 1);
+        assert_eq!(faults(&lab), [OTHER]);
+    }
+    assert_eq!(lab.services.faults().next().expect("a fault").1.since, since);
+    assert!(lab.heard.take_all().iter().all(|word| !word.starts_with("refused:")));
+
+    lab.compare();
+    lab.tick_all();
+    lab.compare();
+    assert_eq!((faults(&lab), lab.weights(OTHER).len()), (vec![], 2));
+    assert!(lab.heard.take_all().contains(&format!("accepted: {OTHER}")));
+}
+
+#[test]
+fn a_change_of_another_entry_does_not_hide_a_fault() {
+    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.tick_all();
+    lab.hear(2, Outcome::Good);
+    lab.tick(|_| true);
+    lab.hear(3, Outcome::Good);
+    lab.tick(|change| matches!(change, Change::AddRealServer(_, server) if server.weight == 3));
+    assert_eq!(lab.services.faults().count(), 1);
+}
+
+#[test]
+fn what_another_program_changed_is_told_and_mended() {
+    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.hear(2, Outcome::Good);
+    lab.hear(3, Outcome::Good);
+    lab.tick_all();
+    lab.compare();
+    lab.heard.take_all();
+    let key: ServiceKey = SERVICE.parse().expect("key");
+    lab.table.get_mut(&key).expect("there").real_servers.remove(&real(3, 1).key);
+    lab.compare();
+    assert_eq!(
+        lab.heard.take_all(),
+        [format!("drift: virtual service {SERVICE}: real server 192.0.2.3:80 is missing")]
+    );
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE).len(), 2);
+    lab.compare();
+    assert!(lab.tick_all().is_empty());
+}
+
+#[test]
+fn a_monitor_that_moves_real_servers_brings_no_service_back() {
+    let text = text(&["192.0.2.1"]);
+    let mut owner = Lab::new(Role::OwnsServices, &text, Table::new());
+    owner.hear(2, Outcome::Good);
+    owner.tick_all();
+    let mut lab = Lab::new(Role::MovesRealServers, &text, owner.table.clone());
+    lab.table.clear();
+    lab.hear(2, bad());
+    lab.hear(3, bad());
+    let gone = |_: &Change| true;
+    let changes = lab.services.changes(lab.now);
+    assert!(!changes.is_empty() && changes.iter().all(gone));
+    let missing = |change: &Change| Failure {
+        change: change.clone(),
+        error: netlink::Error::from(nix::errno::Errno::ESRCH).during(change),
+    };
+    let failures = changes.iter().map(missing).collect();
+    lab.services.written(&changes, failures, lab.now, &mut lab.sinks);
+    assert_eq!(lab.services.faults().count(), 0, "its owner has removed it");
+    lab.compare();
+    assert!(lab.tick_all().is_empty());
+}
+
+#[test]
+fn one_that_only_observes_changes_nothing() {
+    let mut lab = Lab::new(Role::Observes, &text(&["192.0.2.1"]), Table::new());
+    lab.hear(2, Outcome::Good);
+    assert!(lab.tick_all().is_empty());
+}
+
+#[test]
+fn a_result_of_a_check_that_is_gone_leaves_no_fault() {
+    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let job = lab.services.jobs().into_iter().next().expect("a job");
+    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]).replace("connect", "ping"), Table::new());
+    let finished = Finished { job, outcome: Outcome::NotAsked("too many open files".into()), late: Duration::ZERO };
+    lab.services.note(&finished, lab.now, &mut lab.sinks);
+    assert_eq!(lab.services.check_error(), None);
+}
+
+#[test]
+fn a_service_that_left_is_removed_until_it_is_gone() {
+    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    lab.tick_all();
+    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    assert_eq!(
+        lab.tick(|change| matches!(change, Change::DeleteService(_))),
+        [format!("virtual service {OTHER}: delete")]
+    );
+    assert!(lab.services.changes(lab.now).is_empty(), "not at every tick");
+    lab.compare();
+    assert_eq!(lab.tick_all().len(), 1);
+    assert_eq!((lab.services.leaving().len(), lab.table.len()), (0, 1));
+}
+
+#[test]
+fn what_is_known_of_a_service_outlives_a_restart_of_its_owner() {
+    let two = text(&["192.0.2.1"]);
+    let mut lab = Lab::new(Role::MovesRealServers, &two, Table::new());
+    lab.hear(2, bad());
+    lab.configure(Role::MovesRealServers, "", Table::new());
+    let (_, down) = lab.services.known(lab.now);
+    assert_eq!(down.get(SERVICE), Some(&vec!["192.0.2.2:80".to_owned()]));
+    lab.now += Duration::from_secs(599);
+    lab.configure(Role::MovesRealServers, &two, Table::new());
+    let standing = lab.services.pools().next().and_then(|pool| pool.standing(&real(2, 1).key)).expect("a member");
+    assert!(!standing.serves && standing.reason.contains("down"), "{}", standing.reason);
+    lab.configure(Role::MovesRealServers, "", Table::new());
+    lab.now += Duration::from_secs(601);
+    assert_eq!(lab.services.known(lab.now).1.len(), 0, "after ten minutes it is forgotten");
+}
+
+/// Random results and refusals: whatever happens, once the kernel refuses nothing the table is as the pools want it.
+mod convergence {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_table_is_as_wanted_once_nothing_is_refused(
+            steps in proptest::collection::vec((2..4u8, any::<bool>(), any::<u8>()), 0..40)
+        ) {
+            let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+            for (host, good, noise) in steps {
+                lab.hear(host, if good { Outcome::Good } else { bad() });
+                lab.now += Duration::from_millis(300);
+                lab.services.advance(lab.now, &mut lab.sinks);
+                let refuse = std::cell::Cell::new(noise);
+                lab.tick(|_| {
+                    refuse.set(refuse.get().rotate_left(1));
+                    refuse.get() & 3 == 0
+                });
+                if noise & 16 != 0 {
+                    lab.compare();
+                }
+            }
+            lab.compare();
+            lab.tick_all();
+            prop_assert_eq!(&lab.table, &lab.services.desired(lab.now));
+        }
+    }
+}
