@@ -29,7 +29,7 @@ use std::time::Duration;
 use crate::model::{Check, Family, Protocol, RealServer, VirtualService};
 
 pub use file::parse_file;
-pub use load::{load_file, parse_named};
+pub use load::{NameMissing, load_file, parse_named};
 pub use names::{AnyName, SystemResolver};
 pub use parameters::{parse_parameters, survives_rendering};
 pub use problem::{Origin, Problem};
@@ -37,6 +37,9 @@ pub use render::render;
 
 /// Looks names up. Numeric addresses and ports never reach it.
 pub trait Resolver {
+    /// Told of all host names of a text before the first of them is asked for, so that they can be looked up at once.
+    fn prepare(&self, _names: Vec<(&str, Family)>) {}
+
     /// The first address of that family. The error is the cause alone, such as `no such host`.
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String>;
 

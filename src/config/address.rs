@@ -14,6 +14,13 @@ pub(super) enum Host {
 }
 
 impl Host {
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Address(_) => None,
+            Self::Name(name) => Some(name),
+        }
+    }
+
     pub fn resolve(&self, family: Family, resolver: &dyn Resolver) -> Result<IpAddr, String> {
         match self {
             Self::Address(address) => Ok(*address),

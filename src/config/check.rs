@@ -1,5 +1,7 @@
 //! The health check of a section: which question, how long, on which port.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,19 +15,45 @@ use crate::model::{Check, CheckMethod, HttpCheck, HttpMethod, MysqlCheck, Protoc
 /// `request` and `receive` of a single real server.
 type Question = (String, String);
 
+/// Patterns that were tried. To compile one costs as much as hundreds of lines, and services often share theirs.
+#[derive(Debug, Default)]
+pub(super) struct Patterns {
+    tried: RefCell<HashMap<String, Result<(), String>>>,
+}
+
+impl Patterns {
+    /// A Perl regular expression that the check will understand.
+    fn accept(&self, receive: &str) -> Result<String, String> {
+        let known = self.tried.borrow().get(receive).cloned();
+        let result = known.unwrap_or_else(|| {
+            let result = crate::check::validate_pattern(receive);
+            self.tried.borrow_mut().insert(receive.to_owned(), result.clone());
+            result
+        });
+        result.map(|()| receive.to_owned()).map_err(|cause| format!("expected a regular expression: {cause}"))
+    }
+}
+
 /// What the checks of one section have in common.
-pub(super) struct Template {
+pub(super) struct Template<'a> {
     method: CheckMethod,
     timeout: Duration,
     checkport: Option<u16>,
     service: &'static str,
     /// For external checks.
     key: ServiceKey,
+    patterns: &'a Patterns,
 }
 
-impl Template {
+impl<'a> Template<'a> {
     /// `None` when something is wrong, which is then reported.
-    pub fn new(section: &Section, global: &Settings, key: ServiceKey, report: &mut Report) -> Option<Self> {
+    pub fn new(
+        section: &Section,
+        global: &Settings,
+        key: ServiceKey,
+        patterns: &'a Patterns,
+        report: &mut Report,
+    ) -> Option<Self> {
         let checktype = section.checktype.as_ref().map_or(CheckType::Negotiate, |located| located.value);
         let service = section.service.as_ref().map_or_else(|| default_service(key), |located| located.value);
         let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
@@ -40,10 +68,10 @@ impl Template {
                 let command = section.checkcommand.clone().unwrap_or_else(|| PathBuf::from("/bin/true"));
                 Some(CheckMethod::External { command, arguments: Vec::new() })
             }
-            CheckType::Negotiate => negotiate(section, service, report),
+            CheckType::Negotiate => negotiate(section, service, patterns, report),
         }?;
         let timeout = timeout(checktype, &section.settings, global);
-        Some(Self { method, timeout, checkport: section.checkport, service, key })
+        Some(Self { method, timeout, checkport: section.checkport, service, key, patterns })
     }
 
     /// The check of one real server. `written` is the port of its line, if it has one.
@@ -55,10 +83,17 @@ impl Template {
                 (CheckMethod::External { command: command.clone(), arguments }, real.key.port)
             }
             CheckMethod::Connect => (CheckMethod::Connect, self.port(real, written)?),
-            CheckMethod::Http(http) => (CheckMethod::Http(own_http(http, own)?), self.port(real, written)?),
+            CheckMethod::Http(http) => (CheckMethod::Http(self.own_http(http, own)?), self.port(real, written)?),
             CheckMethod::Mysql(mysql) => (CheckMethod::Mysql(own_mysql(mysql, own)?), self.port(real, written)?),
         };
         Ok(Check { method, target: SocketAddr::new(real.key.address, port), timeout: self.timeout })
+    }
+
+    /// A real server's own question replaces both parts of the section's, an empty `receive` too.
+    fn own_http(&self, section: &HttpCheck, own: Option<&Question>) -> Result<HttpCheck, String> {
+        let Some((request, receive)) = own else { return Ok(section.clone()) };
+        let receive = if receive.is_empty() { None } else { Some(self.patterns.accept(receive)?) };
+        Ok(HttpCheck { request: http_path(request)?, receive, ..section.clone() })
     }
 
     /// `checkport`, else the port that was written, else the service's usual one, else the virtual service's.
@@ -103,14 +138,19 @@ fn timeout(checktype: CheckType, section: &Settings, global: &Settings) -> Durat
     in_order(section).or_else(|| in_order(global)).unwrap_or(Duration::from_secs(default))
 }
 
-fn negotiate(section: &Section, service: &'static str, report: &mut Report) -> Option<CheckMethod> {
+fn negotiate(
+    section: &Section,
+    service: &'static str,
+    patterns: &Patterns,
+    report: &mut Report,
+) -> Option<CheckMethod> {
     match service {
         "none" => {
             let text = "never checked: service is none: use checktype=connect, or checktype=on to say so";
             report.warn(section.origin, format!("{}: {text}", section.name()));
             Some(CheckMethod::On)
         }
-        "http" | "https" => http(section, service == "https", report),
+        "http" | "https" => http(section, service == "https", patterns, report),
         "mysql" => mysql(section, report),
         _ => {
             let text = format!("service {service}: checking it is not supported yet: use checktype=connect");
@@ -123,7 +163,7 @@ fn negotiate(section: &Section, service: &'static str, report: &mut Report) -> O
     }
 }
 
-fn http(section: &Section, tls: bool, report: &mut Report) -> Option<CheckMethod> {
+fn http(section: &Section, tls: bool, patterns: &Patterns, report: &mut Report) -> Option<CheckMethod> {
     let path = section.request.as_ref().map_or(Ok("/".to_string()), |request| {
         http_path(&request.value)
             .map_err(|text| format!("{}: {text}", request.origin.name_value("request", &request.word)))
@@ -134,7 +174,7 @@ fn http(section: &Section, tls: bool, report: &mut Report) -> Option<CheckMethod
         None => None,
         Some(receive) => {
             let name = receive.origin.name_value("receive", &receive.word);
-            let pattern = pattern(&receive.value).map_err(|text| format!("{name}: {text}"));
+            let pattern = patterns.accept(&receive.value).map_err(|text| format!("{name}: {text}"));
             Some(report.keep(receive.origin, pattern)?)
         }
     };
@@ -174,13 +214,6 @@ fn mysql(section: &Section, report: &mut Report) -> Option<CheckMethod> {
     })
 }
 
-/// A real server's own question replaces both parts of the section's, an empty `receive` too.
-fn own_http(section: &HttpCheck, own: Option<&Question>) -> Result<HttpCheck, String> {
-    let Some((request, receive)) = own else { return Ok(section.clone()) };
-    let receive = if receive.is_empty() { None } else { Some(pattern(receive)?) };
-    Ok(HttpCheck { request: http_path(request)?, receive, ..section.clone() })
-}
-
 fn own_mysql(section: &MysqlCheck, own: Option<&Question>) -> Result<MysqlCheck, String> {
     let Some((request, _)) = own else { return Ok(section.clone()) };
     if !is_statement(request) {
@@ -200,14 +233,6 @@ fn http_path(request: &str) -> Result<String, String> {
         return Err("a whole URL: not supported yet: expected the path, and the host name in virtualhost".into());
     }
     Ok(if request.starts_with('/') { request.to_owned() } else { format!("/{request}") })
-}
-
-/// A Perl regular expression that the check will understand.
-fn pattern(receive: &str) -> Result<String, String> {
-    match crate::check::validate_pattern(receive) {
-        Ok(()) => Ok(receive.to_string()),
-        Err(cause) => Err(format!("expected a regular expression: {cause}")),
-    }
 }
 
 /// `VIP VPORT RIP RPORT`, or `MARK 0 RIP RPORT`; IPv6 addresses in square brackets. The real server's own port, not

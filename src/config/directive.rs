@@ -187,7 +187,8 @@ pub(super) fn suggestion(word: &str) -> Option<&'static str> {
     if word.chars().count() > 32 {
         return None;
     }
-    let close = DIRECTIVES.iter().map(|directive| (distance(&word, directive.name), directive.name));
+    let near = DIRECTIVES.iter().filter(|directive| directive.name.len().abs_diff(word.chars().count()) <= 2);
+    let close = near.map(|directive| (distance(&word, directive.name), directive.name));
     let (distance, name) = close.min_by_key(|(distance, _)| *distance)?;
     (distance <= 2 && distance * 3 <= name.len()).then_some(name)
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::address::{HostPort, Port, VirtualAddress};
-use super::check::Template;
+use super::check::{Patterns, Template};
 use super::problem::{Origin, Problem, Report};
 use super::real::{FallbackSpec, RealSpec};
 use super::section::{Draft, Located, ProtocolWord, SchedulerFlags, Section, Settings};
@@ -19,7 +19,9 @@ use crate::model::{
 const LARGEST_RANGE: u32 = 65536;
 
 pub(super) fn resolve(draft: &Draft, resolver: &dyn Resolver, report: Report) -> Result<Config, Vec<Problem>> {
-    let mut resolution = Resolution { draft, resolver, report };
+    resolver.prepare(draft.host_names().collect());
+    let patterns = Patterns::default();
+    let mut resolution = Resolution { draft, resolver, patterns: &patterns, report };
     resolution.check_unused_fallback();
     let mut seen: BTreeMap<ServiceKey, Origin> = BTreeMap::new();
     let mut services = Vec::new();
@@ -33,7 +35,7 @@ pub(super) fn resolve(draft: &Draft, resolver: &dyn Resolver, report: Report) ->
             }
         }
     }
-    let Report { mut errors, mut warnings } = resolution.report;
+    let Report { mut errors, mut warnings, .. } = resolution.report;
     // A wrong parameter that several virtual services share is one mistake.
     errors.sort();
     errors.dedup();
@@ -56,6 +58,7 @@ fn global(draft: &Draft) -> Global {
 struct Resolution<'a> {
     draft: &'a Draft,
     resolver: &'a dyn Resolver,
+    patterns: &'a Patterns,
     report: Report,
 }
 
@@ -64,7 +67,7 @@ impl Resolution<'_> {
     fn service(&mut self, section: &Section) -> Option<Service> {
         let key = self.key(section)?;
         let service = self.virtual_service(section, key);
-        let template = Template::new(section, &self.draft.settings, key, &mut self.report);
+        let template = Template::new(section, &self.draft.settings, key, self.patterns, &mut self.report);
         let mut real_servers: Vec<RealServerConfig> = Vec::new();
         let mut seen = BTreeSet::new();
         for spec in &section.real_servers {

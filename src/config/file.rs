@@ -14,9 +14,7 @@ use crate::model::Family;
 pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
     let mut report = Report::default();
     let mut reader = Reader { draft: Draft::default(), in_section: false };
-    for line in line::read(text, &mut report) {
-        reader.take(&line, &mut report);
-    }
+    line::read(text, &mut report, |line, report| reader.take(line, report));
     effective::resolve(&reader.draft, resolver, report)
 }
 
@@ -28,11 +26,11 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, line: &Line, report: &mut Report) {
-        let Some(directive) = directive::find(&line.keyword) else {
-            report.error(line.origin, unknown(&line.keyword));
+        let Some(directive) = directive::find(line.keyword) else {
+            report.error(line.origin, unknown(line.keyword));
             return;
         };
-        let Some(value) = line.value.as_deref().or((directive.name == "supervised").then_some("yes")) else {
+        let Some(value) = line.value.or((directive.name == "supervised").then_some("yes")) else {
             report.error(line.origin, format!("{}: expected \"=\" and a value", directive.name));
             return;
         };

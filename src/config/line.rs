@@ -1,5 +1,7 @@
 //! From bytes to lines: comments, blanks, indentation, `keyword = value`. Knows no directive.
 
+use std::borrow::Cow;
+
 use super::problem::{Origin, Report};
 
 /// Columns of a tab, and the indentation from which ldirectord takes a line as part of a section.
@@ -7,20 +9,19 @@ const TAB: usize = 4;
 
 /// A line that says something.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct Line<'a> {
     pub origin: Origin,
     /// Columns of blanks before the keyword.
     pub indent: usize,
     /// Everything up to the first blank or `=`.
-    pub keyword: String,
+    pub keyword: &'a str,
     /// What follows the `=`, without blanks around it; `None` without `=`.
-    pub value: Option<String>,
+    pub value: Option<&'a str>,
 }
 
-/// Splits a file into the lines that say something.
-pub(super) fn read(text: &[u8], report: &mut Report) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut blank_before = false;
+/// Splits a file into the lines that say something, and hands each to `take`.
+pub(super) fn read(text: &[u8], report: &mut Report, mut take: impl FnMut(&Line, &mut Report)) {
+    let (mut blank_before, mut is_first) = (false, true);
     for (index, raw) in text.split(|byte| *byte == b'\n').enumerate() {
         let origin = Origin::Line(index + 1);
         let decoded = String::from_utf8_lossy(raw);
@@ -42,14 +43,14 @@ pub(super) fn read(text: &[u8], report: &mut Report) -> Vec<Line> {
             report.error(origin, text);
             continue;
         }
-        let line = split(origin, &plain_blanks(content, origin, report));
-        if blank_before && line.indent > 0 && !lines.is_empty() {
+        let content = plain_blanks(content, origin, report);
+        let line = split(origin, &content);
+        if blank_before && line.indent > 0 && !is_first {
             report.warn_once(origin, "an indented line after a blank one, which ldirectord refuses");
         }
-        blank_before = false;
-        lines.push(line);
+        (blank_before, is_first) = (false, false);
+        take(&line, report);
     }
-    lines
 }
 
 /// The line up to the first `#` that is not between two double quotes. ldirectord cuts inside quotes as well and then
@@ -79,7 +80,10 @@ fn check_characters(content: &str, raw: &[u8]) -> Result<(), String> {
 }
 
 /// Editors for Chinese and web pages put no-break and wide spaces where a blank is meant.
-fn plain_blanks(content: &str, origin: Origin, report: &mut Report) -> String {
+fn plain_blanks<'a>(content: &'a str, origin: Origin, report: &mut Report) -> Cow<'a, str> {
+    if content.is_ascii() {
+        return Cow::Borrowed(content);
+    }
     let mut quoted = false;
     let mut replaced = false;
     let plain = content.chars().map(|character| match character {
@@ -93,29 +97,33 @@ fn plain_blanks(content: &str, origin: Origin, report: &mut Report) -> String {
         }
         _ => character,
     });
-    let plain = plain.collect();
+    let plain = plain.collect::<String>();
     if replaced {
         report.warn_once(origin, "contains a no-break or wide space, taken as a blank; ldirectord refuses it");
     }
-    plain
+    Cow::Owned(plain)
 }
 
-fn split(origin: Origin, content: &str) -> Line {
+fn split(origin: Origin, content: &str) -> Line<'_> {
     let text = content.trim_start();
     let leading = content.chars().take_while(|character| character.is_whitespace());
     let indent = leading.map(|character| if character == '\t' { TAB } else { 1 }).sum();
     let end = text.find(|character: char| character == '=' || character.is_whitespace()).unwrap_or(text.len());
     let (keyword, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-    let value = rest.trim_start().strip_prefix('=').map(|value| value.trim().to_string());
-    Line { origin, indent, keyword: keyword.to_string(), value }
+    let value = rest.trim_start().strip_prefix('=').map(str::trim);
+    Line { origin, indent, keyword, value }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> Line {
-        let mut lines = read(text.as_bytes(), &mut Report::default());
+    /// Indentation, keyword and value of the only line.
+    fn one(text: &str) -> (usize, String, Option<String>) {
+        let mut lines = Vec::new();
+        read(text.as_bytes(), &mut Report::default(), |line, _| {
+            lines.push((line.indent, line.keyword.to_owned(), line.value.map(str::to_owned)));
+        });
         assert_eq!(lines.len(), 1, "{text:?}");
         lines.remove(0)
     }
@@ -125,10 +133,9 @@ mod tests {
         for text in
             ["real=10.0.0.1 gate", "real = 10.0.0.1 gate  ", "real\t=10.0.0.1 gate # x", "real= 10.0.0.1 gate\r"]
         {
-            let line = one(text);
-            assert_eq!((line.keyword.as_str(), line.value.as_deref()), ("real", Some("10.0.0.1 gate")), "{text:?}");
+            assert_eq!(one(text), (0, "real".into(), Some("10.0.0.1 gate".into())), "{text:?}");
         }
-        assert_eq!(one("supervised").value, None);
+        assert_eq!(one("supervised"), (0, "supervised".into(), None));
     }
 
     #[test]
@@ -148,7 +155,7 @@ mod tests {
     #[test]
     fn a_tab_is_four_columns() {
         for (text, columns) in [("a=1", 0), ("  a=1", 2), ("\ta=1", 4), (" \ta=1", 5), ("\u{3000}a=1", 1)] {
-            assert_eq!(one(text).indent, columns, "{text:?}");
+            assert_eq!(one(text).0, columns, "{text:?}");
         }
     }
 }

@@ -1,24 +1,85 @@
 //! Reads configurations from files, with the names of this machine.
 
+use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 
-use super::{Config, SystemResolver, parse_file};
+use super::{Config, Problem, SystemResolver, parse_file};
 
-/// Reads and parses a configuration file; the error names the file and every line that is wrong.
+/// Of a file with more mistakes than that, an error names the first: it goes into logs and exit reasons, and `check-config`
+/// shows all.
+const SHOWN: usize = 10;
+
+/// The text of an error whose cause may pass by itself: a name was not found, because the name server does not answer or
+/// does not know it yet. Ask an [`anyhow::Error`] with `is::<NameMissing>()`.
+#[derive(Debug)]
+pub struct NameMissing(String);
+
+impl fmt::Display for NameMissing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NameMissing {}
+
+/// Reads and parses a configuration file; the error names the file and the lines that are wrong.
+///
+/// # Errors
+/// The file cannot be read; it is wrong; or a name in it is not found, which is a [`NameMissing`].
 pub fn load_file(path: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read(path).with_context(|| format!("{}: read", path.display()))?;
     parse_named(&text, path)
 }
 
 /// Parses what was read from `path`.
+///
+/// # Errors
+/// As [`load_file`].
 pub fn parse_named(text: &[u8], path: &Path) -> anyhow::Result<Config> {
-    match parse_file(text, &SystemResolver::new()) {
-        Ok(config) => Ok(config),
-        Err(problems) => {
-            let lines = problems.iter().map(|problem| format!("{}: {problem}", path.display()));
-            bail!("{}", lines.collect::<Vec<_>>().join("; "))
-        }
+    parse_with(text, path, &SystemResolver::new())
+}
+
+fn parse_with(text: &[u8], path: &Path, resolver: &SystemResolver) -> anyhow::Result<Config> {
+    parse_file(text, resolver).map_err(|problems| {
+        let text = described(path, &problems);
+        if resolver.has_failed() { NameMissing(text).into() } else { anyhow!(text) }
+    })
+}
+
+fn described(path: &Path, problems: &[Problem]) -> String {
+    let path = path.display();
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(|problem| format!("{path}: {problem}")).collect();
+    let hidden = problems.len().saturating_sub(SHOWN);
+    if hidden > 0 {
+        lines.push(format!("and {hidden} more: lvs-agents check-config {path} shows them"));
+    }
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_some_lines_and_says_how_many_more_there_are() {
+        let path = Path::new("/etc/x.cf");
+        let error =
+            |lines: usize| parse_named("foo=1\n".repeat(lines).as_bytes(), path).expect_err("wrong").to_string();
+        assert_eq!(error(1), "/etc/x.cf: line 1: \"foo\": unknown directive");
+        assert_eq!(error(10).matches("unknown directive").count(), 10);
+        assert!(!error(10).contains("more"));
+        let many = error(1000);
+        assert_eq!(many.matches("unknown directive").count(), 10);
+        assert!(many.ends_with("; and 990 more: lvs-agents check-config /etc/x.cf shows them"), "{many}");
+    }
+
+    #[test]
+    fn only_a_name_that_is_not_found_may_pass() {
+        let path = Path::new("/etc/x.cf");
+        let passes = |text: &str| parse_named(text.as_bytes(), path).expect_err("wrong").is::<NameMissing>();
+        assert!(!passes("foo=1\n"));
+        assert!(passes("virtual=10.9.0.1:no-such-service\n"));
     }
 }

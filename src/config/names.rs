@@ -4,11 +4,12 @@
 //! versions differ. `getent` is the host's own program and knows everything that the host is configured to ask.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,6 +21,10 @@ use crate::model::{Family, Protocol};
 /// For all lookups of one resolver together: an agent action must not spend its time limit on a dead name server.
 const LIMIT: Duration = Duration::from_secs(3);
 
+/// Lookups at once. With one at a time, the first name of which a name server knows nothing would use up the time of all
+/// others, and a thousand names would take a thousand times the way to the name server.
+const AT_ONCE: usize = 16;
+
 /// More than `getent` writes for any host; a runaway program is cut off.
 const MOST_OUTPUT: u64 = 64 * 1024;
 
@@ -27,10 +32,11 @@ const MOST_OUTPUT: u64 = 64 * 1024;
 pub struct SystemResolver {
     /// Text of `/etc/services`, or why it cannot be read. Read for the first name: a monitor meets none.
     services: OnceCell<Result<String, String>>,
-    /// The program, another one in tests.
-    getent: &'static str,
+    ports: RefCell<HashMap<(String, Option<Protocol>), Option<u16>>>,
+    /// The program with its first arguments, another one in tests.
+    getent: &'static [&'static str],
     hosts: RefCell<HashMap<(String, Family), Result<IpAddr, String>>>,
-    left: RefCell<Duration>,
+    left: Cell<Duration>,
     has_failed: Cell<bool>,
 }
 
@@ -38,10 +44,11 @@ impl SystemResolver {
     pub fn new() -> Self {
         Self {
             services: OnceCell::new(),
+            ports: RefCell::default(),
             // The full path: the cluster's tools call agents with whatever PATH they have.
-            getent: "/usr/bin/getent",
+            getent: &["/usr/bin/getent"],
             hosts: RefCell::default(),
-            left: RefCell::new(LIMIT),
+            left: Cell::new(LIMIT),
             has_failed: Cell::new(false),
         }
     }
@@ -56,21 +63,59 @@ impl SystemResolver {
         answer
     }
 
-    fn ask(&self, name: &str, family: Family) -> Result<IpAddr, String> {
-        let started = Instant::now();
-        let left = *self.left.borrow();
-        if left.is_zero() {
-            return Err(format!("not looked up: earlier names took {} s", LIMIT.as_secs()));
+    /// Looks up those that are not known yet, each once.
+    fn look_up(&self, names: impl Iterator<Item = (String, Family)>) {
+        let mut hosts = self.hosts.borrow_mut();
+        let new: BTreeSet<(String, Family)> = names.filter(|name| !hosts.contains_key(name)).collect();
+        if new.is_empty() {
+            return;
         }
-        let database = match family {
-            Family::Ipv4 => "ahostsv4",
-            Family::Ipv6 => "ahostsv6",
-        };
-        let output = run(Command::new(self.getent).args([database, name]), started + left);
-        self.left.replace(left.saturating_sub(started.elapsed()));
-        let output = output.map_err(|cause| format!("{} {database}: {cause}", self.getent))?;
-        first_address(&output, family).ok_or_else(|| "no such host".to_string())
+        let started = Instant::now();
+        let left = self.left.get();
+        hosts.extend(ask_all(self.getent, new.into_iter().collect(), started + left));
+        self.left.set(left.saturating_sub(started.elapsed()));
     }
+}
+
+/// One answer for each name, in any order; at the deadline at the latest.
+fn ask_all(
+    getent: &'static [&'static str],
+    names: Vec<(String, Family)>,
+    deadline: Instant,
+) -> Vec<((String, Family), Result<IpAddr, String>)> {
+    let workers = names.len().min(AT_ONCE);
+    let waiting = Mutex::new(names);
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = || {
+        let answer = |(name, family): (String, Family)| {
+            let answer = ask(getent, &name, family, deadline);
+            ((name, family), answer)
+        };
+        std::iter::from_fn(next).map(answer).collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        // Where no thread can be started, this one does all of it.
+        let helpers: Vec<_> =
+            (1..workers).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let mut answers = work();
+        // A panic was reported where it happened; the names of that thread have no answer.
+        answers.extend(helpers.into_iter().filter_map(|helper| helper.join().ok()).flatten());
+        answers
+    })
+}
+
+fn ask(getent: &[&str], name: &str, family: Family, deadline: Instant) -> Result<IpAddr, String> {
+    let Some((program, arguments)) = getent.split_first() else { return Err("no program to ask".into()) };
+    if Instant::now() >= deadline {
+        return Err(format!("not looked up: the {} s for all names were over", LIMIT.as_secs()));
+    }
+    let database = match family {
+        Family::Ipv4 => "ahostsv4",
+        Family::Ipv6 => "ahostsv6",
+    };
+    let output = run(Command::new(program).args(arguments).args([database, name]), deadline);
+    let output = output.map_err(|cause| format!("{program} {database}: {cause}"))?;
+    first_address(&output, family).ok_or_else(|| "no such host".to_string())
 }
 
 impl Default for SystemResolver {
@@ -80,19 +125,21 @@ impl Default for SystemResolver {
 }
 
 impl Resolver for SystemResolver {
+    fn prepare(&self, names: Vec<(&str, Family)>) {
+        self.look_up(names.into_iter().map(|(name, family)| (name.to_owned(), family)));
+    }
+
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
-        let key = (name.to_string(), family);
-        if let Some(known) = self.hosts.borrow().get(&key) {
-            return self.note(known.clone());
-        }
-        let answer = self.ask(name, family);
-        self.hosts.borrow_mut().insert(key, answer.clone());
-        self.note(answer)
+        let key = (name.to_owned(), family);
+        self.look_up(std::iter::once(key.clone()));
+        let answer = self.hosts.borrow().get(&key).cloned();
+        self.note(answer.unwrap_or_else(|| Err("not looked up".into())))
     }
 
     fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String> {
         let services = self.services.get_or_init(read_services).as_ref().map_err(Clone::clone)?;
-        let port = services.lines().find_map(|line| port_of_line(line, service, protocol));
+        let find = || services.lines().find_map(|line| port_of_line(line, service, protocol));
+        let port = *self.ports.borrow_mut().entry((service.to_owned(), protocol)).or_insert_with(find);
         self.note(port.ok_or_else(|| match protocol {
             Some(protocol) => format!("no such {protocol} service in /etc/services"),
             None => "no such service in /etc/services".into(),
@@ -109,17 +156,17 @@ fn read_services() -> Result<String, String> {
 /// different names different ones.
 #[derive(Debug, Default)]
 pub struct AnyName {
-    names: RefCell<Vec<String>>,
+    numbers: RefCell<HashMap<String, u16>>,
 }
 
 impl AnyName {
     fn number(&self, name: &str) -> u16 {
-        let mut names = self.names.borrow_mut();
-        let position = names.iter().position(|known| known == name).unwrap_or_else(|| {
-            names.push(name.to_owned());
-            names.len() - 1
-        });
-        position as u16
+        let mut numbers = self.numbers.borrow_mut();
+        let next = numbers.len() as u16;
+        match numbers.get(name) {
+            Some(known) => *known,
+            None => *numbers.entry(name.to_owned()).or_insert(next),
+        }
     }
 }
 
@@ -215,23 +262,29 @@ fn end(child: &mut Child, kill: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::parse_file;
 
     const SERVICES: &str =
         "# comment\nhttp\t\t80/tcp\twww # web\ndomain 53/tcp\ndomain 53/udp\nodd 99/udp\nbad x/tcp\n";
 
-    fn resolver(getent: &'static str) -> SystemResolver {
+    fn resolver(getent: &'static [&'static str]) -> SystemResolver {
         SystemResolver {
             services: OnceCell::from(Ok(SERVICES.to_owned())),
             getent,
-            hosts: RefCell::default(),
-            has_failed: Cell::new(false),
-            left: RefCell::new(Duration::from_millis(300)),
+            left: Cell::new(Duration::from_millis(300)),
+            ..SystemResolver::new()
         }
+    }
+
+    /// A section with so many real servers by these names.
+    fn section(names: impl Iterator<Item = String>) -> String {
+        let reals: String = names.map(|name| format!("\treal={name} gate\n")).collect();
+        format!("virtual=10.9.0.1:80\n\tchecktype=on\n{reals}")
     }
 
     #[test]
     fn services_have_names_aliases_and_protocols() {
-        let resolver = resolver("getent");
+        let resolver = resolver(&["getent"]);
         let port = |name, protocol| resolver.port(name, protocol);
         assert_eq!(port("http", Some(Protocol::Tcp)), Ok(80));
         assert_eq!(port("www", None), Ok(80));
@@ -264,15 +317,62 @@ mod tests {
         assert_eq!(killed, Err("no answer in time".into()));
         assert!(started.elapsed() < Duration::from_secs(30));
         // `yes ahostsv4 NAME` never ends, which is cut off by its output.
-        assert_eq!(resolver("yes").host("a", Family::Ipv4), Err("yes ahostsv4: too much output".into()));
-        let exhausted = resolver("getent");
-        exhausted.left.replace(Duration::ZERO);
-        assert!(exhausted.host("localhost", Family::Ipv4).is_err());
+        assert_eq!(resolver(&["yes"]).host("a", Family::Ipv4), Err("yes ahostsv4: too much output".into()));
+        let exhausted = resolver(&["getent"]);
+        exhausted.left.set(Duration::ZERO);
+        let answer = exhausted.host("localhost", Family::Ipv4);
+        assert_eq!(answer, Err("not looked up: the 3 s for all names were over".into()));
+    }
+
+    /// With one deadline for each name, this test would take five minutes.
+    #[test]
+    fn a_thousand_names_with_a_silent_name_server_take_as_long_as_one_and_each_is_named() {
+        let resolver = resolver(&["sh", "-c", "exec sleep 60"]);
+        let text = section((0..1000).map(|number| format!("db{number}")));
+        let problems = parse_file(text.as_bytes(), &resolver).expect_err("no names");
+        assert!(resolver.has_failed());
+        assert_eq!(resolver.left.get(), Duration::ZERO);
+        assert_eq!(problems.len(), 1000);
+        for (problem, number) in problems.iter().zip(0..) {
+            let named = format!("line {}: real \"db{number} gate\": host \"db{number}\": ", number + 3);
+            let text = problem.to_string();
+            let cause = text.strip_prefix(&named).unwrap_or_else(|| panic!("{text}"));
+            let causes = ["sh ahostsv4: no answer in time", "not looked up: the 3 s for all names were over"];
+            assert!(causes.contains(&cause), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_an_answer_leaves_the_others_theirs() {
+        let script = "case $1 in dead) exec sleep 60;; esac; echo 10.9.1.1 STREAM";
+        let resolver = resolver(Box::leak(Box::new(["sh", "-c", script])));
+        resolver.left.set(Duration::from_secs(2));
+        resolver.prepare(vec![("a", Family::Ipv4), ("dead", Family::Ipv4), ("b", Family::Ipv4)]);
+        let address: IpAddr = [10, 9, 1, 1].into();
+        assert_eq!(["a", "b"].map(|name| resolver.host(name, Family::Ipv4)), [Ok(address), Ok(address)]);
+        assert!(resolver.host("dead", Family::Ipv4).is_err());
+    }
+
+    #[test]
+    fn a_name_of_several_lines_is_looked_up_once_with_its_family() {
+        let scratch = crate::testing::Scratch::new("names");
+        let log = scratch.file("asked");
+        let script = format!("echo $0 $1 >>{log}; echo 10.9.1.1 STREAM; echo 2001:db8::1 STREAM");
+        let command: &[&str] = Box::leak(Box::new(["sh", "-c", Box::leak(script.into_boxed_str())]));
+        let resolver = SystemResolver { left: Cell::new(Duration::from_secs(60)), ..resolver(command) };
+        let service =
+            |number| format!("virtual=10.9.0.{number}:80\n\tchecktype=on\n\treal=db gate\n\tfallback=spare\n");
+        let ipv6 = "virtual6=[2001:db8::9]:80\n\tchecktype=on\n\treal6=db gate\n";
+        let text = (1..50).map(service).collect::<String>() + ipv6;
+        parse_file(text.as_bytes(), &resolver).expect("right");
+        let mut asked: Vec<String> = std::fs::read_to_string(&log).expect("asked").lines().map(str::to_owned).collect();
+        asked.sort();
+        assert_eq!(asked, ["ahostsv4 db", "ahostsv4 spare", "ahostsv6 db"]);
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let answer = resolver("/nonexistent/getent").host("a", Family::Ipv4);
+        let answer = resolver(&["/nonexistent/getent"]).host("a", Family::Ipv4);
         assert_eq!(answer, Err("/nonexistent/getent ahostsv4: No such file or directory (os error 2)".into()));
     }
 

@@ -62,6 +62,8 @@ impl std::error::Error for Problem {}
 pub(super) struct Report {
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// What [`Report::warn_once`] has said.
+    said: Vec<&'static str>,
 }
 
 impl Report {
@@ -74,8 +76,9 @@ impl Report {
     }
 
     /// For habits of a whole file, such as its line ends: the first place is enough.
-    pub fn warn_once(&mut self, origin: Origin, text: &str) {
-        if !self.warnings.iter().any(|problem| problem.text == text) {
+    pub fn warn_once(&mut self, origin: Origin, text: &'static str) {
+        if !self.said.contains(&text) {
+            self.said.push(text);
             self.warn(origin, text);
         }
     }

@@ -55,14 +55,15 @@ fn render_service(out: &mut String, service: &Service) -> fmt::Result {
     };
     let own_questions = service.real_servers.iter().any(|real| question(&real.check) != question(&first.check));
     render_check(out, &first.check, !own_questions)?;
-    if let Some(name) = service_of_connect(service) {
+    let check_port = check_port(service);
+    if let Some(name) = service_of_connect(service, check_port) {
         writeln!(out, "\tservice={name}")?;
     }
-    if let Some(port) = check_port(service) {
+    if let Some(port) = check_port {
         writeln!(out, "\tcheckport={port}")?;
     }
     for real in &service.real_servers {
-        let shown = Shown { port: shows_port(service, real), question: own_questions };
+        let shown = Shown { port: shows_port(check_port, real), question: own_questions };
         render_real(out, real, six, shown)?;
     }
     Ok(())
@@ -188,13 +189,13 @@ fn check_port(service: &Service) -> Option<u16> {
 
 /// A real server that is asked on neither its own port nor a shared one was written without a port: its service's usual
 /// one is asked.
-fn shows_port(service: &Service, real: &RealServerConfig) -> bool {
-    check_port(service).is_some() || asked_port(&real.check).is_none_or(|port| port == real.real_server.key.port)
+fn shows_port(check_port: Option<u16>, real: &RealServerConfig) -> bool {
+    check_port.is_some() || asked_port(&real.check).is_none_or(|port| port == real.real_server.key.port)
 }
 
 /// A plain connect has no service of its own to take that usual port from.
-fn service_of_connect(service: &Service) -> Option<&'static str> {
-    let bare = service.real_servers.iter().find(|real| !shows_port(service, real))?;
+fn service_of_connect(service: &Service, check_port: Option<u16>) -> Option<&'static str> {
+    let bare = service.real_servers.iter().find(|real| !shows_port(check_port, real))?;
     let known = SERVICES.iter().find(|(_, port)| *port == bare.check.target.port())?;
     (bare.check.method == CheckMethod::Connect).then_some(known.0)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::VirtualAddress;
+use super::address::{Host, VirtualAddress};
 use super::problem::Origin;
 use super::real::{FallbackSpec, RealSpec};
 use super::{LogTarget, value};
@@ -170,6 +170,19 @@ impl Section {
     }
 }
 
+impl Section {
+    /// Every host of the section, names and addresses.
+    fn hosts(&self) -> impl Iterator<Item = &Host> {
+        let own = match &self.address {
+            Some(VirtualAddress::Address { host, .. }) => Some(host),
+            _ => None,
+        };
+        let reals = self.real_servers.iter().flat_map(|real| [Some(&real.value.first), real.value.last.as_ref()]);
+        let fallback = self.fallback.as_ref().map(|fallback| &fallback.value.target.host);
+        [own, fallback].into_iter().chain(reals).flatten()
+    }
+}
+
 /// Everything of a file, or of a set of parameters.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -178,4 +191,15 @@ pub(super) struct Draft {
     pub fallback: Option<Located<FallbackSpec>>,
     pub fallback6: Option<Located<FallbackSpec>>,
     pub sections: Vec<Section>,
+}
+
+impl Draft {
+    /// Every host name, as often as it is written.
+    pub fn host_names(&self) -> impl Iterator<Item = (&str, Family)> {
+        let global = [(&self.fallback, Family::Ipv4), (&self.fallback6, Family::Ipv6)];
+        let global = global.into_iter().filter_map(|(spec, family)| Some((&spec.as_ref()?.value.target.host, family)));
+        let sections = self.sections.iter();
+        let hosts = sections.flat_map(|section| section.hosts().map(|host| (host, section.family))).chain(global);
+        hosts.filter_map(|(host, family)| Some((host.name()?, family)))
+    }
 }

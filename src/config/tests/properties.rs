@@ -31,6 +31,18 @@ fn a_rendered_file_reads_back_without_warnings() {
     assert_eq!(render(&again), text);
 }
 
+/// What costs by the square takes minutes here, and so does a pattern that is compiled for each service.
+#[test]
+fn many_servers_of_one_service_and_many_services_with_one_pattern_render_back() {
+    let number = |base: u32, number: u32| std::net::Ipv4Addr::from(base + number);
+    let reals: String = (0..30_000).map(|n| format!("\treal={} gate\n", number(0x0a01_0000, n))).collect();
+    let services: String = (0..2_000)
+        .map(|n| format!("virtual={}:80\n\treceive=\"a.*b\"\n\treal=10.1.0.2 gate\n", number(0x0a02_0000, n)))
+        .collect();
+    let config = accept(&format!("virtual=10.1.9.9:81\n\tchecktype=connect\n{reals}{services}"));
+    assert!(survives_rendering(&config, &Names));
+}
+
 #[test]
 fn a_truncated_file_is_read_without_panic() {
     let bytes = FULL.as_bytes();
