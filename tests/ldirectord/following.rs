@@ -141,3 +141,95 @@ fn a_dead_server_that_lvs_put_in_goes_at_its_first_failure() {
     ldirectord(&host).start();
     assert_eq!(host.weights(), weights(&[(ONE, 1)]));
 }
+
+/// The monitor must not write what was declared before, nor may a server that it knows to be dead get a connection.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_restarted_lvs_is_followed_at_once_without_what_it_no_longer_declares() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    lvs(&host).start();
+    ldirectord(&host).start();
+    assert_eq!(host.weights(), weights(&[(ONE, 1)]), "the other is dead");
+    let declared = lvs(&host).param("real", "10.9.1.1 gate 1, 10.9.1.2 gate 3, 10.9.1.3 gate 1");
+    for round in 0..8 {
+        let watcher = Watcher::on(&host);
+        let (wanted, weight) = if round % 2 == 0 {
+            (lvs(&host).param("real", "10.9.1.1 gate 5, 10.9.1.2 gate 3"), 5)
+        } else {
+            (declared.clone(), 1)
+        };
+        wanted.stop();
+        wanted.start();
+        wanted.monitor().expect(0).silent();
+        until_equal("table", &weights(&[(ONE, weight)]), || host.weights());
+        wanted.monitor().expect(0).silent();
+        let seen = watcher.seen();
+        assert!(seen.iter().all(|seen| !seen.contains_key(TWO)), "round {round}: {seen:?}");
+        let after = seen.iter().filter(|seen| seen.get(ONE) == Some(&weight)).count();
+        assert!(after == 1, "round {round}: {seen:?}");
+    }
+}
+
+/// A second group starts, whose own monitor stands by: its start returns when the first one's monitor has checked for it.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn the_start_of_a_monitor_that_stands_by_waits_for_the_one_that_follows() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    let first = lvs(&host).instance("first").param("virtual", "10.9.0.101:80").param("real", "10.9.1.1 gate 1");
+    first.start();
+    ldirectord(&host).start();
+    let second = ldirectord(&host).instance("second");
+    for _ in 0..5 {
+        lvs(&host).param("fallback", "").start();
+        assert_eq!(host.weights(), both(), "put in unchecked");
+        second.start();
+        assert_eq!(host.weights(), weights(&[(ONE, 1)]), "one is dead");
+        second.monitor().expect(0).silent();
+        second.stop();
+        lvs(&host).stop();
+    }
+    // What is wrong with its services is wrong with the one that stands by, too.
+    lvs(&host).param("fallback", "").param("real", "10.9.1.2 gate").start();
+    second.start();
+    second.monitor().expect(190).says("my-ldirectord, which follows the declarations").says("tcp 10.9.0.100:80");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn one_damaged_declaration_hides_no_other() {
+    let host = host("");
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    lvs(&host).start();
+    let other = lvs(&host).instance("other").param("virtual", "10.9.0.101:80");
+    other.start();
+    ldirectord(&host).start();
+    host.replace("/run/lvs-agents/services/other.cf", "nonsense");
+    until_equal("monitor", &Some(190), || ldirectord(&host).monitor().code);
+    ldirectord(&host).monitor().expect(190).says("other.cf");
+    drop(two);
+    until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
+    other.start();
+    until_equal("monitor", &Some(0), || ldirectord(&host).monitor().code);
+}
+
+/// The run directory is full when the one that followed ends.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_take_over_with_a_full_run_directory_checks_all_the_same() {
+    let host = host("");
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    lvs(&host).start();
+    ldirectord(&host).start();
+    let first = daemons(&host);
+    let second = ldirectord(&host).instance("second");
+    second.start();
+    host.sh("mount -o remount,size=1m /run; head -c 2m /dev/zero > /run/filler 2>/dev/null || true");
+    host.kill("KILL", first[0]);
+    drop(two);
+    until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
+    host.sh("rm /run/filler");
+    until_equal("monitor", &Some(0), || second.monitor().code);
+    second.stop();
+}

@@ -127,17 +127,6 @@ fn an_answer_that_is_not_the_expected_one() {
     assert!(reason.contains("well"), "{reason}");
 }
 
-/// The kernel refuses what is no host's address: a start that says nothing would leave a service without servers.
-#[test]
-#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_table_that_the_kernel_refuses_fails_the_start_in_its_words() {
-    let host = host("checktype=on\nreal=10.9.5.255:80 gate");
-    host.sh("ip route add broadcast 10.9.5.255 dev lo table local");
-    ldirectord(&host).run("start").expect(1).says("10.9.5.255:80").says("unicast");
-    ldirectord(&host).stop();
-    assert_eq!(host.ipvs_table(), [""; 0]);
-}
-
 /// A program that is not there says nothing of the real servers: they keep their state, and the cluster shows why.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]

@@ -6,7 +6,9 @@ mod common;
 
 mod following;
 mod health;
+mod overload;
 mod process;
+mod refused;
 mod reload;
 mod secrets;
 

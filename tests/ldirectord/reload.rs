@@ -95,3 +95,39 @@ fn without_autoreload_a_file_is_read_again_on_sighup() {
     until_equal("table", &weights(&[(ONE, 1), (TWO, 30)]), || host.weights());
     assert_eq!(daemons(&host), [pid]);
 }
+
+/// A name that cannot be looked up now can be later: nobody touches the file in between.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_reload_that_failed_for_a_passing_reason_is_tried_again() {
+    let Lab { host, _servers } = lab(AUTORELOAD);
+    let ldirectord = ldirectord(&host);
+    host.write("/run/test/hosts", "127.0.0.1 localhost\n");
+    host.sh("mount --bind /run/test/hosts /etc/hosts");
+    host.replace(CONFIG, &config(AUTORELOAD, "").replace("real=10.9.1.2:80 gate 3", "real=server-two:80 gate 7"));
+    until_equal("monitor", &true, || ldirectord.monitor().stderr.contains("server-two"));
+    assert_eq!(host.weights(), both());
+    host.write("/run/test/hosts", "127.0.0.1 localhost\n10.9.1.2 server-two\n");
+    until_equal("table", &weights(&[(ONE, 1), (TWO, 7)]), || host.weights());
+    until_equal("monitor", &Some(0), || ldirectord.monitor().code);
+}
+
+/// A name server that says nothing: the checks go on, and so do the answers.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_silent_name_server_holds_up_no_check() {
+    let Lab { host, _servers } = lab(AUTORELOAD);
+    host.sh("ip link add eth0 type veth peer name cable && ip link set cable up && ip link set eth0 up");
+    host.sh("ip address add 192.0.2.1/24 dev eth0; ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:07 dev eth0");
+    host.write("/run/test/resolv.conf", "nameserver 192.0.2.7\n");
+    host.sh("mount --bind /run/test/resolv.conf /etc/resolv.conf");
+    let ldirectord = ldirectord(&host);
+    host.replace(CONFIG, &config(AUTORELOAD, "").replace("real=10.9.1.2:80", "real=server-two.example:80"));
+    until_equal("the file is being read", &true, || host.read(LOG).contains("has changed"));
+    let [one, _two] = _servers;
+    drop(one);
+    let began = std::time::Instant::now();
+    until_equal("table", &weights(&[(TWO, 3)]), || host.weights());
+    assert!(!host.read(LOG).contains("Ignore new configuration"), "it was still being read: {:?}", began.elapsed());
+    ldirectord.monitor().expect(0).silent();
+}

@@ -1,0 +1,35 @@
+//! More checks than the machine can make: that is shown, and nothing else happens.
+
+use super::common::server::Server;
+use super::common::table::weights;
+use super::common::until_equal;
+use super::{CONFIG, ONE, host, ldirectord};
+
+/// An external check costs two process starts: hundreds a second are more than any machine of tests can make.
+const SERVERS: u8 = 200;
+
+fn config(interval: u32) -> String {
+    let reals: String = (1..=SERVERS).map(|host| format!("\treal=10.9.2.{host}:80 gate\n")).collect();
+    let check = "\tchecktype=external\n\tcheckcommand=/run/test/slow\n\tchecktimeout=30\n";
+    format!("checkinterval={interval}\nautoreload=yes\nvirtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate\n{reals}{check}")
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn checks_that_cannot_keep_up_are_late_and_no_failure_and_recover_by_themselves() {
+    let host = host("");
+    host.write("/run/test/slow", "#!/bin/sh\nfor i in 1 2 3 4 5; do /bin/true; done\nexit 0\n");
+    host.sh("chmod 755 /run/test/slow");
+    host.write(CONFIG, &config(1));
+    let _one = Server::start(&host, ONE);
+    let ldirectord = ldirectord(&host).timeout(60);
+    ldirectord.run("start").expect(0);
+    until_equal("checks are late", &true, || ldirectord.monitor().stderr.contains("checks are late by"));
+    for _ in 0..10 {
+        ldirectord.monitor().expect(190).says("this machine cannot ask as often");
+    }
+    host.replace(CONFIG, &config(600));
+    until_equal("monitor", &Some(0), || ldirectord.monitor().code);
+    until_equal("the table", &(usize::from(SERVERS) + 1), || host.weights().len());
+    assert_eq!(weights(&[(ONE, 1)]).get(ONE), host.weights().get(ONE));
+}
