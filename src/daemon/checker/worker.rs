@@ -29,8 +29,8 @@ const AT_ONCE: usize = 256;
 const RESERVE: usize = 128;
 /// Room for checks that run at once, in descriptors: enough for thousands of servers that do not answer.
 const MOST: usize = 4096;
-/// A conversation holds up to 16 kB of buffers, where a connection holds 1 kB: thousands of them at once, as when a
-/// whole farm becomes slow, would be most of the daemon's memory.
+/// A conversation holds some 25 kB, most of them buffers of the HTTP library, where a connection holds 2 kB: thousands
+/// of them at once, as when a whole farm becomes slow, would be most of the daemon's memory.
 const TALK: usize = 4;
 /// A program or a thread costs this much room: it takes several descriptors to start, and thousands would weigh the
 /// machine down.
