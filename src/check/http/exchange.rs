@@ -41,7 +41,11 @@ impl Client<'_> {
         // After a redirect to the other scheme the port is another: then say which.
         let step = if hop.port == self.target.port() { "connect".to_owned() } else { format!("connect {address}") };
         let stream = self.attempt.connect(&step, address).await?;
-        if hop.tls { self.ask(hop, self.handshake(stream).await?).await } else { self.ask(hop, stream).await }
+        // Boxed: a server that does not even accept the connection, of which there may be thousands, costs little.
+        match hop.tls {
+            true => Box::pin(async { self.ask(hop, self.handshake(stream).await?).await }).await,
+            false => Box::pin(self.ask(hop, stream)).await,
+        }
     }
 
     async fn handshake(&self, stream: TcpStream) -> Result<impl AsyncRead + AsyncWrite + Unpin + use<>, CheckFailure> {

@@ -1,3 +1,5 @@
+mod load;
+
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;

@@ -27,8 +27,11 @@ const AT_ONCE: usize = 256;
 
 /// Descriptors that are left to the rest of the daemon: its files, its sockets, its clients.
 const RESERVE: usize = 128;
-/// Room for checks that run at once, in descriptors: enough for thousands of servers that do not answer, a few MB.
+/// Room for checks that run at once, in descriptors: enough for thousands of servers that do not answer.
 const MOST: usize = 4096;
+/// A conversation holds some 25 kB, most of them buffers of the HTTP library, where a connection holds 2 kB: thousands
+/// of them at once, as when a whole farm becomes slow, would be most of the daemon's memory.
+const TALK: usize = 4;
 /// A program or a thread costs this much room: it takes several descriptors to start, and thousands would weigh the
 /// machine down.
 const HEAVY: usize = 8;
@@ -185,7 +188,8 @@ fn room(limit: usize) -> usize {
 fn weight(job: &Job) -> usize {
     match job.check.method {
         CheckMethod::On | CheckMethod::Off => 0,
-        CheckMethod::Connect | CheckMethod::Ping | CheckMethod::Http(_) => 1,
+        CheckMethod::Connect | CheckMethod::Ping => 1,
+        CheckMethod::Http(_) => TALK,
         CheckMethod::External { .. } | CheckMethod::Mysql(_) => HEAVY,
     }
 }
