@@ -28,14 +28,20 @@ const AT_ONCE: usize = 16;
 /// More than `getent` writes for any host; a runaway program is cut off.
 const MOST_OUTPUT: u64 = 64 * 1024;
 
+/// A host by its name, and which of its addresses is wanted.
+type Name = (String, Family);
+/// A service by its name, and of which protocol.
+type PortName = (String, Option<Protocol>);
+
 /// Names as this machine knows them. Answers are remembered, so a new resolver is needed for new ones.
 pub struct SystemResolver {
     /// Text of `/etc/services`, or why it cannot be read. Read for the first name: a monitor meets none.
     services: OnceCell<Result<String, String>>,
-    ports: RefCell<HashMap<(String, Option<Protocol>), Option<u16>>>,
+    /// `None`: there is no such service.
+    ports: RefCell<HashMap<PortName, Option<u16>>>,
     /// The program with its first arguments, another one in tests.
     getent: &'static [&'static str],
-    hosts: RefCell<HashMap<(String, Family), Result<IpAddr, String>>>,
+    hosts: RefCell<HashMap<Name, Result<IpAddr, String>>>,
     left: Cell<Duration>,
     has_failed: Cell<bool>,
 }
@@ -64,9 +70,9 @@ impl SystemResolver {
     }
 
     /// Looks up those that are not known yet, each once.
-    fn look_up(&self, names: impl Iterator<Item = (String, Family)>) {
+    fn look_up(&self, names: impl Iterator<Item = Name>) {
         let mut hosts = self.hosts.borrow_mut();
-        let new: BTreeSet<(String, Family)> = names.filter(|name| !hosts.contains_key(name)).collect();
+        let new: BTreeSet<Name> = names.filter(|name| !hosts.contains_key(name)).collect();
         if new.is_empty() {
             return;
         }
@@ -80,14 +86,14 @@ impl SystemResolver {
 /// One answer for each name, in any order; at the deadline at the latest.
 fn ask_all(
     getent: &'static [&'static str],
-    names: Vec<(String, Family)>,
+    names: Vec<Name>,
     deadline: Instant,
-) -> Vec<((String, Family), Result<IpAddr, String>)> {
+) -> Vec<(Name, Result<IpAddr, String>)> {
     let workers = names.len().min(AT_ONCE);
     let waiting = Mutex::new(names);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let work = || {
-        let answer = |(name, family): (String, Family)| {
+        let answer = |(name, family): Name| {
             let answer = ask(getent, &name, family, deadline);
             ((name, family), answer)
         };

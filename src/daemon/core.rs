@@ -3,6 +3,7 @@
 //! It never waits for anything but its inbox: checks, the kernel, the configuration, the control socket and the log have
 //! threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
 
+mod end;
 mod turn;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::checker::{Checker, Finished};
 use super::configuration::{Configuration, InForce};
 use super::control::Call;
 use super::event::{Event, Sinks};
-use super::kernel::{Answer, Kernel, Order};
+use super::kernel::{Answer, Kernel};
 use super::loader::{Loaded, News, Report};
 use super::log::Log;
 use super::presence::Presence;
@@ -24,15 +25,13 @@ use super::record::Record;
 use super::services::{Fault, Services};
 use super::view::View;
 use super::{Options, Readiness, log_target, status};
-use crate::plan::{self, Role};
+use crate::plan::Role;
 use turn::Clock;
 
 /// Messages that are taken in one turn: a flood of results must not keep the kernel from being written.
 const BATCH: usize = 4096;
 /// How long a table that cannot be read or written is no fault worth telling: a module that is loaded, a busy kernel.
 const PASSING: Duration = Duration::from_secs(10);
-/// How long the end waits for the kernel.
-const LAST_ANSWER: Duration = Duration::from_secs(10);
 /// How long a start waits for the first results of all real servers, and beyond the longest timeout for those that it must
 /// know.
 const START_GRACE: Duration = Duration::from_millis(500);
@@ -380,52 +379,6 @@ impl<'a> Core<'a> {
             liveness: self.view.liveness(now),
             services: self.services.pools().map(|pool| status::service(pool, now)).collect(),
         }
-    }
-
-    /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
-    /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
-    fn stop(&mut self, inbox: &Receiver<Message>) -> Option<String> {
-        self.hands.checker.replace(Default::default());
-        let in_force = self.configuration.in_force.clone();
-        if in_force.role != Some(Role::OwnsServices) {
-            return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
-        }
-        let ours: Vec<_> = in_force.removed_at_stop.iter().chain(self.services.leaving()).copied().collect();
-        if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {
-            return Some(failure);
-        }
-        self.record.remove().err().map(|error| error.to_string())
-    }
-
-    /// Waits for what the kernel is doing, then for the removal.
-    fn remove(&mut self, deletions: Vec<crate::model::Change>, inbox: &Receiver<Message>) -> Option<String> {
-        let deadline = Instant::now() + LAST_ANSWER;
-        let mut given = deletions.is_empty();
-        while !given || self.hands.kernel.waits() {
-            if !given && !self.hands.kernel.waits() {
-                self.hands.kernel.order(Order::Write(deletions.clone()), None, Instant::now());
-                given = true;
-            }
-            let Ok(message) = inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
-                return Some("the kernel does not answer: virtual services may be left".into());
-            };
-            let Message::Kernel(answer) = message else { continue };
-            let removal = given;
-            let failure = match &answer {
-                Answer::Written { failures, .. } if !failures.is_empty() => {
-                    Some(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-                }
-                // No IPVS in the kernel: there is no table, so nothing of ours is in it.
-                Answer::Failed { error: crate::netlink::Error::Unavailable { .. }, .. } => None,
-                Answer::Failed { error, .. } => Some(error.to_string()),
-                _ => None,
-            };
-            self.take_answer(answer);
-            if removal && failure.is_some() {
-                return failure;
-            }
-        }
-        None
     }
 }
 

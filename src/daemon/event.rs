@@ -3,17 +3,20 @@
 //! The parts that decide emit an event and know no sink; a sink knows no other sink and decides nothing. Events borrow
 //! what they speak of, so an event that no sink wants costs nothing but the call.
 
+use std::time::Duration;
+
 use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey};
 
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A check of a real server ended, well or not. By far the most frequent event.
+    /// A check of a real server ended, well or not, which began `late` after it was due. By far the most frequent event.
     Result {
         service: &'a ServiceKey,
         real: &'a RealServerKey,
         outcome: &'a Outcome,
+        late: Duration,
     },
     /// The health of a real server changed, or came nearer to a change.
     Transition {

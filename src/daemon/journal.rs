@@ -176,6 +176,9 @@ mod tests {
     fn ten_thousand_good_results_write_nothing() {
         let (pool, outcome) = (pool(), Outcome::Good);
         let (service, real) = (pool.key(), real(2, 3).key);
-        assert_eq!(sentences(&Event::Result { service: &service, real: &real, outcome: &outcome }), [""; 0]);
+        assert_eq!(
+            sentences(&Event::Result { service: &service, real: &real, outcome: &outcome, late: Default::default() }),
+            [""; 0]
+        );
     }
 }

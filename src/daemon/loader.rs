@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::source::{self, Reading, Remembered, Source, Stamp};
-use crate::config::Config;
+use crate::config::{Config, NameMissing};
 use crate::director;
 use crate::model::{ServiceKey, Table};
 use crate::netlink::Ipvs;
@@ -247,7 +247,8 @@ impl Watch {
             }
             Err(error) => {
                 self.retry = Some(self.next_retry(stamp));
-                self.tell(News::Refused(format!("{error:#}")))
+                let hint = if error.is::<NameMissing>() { " (it is tried again)" } else { "" };
+                self.tell(News::Refused(format!("{error:#}{hint}")))
             }
         }
     }

@@ -104,9 +104,11 @@ impl Services {
         self.watched.values().all(|watched| watched.pool.all_asked())
     }
 
-    /// Not one of them is in the kernel as it shall be.
+    /// The kernel has refused so much that not one of them can be served.
     pub fn all_failed(&self) -> bool {
-        !self.watched.is_empty() && self.watched.values().all(|watched| watched.fault.is_some())
+        let is_empty = |held: &ServiceEntry| held.real_servers.is_empty();
+        let has_failed = |watched: &Watched| watched.fault.is_some() && watched.held.as_ref().is_none_or(is_empty);
+        !self.watched.is_empty() && self.watched.values().all(has_failed)
     }
 
     /// What the next monitor, and a start of `lvs`, shall know: of the services that are here and of those that have left
@@ -167,11 +169,11 @@ impl Services {
 
     /// Takes the result of a check. One of a job that is no longer wanted says nothing.
     pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) {
-        let Finished { job, outcome, .. } = finished;
+        let Finished { job, outcome, late } = finished;
         let Some(subscribers) = self.subscribers.get(job) else { return };
         for (key, real) in subscribers {
             let Some(watched) = self.watched.get_mut(key) else { continue };
-            sinks.emit(Event::Result { service: key, real, outcome });
+            sinks.emit(Event::Result { service: key, real, outcome, late: *late });
             let events = watched.pool.note(*real, outcome, now);
             if !events.is_empty() {
                 self.dirty.insert(*key);

@@ -1,5 +1,3 @@
-mod load;
-
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;

@@ -22,19 +22,23 @@ const BUSY: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(5);
 /// The longest time between two turns while nothing runs: a sign of life.
 const IDLE: Duration = Duration::from_secs(1);
-/// Checks that start in one turn: when more are due, those that run are looked at in between.
+/// What is started in one turn, in connections: when more is due, the checks that run are looked at in between.
 const AT_ONCE: usize = 256;
+/// The start of a program takes as long as that of so many connections, and up to 50 ms in an emulated kernel: hundreds
+/// in one turn would look like a thread that hangs.
+const PROGRAM_START: usize = 64;
 
 /// Descriptors that are left to the rest of the daemon: its files, its sockets, its clients.
 const RESERVE: usize = 128;
 /// Room for checks that run at once, in descriptors: enough for thousands of servers that do not answer.
 const MOST: usize = 4096;
-/// A conversation holds some 25 kB, most of them buffers of the HTTP library, where a connection holds 2 kB: thousands
-/// of them at once, as when a whole farm becomes slow, would be most of the daemon's memory.
-const TALK: usize = 4;
-/// A program or a thread costs this much room: it takes several descriptors to start, and thousands would weigh the
-/// machine down.
-const HEAVY: usize = 8;
+/// A conversation takes twice the room of a connection: it holds some 25 kB, most of them buffers of the HTTP library.
+/// With less room, a farm of which thousands hang would make the checks of all others late.
+const TALK: usize = 2;
+/// A thread takes several descriptors, and thousands would weigh the machine down.
+const THREAD: usize = 8;
+/// A program takes a process of its own: at most 128 at once, so that control and agents get their share of the processor.
+const PROGRAM: usize = 32;
 
 pub(super) struct Worker {
     shared: Arc<Shared>,
@@ -148,9 +152,11 @@ impl Worker {
 
     fn start_what_is_due(&mut self) {
         let now = Instant::now();
-        for _ in 0..AT_ONCE {
+        let mut left = AT_ONCE;
+        while left > 0 {
             let room = self.room;
             let Some(start) = self.schedule.start_next(now, |job| weight(job) <= room) else { break };
+            left = left.saturating_sub(start_cost(&start.job));
             self.lateness.note(start.late, now);
             self.start(start);
         }
@@ -182,7 +188,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// How many descriptors checks may use at once, of `limit` that the process may have open.
 fn room(limit: usize) -> usize {
-    limit.saturating_sub(RESERVE).clamp(HEAVY, MOST)
+    limit.saturating_sub(RESERVE).clamp(PROGRAM, MOST)
 }
 
 fn weight(job: &Job) -> usize {
@@ -190,8 +196,13 @@ fn weight(job: &Job) -> usize {
         CheckMethod::On | CheckMethod::Off => 0,
         CheckMethod::Connect | CheckMethod::Ping => 1,
         CheckMethod::Http(_) => TALK,
-        CheckMethod::External { .. } | CheckMethod::Mysql(_) => HEAVY,
+        CheckMethod::Mysql(_) => THREAD,
+        CheckMethod::External { .. } => PROGRAM,
     }
+}
+
+fn start_cost(job: &Job) -> usize {
+    if matches!(job.check.method, CheckMethod::External { .. }) { PROGRAM_START } else { 1 }
 }
 
 fn outcome(result: Result<(), CheckFailure>) -> Outcome {
@@ -209,7 +220,7 @@ mod tests {
 
     #[test]
     fn descriptors_are_left_to_the_daemon_and_the_heaviest_check_always_fits() {
-        for (limit, wanted) in [(0, 8), (64, 8), (200, 72), (1024, 896), (4224, 4096), (1 << 20, 4096)] {
+        for (limit, wanted) in [(0, 32), (64, 32), (200, 72), (1024, 896), (4224, 4096), (1 << 20, 4096)] {
             assert_eq!(room(limit), wanted, "{limit}");
         }
         let check = |method| Check { method, target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };

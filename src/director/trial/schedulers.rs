@@ -10,8 +10,10 @@ use crate::netlink::Ipvs;
 ///
 /// Empty also where nothing can be found out. The thread takes its network namespace, and with that the table, with it.
 pub(super) fn missing(schedulers: Vec<Scheduler>) -> Vec<Scheduler> {
-    if schedulers.is_empty() {
-        return schedulers;
+    // Asked here as well: a namespace costs more than the question.
+    let has_ipvs = Ipvs::open_loaded().is_ok_and(|ipvs| ipvs.is_some());
+    if schedulers.is_empty() || !has_ipvs {
+        return Vec::new();
     }
     let trial = std::thread::Builder::new().name("scheduler trial".into()).spawn(|| missing_here(schedulers));
     // A panic was reported where it happened.

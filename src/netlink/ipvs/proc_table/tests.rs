@@ -99,7 +99,9 @@ fn whatever_differs_is_not_shown() {
             entry.real_servers.insert(added.key, added);
         });
         if !wanted.real_servers.is_empty() {
-            edit(&|entry| drop(entry.real_servers.pop_first()));
+            edit(&|entry| {
+                entry.real_servers.pop_first();
+            });
             edit(&|entry| entry.real_servers.values_mut().for_each(|real| real.weight += 1));
         }
         for edited in edits {

@@ -1,0 +1,61 @@
+//! The end of the monitor: the table is left as promised.
+
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use super::{Core, Message};
+use crate::daemon::kernel::{Answer, Order};
+use crate::model::Change;
+use crate::netlink::Error;
+use crate::plan::{self, Role};
+
+/// How long the end waits for the kernel.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+
+impl Core<'_> {
+    /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
+    /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
+    pub(super) fn stop(&mut self, inbox: &Receiver<Message>) -> Option<String> {
+        self.hands.checker.replace(Default::default());
+        let in_force = self.configuration.in_force.clone();
+        if in_force.role != Some(Role::OwnsServices) {
+            return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
+        }
+        let ours: Vec<_> = in_force.removed_at_stop.iter().chain(self.services.leaving()).copied().collect();
+        if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {
+            return Some(failure);
+        }
+        self.record.remove().err().map(|error| error.to_string())
+    }
+
+    /// Waits for what the kernel is doing, then for the removal.
+    fn remove(&mut self, deletions: Vec<Change>, inbox: &Receiver<Message>) -> Option<String> {
+        let deadline = Instant::now() + LAST_ANSWER;
+        let mut given = deletions.is_empty();
+        while !given || self.hands.kernel.waits() {
+            if !given && !self.hands.kernel.waits() {
+                self.hands.kernel.order(Order::Write(deletions.clone()), None, Instant::now());
+                given = true;
+            }
+            let Ok(message) = inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+                return Some("the kernel does not answer: virtual services may be left".into());
+            };
+            let Message::Kernel(answer) = message else { continue };
+            let removal = given;
+            let failure = match &answer {
+                Answer::Written { failures, .. } if !failures.is_empty() => {
+                    Some(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+                }
+                // No IPVS in the kernel: there is no table, so nothing of ours is in it.
+                Answer::Failed { error: Error::Unavailable { .. }, .. } => None,
+                Answer::Failed { error, .. } => Some(error.to_string()),
+                _ => None,
+            };
+            self.take_answer(answer);
+            if removal && failure.is_some() {
+                return failure;
+            }
+        }
+        None
+    }
+}
