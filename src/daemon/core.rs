@@ -114,7 +114,22 @@ impl<'a> Core<'a> {
     /// # Errors
     /// No configuration could be put in force at the start, or the table could not be left as promised at the end.
     pub fn run(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<()> {
-        let end = loop {
+        let result = match self.serve(inbox) {
+            Ok(End::Superseded) => {
+                // The table is the other's now.
+                self.say("Another health monitor has taken the place of this one, which ends");
+                Ok(())
+            }
+            Ok(End::Stopped(failure)) => failure.map_or(Ok(()), |failure| bail!(failure)),
+            Err(error) => Err(error),
+        };
+        self.sinks.end_turn();
+        self.hands.log.flush();
+        result
+    }
+
+    fn serve(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<End> {
+        loop {
             let now = Instant::now();
             self.view.take_turn(now);
             let first = match inbox.recv_timeout(self.clock.wait(now)) {
@@ -124,22 +139,13 @@ impl<'a> Core<'a> {
             };
             let messages = first.into_iter().chain(inbox.try_iter().take(BATCH));
             if let Some(end) = self.take_all(messages, inbox)? {
-                break end;
+                return Ok(end);
             }
             if let Some(end) = self.turn(Instant::now(), inbox)? {
-                break end;
+                return Ok(end);
             }
-        };
-        let result = match end {
-            End::Superseded => {
-                // The table is the other's now.
-                self.say("Another health monitor has taken the place of this one, which ends");
-                Ok(())
-            }
-            End::Stopped(failure) => failure.map_or(Ok(()), |failure| bail!(failure)),
-        };
-        self.hands.log.flush();
-        result
+            self.sinks.end_turn();
+        }
     }
 
     fn take_all(

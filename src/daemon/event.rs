@@ -96,6 +96,9 @@ pub enum Event<'a> {
 /// Takes every event. Called in the core's thread: a sink that may block hands over to a thread of its own.
 pub trait Sink {
     fn take(&mut self, event: &Event<'_>);
+
+    /// The loop has done its turn: what was gathered since the last one may be passed on together.
+    fn end_turn(&mut self) {}
 }
 
 /// All sinks of this monitor.
@@ -105,6 +108,10 @@ pub struct Sinks(Vec<Box<dyn Sink>>);
 impl Sinks {
     pub fn add(&mut self, sink: impl Sink + 'static) {
         self.0.push(Box::new(sink));
+    }
+
+    pub fn end_turn(&mut self) {
+        self.0.iter_mut().for_each(|sink| sink.end_turn());
     }
 
     pub fn emit(&mut self, event: Event<'_>) {

@@ -1,6 +1,8 @@
 //! The log's sentences: ldirectord's, so that scripts that read its log go on working, each followed by the reason that
 //! ldirectord left out.
 
+use jiff::Timestamp;
+
 use super::event::{Event, Sink};
 use super::log::Log;
 use crate::health::{Pool, Transition};
@@ -9,18 +11,25 @@ use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
 /// Writes a line for each event that an administrator wants to read about.
 pub struct Journal {
     log: Log,
+    lines: Vec<(Timestamp, String)>,
 }
 
 impl Journal {
     pub fn new(log: Log) -> Self {
-        Self { log }
+        Self { log, lines: Vec::new() }
     }
 }
 
 impl Sink for Journal {
     fn take(&mut self, event: &Event<'_>) {
         for line in sentences(event) {
-            self.log.line(line);
+            self.lines.push((Timestamp::now(), line));
+        }
+    }
+
+    fn end_turn(&mut self) {
+        if !self.lines.is_empty() {
+            self.log.lines(std::mem::take(&mut self.lines));
         }
     }
 }

@@ -6,10 +6,13 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use jiff::Zoned;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::config::LogTarget;
 use crate::system::syslog;
@@ -17,13 +20,11 @@ use crate::system::syslog;
 /// Lines that wait for the writer. More than ten thousand real servers cause at once; beyond that, lines are counted
 /// and dropped, since a log that hangs must not fill the memory.
 const WAITING: usize = 32_768;
-/// Lines that are written in one go.
-const BATCH: usize = 1024;
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 enum Order {
-    Line(Zoned, String),
+    Lines(Vec<(Timestamp, String)>),
     Retarget(LogTarget),
     /// Answered when everything before it is written.
     Flush(Sender<()>),
@@ -32,8 +33,9 @@ enum Order {
 /// The writer's end that the rest of the monitor holds. Its calls never block and never fail.
 #[derive(Debug, Clone)]
 pub struct Log {
-    orders: SyncSender<Order>,
-    lost: u64,
+    orders: Sender<Order>,
+    waiting: Arc<AtomicUsize>,
+    lost: usize,
 }
 
 impl Log {
@@ -42,25 +44,30 @@ impl Log {
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(target: LogTarget, instance: &str) -> std::io::Result<Self> {
-        let (orders, received) = sync_channel(WAITING);
-        let writer = Writer { target, instance: instance.into() };
+        let (orders, received) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = Writer { target, instance: instance.into(), waiting: Arc::clone(&waiting) };
         std::thread::Builder::new().name("log".into()).spawn(move || writer.work(&received))?;
-        Ok(Self { orders, lost: 0 })
+        Ok(Self { orders, waiting, lost: 0 })
     }
 
     pub fn retarget(&mut self, target: LogTarget) {
         self.send(Order::Retarget(target));
     }
 
-    /// One line, with the time of this call.
-    pub fn line(&mut self, text: impl Into<String>) {
-        if self.lost > 0 {
-            let lost = format!("ERROR: {} lines are not in this log: it could not be written fast enough", self.lost);
-            if self.orders.try_send(Order::Line(Zoned::now(), lost)).is_ok() {
-                self.lost = 0;
-            }
+    /// Lines with their times. Together, since each call wakes the writer.
+    pub fn lines(&mut self, mut lines: Vec<(Timestamp, String)>) {
+        if self.waiting.load(Ordering::Relaxed) + lines.len() > WAITING {
+            self.lost += lines.len();
+            return;
         }
-        self.send(Order::Line(Zoned::now(), text.into()));
+        if self.lost > 0 {
+            let text = format!("ERROR: {} lines are not in this log: it could not be written fast enough", self.lost);
+            lines.insert(0, (Timestamp::now(), text));
+            self.lost = 0;
+        }
+        self.waiting.fetch_add(lines.len(), Ordering::Relaxed);
+        self.send(Order::Lines(lines));
     }
 
     /// Waits until the lines so far are written, at most half a second.
@@ -72,44 +79,33 @@ impl Log {
     }
 
     fn send(&mut self, order: Order) {
-        if let Err(TrySendError::Full(_)) = self.orders.try_send(order) {
-            self.lost += 1;
-        }
+        // A writer that has panicked writes nothing any more; there is no other place to say so.
+        let _ = self.orders.send(order);
     }
 }
 
 struct Writer {
     target: LogTarget,
     instance: String,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Writer {
     fn work(mut self, orders: &Receiver<Order>) {
-        while let Ok(first) = orders.recv() {
-            // The file is opened anew for what has gathered, so that log rotation needs no signal.
-            let mut lines = Vec::new();
-            for order in std::iter::once(first).chain(orders.try_iter().take(BATCH)) {
-                match order {
-                    Order::Line(time, text) => lines.push((time, text.replace('\n', " "))),
-                    Order::Retarget(target) => {
-                        self.write(&std::mem::take(&mut lines));
-                        self.target = target;
-                    }
-                    Order::Flush(written) => {
-                        self.write(&std::mem::take(&mut lines));
-                        // The caller may have stopped waiting.
-                        let _ = written.send(());
-                    }
+        while let Ok(order) = orders.recv() {
+            match order {
+                Order::Lines(lines) => {
+                    self.write(&lines);
+                    self.waiting.fetch_sub(lines.len(), Ordering::Relaxed);
                 }
+                Order::Retarget(target) => self.target = target,
+                // The caller may have stopped waiting.
+                Order::Flush(written) => drop(written.send(())),
             }
-            self.write(&lines);
         }
     }
 
-    fn write(&self, lines: &[(Zoned, String)]) {
-        if lines.is_empty() {
-            return;
-        }
+    fn write(&self, lines: &[(Timestamp, String)]) {
         match &self.target {
             LogTarget::File(path) if self.to_file(path, lines).is_ok() => {}
             // A full disk is no reason to say nothing at all.
@@ -118,16 +114,18 @@ impl Writer {
         }
     }
 
-    fn to_file(&self, path: &Path, lines: &[(Zoned, String)]) -> std::io::Result<()> {
-        let pid = std::process::id();
-        let line = |(time, text): &(Zoned, String)| {
-            format!("[{}|{}|{pid}] {text}\n", time.strftime("%a %b %e %H:%M:%S %Y"), self.instance)
+    /// The file is opened anew each time, so that log rotation needs no signal.
+    fn to_file(&self, path: &Path, lines: &[(Timestamp, String)]) -> std::io::Result<()> {
+        let (pid, zone) = (std::process::id(), TimeZone::system());
+        let line = |(time, text): &(Timestamp, String)| {
+            let time = time.to_zoned(zone.clone()).strftime("%a %b %e %H:%M:%S %Y");
+            format!("[{time}|{}|{pid}] {}\n", self.instance, text.replace('\n', " "))
         };
         let text: String = lines.iter().map(line).collect();
         OpenOptions::new().create(true).append(true).mode(0o600).open(path)?.write_all(text.as_bytes())
     }
 
-    fn to_syslog(&self, facility: &str, lines: &[(Zoned, String)]) {
+    fn to_syslog(&self, facility: &str, lines: &[(Timestamp, String)]) {
         /// Informational.
         const SEVERITY: u8 = 6;
         let Some(facility) = syslog::facility_number(facility) else { return };
@@ -144,14 +142,18 @@ mod tests {
     use super::*;
     use crate::testing::Scratch;
 
+    fn line(text: impl Into<String>) -> Vec<(Timestamp, String)> {
+        vec![(Timestamp::now(), text.into())]
+    }
+
     #[test]
     fn lines_come_in_order_and_each_into_the_target_of_its_time() {
         let scratch = Scratch::new("log");
         let (one, two) = (scratch.path().join("one"), scratch.path().join("two"));
         let mut log = Log::start(LogTarget::File(one.clone()), "db").expect("start");
-        (0..1000).for_each(|number| log.line(format!("line {number}\nend")));
+        (0..1000).for_each(|number| log.lines(line(format!("line {number}\nend"))));
         log.retarget(LogTarget::File(two.clone()));
-        log.line("last");
+        log.lines(line("last"));
         log.flush();
         let read = |path| std::fs::read_to_string(path).expect("written");
         let first = read(&one);
@@ -161,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_hangs_holds_nobody_up() {
+    fn a_writer_that_hangs_holds_nobody_up_and_fills_no_memory() {
         let scratch = Scratch::new("log-hangs");
         let pipe = scratch.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe that nobody reads");
         let mut log = Log::start(LogTarget::File(pipe), "db").expect("start");
-        (0..WAITING + 2 * BATCH).for_each(|number| log.line(number.to_string()));
-        assert!(log.lost > 0, "more than can wait");
+        (0..WAITING + 7).for_each(|number| log.lines(line(number.to_string())));
+        assert_eq!(log.lost, 7, "more than can wait");
         log.flush();
     }
 }

@@ -304,34 +304,27 @@ impl Services {
         for (key, watched) in &mut self.watched {
             // One that has come meanwhile was not compared.
             let Some(wanted) = desired.remove(key) else { continue };
-            match found.remove(key) {
-                None => {
-                    watched.held = Some(wanted);
-                    fault::update(&mut watched.fault, key, None, now, sinks);
+            let held = found.remove(key).unwrap_or_else(|| Some(wanted.clone()));
+            let differences = differences(self.role, &wanted, held.as_ref());
+            if differences.is_empty() {
+                fault::update(&mut watched.fault, key, None, now, sinks);
+            } else {
+                if held != watched.held {
+                    sinks.emit(Event::Drift { service: *key, differences: &differences });
                 }
-                Some(held) => {
-                    if held != watched.held {
-                        drift(self.role, &wanted, held.as_ref(), sinks);
-                        watched.held = held;
-                    }
-                    self.dirty.insert(*key);
-                }
+                self.dirty.insert(*key);
             }
+            watched.held = held;
         }
     }
 }
 
-/// What another program has changed. A service that another one owns comes and goes with its owner.
-fn drift(role: Role, wanted: &ServiceEntry, held: Option<&ServiceEntry>, sinks: &mut Sinks) {
-    if held.is_none() && role != Role::OwnsServices {
-        return;
-    }
-    let service = wanted.service.key;
-    let table = |entry: &ServiceEntry| Table::from([(service, entry.clone())]);
-    let held = held.map(table).unwrap_or_default();
-    let differences: Vec<String> = plan::differences(&table(wanted), &held).iter().map(ToString::to_string).collect();
-    if !differences.is_empty() {
-        sinks.emit(Event::Drift { service, differences: &differences });
+/// What the kernel holds otherwise than it shall, as far as it is this monitor's to mend. A service that another program
+/// owns comes and goes with its owner.
+fn differences(role: Role, wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> Vec<String> {
+    match (role, held) {
+        (Role::Observes, _) | (Role::MovesRealServers, None) => Vec::new(),
+        _ => plan::entry_differences(wanted, held).iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -32,7 +32,7 @@ fn one_refused_real_server_is_shown_while_the_others_serve_and_comes_in_when_it_
     ldirectord.run("start").expect(0);
     assert_eq!(watcher.seen(), [both()]);
     host.sh("ip route del broadcast 10.9.5.255 dev lo table local");
-    until_equal("monitor", &Some(0), || ldirectord.monitor().code);
+    until_equal("monitor", &String::new(), || ldirectord.monitor().stderr);
     assert_eq!(host.weights(), weights(&[(ONE, 1), (TWO, 3), (BROADCAST, 1)]));
 }
 
@@ -71,7 +71,7 @@ fn a_configuration_of_which_the_kernel_would_refuse_a_part_is_not_taken() {
         ldirectord.monitor().expect(190).says(words).says("the one before is in force");
     }
     host.replace(CONFIG, &config(AUTORELOAD, ""));
-    until_equal("monitor", &Some(0), || ldirectord.monitor().code);
+    until_equal("monitor", &String::new(), || ldirectord.monitor().stderr);
     assert_eq!(watcher.seen(), [both()]);
     assert_eq!(host.ipvs_table().len(), 3);
 }
@@ -89,7 +89,7 @@ fn a_service_that_nobody_serves_is_shown() {
     until_equal("monitor", &Some(190), || ldirectord.monitor().code);
     ldirectord.monitor().expect(190).says("tcp 10.9.0.100:80").says("neither a real server nor a fallback serves");
     let _one = Server::start(&host, ONE);
-    until_equal("monitor", &Some(0), || ldirectord.monitor().code);
+    until_equal("monitor", &String::new(), || ldirectord.monitor().stderr);
 }
 
 /// Clients of a service whose real servers are all silent meet the fallback, not a refusal.
