@@ -10,7 +10,7 @@ use lvs_agents::model::{
     Change, ForwardingMethod, Persistence, RealServer, RealServerKey, Scheduler, ServiceEntry, ServiceFlags,
     ServiceKey, Table, VirtualService,
 };
-use lvs_agents::netlink::ipvs::{Connections, Ipvs, Version};
+use lvs_agents::netlink::ipvs::{Connections, Depth, Ipvs, Version};
 use nix::sched::{CloneFlags, unshare};
 
 fn in_namespace(test: impl FnOnce(Ipvs) + Send + 'static) {
@@ -377,5 +377,46 @@ fn a_large_table_is_complete() {
         assert!(table.values().all(|entry| entry.real_servers.len() == 10));
         assert_eq!(additions(&table).len(), changes.len());
         assert_eq!(saved().len(), 11_000);
+    });
+}
+
+/// Ten services beside those of the example, so that there are too many to ask for one by one.
+fn many() -> Table {
+    let mut table = example();
+    for last in 1..=10 {
+        let persistence = Some(Persistence { timeout: 60, prefix_length: 24 }).filter(|_| last > 4);
+        let service = VirtualService { persistence, ..service(&format!("tcp 10.9.7.{last}:80"), "wrr") };
+        let local = real("127.0.0.1:80", ForwardingMethod::Masq, 1);
+        let reals = [real("10.9.1.1:80", ForwardingMethod::Gate, last), local];
+        table.insert(
+            service.key,
+            ServiceEntry { service, real_servers: reals.into_iter().map(|real| (real.key, real)).collect() },
+        );
+    }
+    table
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_quick_comparison_asks_only_for_what_differs_or_cannot_be_seen_otherwise() {
+    in_namespace(|mut ipvs| {
+        let wanted = many();
+        let missing = ipvs.compare(&wanted, Depth::Quick).expect("compare");
+        assert_eq!(missing, wanted.keys().map(|key| (*key, None)).collect::<Vec<_>>());
+        apply(&mut ipvs, &additions(&wanted));
+        let names = |compared: &[(ServiceKey, Option<ServiceEntry>)]| -> BTreeSet<String> {
+            compared.iter().map(|(key, _)| key.to_string()).collect()
+        };
+        let unseen = lines(&["fwmark 7", "fwmark 7 ipv6", "tcp 10.9.0.1:3306"]);
+        assert_eq!(names(&ipvs.compare(&wanted, Depth::Quick).expect("compare")), unseen);
+        command("ipvsadm", "-e -t 10.9.7.3:80 -r 10.9.1.1:80 -w 9");
+        command("ipvsadm", "-D -t 10.9.7.4:80");
+        command("ipvsadm", "-E -t 10.9.7.5:80 -s wrr -p 61 -M 255.255.255.0");
+        let found = ipvs.compare(&wanted, Depth::Quick).expect("compare");
+        assert_eq!(found.len(), unseen.len() + 3);
+        for (key, held) in found {
+            assert_eq!(Ok(held), ipvs.service(&key), "{key}: as netlink tells");
+        }
+        assert_eq!(ipvs.compare(&wanted, Depth::Thorough).expect("compare").len(), wanted.len());
     });
 }

@@ -15,11 +15,11 @@ mod wanted;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::director;
-use crate::model::{Change, ServiceEntry, ServiceKey, Table};
+use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::Depth;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::ownership::{self, Declaration, Owner, Registry, keys};
+use crate::ownership::{self, Declaration, Declared, Owner, Registry, keys};
 use crate::plan::{self, Role};
 use crate::system::RunDir;
 use source::Source;
@@ -45,7 +45,7 @@ impl Agent for Lvs {
         let mut ipvs = Ipvs::open_loading()?;
         director::prepare(&source.config, |text| call.log().info(text))?;
         declare(call, &run_dir, &mut ipvs, &source, before.as_deref())?;
-        program(call, &run_dir, &mut ipvs, &source, &registry)
+        program(call, &run_dir, &mut ipvs, source.config.into(), &registry)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -55,7 +55,7 @@ impl Agent for Lvs {
         match ownership::declaration(&run_dir, &call.instance) {
             Declaration::Absent => tell_what_is_left(call, &run_dir),
             Declaration::Damaged => delete(call, unclaimed(call, &run_dir))?,
-            Declaration::Services(config) => delete(call, keys(&config))?,
+            declaration @ Declaration::Services(_) => delete(call, declaration.keys())?,
         }
         // Last: killed before, the next stop still knows what is ours.
         super::forget(call, &run_dir.refusals());
@@ -67,18 +67,17 @@ impl Agent for Lvs {
         let run_dir = RunDir::system();
         let Some(text) = run_dir.services().read(&call.instance)? else { return Ok(Status::Stopped) };
         let Some(mut ipvs) = Ipvs::open()? else { return Ok(Status::Stopped) };
-        let Declaration::Services(config) = Declaration::of(&text) else {
+        let Declaration::Services(declared) = Declaration::of(&text) else {
             let path = run_dir.services().file(&call.instance);
             return Err(Failure::generic(format!("{}: read: damaged; start writes it again", path.display())));
         };
         let depth = if call.check_level >= 10 { Depth::Thorough } else { Depth::Quick };
-        let declared = wanted::table(&config);
-        let observed = ipvs.compare(&declared, depth)?;
-        if observed.len() == declared.len() && observed.iter().all(|(_, entry)| entry.is_none()) {
+        let observed = ipvs.compare(&declared.table, depth)?;
+        if observed.len() == declared.table.len() && observed.iter().all(|(_, entry)| entry.is_none()) {
             return Ok(Status::Stopped);
         }
         let refusals = refusals::read(&run_dir, &call.instance);
-        let view = verdict::View { config: &config, declared: &declared, observed: &observed };
+        let view = verdict::View { declared: &declared, observed: &observed };
         verdict::judge(&view, &Registry::read_monitors(&run_dir), &refusals).answer()
     }
 }
@@ -113,11 +112,11 @@ fn program(
     call: &Call,
     run_dir: &RunDir,
     ipvs: &mut Ipvs,
-    source: &Source,
+    declared: Declared,
     registry: &Registry,
 ) -> Result<(), Failure> {
-    let mut desired = wanted::table(&source.config);
-    let declared = desired.len();
+    let mut desired = declared.table;
+    let count = desired.len();
     let compared = ipvs.compare(&desired, Depth::Quick)?;
     let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
     desired.retain(|key, _| differing.contains(key));
@@ -126,7 +125,7 @@ fn program(
     let changes = plan::table_changes(&desired, &observed, Role::OwnsServices);
     let refused = changes::apply(call, ipvs, &changes)?;
     refusals::note(run_dir, &call.instance, &refused)?;
-    refused.answer(call, declared)
+    refused.answer(call, count)
 }
 
 /// Deletes services with their real servers. They need not be there: a deletion of what is gone is done.
@@ -166,6 +165,3 @@ fn tell_what_is_left(call: &Call, run_dir: &RunDir) {
         ));
     }
 }
-
-/// What the kernel holds of each service that may be otherwise than declared.
-type Observed = [(ServiceKey, Option<ServiceEntry>)];

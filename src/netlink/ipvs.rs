@@ -23,7 +23,7 @@ use neli::consts::socket::NlFamily;
 use nix::errno::Errno;
 
 pub use apply::Failure;
-pub use compare::Depth;
+pub use compare::{Depth, Held};
 pub use connections::Connections;
 
 use super::message::Request;

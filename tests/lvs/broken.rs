@@ -25,10 +25,10 @@ fn stop_with_no_or_bad_parameters_removes_what_was_declared() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn the_declaration_has_vanished_or_is_damaged() {
+fn the_declaration_is_damaged() {
     let host = with_foreign_service();
     let lvs = lvs(&host);
-    for damage in ["rm -r /run/lvs-agents", "printf 'virtual=' > FILE", "printf '\\0\\0' > FILE", ": > FILE"] {
+    for damage in ["printf 'virtual=' > FILE", "printf '\\0\\0' > FILE", ": > FILE"] {
         lvs.start();
         host.sh(&damage.replace("FILE", DECLARATION));
         let monitored = lvs.monitor();
@@ -40,6 +40,35 @@ fn the_declaration_has_vanished_or_is_damaged() {
         assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]), "{damage}");
         assert_eq!(host.run_files(), [""; 0], "{damage}");
     }
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn what_no_declaration_names_is_left_and_told_of() {
+    let host = with_foreign_service();
+    for line in TABLE {
+        host.sh(&format!("ipvsadm {line}"));
+    }
+    let lvs = lvs(&host);
+    lvs.stop();
+    assert_eq!(host.ipvs_table(), sorted(&TABLE, &FOREIGN), "made by hand");
+    let log = host.read(AGENT_LOG);
+    assert!(log.contains("WARNING: virtual services tcp 10.9.0.100:80: left in the kernel"), "{log}");
+    // Adopted, it is ours.
+    lvs.start();
+    lvs.stop();
+    assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]));
+    lvs.start();
+    host.sh("rm -r /run/lvs-agents");
+    lvs.monitor().expect(7);
+    lvs.stop();
+    assert_eq!(host.ipvs_table(), sorted(&TABLE, &FOREIGN));
+    lvs.start();
+    lvs.monitor().expect(0).silent();
+    // A service of somebody else is rightly there: nothing to tell.
+    let log = host.read(AGENT_LOG);
+    host.agent("lvs").instance("twin").params(&[("virtual", "10.9.0.100:80"), ("checktype", "on")]).stop();
+    assert_eq!(host.read(AGENT_LOG), log);
 }
 
 #[test]

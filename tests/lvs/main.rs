@@ -6,6 +6,10 @@ mod common;
 mod broken;
 mod drift;
 mod kinds;
+mod many;
+mod monitored;
+mod refused;
+mod together;
 
 use common::agent::AGENT_LOG;
 use common::server::Server;

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::description;
 use crate::config::{self, Config};
 use crate::ocf::{Call, Failure, ValidationLevel};
+use crate::ownership;
 
 /// What is to be declared.
 pub struct Source {
@@ -83,8 +84,7 @@ fn refuse_both(call: &Call) -> Result<(), Failure> {
 /// parameters, [`config::parse_parameters`] has looked already.
 fn check_text(call: &Call, config: &Config, text: &str) -> Result<(), Failure> {
     let Some(path) = call.text("configfile") else { return Ok(()) };
-    let again = config::parse_file(text.as_bytes(), &config::AnyName::default());
-    match again.is_ok_and(|again| again.means_the_same_as(config)) {
+    match ownership::reads_back(text, config) {
         true => Ok(()),
         false => Err(Failure::bad_here(format!(
             "configfile {path}: declare its services: a combination of request, receive and double quotes is ambiguous"

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::Observed;
-use crate::config::Config;
-use crate::model::{RealServerKey, ServiceKey, Table};
+use crate::model::RealServerKey;
+use crate::netlink::ipvs::Held;
 use crate::ocf::{Failure, Status};
-use crate::ownership::{Care, Refusal, Registry};
+use crate::ownership::{Care, Declared, Refusal, Registry};
 use crate::plan::{self, Difference, DifferenceKind};
 
 /// The exit reason names so many entries; more of them say nothing new.
@@ -14,9 +13,8 @@ const NAMED: usize = 5;
 
 /// What was declared, and what the kernel holds where that may be something else.
 pub struct View<'a> {
-    pub config: &'a Config,
-    pub declared: &'a Table,
-    pub observed: &'a Observed,
+    pub declared: &'a Declared,
+    pub observed: &'a Held,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,16 +43,10 @@ pub fn judge(view: &View<'_>, registry: &Registry, refusals: &[Refusal]) -> Verd
         .iter()
         .map(|refusal| ((refusal.service.as_str(), refusal.real_server.as_deref()), refusal.reason.as_str()))
         .collect();
-    let fallbacks: HashMap<ServiceKey, RealServerKey> = view
-        .config
-        .services
-        .iter()
-        .filter_map(|service| Some((service.service.key, service.fallback.as_ref()?.key)))
-        .collect();
     let mut verdict = Verdict::default();
     for (key, held) in view.observed {
-        let Some(wanted) = view.declared.get(key) else { continue };
-        let (care, fallback) = (registry.care(key), fallbacks.get(key));
+        let Some(wanted) = view.declared.table.get(key) else { continue };
+        let (care, fallback) = (registry.care(key), view.declared.fallbacks.get(key));
         for difference in plan::entry_differences(wanted, held.as_ref()) {
             match refusal(&difference, &reasons) {
                 Some(text) => verdict.degraded.push(text),

@@ -1,19 +1,9 @@
-//! What the kernel shall hold, from the declaration and what health monitors know. Pure.
+//! What the kernel shall hold where health monitors know more than the declaration. Pure.
 
 use std::collections::BTreeSet;
 
-use crate::config::{self, Config};
-use crate::model::{ServiceEntry, Table};
+use crate::model::Table;
 use crate::ownership::{Care, Registry};
-
-/// The table as declared: every real server at its weight, no fallback.
-pub fn table(config: &Config) -> Table {
-    let entry = |service: &config::Service| {
-        let reals = service.real_servers.iter().map(|real| (real.real_server.key, real.real_server.clone()));
-        (service.service.key, ServiceEntry { service: service.service.clone(), real_servers: reals.collect() })
-    };
-    config.services.iter().map(entry).collect()
-}
 
 /// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor took
 /// out: a service that exists keeps those that it has, and a new one gets all but those that are known to be down.
@@ -34,7 +24,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::ServiceKey;
+    use crate::model::ServiceEntry;
     use crate::ownership::MonitorRecord;
     use crate::testing::{real_server, virtual_service};
 
@@ -68,15 +58,5 @@ mod tests {
             leave_to_monitors(&mut desired, &observed, &registry(lives));
             assert_eq!(desired, expected, "{lives} {observed:?}");
         }
-    }
-
-    #[test]
-    fn the_declaration_is_the_table_without_the_fallback() {
-        let text = "virtual=192.0.2.1:80\n\treal=192.0.2.9:80 gate 3\n\tfallback=127.0.0.1:80\n\tchecktype=on\n";
-        let config = config::parse_file(text.as_bytes(), &config::AnyName::default()).expect("right");
-        let table = table(&config);
-        let key: ServiceKey = KEY.parse().expect("key");
-        assert_eq!(table.keys().collect::<Vec<_>>(), [&key]);
-        assert_eq!(table[&key].real_servers, with_reals(&[(9, 3)])[&key].real_servers);
     }
 }

@@ -1,10 +1,11 @@
 //! Finding what the kernel holds otherwise than wanted, at the least cost: one read of `/proc/net/ip_vs` tells of most
-//! services that they are as wanted, and netlink is asked for the rest.
+//! services that they are as wanted, one list by netlink of the services themselves tells what the text leaves out, and
+//! real servers are asked for where there is still a doubt.
 
 use std::collections::HashMap;
 
 use super::proc_table::ProcTable;
-use super::{Ipvs, Result};
+use super::{Error, Ipvs, Result};
 use crate::model::{ServiceEntry, ServiceKey, Table, VirtualService};
 
 /// Of the thread, not of the process: the network namespace is the one in which [`Ipvs`] was opened.
@@ -22,50 +23,51 @@ pub enum Depth {
     Thorough,
 }
 
+/// Virtual services with what the kernel holds of each; `None`: it has no such service.
+pub type Held = Vec<(ServiceKey, Option<ServiceEntry>)>;
+
 impl Ipvs {
     /// Each of the desired services that the kernel may hold otherwise, in the order of the keys, with what it holds as
-    /// netlink tells; `None`: it has no such service. Services that are left out are as wanted.
+    /// netlink tells. Services that are left out are as wanted.
     ///
     /// # Errors
     /// On any failure: never a part of the answer.
-    pub fn compare(&mut self, desired: &Table, depth: Depth) -> Result<Vec<(ServiceKey, Option<ServiceEntry>)>> {
+    pub fn compare(&mut self, desired: &Table, depth: Depth) -> Result<Held> {
         let text = match depth {
             // Without the file, or with one that cannot be understood, netlink is asked for everything.
             Depth::Quick if desired.len() > ONE_BY_ONE => std::fs::read(PROC_TABLE).unwrap_or_default(),
             _ => Vec::new(),
         };
         let shown = ProcTable::parse(&text);
-        let unclear = desired.iter().filter(|(_, wanted)| !shown.shows(wanted)).map(|(key, _)| *key);
-        self.read(unclear.collect(), |key| shown.lacks(key))
+        let unclear: Vec<&ServiceEntry> = desired.values().filter(|wanted| !shown.shows(wanted)).collect();
+        if unclear.len() > ONE_BY_ONE {
+            return self.compare_listed(&unclear, &shown);
+        }
+        unclear.iter().map(|wanted| wanted.service.key).map(|key| Ok((key, self.service(&key)?))).collect()
     }
 
-    fn read(
-        &mut self,
-        keys: Vec<ServiceKey>,
-        is_absent: impl Fn(&ServiceKey) -> bool,
-    ) -> Result<Vec<(ServiceKey, Option<ServiceEntry>)>> {
-        let mut listed: HashMap<ServiceKey, VirtualService> = match keys.len() {
-            0..=ONE_BY_ONE => HashMap::new(),
-            _ => self.services()?.into_iter().map(|service| (service.key, service)).collect(),
-        };
-        let was_listed = keys.len() > ONE_BY_ONE;
-        let mut entries = Vec::with_capacity(keys.len());
-        for key in keys {
+    fn compare_listed(&mut self, unclear: &[&ServiceEntry], shown: &ProcTable<'_>) -> Result<Held> {
+        let services = self.services()?.into_iter();
+        let mut listed: HashMap<ServiceKey, VirtualService> = services.map(|service| (service.key, service)).collect();
+        let mut held = Held::new();
+        for wanted in unclear {
+            let key = wanted.service.key;
             let entry = match listed.remove(&key) {
+                Some(service) if service == wanted.service && shown.shows_real_servers(wanted) => continue,
                 Some(service) => self.completed(service)?,
-                None if was_listed && is_absent(&key) => None,
+                None if shown.lacks(&key) => None,
                 // The list may lack an entry, as another program changed the table while it was read.
                 None => self.service(&key)?,
             };
-            entries.push((key, entry));
+            held.push((key, entry));
         }
-        Ok(entries)
+        Ok(held)
     }
 
     /// The service with its real servers.
     fn completed(&mut self, service: VirtualService) -> Result<Option<ServiceEntry>> {
         let key = service.key;
-        let during = |error: super::Error| error.during(format_args!("virtual service {key}: read"));
+        let during = |error: Error| error.during(format_args!("virtual service {key}: read"));
         let real_servers = self.real_servers(&key).map_err(during)?;
         match real_servers.is_empty() {
             // The list of real servers of a service that has gone meanwhile is empty too.

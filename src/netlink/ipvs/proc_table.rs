@@ -1,5 +1,6 @@
-//! `/proc/net/ip_vs`: the whole table in one read, without scheduler flags, thresholds and the family of a mark
-//! (`ip_vs_info_seq_show` in net/netfilter/ipvs/ip_vs_ctl.c).
+//! `/proc/net/ip_vs`: the whole table in one read, without scheduler flags, thresholds and the family of a mark, and with
+//! the time of persistence in ticks of the kernel, whose length it does not say (`ip_vs_info_seq_show` in
+//! net/netfilter/ipvs/ip_vs_ctl.c).
 //!
 //! Only good for the answer "as wanted": whatever this does not understand, or what differs, has to be asked for by
 //! netlink. So nothing here is an error.
@@ -8,7 +9,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::model::{
-    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceEntry, ServiceFlags, ServiceKey,
+    Family, ForwardingMethod, Protocol, RealServer, RealServerKey, ServiceEntry, ServiceFlags, ServiceKey,
+    VirtualService,
 };
 
 /// The header; another one means columns that this does not know.
@@ -28,7 +30,7 @@ pub(super) struct ProcTable<'a> {
 #[derive(Debug, PartialEq, Eq)]
 struct HeldService<'a> {
     scheduler: &'a str,
-    persistence: Option<Persistence>,
+    is_persistent: bool,
     one_packet: bool,
     /// In the order of their keys, no two with the same.
     real_servers: Vec<HeldRealServer>,
@@ -88,8 +90,17 @@ impl<'a> ProcTable<'a> {
 
     /// Whether the text says all that matters of the service, and the service is as wanted.
     pub fn shows(&self, wanted: &ServiceEntry) -> bool {
-        let held = self.services.get(&wanted.service.key).and_then(Option::as_ref);
-        can_tell(wanted) && held.is_some_and(|held| held.is_as(wanted))
+        let held = self.held(wanted);
+        tells_all_of(&wanted.service) && held.is_some_and(|held| held.is_as(&wanted.service) && held.has(wanted))
+    }
+
+    /// The same of its real servers alone.
+    pub fn shows_real_servers(&self, wanted: &ServiceEntry) -> bool {
+        self.held(wanted).is_some_and(|held| held.has(wanted))
+    }
+
+    fn held(&self, wanted: &ServiceEntry) -> Option<&HeldService<'a>> {
+        self.services.get(&wanted.service.key)?.as_ref()
     }
 
     /// Whether the text proves that there is no such service.
@@ -98,14 +109,12 @@ impl<'a> ProcTable<'a> {
     }
 }
 
-/// Whether the text has everything that is wanted of this service.
-fn can_tell(wanted: &ServiceEntry) -> bool {
-    let ServiceFlags { one_packet, scheduler } = wanted.service.flags;
-    let by_address = matches!(wanted.service.key, ServiceKey::Address { .. });
+/// Whether the text has everything that is wanted of this service itself.
+fn tells_all_of(wanted: &VirtualService) -> bool {
+    let ServiceFlags { one_packet, scheduler } = wanted.flags;
     // The kernel writes "ops" for IPv4 only.
-    let one_packet_is_told = !one_packet || wanted.service.key.family() == Family::Ipv4;
-    let has_limits = |real: &RealServer| real.upper_threshold != 0 || real.lower_threshold != 0;
-    by_address && scheduler == [false; 3] && one_packet_is_told && !wanted.real_servers.values().any(has_limits)
+    let one_packet_is_told = !one_packet || wanted.key.family() == Family::Ipv4;
+    wanted.persistence.is_none() && scheduler == [false; 3] && one_packet_is_told
 }
 
 impl HeldService<'_> {
@@ -116,11 +125,15 @@ impl HeldService<'_> {
         distinct.then_some(self)
     }
 
-    fn is_as(&self, wanted: &ServiceEntry) -> bool {
-        self.scheduler == wanted.service.scheduler.as_str()
-            && self.persistence == wanted.service.persistence
-            && self.one_packet == wanted.service.flags.one_packet
-            && self.real_servers.len() == wanted.real_servers.len()
+    fn is_as(&self, wanted: &VirtualService) -> bool {
+        self.scheduler == wanted.scheduler.as_str()
+            && self.is_persistent == wanted.persistence.is_some()
+            && self.one_packet == wanted.flags.one_packet
+    }
+
+    /// Whether these are the wanted real servers, none of which is to have a limit.
+    fn has(&self, wanted: &ServiceEntry) -> bool {
+        self.real_servers.len() == wanted.real_servers.len()
             && self.real_servers.iter().zip(wanted.real_servers.values()).all(|(held, wanted)| held.is_as(wanted))
     }
 }
@@ -132,7 +145,11 @@ impl HeldRealServer {
             ForwardingMethod::Gate => Word::Route,
             ForwardingMethod::Ipip => Word::Tunnel,
         };
-        self.key == wanted.key && self.weight == wanted.weight && self.forwarding.is_none_or(|held| held == word)
+        let has_limits = wanted.upper_threshold != 0 || wanted.lower_threshold != 0;
+        !has_limits
+            && self.key == wanted.key
+            && self.weight == wanted.weight
+            && self.forwarding.is_none_or(|held| held == word)
     }
 }
 
@@ -176,7 +193,7 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
 }
 
-/// `TCP  0A090064:0050 wrr persistent 360 FFFFFF00`. `None`: not even a service.
+/// `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None`: not even a service.
 fn service(line: &[u8]) -> Option<Section<'_>> {
     let mut words = words(line);
     let protocol = match words.next()? {
@@ -186,36 +203,25 @@ fn service(line: &[u8]) -> Option<Section<'_>> {
     };
     let (address, port) = socket(words.next()?)?;
     let key = ServiceKey::Address { protocol, address, port };
-    let held = words.next().and_then(|scheduler| attributes(scheduler, words, key.family()));
+    let held = words.next().and_then(|scheduler| attributes(scheduler, words));
     Some(Section { key: Some(key), held })
 }
 
-fn attributes<'a>(
-    scheduler: &'a [u8],
-    mut words: impl Iterator<Item = &'a [u8]>,
-    family: Family,
-) -> Option<HeldService<'a>> {
+fn attributes<'a>(scheduler: &'a [u8], mut words: impl Iterator<Item = &'a [u8]>) -> Option<HeldService<'a>> {
     let scheduler = std::str::from_utf8(scheduler).ok()?;
-    let mut held = HeldService { scheduler, persistence: None, one_packet: false, real_servers: Vec::new() };
+    let mut held = HeldService { scheduler, is_persistent: false, one_packet: false, real_servers: Vec::new() };
     while let Some(word) = words.next() {
         match word {
             b"ops" => held.one_packet = true,
             b"persistent" => {
-                let (timeout, mask) = (decimal(words.next()?)?, hexadecimal(words.next()?)?);
-                held.persistence = Some(Persistence { timeout, prefix_length: prefix_length(family, mask)? });
+                // The time in ticks, and the mask.
+                decimal(words.next()?).and(hexadecimal(words.next()?))?;
+                held.is_persistent = true;
             }
             _ => return None,
         }
     }
     Some(held)
-}
-
-/// A prefix length of IPv6 is written with its bytes in network order, as if it were a mask.
-fn prefix_length(family: Family, mask: u32) -> Option<u8> {
-    match family {
-        Family::Ipv4 => u8::try_from(mask.leading_ones()).ok(),
-        Family::Ipv6 => u8::try_from(u32::from_be(mask)).ok(),
-    }
 }
 
 /// `0A090101:0050      Route   1      0          0`.

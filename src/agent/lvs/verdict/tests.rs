@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::agent::lvs::wanted;
 use crate::config;
 use crate::model::ServiceEntry;
 use crate::ownership::MonitorRecord;
@@ -24,8 +23,8 @@ fn verdict(held: Option<&[(u8, u32)]>, care: Care, refusals: &[Refusal]) -> Verd
         let record = MonitorRecord { services: vec![KEY.into()], ..MonitorRecord::default() };
         registry.add_monitor("health", &record, care == Care::Monitor);
     }
-    let (declared, observed) = (wanted::table(&config), [(service.key, entry)]);
-    judge(&View { config: &config, declared: &declared, observed: &observed }, &registry, refusals)
+    let (declared, observed) = (Declared::from(config), vec![(service.key, entry)]);
+    judge(&View { declared: &declared, observed: &observed }, &registry, refusals)
 }
 
 fn real_refused() -> Vec<Refusal> {
