@@ -10,7 +10,7 @@ mod run_dir;
 pub mod sysctl;
 pub mod syslog;
 
-pub use file::{FileError, write_private};
+pub use file::{FileError, age, write_private};
 pub use lock::Lock;
 pub use pace::Pace;
 pub use run_dir::{Folder, RunDir};

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use super::declaration::declaration;
 use super::record::MonitorRecord;
 use crate::model::{RealServerKey, ServiceKey};
-use crate::system::{Lock, RunDir};
+use crate::system::{self, Lock, RunDir};
 
 /// A resource that may own virtual services.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,18 @@ pub enum Owner {
     Lvs(String),
     /// An `ldirectord` resource with a `configfile`.
     Ldirectord(String),
+}
+
+impl Owner {
+    /// The time since the start of this resource, by the wall clock; a start that changed nothing does not count. `None`:
+    /// it has left nothing in the run directory, or the clock was set back since.
+    pub fn age(&self, run_dir: &RunDir) -> Option<Duration> {
+        system::age(&match self {
+            Self::Lvs(instance) => run_dir.services().file(instance),
+            // The health monitor writes its pid into it, once.
+            Self::Ldirectord(instance) => run_dir.lock(instance),
+        })
+    }
 }
 
 impl fmt::Display for Owner {

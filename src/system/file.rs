@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// A file operation that failed: `/run/lvs-agents/services/db.cf: write: No space left on device`.
 #[derive(Debug)]
@@ -30,6 +31,12 @@ impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.cause)
     }
+}
+
+/// The time since the file was written, by the wall clock. `None`: there is no such file, or it is from the future, because
+/// the clock was set back.
+pub fn age(path: &Path) -> Option<Duration> {
+    SystemTime::now().duration_since(fs::metadata(path).ok()?.modified().ok()?).ok()
 }
 
 /// Replaces the file as a whole, readable by its owner only (it may hold passwords). The temporary name starts with

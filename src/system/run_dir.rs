@@ -57,6 +57,12 @@ impl RunDir {
         self.folder("vip", "json")
     }
 
+    /// Written when the address of a director that leaves has been given back to the device of a real server: its age says
+    /// how long ago that was.
+    pub fn handed_back(&self) -> PathBuf {
+        self.real_servers().path.join(".handed-back")
+    }
+
     /// The process that announces the addresses of each `vip` instance.
     pub fn announcers(&self) -> Folder {
         self.folder("vip", "announcer")

@@ -13,6 +13,13 @@ const SERVICE: &str = "192.0.2.100:80";
 const TTL: u32 = 20;
 /// Shorter than TCP's first repetition, 1 s: one packet is sent.
 const ONE_PACKET: Duration = Duration::from_millis(600);
+const DECLARATION: &str = "/run/lvs-agents/services/my-lvs.cf";
+const HANDED_BACK: &str = "/run/lvs-agents/realserver/.handed-back";
+
+/// What the agents left long ago, as far as they can tell.
+fn age(host: &Host, path: &str) {
+    host.sh(&format!("touch -c -d '1 minute ago' {path}"));
+}
 
 /// Connections and packets of clients that IPVS has directed.
 fn directed(host: &Host) -> (u64, u64) {
@@ -85,6 +92,7 @@ fn a_packet_goes_round_until_the_standby_is_told_to_serve() {
     assert_eq!(standby.sh("cat /proc/sys/net/ipv4/vs/backup_only"), "0\n");
 
     standby.sh("ipvsadm --stop-daemon master && ipvsadm --stop-daemon backup");
+    age(&standby, DECLARATION);
     realservers[1].monitor().expect(190).says("ipvsadm --start-daemon backup");
     lvs.stop();
     realservers[1].monitor().expect(0).silent();
@@ -112,4 +120,33 @@ fn only_a_service_that_passes_packets_on_is_told_of() {
     realserver.monitor().expect(190).says("virtual service tcp 192.0.2.100:81: in the table");
     host.sh(&format!("ip address add {VIP}/24 dev eth0"));
     realserver.monitor().expect(0).silent();
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_director_that_comes_or_goes_is_no_loop_and_one_that_stays_without_its_address_is() {
+    let host = Host::with_eth0(&["192.0.2.11/24"]);
+    let realserver = host.agent("realserver").param("ip", VIP);
+    let lvs = host.agent("lvs").params(&[("virtual", SERVICE), ("real", "192.0.2.12 gate"), ("checktype", "on")]);
+    let vip = host.agent("vip").params(&[("ip", VIP), ("nic", "eth0"), ("cidr_netmask", "32")]);
+    realserver.start();
+    lvs.start();
+    realserver.monitor().expect(0).silent();
+    age(&host, DECLARATION);
+    realserver.monitor().expect(190).says("virtual service tcp 192.0.2.100:80: in the table");
+
+    vip.start();
+    realserver.monitor().expect(0).silent();
+    vip.stop();
+    realserver.monitor().expect(0).silent();
+    age(&host, HANDED_BACK);
+    realserver.monitor().expect(190).says("virtual service tcp 192.0.2.100:80: in the table");
+    lvs.stop();
+    realserver.monitor().expect(0).silent();
+
+    // Nobody knows where a service belongs that no resource owns.
+    vip.start();
+    vip.stop();
+    host.sh(&format!("ipvsadm -A -t {SERVICE} -s rr && ipvsadm -a -t {SERVICE} -r 192.0.2.12 -g"));
+    realserver.monitor().expect(190);
 }

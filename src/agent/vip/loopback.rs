@@ -12,6 +12,7 @@ use crate::agent::realserver::{self, Claim};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
 use crate::ocf::{Call, Failure};
 use crate::plan;
+use crate::system::{RunDir, write_private};
 
 /// Takes the wanted addresses off the loopback: those that a realserver instance of this node has put there, which
 /// brings them back by its own record; with `lvs_support` also others, which ours remembers. In the real servers' turn.
@@ -60,6 +61,9 @@ pub fn come_back(call: &Call, node: &mut Node, addresses: &HashSet<IpAddr>, reco
     let count = results.iter().filter(|result| matches!(result, Ok(true))).count();
     if count > 0 {
         call.log().info(format!("{count} addresses: back to the loopback"));
+        // The table is still there, and realserver must not take that for a loop.
+        let noted = write_private(&RunDir::system().handed_back(), b"");
+        noted.unwrap_or_else(|error| call.log().warning(error));
     }
     Failure::collect(results.into_iter().map(|result| result.map(drop).map_err(Failure::from)))
 }
