@@ -1,6 +1,7 @@
 //! The resource agents, one file each: OCF actions that observe, plan, apply and answer.
 
 mod announcer;
+mod changes;
 mod ldirectord;
 mod lvs;
 mod parameters;
@@ -10,10 +11,8 @@ mod vip;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::model::{Change, ServiceKey};
-use crate::netlink::{self, Ipvs};
+use crate::netlink;
 use crate::ocf::{Agent, Call, Failure};
-use crate::plan;
 use crate::system::{FileError, Folder, Lock};
 
 pub use announcer::work as repeat_announcements;
@@ -46,23 +45,6 @@ fn turn(call: &Call, folder: &Folder) -> Option<Lock> {
 fn forget(call: &Call, folder: &Folder) {
     if let Err(error) = folder.remove(&call.instance) {
         call.log().warning(error);
-    }
-}
-
-/// Executes changes of the IPVS table, each with a line in the log.
-fn apply(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<(), Failure> {
-    for change in changes {
-        call.log().info(change);
-    }
-    Failure::collect(ipvs.apply(changes).into_iter().map(|failure| Err(failure.error.into())))
-}
-
-/// Deletes virtual services with all their real servers. They need not be there, and each answer of the kernel counts.
-fn delete_services(call: &Call, keys: &[ServiceKey]) -> Result<(), Failure> {
-    match Ipvs::open()? {
-        Some(mut ipvs) if !keys.is_empty() => apply(call, &mut ipvs, &plan::deletions(keys)),
-        // Without IPVS in the kernel there is no table.
-        _ => Ok(()),
     }
 }
 

@@ -183,7 +183,7 @@ fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
 /// that they go on accepting what it made of their real servers, but what it knew of them does not: the next monitor
 /// comes to a table that nobody has watched in between.
 fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
-    super::delete_services(call, &orphans(call, run_dir))?;
+    super::changes::delete_services(call, &orphans(call, run_dir))?;
     match run_dir.monitors().read_json::<MonitorRecord>(&call.instance) {
         Some(record) if record.owns_services => super::forget(call, &run_dir.monitors()),
         Some(record) => {

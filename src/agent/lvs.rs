@@ -4,7 +4,6 @@
 //! what to remove whatever became of the parameters, and the health monitor what to look after. Where a health
 //! monitor looks after a service, its real servers are the monitor's to move in and out.
 
-mod changes;
 mod description;
 mod refusals;
 mod source;
@@ -14,6 +13,7 @@ mod wanted;
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::changes;
 use crate::director;
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
@@ -54,8 +54,8 @@ impl Agent for Lvs {
         let _turn = turn::take(call, &run_dir).map_err(|failure| call.log().warning(failure));
         match ownership::declaration(&run_dir, &call.instance) {
             Declaration::Absent => tell_what_is_left(call, &run_dir),
-            Declaration::Damaged => delete(call, unclaimed(call, &run_dir))?,
-            declaration @ Declaration::Services(_) => delete(call, declaration.keys())?,
+            Declaration::Damaged => changes::delete_services(call, &unclaimed(call, &run_dir))?,
+            declaration @ Declaration::Services(_) => changes::delete_services(call, &declaration.keys())?,
         }
         // Last: killed before, the next stop still knows what is ours.
         super::forget(call, &run_dir.refusals());
@@ -126,17 +126,6 @@ fn program(
     let refused = changes::apply(call, ipvs, &changes)?;
     refusals::note(run_dir, &call.instance, &refused)?;
     refused.answer(call, count)
-}
-
-/// Deletes services with their real servers. They need not be there: a deletion of what is gone is done.
-fn delete(call: &Call, keys: Vec<ServiceKey>) -> Result<(), Failure> {
-    match Ipvs::open()? {
-        Some(mut ipvs) => {
-            changes::apply_all(call, &mut ipvs, &keys.into_iter().map(Change::DeleteService).collect::<Vec<_>>())
-        }
-        // Without IPVS in the kernel there is no table.
-        None => Ok(()),
-    }
 }
 
 /// Where the declaration is damaged: what the parameters name, as far as no other resource has declared it.

@@ -1,7 +1,7 @@
 //! What the kernel refused at the last start: `<run>/services/<instance>.refused`. From there `monitor` knows that the entry
 //! is missing for a reason that another start would not mend.
 
-use super::changes::Refused;
+use crate::agent::changes::Refused;
 use crate::ocf::Failure;
 use crate::ownership::Refusal;
 use crate::system::RunDir;

@@ -8,6 +8,7 @@ use crate::model::{Change, RealServerKey, ServiceKey};
 use crate::netlink::{Error, Ipvs, ipvs};
 use crate::ocf::{Call, Failure};
 use crate::ownership::Refusal;
+use crate::plan;
 
 /// More changes than this are not logged one by one: a first start of a large configuration would spend most of its time
 /// with it.
@@ -35,6 +36,18 @@ pub fn apply(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<Refused
 pub fn apply_all(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<(), Failure> {
     let refused = apply(call, ipvs, changes)?;
     Failure::collect(refused.entries.into_iter().map(|(_, error)| Err(error.into())))
+}
+
+/// Deletes virtual services with all their real servers. They need not be there: a deletion of what is gone is done.
+///
+/// # Errors
+/// When one may still be there.
+pub fn delete_services(call: &Call, keys: &[ServiceKey]) -> Result<(), Failure> {
+    match Ipvs::open()? {
+        Some(mut ipvs) => apply_all(call, &mut ipvs, &plan::deletions(keys)),
+        // Without IPVS in the kernel there is no table.
+        None => Ok(()),
+    }
 }
 
 /// The kernel has understood the order and will answer the same next time.
