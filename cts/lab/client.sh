@@ -66,17 +66,11 @@ table_gaps() {
 	"$PYTHON" "$CTS/lab/report.py" gaps "$OUT/$host/changes" "$@"
 }
 
-# failed_without_address_only HOST SINCE: the group stops the address before it restarts the health monitor, and starts it
-# again behind it; attempts fail within that time and at no other. Says how long it was.
-failed_without_address_only() {
-	local lost strays time duration times=()
-	lost=$("$PYTHON" "$CTS/lab/addresses.py" lost "$OUT/$1/changes" "$2" "$EPOCHREALTIME" "$VIP")
-	while read -r time _ duration _; do
-		times+=("$time" "$(awk -v time="$time" -v duration="$duration" 'BEGIN { printf "%.6f", time + duration / 1000 }')")
-	done <<<"$lost"
-	seen "the address was away: ${lost:-never}"
-	strays=$("$PYTHON" "$CTS/lab/report.py" strays "$CLIENT_RECORD" "$2" ${lost:+"${times[@]}"})
-	[[ -z $strays ]] || failed "attempts failed while the address was there: $strays"
+# client_never_failed SINCE: every attempt since then was answered.
+client_never_failed() {
+	local counts
+	counts=$(client_counts "$1")
+	[[ $counts == *"failed: none"* ]] || failed "the client saw failures: $counts"
 }
 
 # no_flaps OUTAGE_JSON: ours promises not one refused connection after the first answer; the peers promise nothing.

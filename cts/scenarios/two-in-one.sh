@@ -1,6 +1,7 @@
 # directors and real servers on the same two nodes: the director moves ten times, and each node always has the address
 N1=${ADDRESS[n1]}:3306 N2=${ADDRESS[n2]}:3306
-REAL_SERVERS='n[12]'
+# Until the configuration before is gone, its real servers answer.
+REAL_SERVERS='n[12]|rs[12]'
 
 scenario() {
 	local from operations windows=() capture=() to=n1 other=n2 turn begin host
@@ -99,16 +100,9 @@ nothing_failed() {
 	strays=$("$PYTHON" "$CTS/lab/report.py" strays "$CLIENT_RECORD" "$@")
 	[[ -z $strays ]] || failed "the client's attempts failed outside of a move: $strays"
 	status=$(on n1 crm_mon -1rf)
-	[[ $status == *"Started: [ n1 n2 ]"* && $status != *fail-count* && -z $(failed_actions <<<"$status") ]] || failed "not all is well: $status"
+	[[ $status == *"Started: [ n1 n2 ]"* && $status != *fail-count* && $status != *"Failed Resource Actions"* ]] || failed "not all is well: $status"
 	[[ $(realserver_operations) == "$operations" ]] || failed "realserver was started or stopped meanwhile"
 	seen "realserver stayed Started on both nodes, without a failure"
-}
-
-# failed_actions: those of crm_mon's. Between lvs and vip a node has the table and not yet the address; when realserver's
-# monitor comes at that moment, it warns of a loop (190).
-failed_actions() {
-	sed -n '/^Failed Resource Actions/,$s/^  \* //p' |
-		grep -v "^db-rs .* returned 'OCF_DEGRADED' (virtual service .*: in the table of this node, which is not its director"
 }
 
 realserver_operations() { cat "$OUT"/n[12]/log/pacemaker/pacemaker.log | grep -cE 'Result of (start|stop) operation for db-rs'; }

@@ -95,8 +95,8 @@ pub const DESCRIPTION: Description = Description {
     version: env!("CARGO_PKG_VERSION"),
     short: "Virtual services and real servers of Linux Virtual Server (IPVS)",
     long: "Programs virtual services and their real servers into the kernel's IPVS table, keeps what is already right, \
-           and removes on stop exactly what it declared. The parameters are the directives of ldirectord.cf. Add \
-           ocf:rust:ldirectord to the group to have the real servers checked. Monitor with OCF_CHECK_LEVEL=10 also finds \
+           and removes on stop exactly what it declared. The parameters are the directives of ldirectord.cf. Colocate \
+           ocf:rust:ldirectord with it to have the real servers checked. Monitor with OCF_CHECK_LEVEL=10 also finds \
            scheduler flags and thresholds that something else has set in a table of more than 8 virtual services.",
     parameters: &PARAMETERS,
     actions: &[

@@ -1,3 +1,6 @@
+use std::fs::File;
+use std::time::SystemTime;
+
 use super::*;
 use crate::testing::Scratch;
 
@@ -110,6 +113,31 @@ fn each_file_of_the_run_directory_is_a_claim() {
     assert_eq!(Registry::read(&run_dir).owned().collect::<Vec<_>>(), [key(1), key(2)]);
     assert_eq!(Registry::read_others(&run_dir, "db").owned().collect::<Vec<_>>(), [key(2)]);
     assert_eq!(Registry::read_monitors(&run_dir).owned().count(), 0);
+}
+
+#[test]
+fn an_owner_is_as_old_as_what_its_start_has_written() {
+    let scratch = Scratch::new("registry-age");
+    let run_dir = RunDir::at(scratch.path());
+    run_dir.services().write("db", "text").expect("write");
+    drop(Lock::try_acquire(&run_dir.lock("file")).expect("lock"));
+    // A health monitor writes its record again and again.
+    run_dir.monitors().write_json("other", &record(true, &[1])).expect("write");
+    for (owner, is_known) in [
+        (Owner::Lvs("db".into()), true),
+        (Owner::Ldirectord("file".into()), true),
+        (Owner::Ldirectord("other".into()), false),
+    ] {
+        assert_eq!(owner.age(&run_dir).is_some(), is_known, "{owner}");
+    }
+    let hour = Duration::from_secs(3600);
+    let age_if_written = |moment| {
+        let file = File::options().write(true).open(run_dir.services().file("db")).expect("open");
+        file.set_modified(moment).expect("touch");
+        Owner::Lvs("db".into()).age(&run_dir)
+    };
+    assert!(age_if_written(SystemTime::now() - hour).is_some_and(|age| age >= hour));
+    assert_eq!(age_if_written(SystemTime::now() + hour), None);
 }
 
 #[test]
