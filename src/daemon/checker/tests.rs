@@ -58,8 +58,8 @@ fn two_thousand_servers_are_asked_once_in_an_interval_each() {
     let started = Instant::now();
     checker.replace(jobs.clone());
     wait_for("two rounds", || results.lock().expect("results").len() >= 4000);
-    let rounds = started.elapsed().as_secs() as usize + 1;
     drop(checker);
+    let rounds = started.elapsed().as_secs() as usize + 1;
     let mut counts: HashMap<Arc<Job>, usize> = jobs.into_iter().map(|job| (job, 0)).collect();
     for Finished { job, outcome, .. } in results.lock().expect("results").drain(..) {
         assert_eq!(outcome, Outcome::Good);
