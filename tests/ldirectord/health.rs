@@ -5,6 +5,11 @@ use super::common::table::{Watcher, weights};
 use super::common::{Host, until, until_equal};
 use super::{FALLBACK, LOG, ONE, TWO, both, host, ldirectord, status};
 
+/// The log is written by a thread of its own, a moment after the table.
+fn until_logged(host: &Host, words: &str) {
+    until(words, || host.read(LOG).contains(words).then_some(()));
+}
+
 fn until_weights(host: &Host, expected: &[(&str, u32)]) {
     until_equal("table", &weights(expected), || host.weights());
 }
@@ -25,15 +30,13 @@ fn a_real_server_that_dies_leaves_and_comes_back_with_itself() {
     assert!(reason.starts_with("check failed 1 of 1: ") && reason.to_lowercase().contains("refused"), "{reason}");
     let told = host.tool(&["status"]).expect(0).stdout;
     assert!(told.lines().any(|line| line.contains(TWO) && line.contains(reason)), "{told}");
-    let log = host.read(LOG);
-    let line = format!("Deleted real server: {TWO} (10.9.0.100:80): {reason}");
-    assert!(log.contains(&line), "{line} is not in {log}");
+    until_logged(&host, &format!("Deleted real server: {TWO} (10.9.0.100:80): {reason}"));
     ldirectord.monitor().expect(0).silent();
 
     let _two = Server::start(&host, TWO);
     until_weights(&host, &[(ONE, 1), (TWO, 3)]);
     assert_eq!(status(&host, TWO)["reason"], "configured");
-    assert!(host.read(LOG).contains(&format!("Added real server: {TWO} (10.9.0.100:80) (Weight set to 3)")));
+    until_logged(&host, &format!("Added real server: {TWO} (10.9.0.100:80) (Weight set to 3)"));
 }
 
 #[test]
@@ -49,8 +52,8 @@ fn a_quiescent_service_keeps_the_dead_at_weight_zero() {
     let _two = Server::start(&host, TWO);
     until_weights(&host, &[(ONE, 1), (TWO, 3)]);
     assert!(watcher.seen().iter().all(|seen| seen.len() == 2), "never deleted");
-    let log = host.read(LOG);
-    assert!(log.contains("Quiescent real server: 10.9.1.2:80") && log.contains("Restored real server: 10.9.1.2:80"));
+    until_logged(&host, "Quiescent real server: 10.9.1.2:80");
+    until_logged(&host, "Restored real server: 10.9.1.2:80");
     ldirectord.stop();
     assert_eq!(host.weights(), weights(&[]));
 }
@@ -94,7 +97,7 @@ fn only_failurecount_failures_in_a_row_count() {
     assert!(!host.read(LOG).contains("Deleted real server"));
     drop(two);
     until_weights(&host, &[(ONE, 1)]);
-    assert!(host.read(LOG).contains("check failed 3 of 3"));
+    until_logged(&host, "check failed 3 of 3");
 }
 
 /// Somebody runs ipvsadm by hand: the daemon puts right what it looks after.

@@ -151,11 +151,11 @@ fn records_and_sockets_of_the_dead_do_not_keep_anybody_from_starting() {
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn stop_during_a_start_leaves_nothing() {
     let host = host("");
-    // Silence, so that the start waits for its first results.
+    // Silence and no fallback, so that the start waits for its first results.
     host.sh("ip link add eth0 type veth peer name cable && ip link set cable up && ip link set eth0 up");
     host.sh("ip address add 192.0.2.1/24 dev eth0; ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:07 dev eth0");
-    let text = config("", "real=192.0.2.7 gate\nchecktimeout=15");
-    host.write(CONFIG, &text);
+    let silent = "checktimeout=15\nvirtual=10.9.0.100:80\n\treal=192.0.2.7:80 gate\n\tchecktype=connect\n";
+    host.write(CONFIG, silent);
     let ldirectord = ldirectord(&host);
     let killed = ldirectord.clone().under(&["timeout", "-s", "KILL", "1"]).run("start");
     assert_ne!(killed.code, Some(0));
