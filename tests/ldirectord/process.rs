@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
 use super::common::{Host, until_equal};
-use super::{CONFIG, ONE, TWO, both, config, daemons, host, ldirectord};
+use super::{CONFIG, ONE, TWO, both, daemons, host, ldirectord};
 
 /// With one real server that is well and one that is not.
 fn lab(lines: &str) -> (Host, Server) {

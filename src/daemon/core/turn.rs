@@ -175,6 +175,9 @@ impl Core<'_> {
         }
         self.write_record(now);
         self.view.publish(self.liveness(now));
+        // What the start has done can be read in the log when it returns.
+        self.sinks.end_turn();
+        self.hands.log.flush();
         self.readiness.tell_ready();
         Ok(())
     }
