@@ -4,6 +4,7 @@
 pub mod descriptors;
 mod file;
 mod lock;
+pub mod memory;
 pub mod namespace;
 mod pace;
 mod run_dir;

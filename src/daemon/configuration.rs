@@ -44,12 +44,22 @@ pub struct Configuration {
     pub error: Option<String>,
     /// Read, and not yet in force: what has to be written down first could not be.
     pub pending: Option<Box<Loaded>>,
+    /// It has come into force since the last beat: what its reading took can be given back.
+    pub is_fresh: bool,
     callers: Vec<(u64, Sender<Reply>)>,
 }
 
 impl Configuration {
     pub fn new(loader: Loader, source: String) -> Self {
-        Self { loader, source, in_force: InForce::default(), error: None, pending: None, callers: Vec::new() }
+        Self {
+            loader,
+            source,
+            in_force: InForce::default(),
+            error: None,
+            pending: None,
+            is_fresh: false,
+            callers: Vec::new(),
+        }
     }
 
     /// Nothing is in force yet: the monitor is starting.

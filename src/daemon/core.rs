@@ -132,7 +132,7 @@ impl<'a> Core<'a> {
         loop {
             let now = Instant::now();
             self.view.take_turn(now);
-            let first = match inbox.recv_timeout(self.clock.wait(now)) {
+            let first = match inbox.recv_timeout(self.clock.wait(now, self.kernel_is_free())) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => bail!("every thread of the monitor has ended"),
@@ -178,7 +178,7 @@ impl<'a> Core<'a> {
         for finished in finished {
             self.services.note(finished, now, &mut self.sinks);
         }
-        self.clock.something_happened(now);
+        self.clock.something_happened();
     }
 
     fn take_call(&mut self, call: Call, inbox: &Receiver<Message>) -> Option<End> {
@@ -228,7 +228,7 @@ impl<'a> Core<'a> {
                 self.configuration.answer(report.answered);
             }
         }
-        self.clock.something_happened(now);
+        self.clock.something_happened();
         Ok(())
     }
 
@@ -283,6 +283,7 @@ impl<'a> Core<'a> {
         self.sinks.emit(Event::ConfigurationTaken { warnings: &warnings, first });
         self.configuration.in_force = next;
         self.configuration.pending = None;
+        self.configuration.is_fresh = true;
         self.take_troubles(troubles);
         self.record.outdate();
         self.clock.compare_soon(now);
@@ -320,7 +321,7 @@ impl<'a> Core<'a> {
                 self.clock.retry_kernel(now);
             }
         }
-        self.clock.something_happened(now);
+        self.clock.something_happened();
     }
 
     fn note_table_fault(&mut self, cause: Option<String>, now: Instant) {

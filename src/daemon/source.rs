@@ -62,8 +62,8 @@ pub struct Reading {
     pub troubles: Vec<String>,
 }
 
-/// The services of each declaration as they were last read, for the time when one cannot be read.
-pub type Remembered = BTreeMap<String, Vec<Service>>;
+/// The text of each declaration that could be understood, for the time when a newer one cannot be.
+pub type Remembered = BTreeMap<String, String>;
 
 impl Source {
     pub fn stamp(&self) -> Stamp {
@@ -103,21 +103,28 @@ impl Source {
         let stamp = self.settled_stamp();
         let folder = run_dir.services();
         let mut reading = Reading { config: Config::default(), stamp, troubles: Vec::new() };
-        let mut read = Remembered::new();
+        let mut understood = Remembered::new();
         for instance in folder.instances() {
-            match read_declaration(&folder, &instance) {
-                Ok(Some(services)) => drop(read.insert(instance, services)),
-                Ok(None) => {}
-                Err(error) => {
-                    reading.troubles.push(format!("{error:#}"));
-                    if let Some(services) = remembered.remove(&instance) {
-                        read.insert(instance, services);
+            let (newest, before) = (folder.read(&instance), remembered.remove(&instance));
+            let candidates = [newest.map_err(anyhow::Error::from), Ok(before)];
+            for text in candidates {
+                let read = text.and_then(|text| {
+                    let services = text.as_ref().map(|text| parse(text, &folder.file(&instance))).transpose()?;
+                    Ok(text.zip(services))
+                });
+                match read {
+                    Ok(Some((text, services))) => {
+                        understood.insert(instance, text);
+                        reading.config.services.extend(services);
+                        break;
                     }
+                    // It has gone since it was listed.
+                    Ok(None) => break,
+                    Err(error) => reading.troubles.push(format!("{error:#}")),
                 }
             }
         }
-        *remembered = read;
-        reading.config.services = remembered.values().flatten().cloned().collect();
+        *remembered = understood;
         reading
     }
 
@@ -134,9 +141,8 @@ pub fn hold_declarations(run_dir: &RunDir) -> Option<Lock> {
     run_dir.declaring_lock().and_then(|path| Lock::acquire(&path, DECLARING)).ok().flatten()
 }
 
-fn read_declaration(folder: &crate::system::Folder, instance: &str) -> anyhow::Result<Option<Vec<Service>>> {
-    let Some(text) = folder.read(instance)? else { return Ok(None) };
-    Ok(Some(config::parse_named(text.as_bytes(), &folder.file(instance))?.services))
+fn parse(text: &str, path: &Path) -> anyhow::Result<Vec<Service>> {
+    Ok(config::parse_named(text.as_bytes(), path)?.services)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::daemon::kernel::{Guard, Order};
 use crate::daemon::presence::Standing;
 use crate::netlink::ipvs::Depth;
 use crate::plan::Role;
+use crate::system::memory;
 
 /// At most one write to the kernel in this time, for all results that came meanwhile: much shorter than any check, much
 /// longer than a write.
@@ -60,15 +61,15 @@ impl Clock {
         }
     }
 
-    /// How long the loop may sleep.
-    pub fn wait(&self, now: Instant) -> Duration {
-        let dues = [Some(self.compare_at), Some(self.beat_at), self.change_at, self.is_busy.then_some(self.write_at)];
-        let due = dues.into_iter().flatten().min().unwrap_or(now);
-        // A comparison that is due waits for the kernel's answer, which wakes the loop.
+    /// How long the loop may sleep. While the kernel takes no order nothing is due for it: its answer wakes the loop.
+    pub fn wait(&self, now: Instant, kernel_is_free: bool) -> Duration {
+        let for_kernel = [Some(self.compare_at), self.is_busy.then_some(self.write_at)];
+        let for_kernel = for_kernel.into_iter().flatten().filter(|_| kernel_is_free);
+        let due = for_kernel.chain(self.change_at).chain([self.beat_at]).min().unwrap_or(now);
         due.saturating_duration_since(now).max(Duration::from_millis(1))
     }
 
-    pub fn something_happened(&mut self, _now: Instant) {
+    pub fn something_happened(&mut self) {
         self.is_busy = true;
     }
 
@@ -116,6 +117,9 @@ impl Core<'_> {
             if let Some(loaded) = self.configuration.pending.take() {
                 self.configure(loaded, now)?;
             }
+            if std::mem::take(&mut self.configuration.is_fresh) {
+                memory::give_back();
+            }
         }
         if self.record.is_due(now) {
             self.write_record(now);
@@ -129,7 +133,7 @@ impl Core<'_> {
 
     /// At most one order at a time: a write when something is dirty, else a comparison when one is due.
     fn use_kernel(&mut self, now: Instant) {
-        if self.configuration.is_first() || self.hands.kernel.waits() {
+        if !self.kernel_is_free() {
             return;
         }
         if now >= self.clock.write_at {
@@ -141,11 +145,16 @@ impl Core<'_> {
                 return;
             }
         }
-        if now >= self.clock.compare_at && !self.configuration.stands_by() {
+        if now >= self.clock.compare_at {
             let order = Order::Compare { desired: self.services.desired(now), depth: self.clock.depth(now) };
             self.hands.kernel.order(order, None, now);
             self.clock.compare_at = now + COMPARISON;
         }
+    }
+
+    /// The kernel takes an order, and there is something to order.
+    pub(super) fn kernel_is_free(&self) -> bool {
+        !self.configuration.is_first() && !self.configuration.stands_by() && !self.hands.kernel.waits()
     }
 
     /// What the declarations say must not be undone by one that has not read them yet.
@@ -204,5 +213,25 @@ impl Core<'_> {
         }
         self.presence_error = error;
         standing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loop_sleeps_until_the_beat_while_the_kernel_takes_no_order() {
+        let start = Instant::now();
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut clock = Clock { beat_at: after(1000), ..Clock::new(start) };
+        clock.something_happened();
+        assert_eq!(clock.wait(after(300), false), Duration::from_millis(700));
+        assert_eq!(clock.wait(after(300), true), Duration::from_millis(1), "both a write and a comparison are due");
+        clock.compared(after(300), Duration::from_millis(100));
+        clock.is_busy = false;
+        assert_eq!(clock.wait(after(300), true), Duration::from_millis(700));
+        clock.beat_at = after(9000);
+        assert_eq!(clock.wait(after(300), true), Duration::from_millis(2000), "twenty times what the last one took");
     }
 }
