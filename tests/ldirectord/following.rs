@@ -83,6 +83,9 @@ fn a_killed_monitor_fails_and_its_restart_changes_nothing() {
     lvs(&host).monitor().expect(190).says("its health monitor has ended");
     let watcher = Watcher::on(&host);
     ldirectord(&host).stop();
+    // What it knew grows old from now on: the next monitor must not trust it.
+    let record = host.read("/run/lvs-agents/monitors/my-ldirectord.json");
+    assert!(record.contains("tcp 10.9.0.100:80") && !record.contains(ONE), "{record}");
     ldirectord(&host).start();
     lvs(&host).monitor().expect(0).silent();
     assert_eq!(daemons(&host).len(), 1);
