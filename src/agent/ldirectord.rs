@@ -24,6 +24,8 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// How long the start of a monitor that stands by waits for the one that follows the declarations. Longer than the checks
 /// of healthy real servers take.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Between two questions whether a monitor has started.
+const POLL: Duration = Duration::from_millis(50);
 /// What the original and its agent read when no file is named (ocf:heartbeat:ldirectord).
 const DEFAULT_FILE: &str = "/etc/ha.d/ldirectord.cf";
 
@@ -88,7 +90,9 @@ impl Agent for Ldirectord {
             }
         }
         if Lock::is_held(&run_dir.lock(&call.instance))? {
-            alive(&run_dir, &call.instance)?;
+            while alive(&run_dir, &call.instance)?.starting && Instant::now() < deadline {
+                std::thread::sleep(POLL);
+            }
             call.log().info("runs already");
         } else {
             Ipvs::open_loading()?;

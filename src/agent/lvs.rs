@@ -39,10 +39,11 @@ impl Agent for Lvs {
         let run_dir = RunDir::system();
         let before = run_dir.services().read(&call.instance).unwrap_or_default();
         let source = Source::load(call, before.as_deref())?;
+        // Before the lock, which all others wait for: a module may take long to load.
+        let mut ipvs = Ipvs::open_loading()?;
         let _turn = turn::take(call, &run_dir)?;
         let registry = Registry::read_others(&run_dir, &call.instance);
         refuse_conflicts(&registry, call, &keys(&source.config))?;
-        let mut ipvs = Ipvs::open_loading()?;
         director::prepare(&source.config, |text| call.log().info(text))?;
         declare(call, &run_dir, &mut ipvs, &source, before.as_deref())?;
         program(call, &run_dir, &mut ipvs, source.config.into(), &registry)

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::health::Outcome;
 use crate::model::Check;
+pub use schedule::first_round;
 use worker::Worker;
 
 /// How long the end of a [`Checker`] waits for its thread: it takes a turn every few milliseconds, unless whoever takes

@@ -176,7 +176,9 @@ impl<'a> Core<'a> {
     fn take_results(&mut self, finished: &[Finished]) {
         let now = Instant::now();
         for finished in finished {
-            self.services.note(finished, now, &mut self.sinks);
+            if self.services.note(finished, now, &mut self.sinks) {
+                self.record.outdate();
+            }
         }
         self.clock.something_happened();
     }
@@ -217,7 +219,7 @@ impl<'a> Core<'a> {
                 self.say("The health monitor that followed the declarations has ended: taking over");
             }
             News::StandsBy => self.say("Another health monitor follows the declarations: standing by"),
-            News::CallbackFailed(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
+            News::Fault(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
             News::Refused(cause) if self.configuration.is_first() => bail!(cause),
             News::Refused(cause) => {
                 self.refuse(cause);
@@ -244,6 +246,7 @@ impl<'a> Core<'a> {
     /// the next stop knows all that may have to be removed. One that cannot be written down is tried again.
     fn configure(&mut self, loaded: Box<Loaded>, now: Instant) -> anyhow::Result<()> {
         let next = InForce::new(&loaded.config, loaded.role, loaded.stamp);
+        self.services.inherit(loaded.orphans.iter().copied());
         let written = self.record.write(&next, Some(&self.configuration.in_force), &self.services, now);
         if let Err(error) = written {
             // Only one that creates services needs the record for them.
@@ -303,7 +306,11 @@ impl<'a> Core<'a> {
         match answer {
             Answer::Written { changes, failures } => {
                 self.note_table_fault(None, now);
+                if !failures.is_empty() {
+                    self.clock.retry_failures(now);
+                }
                 self.services.written(&changes, failures, now, &mut self.sinks);
+                self.clock.written();
                 self.record.outdate();
             }
             Answer::Postponed(changes) => {
@@ -368,6 +375,7 @@ impl<'a> Core<'a> {
             faults: self.services.faults().map(fault).collect(),
             unserved: self.services.unserved(now).map(ToString::to_string).collect(),
             stands_by: self.configuration.stands_by(),
+            starting: self.configuration.is_first(),
             ..Liveness::default()
         }
     }

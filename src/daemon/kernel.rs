@@ -50,6 +50,8 @@ pub enum Answer {
 pub struct Guard {
     pub run_dir: RunDir,
     pub stamp: Stamp,
+    /// False: whoever declares has taken too long, and only the stamp decides.
+    pub heeds_lock: bool,
 }
 
 /// The loop's end.
@@ -147,7 +149,7 @@ impl Guard {
     /// (it is full, or lost) must not keep dead real servers in the table: then the stamp alone decides.
     fn enter(&self) -> Option<Option<Lock>> {
         let lock = match self.run_dir.declaring_lock().and_then(|path| Lock::try_acquire(&path)) {
-            Ok(None) => return None,
+            Ok(None) if self.heeds_lock => return None,
             Ok(lock) => lock,
             Err(_) => None,
         };

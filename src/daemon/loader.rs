@@ -4,7 +4,7 @@
 //! What it reads is complete: names are looked up, the kernel has been asked what it would refuse, and what it holds of
 //! services that are new is there. The loop only has to put it in force.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::source::{self, Reading, Remembered, Source, Stamp};
-use crate::config::{Config, NameMissing};
+use crate::config::{Config, NameMissing, Problem};
 use crate::director;
 use crate::model::{ServiceKey, Table};
 use crate::netlink::Ipvs;
-use crate::ownership::{self, Owner, Registry};
+use crate::ownership::{self, MonitorRecord, Owner, Registry};
 use crate::plan::Role;
 use crate::system::{Lock, RunDir, descriptors};
 
@@ -28,6 +28,8 @@ const FILE_POLL: Duration = Duration::from_secs(1);
 const FOLDER_POLL: Duration = Duration::from_millis(50);
 /// A reading that failed is tried again after the first pause, then after twice as long each time, up to the last.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+/// Of declarations at the latest after this time: until they are read nothing is written for any of them.
+const RETRY_DECLARATIONS: Duration = Duration::from_secs(2);
 
 /// A configuration that may be put in force.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Loaded {
     pub observed: Table,
     /// What the monitors before this one knew.
     pub known: Registry,
+    /// Services that a monitor of this name has created and, killed, not removed.
+    pub orphans: Vec<ServiceKey>,
     /// What could not be read; what was known of it before is in `config`.
     pub troubles: Vec<String>,
     /// What was done to make this node fit to direct, in sentences.
@@ -57,7 +61,8 @@ pub enum News {
     Loaded(Box<Loaded>),
     /// Why nothing could be loaded. It is tried again.
     Refused(String),
-    CallbackFailed(String),
+    /// Something else that went wrong, and is tried again.
+    Fault(String),
 }
 
 /// News, and how many orders to read again they answer.
@@ -115,6 +120,8 @@ struct Watch {
     ordered: u64,
     /// Held by the one monitor of this node that follows the declarations: two would undo each other's work.
     following: Option<Lock>,
+    /// Why it cannot be told whether another one does.
+    following_error: Option<String>,
     /// Of the last attempt to read.
     stamp: Stamp,
     /// A stamp that is new: what it stands for may still be half-written.
@@ -126,6 +133,8 @@ struct Watch {
     autoreload: bool,
     callback: Option<PathBuf>,
     loaded: bool,
+    /// What the kernel refuses of the configuration in force: no reason to refuse the next one too.
+    refused: HashSet<String>,
 }
 
 impl Watch {
@@ -137,6 +146,7 @@ impl Watch {
             deliver,
             ordered: 0,
             following: None,
+            following_error: None,
             stamp: Stamp::default(),
             fresh: None,
             retry: None,
@@ -145,21 +155,30 @@ impl Watch {
             autoreload: false,
             callback: None,
             loaded: false,
+            refused: HashSet::new(),
         }
     }
 
     fn work(&mut self, orders: &Receiver<()>) {
         let poll = if self.source.owns_services() { FILE_POLL } else { FOLDER_POLL };
-        let mut goes_on = self.follow() && self.load();
+        let mut goes_on = self.begin();
         while goes_on {
             goes_on = match orders.recv_timeout(poll) {
                 Ok(()) => {
                     self.ordered += 1 + orders.try_iter().count() as u64;
-                    self.follow() && self.load()
+                    self.begin()
                 }
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => false,
             };
+        }
+    }
+
+    /// Without knowing whether another monitor follows the declarations there is no start.
+    fn begin(&mut self) -> bool {
+        match self.follow() {
+            Ok(()) => self.load(),
+            Err(error) => self.tell(News::Refused(error)),
         }
     }
 
@@ -169,8 +188,11 @@ impl Watch {
 
     fn look(&mut self) -> bool {
         let stood_by = self.stands_by();
-        if !self.follow() {
-            return false;
+        let error = self.follow().err();
+        let is_news = error.is_some() && error != self.following_error;
+        self.following_error = error.clone();
+        if let Some(error) = error {
+            return !is_news || self.tell(News::Fault(error));
         }
         if stood_by != self.stands_by() {
             return self.tell(if stood_by { News::TookOver } else { News::StandsBy }) && self.load();
@@ -187,16 +209,13 @@ impl Watch {
     }
 
     /// Becomes the one that follows the declarations, unless another monitor of this node does.
-    fn follow(&mut self) -> bool {
+    fn follow(&mut self) -> Result<(), String> {
         if self.source.owns_services() || self.following.as_ref().is_some_and(Lock::is_in_place) {
-            return true;
+            return Ok(());
         }
         let acquired = self.run_dir.following_lock().and_then(|path| Lock::try_acquire(&path));
-        match acquired {
-            Ok(lock) => self.following = lock,
-            Err(error) => return self.tell(News::Refused(error.to_string())),
-        }
-        true
+        self.following = acquired.map_err(|error| error.to_string())?;
+        Ok(())
     }
 
     fn stands_by(&self) -> bool {
@@ -226,8 +245,7 @@ impl Watch {
         if let (Some(program), Source::File(path)) = (&self.callback, &self.source)
             && let Err(cause) = run_callback(program, path)
         {
-            goes_on =
-                goes_on && self.tell(News::CallbackFailed(format!("callback {}: start: {cause}", program.display())));
+            goes_on = goes_on && self.tell(News::Fault(format!("callback {}: start: {cause}", program.display())));
         }
         goes_on
     }
@@ -256,6 +274,7 @@ impl Watch {
     fn next_retry(&self, stamp: Stamp) -> Retry {
         let [first, longest] = RETRY;
         let before = self.retry.as_ref().filter(|retry| retry.stamp == stamp);
+        let longest = if self.source.owns_services() { longest } else { RETRY_DECLARATIONS };
         let pause = before.map_or(first, |retry| (retry.pause * 2).min(longest));
         Retry { at: Instant::now() + pause, pause, stamp }
     }
@@ -280,7 +299,8 @@ impl Watch {
         }
         let role = if self.source.owns_services() { Role::OwnsServices } else { Role::MovesRealServers };
         let observed = self.observe(&config)?;
-        Ok(Loaded { config, role, stamp, observed, known, troubles, preparations })
+        let orphans = if self.loaded { Vec::new() } else { self.orphans() };
+        Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, preparations })
     }
 
     /// What a monitor that stands by looks after.
@@ -291,9 +311,17 @@ impl Watch {
             stamp: self.source.stamp(),
             observed: Table::new(),
             known: Registry::default(),
+            orphans: Vec::new(),
             troubles: Vec::new(),
             preparations: Vec::new(),
         }
+    }
+
+    /// What a monitor of this name that was killed has not removed.
+    fn orphans(&self) -> Vec<ServiceKey> {
+        let record: Option<MonitorRecord> = self.run_dir.monitors().read_json(&self.instance);
+        let removed = record.filter(|_| self.source.owns_services()).map(|record| record.removed_at_stop);
+        removed.into_iter().flatten().filter_map(|text| text.parse().ok()).collect()
     }
 
     /// Two owners of one virtual service would undo each other's work for ever.
@@ -303,16 +331,18 @@ impl Watch {
         if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
     }
 
-    /// A monitor that has a configuration keeps it rather than taking one of which a part would not serve. One that
+    /// A monitor that has a configuration keeps it rather than taking one of which another part would not serve. One that
     /// starts has none to keep: there, what the kernel refuses is a fault of its service.
-    fn refuse_what_the_kernel_refuses(&self, config: &Config) -> anyhow::Result<()> {
-        let refusals = if self.loaded { director::refusals(config) } else { Vec::new() };
-        if refusals.is_empty() {
-            return Ok(());
+    fn refuse_what_the_kernel_refuses(&mut self, config: &Config) -> anyhow::Result<()> {
+        let refusals = director::refusals(config);
+        let new: Vec<&Problem> = refusals.iter().filter(|problem| !self.refused.contains(&problem.text)).collect();
+        if self.loaded && !new.is_empty() {
+            let name = self.source.name();
+            let lines: Vec<String> = new.iter().map(|problem| format!("{name}: {problem}")).collect();
+            bail!("{}", lines.join("; "));
         }
-        let name = self.source.name();
-        let lines: Vec<String> = refusals.iter().map(|problem| format!("{name}: {problem}")).collect();
-        bail!("{}", lines.join("; "))
+        self.refused = refusals.into_iter().map(|problem| problem.text).collect();
+        Ok(())
     }
 
     /// What the kernel holds of the services that are new.

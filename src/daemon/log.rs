@@ -57,14 +57,17 @@ impl Log {
 
     /// Lines with their times. Together, since each call wakes the writer.
     pub fn lines(&mut self, mut lines: Vec<(Timestamp, String)>) {
-        if self.waiting.load(Ordering::Relaxed) + lines.len() > WAITING {
-            self.lost += lines.len();
-            return;
-        }
-        if self.lost > 0 {
+        let room = WAITING.saturating_sub(self.waiting.load(Ordering::Relaxed));
+        let lost = lines.len().saturating_sub(room);
+        lines.truncate(room);
+        if self.lost > 0 && !lines.is_empty() {
             let text = format!("ERROR: {} lines are not in this log: it could not be written fast enough", self.lost);
             lines.insert(0, (Timestamp::now(), text));
             self.lost = 0;
+        }
+        self.lost += lost;
+        if lines.is_empty() {
+            return;
         }
         self.waiting.fetch_add(lines.len(), Ordering::Relaxed);
         self.send(Order::Lines(lines));

@@ -60,6 +60,9 @@ pub struct Liveness {
     /// Another health monitor of this node follows the declarations; this one waits for its end.
     #[serde(default)]
     pub stands_by: bool,
+    /// No configuration is in force yet.
+    #[serde(default)]
+    pub starting: bool,
 }
 
 /// What is wrong with one virtual service.

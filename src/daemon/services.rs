@@ -17,7 +17,7 @@ use std::time::Instant;
 pub use fault::Fault;
 use known::Remembered;
 
-use super::checker::{Finished, Job};
+use super::checker::{self, Finished, Job};
 use super::event::{Event, Sinks};
 use crate::config;
 use crate::health::{Outcome, Pool, PoolEvent, PoolSettings, RealServerSettings};
@@ -48,6 +48,8 @@ pub struct Services {
     dirty: BTreeSet<ServiceKey>,
     /// Services of ours that have left the configuration and are still to be removed.
     leaving: BTreeSet<ServiceKey>,
+    /// Those of them that the kernel does not let go, and why.
+    stuck: BTreeMap<ServiceKey, Option<Fault>>,
     /// Their removal is to be tried, for the first time or again.
     removes: bool,
     /// When time alone may change something.
@@ -64,6 +66,7 @@ impl Services {
             unasked: HashMap::new(),
             dirty: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            stuck: BTreeMap::new(),
             removes: false,
             next_change: None,
             remembered: Remembered::default(),
@@ -80,7 +83,8 @@ impl Services {
 
     /// What is wrong with which service.
     pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &Fault)> {
-        self.watched.iter().filter_map(|(key, watched)| Some((key, watched.fault.as_ref()?)))
+        let watched = self.watched.iter().map(|(key, watched)| (key, &watched.fault));
+        watched.chain(&self.stuck).filter_map(|(key, fault)| Some((key, fault.as_ref()?)))
     }
 
     /// Services that should have a server and have none. One whose first checks are under way may have one in a moment.
@@ -117,6 +121,11 @@ impl Services {
         self.remembered.with(self.pools(), now)
     }
 
+    /// Services that a monitor of this name has left behind: those that are not configured any more are to be removed.
+    pub fn inherit(&mut self, orphans: impl IntoIterator<Item = ServiceKey>) {
+        self.leaving.extend(orphans);
+    }
+
     /// Puts a configuration in force: what is known of services and real servers that stay is kept, new services adopt
     /// what the kernel holds, and services that are gone leave the table if they were ours.
     pub fn configure(
@@ -147,7 +156,9 @@ impl Services {
             };
             self.watched.insert(key, watched);
             self.leaving.remove(&key);
+            self.stuck.remove(&key);
         }
+        self.remembered.forget_old(now);
         for (key, watched) in before {
             self.remembered.keep(key, &watched.pool, now);
             if role == Role::OwnsServices {
@@ -155,7 +166,11 @@ impl Services {
             }
         }
         self.role = role;
-        self.subscribers = subscribers(services, &self.subscribers);
+        let known_jobs = std::mem::take(&mut self.subscribers);
+        self.subscribers = subscribers(services, &known_jobs);
+        let new = self.subscribers.keys().filter(|job| !known_jobs.contains_key(*job)).count();
+        let asked_by = now + checker::first_round(new);
+        self.watched.values_mut().for_each(|watched| watched.pool.wait_until_asked(asked_by));
         self.unasked.retain(|job, _| self.subscribers.contains_key(job));
         self.dirty = self.watched.keys().copied().collect();
         self.removes = true;
@@ -167,21 +182,24 @@ impl Services {
         self.subscribers.keys().cloned().collect()
     }
 
-    /// Takes the result of a check. One of a job that is no longer wanted says nothing.
-    pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) {
+    /// Takes the result of a check; whether it has changed anything. One of a job that is no longer wanted says nothing.
+    pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) -> bool {
         let Finished { job, outcome, late } = finished;
-        let Some(subscribers) = self.subscribers.get(job) else { return };
+        let Some(subscribers) = self.subscribers.get(job) else { return false };
+        let mut has_changed = false;
         for (key, real) in subscribers {
             let Some(watched) = self.watched.get_mut(key) else { continue };
             sinks.emit(Event::Result { service: key, real, outcome, late: *late });
             let events = watched.pool.note(*real, outcome, now);
             if !events.is_empty() {
+                has_changed = true;
                 self.dirty.insert(*key);
                 emit(&watched.pool, events, sinks);
             }
             self.next_change = earlier(self.next_change, watched.pool.next_change(now));
         }
         self.note_fault(job, outcome, sinks);
+        has_changed
     }
 
     fn note_fault(&mut self, job: &Arc<Job>, outcome: &Outcome, sinks: &mut Sinks) {
@@ -249,9 +267,11 @@ impl Services {
             }
         }
         for (key, causes) in refused {
-            if let Some(watched) = self.watched.get_mut(&key) {
-                fault::update(&mut watched.fault, &key, Some(causes.join("; ")), now, sinks);
-            }
+            let fault = match self.watched.get_mut(&key) {
+                Some(watched) => &mut watched.fault,
+                None => self.stuck.entry(key).or_default(),
+            };
+            fault::update(fault, &key, Some(causes.join("; ")), now, sinks);
         }
     }
 
@@ -271,6 +291,7 @@ impl Services {
         let key = change.service();
         if let Change::DeleteService(key) = change {
             self.leaving.remove(key);
+            self.stuck.remove(key);
         }
         let mut watched = self.watched.get_mut(key);
         let (held, pool) =

@@ -27,7 +27,7 @@ struct State {
 impl View {
     /// `pulse` tells how the checking thread does; it must not block.
     pub fn new(pulse: impl Fn() -> Pulse + Send + Sync + 'static) -> Self {
-        let state = State { liveness: Liveness::default(), turn: Instant::now() };
+        let state = State { liveness: Liveness { starting: true, ..Liveness::default() }, turn: Instant::now() };
         Self(Arc::new(Inner { state: Mutex::new(state), pulse: Box::new(pulse) }))
     }
 

@@ -215,11 +215,12 @@ impl Host {
         self.sh(&format!("kill -{signal} {pid}"));
     }
 
-    /// Every file below the run directory, but for locks, which stay on purpose.
+    /// Every file below the run directory, but for what stays on purpose: locks, and the mark whose age says when an address
+    /// was given back.
     pub fn run_files(&self) -> Vec<String> {
         let mut files = Vec::new();
         collect(&self.path("/run/lvs-agents"), &mut files);
-        files.retain(|name| !name.ends_with(".lock"));
+        files.retain(|name| !name.ends_with(".lock") && name != ".handed-back");
         files.sort();
         files
     }

@@ -31,6 +31,9 @@ pub fn refuse_standstill(liveness: &Liveness) -> Result<(), Failure> {
 /// What a restart mends.
 pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> Result<Vec<String>, Failure> {
     let mut troubles = Vec::new();
+    if liveness.starting {
+        troubles.push("health monitor: no configuration is in force yet: it is still being read".into());
+    }
     if let Some(error) = &liveness.kernel_error {
         let text = format!("health monitor: write the IPVS table: {error}");
         if can_read_table() {
@@ -91,6 +94,7 @@ mod tests {
         assert_eq!(told(Liveness::default()), [""; 0]);
         assert_eq!(
             told(Liveness {
+                starting: true,
                 configuration_error: Some("line 3".into()),
                 faults: vec![fault("one"), fault("two")],
                 unserved: ["a", "b", "c", "d", "e"].map(String::from).to_vec(),
@@ -99,6 +103,7 @@ mod tests {
                 ..Liveness::default()
             }),
             [
+                "health monitor: no configuration is in force yet: it is still being read",
                 "new configuration ignored, the one before is in force: line 3",
                 "the kernel refuses: one; two",
                 "neither a real server nor a fallback serves virtual service: a; b; c; and 2 more",

@@ -3,12 +3,12 @@
 use crate::ocf::{Call, Failure};
 use crate::system::{Lock, RunDir};
 
-/// Waits for a quarter of the action's time limit.
+/// Waits for half of the action's time limit.
 ///
 /// # Errors
 /// When another process has held the lock all the time; names it.
 pub fn take(call: &Call, run_dir: &RunDir) -> Result<Lock, Failure> {
-    let (path, patience) = (run_dir.declaring_lock()?, call.timeout / 4);
+    let (path, patience) = (run_dir.declaring_lock()?, call.timeout / 2);
     if let Some(turn) = Lock::acquire(&path, patience)? {
         return Ok(turn);
     }

@@ -21,6 +21,11 @@ const FIRST_ROUND: Duration = Duration::from_secs(1);
 /// No interval is shorter, so that a beat always lies ahead.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
+/// How long it takes until so many new jobs have been asked for the first time, on a machine that can keep up.
+pub fn first_round(jobs: usize) -> Duration {
+    FIRST_ROUND_PACE.saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX)).min(FIRST_ROUND)
+}
+
 /// One job in a [`Schedule`]; never used for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u64);
@@ -112,7 +117,7 @@ impl Schedule {
         }
         let known: HashSet<Arc<Job>> = self.jobs.values().map(|entry| Arc::clone(&entry.job)).collect();
         let new: Vec<Arc<Job>> = wanted.into_iter().filter(|job| !known.contains(job)).collect();
-        let round = FIRST_ROUND_PACE.saturating_mul(u32::try_from(new.len()).unwrap_or(u32::MAX)).min(FIRST_ROUND);
+        let round = first_round(new.len());
         for job in new {
             self.ids += 1;
             let predecessor = predecessors.get_mut(&question(&job)).and_then(Vec::pop);

@@ -17,6 +17,10 @@ impl Core<'_> {
     /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
     pub(super) fn stop(&mut self, inbox: &Receiver<Message>) -> Option<String> {
         self.hands.checker.replace(Default::default());
+        if self.configuration.is_first() {
+            // The record is that of the monitor before, which may have been killed: its services are still to be removed.
+            return None;
+        }
         let in_force = self.configuration.in_force.clone();
         if in_force.role != Some(Role::OwnsServices) {
             return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
@@ -31,17 +35,16 @@ impl Core<'_> {
     /// Waits for what the kernel is doing, then for the removal.
     fn remove(&mut self, deletions: Vec<Change>, inbox: &Receiver<Message>) -> Option<String> {
         let deadline = Instant::now() + LAST_ANSWER;
-        let mut given = deletions.is_empty();
+        let (mut given, mut is_ours) = (deletions.is_empty(), false);
         while !given || self.hands.kernel.waits() {
             if !given && !self.hands.kernel.waits() {
                 self.hands.kernel.order(Order::Write(deletions.clone()), None, Instant::now());
-                given = true;
+                (given, is_ours) = (true, true);
             }
             let Ok(message) = inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
                 return Some("the kernel does not answer: virtual services may be left".into());
             };
             let Message::Kernel(answer) = message else { continue };
-            let removal = given;
             let failure = match &answer {
                 Answer::Written { failures, .. } if !failures.is_empty() => {
                     Some(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
@@ -52,7 +55,7 @@ impl Core<'_> {
                 _ => None,
             };
             self.take_answer(answer);
-            if removal && failure.is_some() {
+            if is_ours && failure.is_some() {
                 return failure;
             }
         }

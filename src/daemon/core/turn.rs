@@ -23,6 +23,11 @@ const COMPARISON: Duration = Duration::from_secs(1);
 /// A comparison takes at most one part in this many of the time: a table of tens of thousands of entries is compared less
 /// often than one of ten.
 const COMPARISON_SHARE: u32 = 20;
+/// But at least so often, however long one took: only a comparison tries again what has failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a write waits for an `lvs` resource that is declaring. `lvs` takes milliseconds; one that hangs must not keep
+/// dead real servers in the table.
+const DECLARING: Duration = Duration::from_secs(2);
 /// How often the table is read by netlink alone, which tells what /proc/net/ip_vs leaves out and costs ten times as much.
 const THOROUGH: Duration = Duration::from_secs(60);
 /// How often what monitor and status are told is brought up to date, at most.
@@ -34,6 +39,10 @@ pub struct Clock {
     write_at: Instant,
     compare_at: Instant,
     thorough_at: Instant,
+    /// The comparison under way is a thorough one.
+    is_thorough: bool,
+    /// Since when nothing could be written for a declaration that is being made.
+    postponed: Option<Instant>,
     beat_at: Instant,
     publish_at: Instant,
     /// Until then a start waits for every first result: those of healthy real servers come within milliseconds.
@@ -52,6 +61,8 @@ impl Clock {
             write_at: now,
             compare_at: now,
             thorough_at: now + THOROUGH,
+            is_thorough: false,
+            postponed: None,
             beat_at: now,
             publish_at: now,
             ready_from: now,
@@ -75,11 +86,30 @@ impl Clock {
 
     pub fn postpone_writing(&mut self, now: Instant) {
         self.write_at = now + TICK;
+        self.postponed.get_or_insert(now);
+    }
+
+    pub fn written(&mut self) {
+        self.postponed = None;
+    }
+
+    /// A declaration has been made for too long: only what is declared counts, not who holds its lock.
+    fn is_out_of_patience(&self, now: Instant) -> bool {
+        self.postponed.is_some_and(|since| now.saturating_duration_since(since) > DECLARING)
     }
 
     /// The kernel was compared, which took `took`.
     pub fn compared(&mut self, now: Instant, took: Duration) {
-        self.compare_at = now + COMPARISON.max(took * COMPARISON_SHARE);
+        let pause = COMPARISON.max(took * COMPARISON_SHARE);
+        if std::mem::take(&mut self.is_thorough) {
+            self.thorough_at = now + THOROUGH.max(pause);
+        }
+        self.compare_at = now + pause.min(LONGEST_PAUSE);
+    }
+
+    /// What the kernel has refused is tried again soon, since the cause may pass.
+    pub fn retry_failures(&mut self, now: Instant) {
+        self.compare_at = self.compare_at.min(now + COMPARISON);
     }
 
     pub fn compare_soon(&mut self, now: Instant) {
@@ -95,7 +125,7 @@ impl Clock {
         if now < self.thorough_at {
             return Depth::Quick;
         }
-        self.thorough_at = now + THOROUGH;
+        self.is_thorough = true;
         Depth::Thorough
     }
 }
@@ -141,7 +171,7 @@ impl Core<'_> {
             let changes = self.services.changes(now);
             if !changes.is_empty() {
                 self.clock.write_at = now + TICK;
-                self.hands.kernel.order(Order::Write(changes), self.guard(), now);
+                self.hands.kernel.order(Order::Write(changes), self.guard(now), now);
                 return;
             }
         }
@@ -158,10 +188,11 @@ impl Core<'_> {
     }
 
     /// What the declarations say must not be undone by one that has not read them yet.
-    fn guard(&self) -> Option<Guard> {
+    fn guard(&self, now: Instant) -> Option<Guard> {
         let in_force = &self.configuration.in_force;
         let follows = in_force.role == Some(Role::MovesRealServers);
-        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp })
+        let heeds_lock = !self.clock.is_out_of_patience(now);
+        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_lock })
     }
 
     /// The kernel holds what is known to be right.
@@ -172,11 +203,13 @@ impl Core<'_> {
     /// Tells that clients can be served. A table of which the kernel takes nothing at all is no start: the reason reaches
     /// the cluster instead of the log alone.
     fn start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
-        let is_over = self.is_ready(now) && (now >= self.clock.ready_from || self.services.are_asked());
+        // What has failed may have failed for a passing reason, and is tried again.
+        let has_failed = self.services.all_failed() || self.table_fault.is_some();
+        let is_over = !has_failed && self.is_ready(now) && (now >= self.clock.ready_from || self.services.are_asked());
         if !is_over && now < self.clock.ready_by {
             return Ok(());
         }
-        if self.services.all_failed() || self.table_fault.is_some() {
+        if has_failed {
             let faults = self.services.faults().map(|(_, fault)| fault.cause.clone());
             let causes: Vec<String> = self.table_fault.iter().map(|fault| fault.cause.clone()).chain(faults).collect();
             let failure = self.stop(inbox).map(|failure| format!("; {failure}")).unwrap_or_default();

@@ -17,8 +17,12 @@ pub struct Remembered(BTreeMap<ServiceKey, (Instant, Known)>);
 
 impl Remembered {
     pub fn keep(&mut self, key: ServiceKey, pool: &Pool, now: Instant) {
-        self.0.retain(|_, (since, _)| *since + MEMORY > now);
         self.0.insert(key, (now, knowledge(pool)));
+    }
+
+    /// Forgets what is too old. Looks at everything: for each configuration once.
+    pub fn forget_old(&mut self, now: Instant) {
+        self.0.retain(|_, (since, _)| *since + MEMORY > now);
     }
 
     /// What is known of a service that comes: by this monitor, else by those before it.
