@@ -16,6 +16,8 @@ use crate::system::memory;
 /// At most one write to the kernel in this time, for all results that came meanwhile: much shorter than any check, much
 /// longer than a write.
 const TICK: Duration = Duration::from_millis(25);
+/// Finding out what to write takes at most one part in this many of the loop's time.
+const WRITING_SHARE: u32 = 20;
 /// How often the run directory and the record are looked at.
 const BEAT: Duration = Duration::from_secs(1);
 /// How often the whole table is compared, when that costs little.
@@ -169,8 +171,9 @@ impl Core<'_> {
         if now >= self.clock.write_at {
             self.clock.is_busy = false;
             let changes = self.services.changes(now);
+            // What it took grows with the dirty services: ten thousand real servers of one are written less often.
+            self.clock.write_at = now + TICK.max(now.elapsed() * WRITING_SHARE);
             if !changes.is_empty() {
-                self.clock.write_at = now + TICK;
                 self.hands.kernel.order(Order::Write(changes), self.guard(now), now);
                 return;
             }
