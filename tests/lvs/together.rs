@@ -33,12 +33,13 @@ fn of_two_that_declare_one_service_at_once_exactly_one_starts() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn whoever_holds_the_lock_too_long_is_named_and_stop_goes_on_without_it() {
+fn a_process_that_holds_the_lock_too_long_is_named_and_stop_goes_on_without_it() {
     let host = Host::new();
     lvs(&host).start();
     let lock = Lock::acquire(&host.path(LOCK), Duration::ZERO).expect("lock").expect("free");
     let edited = lvs(&host).param("real", "10.9.1.1 gate 9").timeout(1);
-    let words = format!("{LOCK}: lock: process {} has held it for 0.2 s", std::process::id());
+    // How long an action waits depends on its time limit and on how fast this machine is; both show the time.
+    let words = format!("{LOCK}: lock: process {} has held it for 0.", std::process::id());
     edited.run("start").expect(1).says(&words);
     assert_eq!(host.ipvs_table(), TABLE);
     lvs(&host).monitor().expect(0).silent();
