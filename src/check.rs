@@ -32,7 +32,7 @@ use crate::model::{Check, CheckMethod};
 /// Why the real server is not healthy. [`FailureKind::Internal`] when the question could not be asked from here.
 pub async fn run(check: &Check) -> Result<(), CheckFailure> {
     let Check { method, target, timeout } = check;
-    match method {
+    match &**method {
         CheckMethod::On => Ok(()),
         // Nobody should ask; the answer that cannot activate a server is the safe one.
         CheckMethod::Off => Err(CheckFailure::new(FailureKind::Internal, "checktype=off", "never activated")),
@@ -55,7 +55,7 @@ mod tests {
     use crate::model::MysqlCheck;
 
     fn check(method: CheckMethod) -> Check {
-        Check { method, target: ([127, 0, 0, 1], 9).into(), timeout: SECOND }
+        Check { method: method.into(), target: ([127, 0, 0, 1], 9).into(), timeout: SECOND }
     }
 
     #[tokio::test]
@@ -92,7 +92,7 @@ mod tests {
                 request: "SELECT 1".into(),
             };
             for method in [CheckMethod::Connect, CheckMethod::Ping, CheckMethod::Mysql(mysql)] {
-                let failure = run(&Check { method, target, timeout: PATIENT }).await.expect_err("no way");
+                let failure = run(&Check { method: method.into(), target, timeout: PATIENT }).await.expect_err("no way");
                 assert_eq!(failure.kind(), FailureKind::Unreachable, "{failure}");
                 assert!(failure.to_string().contains(cause), "{failure}");
             }

@@ -127,7 +127,7 @@ fn ask(target: SocketAddr, question: MysqlCheck, timeout: Duration) -> Result<()
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     let runtime =
         RUNTIME.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime"));
-    let check = Check { method: CheckMethod::Mysql(question), target, timeout };
+    let check = Check { method: CheckMethod::Mysql(question).into(), target, timeout };
     runtime.block_on(check::run(&check))
 }
 

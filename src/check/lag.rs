@@ -98,7 +98,7 @@ mod tests {
         use crate::check::FailureKind;
         use crate::model::{Check, CheckMethod};
         let full = FullListener::new();
-        let check = Check { method: CheckMethod::Connect, target: full.address, timeout: ms(400) };
+        let check = Check { method: CheckMethod::Connect.into(), target: full.address, timeout: ms(400) };
         turn(Instant::now(), Instant::now() + ms(10));
         let hold = async {
             tokio::task::yield_now().await;
@@ -115,7 +115,7 @@ mod tests {
         use crate::model::{Check, CheckMethod};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
         let target = listener.local_addr().expect("address");
-        let check = Check { method: CheckMethod::Connect, target, timeout: ms(100) };
+        let check = Check { method: CheckMethod::Connect.into(), target, timeout: ms(100) };
         turn(Instant::now(), Instant::now() + ms(10));
         let hold = async {
             tokio::task::yield_now().await;

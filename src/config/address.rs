@@ -10,7 +10,7 @@ use crate::model::{Family, Protocol};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Host {
     Address(IpAddr),
-    Name(String),
+    Name(Box<str>),
 }
 
 impl Host {
@@ -40,7 +40,7 @@ impl Host {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Port {
     Number(u16),
-    Name(String),
+    Name(Box<str>),
 }
 
 impl Port {

@@ -4,16 +4,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::directive::SERVICES;
 use super::problem::Report;
-use super::real::RealSpec;
+use super::real::{Question, RealSpec};
 use super::section::{CheckType, Located, Section, Settings};
 use crate::model::{Check, CheckMethod, HttpCheck, HttpMethod, MysqlCheck, Protocol, RealServer, ServiceKey};
-
-/// `request` and `receive` of a single real server.
-type Question = (String, String);
 
 /// Patterns that were tried. To compile one costs as much as hundreds of lines, and services often share theirs.
 #[derive(Debug, Default)]
@@ -36,7 +34,7 @@ impl Patterns {
 
 /// What the checks of one section have in common.
 pub(super) struct Template<'a> {
-    method: CheckMethod,
+    method: Arc<CheckMethod>,
     timeout: Duration,
     checkport: Option<u16>,
     service: &'static str,
@@ -71,27 +69,31 @@ impl<'a> Template<'a> {
             CheckType::Negotiate => negotiate(section, service, patterns, report),
         }?;
         let timeout = timeout(checktype, &section.settings, global);
-        Some(Self { method, timeout, checkport: section.checkport, service, key, patterns })
+        Some(Self { method: Arc::new(method), timeout, checkport: section.checkport, service, key, patterns })
     }
 
     /// The check of one real server. `written` is the port of its line, if it has one.
     pub fn check(&self, real: &RealServer, written: Option<u16>, own: Option<&Question>) -> Result<Check, String> {
-        let (method, port) = match &self.method {
-            CheckMethod::On | CheckMethod::Off | CheckMethod::Ping => (self.method.clone(), 0),
-            CheckMethod::External { command, .. } => {
+        let (own_method, port) = match (&*self.method, own) {
+            (CheckMethod::On | CheckMethod::Off | CheckMethod::Ping, _) => (None, 0),
+            (CheckMethod::External { command, .. }, _) => {
                 let arguments = external_arguments(self.key, real);
-                (CheckMethod::External { command: command.clone(), arguments }, real.key.port)
+                (Some(CheckMethod::External { command: command.clone(), arguments }), real.key.port)
             }
-            CheckMethod::Connect => (CheckMethod::Connect, self.port(real, written)?),
-            CheckMethod::Http(http) => (CheckMethod::Http(self.own_http(http, own)?), self.port(real, written)?),
-            CheckMethod::Mysql(mysql) => (CheckMethod::Mysql(own_mysql(mysql, own)?), self.port(real, written)?),
+            (CheckMethod::Http(http), Some(own)) => {
+                (Some(CheckMethod::Http(self.own_http(http, own)?)), self.port(real, written)?)
+            }
+            (CheckMethod::Mysql(mysql), Some(own)) => {
+                (Some(CheckMethod::Mysql(own_mysql(mysql, own)?)), self.port(real, written)?)
+            }
+            (CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_), _) => (None, self.port(real, written)?),
         };
+        let method = own_method.map_or_else(|| Arc::clone(&self.method), Arc::new);
         Ok(Check { method, target: SocketAddr::new(real.key.address, port), timeout: self.timeout })
     }
 
     /// A real server's own question replaces both parts of the section's, an empty `receive` too.
-    fn own_http(&self, section: &HttpCheck, own: Option<&Question>) -> Result<HttpCheck, String> {
-        let Some((request, receive)) = own else { return Ok(section.clone()) };
+    fn own_http(&self, section: &HttpCheck, (request, receive): &Question) -> Result<HttpCheck, String> {
         let receive = if receive.is_empty() { None } else { Some(self.patterns.accept(receive)?) };
         Ok(HttpCheck { request: http_path(request)?, receive, ..section.clone() })
     }
@@ -106,7 +108,7 @@ impl<'a> Template<'a> {
 
     /// ldirectord's default for a real server without a port surprises where the service has an unusual one.
     pub fn warn_about_port(&self, spec: &Located<RealSpec>, key: ServiceKey, report: &mut Report) {
-        let asks_port = matches!(self.method, CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_));
+        let asks_port = matches!(*self.method, CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_));
         let ServiceKey::Address { port, .. } = key else { return };
         let Some(usual) = service_port(self.service).filter(|usual| *usual != port) else { return };
         if asks_port && spec.value.port.is_none() && self.checkport.is_none() {
@@ -214,8 +216,7 @@ fn mysql(section: &Section, report: &mut Report) -> Option<CheckMethod> {
     })
 }
 
-fn own_mysql(section: &MysqlCheck, own: Option<&Question>) -> Result<MysqlCheck, String> {
-    let Some((request, _)) = own else { return Ok(section.clone()) };
+fn own_mysql(section: &MysqlCheck, (request, _): &Question) -> Result<MysqlCheck, String> {
     if !is_statement(request) {
         return Err("expected an SQL statement in the first pair of double quotes".into());
     }

@@ -18,15 +18,19 @@ use crate::model::{
 /// More addresses in one range are a slip of the finger, and would fill the memory.
 const LARGEST_RANGE: u32 = 65536;
 
-pub(super) fn resolve(draft: &Draft, resolver: &dyn Resolver, report: Report) -> Result<Config, Vec<Problem>> {
+/// Takes the draft: each section is given up as soon as its service is made, so that the memory of a large file is needed
+/// once and not twice.
+pub(super) fn resolve(mut draft: Draft, resolver: &dyn Resolver, report: Report) -> Result<Config, Vec<Problem>> {
     resolver.prepare(draft.host_names().collect());
     let patterns = Patterns::default();
-    let mut resolution = Resolution { draft, resolver, patterns: &patterns, report };
-    resolution.check_unused_fallback();
+    let sections = std::mem::take(&mut draft.sections);
+    let families: BTreeSet<Family> = sections.iter().map(|section| section.family).collect();
+    let mut resolution = Resolution { draft: &draft, resolver, patterns: &patterns, report };
+    resolution.check_unused_fallbacks(&families);
     let mut seen: BTreeMap<ServiceKey, Origin> = BTreeMap::new();
     let mut services = Vec::new();
-    for section in &draft.sections {
-        let Some(service) = resolution.service(section) else { continue };
+    for section in sections {
+        let Some(service) = resolution.service(&section) else { continue };
         match seen.insert(service.service.key, service.origin) {
             None => services.push(service),
             Some(first) => {
@@ -41,7 +45,7 @@ pub(super) fn resolve(draft: &Draft, resolver: &dyn Resolver, report: Report) ->
     errors.dedup();
     warnings.sort();
     warnings.dedup();
-    if errors.is_empty() { Ok(Config { global: global(draft), services, warnings }) } else { Err(errors) }
+    if errors.is_empty() { Ok(Config { global: global(&draft), services, warnings }) } else { Err(errors) }
 }
 
 fn global(draft: &Draft) -> Global {
@@ -68,7 +72,7 @@ impl Resolution<'_> {
         let key = self.key(section)?;
         let service = self.virtual_service(section, key);
         let template = Template::new(section, &self.draft.settings, key, self.patterns, &mut self.report);
-        let mut real_servers: Vec<RealServerConfig> = Vec::new();
+        let mut real_servers: Vec<RealServerConfig> = Vec::with_capacity(section.real_servers.len());
         let mut seen = BTreeSet::new();
         for spec in &section.real_servers {
             for (real_server, check_port) in self.real_servers(spec, key, section.family) {
@@ -78,7 +82,7 @@ impl Resolution<'_> {
                     continue;
                 }
                 let Some(template) = &template else { continue };
-                match template.check(&real_server, check_port, spec.value.options.question.as_ref()) {
+                match template.check(&real_server, check_port, spec.value.options.question.as_deref()) {
                     Ok(check) => real_servers.push(RealServerConfig { origin: spec.origin, real_server, check }),
                     Err(text) => self.complain(spec, "real", section.family, &text),
                 }
@@ -276,10 +280,10 @@ impl Resolution<'_> {
     }
 
     /// A global fallback that no service uses is still looked up: it must not be wrong on the day it is needed.
-    fn check_unused_fallback(&mut self) {
+    fn check_unused_fallbacks(&mut self, used: &BTreeSet<Family>) {
         let global = [(&self.draft.fallback, Family::Ipv4), (&self.draft.fallback6, Family::Ipv6)];
         for (spec, family) in global.into_iter().filter_map(|(spec, family)| Some((spec.as_ref()?, family))) {
-            if self.draft.sections.iter().any(|section| section.family == family) {
+            if used.contains(&family) {
                 continue;
             }
             let mark = ServiceKey::Fwmark { mark: 1, family };
@@ -303,7 +307,7 @@ fn name<T>(located: &Located<T>, directive: &str, family: Family) -> String {
 fn default_protocol(port: &Port) -> Protocol {
     match port {
         Port::Number(53) => Protocol::Udp,
-        Port::Name(name) if name == "domain" => Protocol::Udp,
+        Port::Name(name) if &**name == "domain" => Protocol::Udp,
         _ => Protocol::Tcp,
     }
 }

@@ -15,7 +15,7 @@ pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Pr
     let mut report = Report::default();
     let mut reader = Reader { draft: Draft::default(), in_section: false };
     line::read(text, &mut report, |line, report| reader.take(line, report));
-    effective::resolve(&reader.draft, resolver, report)
+    effective::resolve(reader.draft, resolver, report)
 }
 
 struct Reader {

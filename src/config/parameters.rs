@@ -36,7 +36,7 @@ pub fn parse_parameters(
     if draft.sections.is_empty() {
         report.error(Origin::Parameter(VIRTUAL), "expected ADDRESS:PORT or a firewall mark");
     }
-    let config = effective::resolve(&draft, resolver, report)?;
+    let config = effective::resolve(draft, resolver, report)?;
     check_rendering(config, resolver)
 }
 

@@ -13,18 +13,21 @@ const MAXIMUM: u32 = i32::MAX as u32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RealSpec {
     pub first: Host,
-    pub last: Option<Host>,
+    /// Boxed, as most lines have none of it and large files have thousands of lines.
+    pub last: Option<Box<Host>>,
     pub port: Option<Port>,
     pub forwarding: ForwardingMethod,
     pub options: Options,
 }
 
+/// `request` and `receive` of a single real server. Both may be empty.
+pub(super) type Question = (String, String);
+
 /// What follows the forwarding method.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Options {
     pub weight: Option<u32>,
-    /// `request` and `receive` of this real server alone. Both may be empty.
-    pub question: Option<(String, String)>,
+    pub question: Option<Box<Question>>,
     pub lower_threshold: Option<u32>,
     pub upper_threshold: Option<u32>,
 }
@@ -41,7 +44,7 @@ pub(super) fn parse_real(text: &str, family: Family) -> Result<RealSpec, String>
         Some((first, end)) => {
             let first = address::parse_range_start(first)?;
             let end = address::parse_host_port(end, family)?;
-            (first, Some(end.host), end.port)
+            (first, Some(Box::new(end.host)), end.port)
         }
         None => {
             let target = address::parse_host_port(place, family)?;
@@ -85,7 +88,7 @@ fn parse_options(text: &str) -> Result<Options, String> {
     while !rest.is_empty() {
         if rest.starts_with('"') {
             let (question, after) = parse_question(rest)?;
-            set_once(&mut options.question, question, "request and receive")?;
+            set_once(&mut options.question, Box::new(question), "request and receive")?;
             rest = after;
             continue;
         }
@@ -124,7 +127,7 @@ fn set_once<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<(), String>
 
 /// `"REQUEST","RECEIVE"` and what follows. Quotes are greedy as in ldirectord: the text ends at the last quote of the
 /// line, and the last `","` (or `" "`) in it separates.
-fn parse_question(text: &str) -> Result<((String, String), &str), String> {
+fn parse_question(text: &str) -> Result<(Question, &str), String> {
     let missing = || "expected \"request\",\"receive\": both, in double quotes".to_string();
     let (inner, after) = text.strip_prefix('"').and_then(|rest| rest.rsplit_once('"')).ok_or_else(missing)?;
     for (at, _) in inner.rmatch_indices('"') {
@@ -160,8 +163,8 @@ mod tests {
         parse_real(&format!("10.0.0.1:80 gate {text}"), Family::Ipv4).expect(text).options
     }
 
-    fn question(request: &str, receive: &str) -> Option<(String, String)> {
-        Some((request.into(), receive.into()))
+    fn question(request: &str, receive: &str) -> Option<Box<Question>> {
+        Some(Box::new((request.into(), receive.into())))
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn render_virtual(out: &mut String, service: &VirtualService, six: &str) -> fmt:
 fn render_check(out: &mut String, check: &Check, with_question: bool) -> fmt::Result {
     // Without negotiatetimeout this counts for every kind of check.
     writeln!(out, "\tchecktimeout={}", check.timeout.as_secs())?;
-    match &check.method {
+    match &*check.method {
         CheckMethod::On => writeln!(out, "\tchecktype=on"),
         CheckMethod::Off => writeln!(out, "\tchecktype=off"),
         CheckMethod::Connect => writeln!(out, "\tchecktype=connect"),
@@ -164,7 +164,7 @@ fn render_real(out: &mut String, real: &RealServerConfig, six: &str, shown: Show
 
 /// What can differ between the real servers of one service: `request` and `receive`.
 fn question(check: &Check) -> Option<(&str, &str)> {
-    match &check.method {
+    match &*check.method {
         CheckMethod::Http(http) => Some((&http.request, http.receive.as_deref().unwrap_or(""))),
         CheckMethod::Mysql(mysql) => Some((&mysql.request, "")),
         _ => None,
@@ -173,7 +173,7 @@ fn question(check: &Check) -> Option<(&str, &str)> {
 
 /// The port that the check contacts, if it contacts one.
 fn asked_port(check: &Check) -> Option<u16> {
-    match check.method {
+    match *check.method {
         CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_) => Some(check.target.port()),
         CheckMethod::On | CheckMethod::Off | CheckMethod::Ping | CheckMethod::External { .. } => None,
     }
@@ -197,7 +197,7 @@ fn shows_port(check_port: Option<u16>, real: &RealServerConfig) -> bool {
 fn service_of_connect(service: &Service, check_port: Option<u16>) -> Option<&'static str> {
     let bare = service.real_servers.iter().find(|real| !shows_port(check_port, real))?;
     let known = SERVICES.iter().find(|(_, port)| *port == bare.check.target.port())?;
-    (bare.check.method == CheckMethod::Connect).then_some(known.0)
+    (*bare.check.method == CheckMethod::Connect).then_some(known.0)
 }
 
 fn dotted_quad(prefix_length: u8) -> std::net::Ipv4Addr {

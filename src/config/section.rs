@@ -14,7 +14,7 @@ use crate::model::{Family, HttpMethod, Scheduler, Secret};
 pub(super) struct Located<T> {
     pub origin: Origin,
     /// The user's own word.
-    pub word: String,
+    pub word: Box<str>,
     pub value: T,
 }
 
@@ -177,7 +177,7 @@ impl Section {
             Some(VirtualAddress::Address { host, .. }) => Some(host),
             _ => None,
         };
-        let reals = self.real_servers.iter().flat_map(|real| [Some(&real.value.first), real.value.last.as_ref()]);
+        let reals = self.real_servers.iter().flat_map(|real| [Some(&real.value.first), real.value.last.as_deref()]);
         let fallback = self.fallback.as_ref().map(|fallback| &fallback.value.target.host);
         [own, fallback].into_iter().chain(reals).flatten()
     }

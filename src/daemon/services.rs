@@ -369,7 +369,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 fn pool_settings(service: &config::Service) -> PoolSettings {
     let real_server = |real: &config::RealServerConfig| RealServerSettings {
         real_server: real.real_server.clone(),
-        disabled: real.check.method == CheckMethod::Off,
+        disabled: *real.check.method == CheckMethod::Off,
     };
     PoolSettings {
         service: service.service.clone(),
@@ -386,7 +386,7 @@ type Subscribers = HashMap<Arc<Job>, Vec<(ServiceKey, RealServerKey)>>;
 fn subscribers(services: &[config::Service], before: &Subscribers) -> Subscribers {
     let mut subscribers = Subscribers::new();
     for service in services {
-        for real in service.real_servers.iter().filter(|real| real.check.method != CheckMethod::Off) {
+        for real in service.real_servers.iter().filter(|real| *real.check.method != CheckMethod::Off) {
             let job = Job { check: real.check.clone(), interval: service.checkinterval };
             let subscriber = (service.service.key, real.real_server.key);
             if let Some(others) = subscribers.get_mut(&job) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A password. Its `Debug` and `Display` hide it, so that no log, status or error can show it.
@@ -35,7 +36,8 @@ impl fmt::Display for Secret {
 /// A health check of one real server. Equal checks ask the same question of the same host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Check {
-    pub method: CheckMethod,
+    /// Shared by all real servers that are asked the same: thousands of them have one question.
+    pub method: Arc<CheckMethod>,
     /// Address and port that are contacted (`checkport`, else the real server's port, else the service's default).
     /// The port means nothing to [`CheckMethod::Ping`], `On` and `Off`.
     pub target: SocketAddr,

@@ -14,8 +14,8 @@ fn check(text: &str) -> Check {
 }
 
 fn http(text: &str) -> crate::model::HttpCheck {
-    match check(text).method {
-        CheckMethod::Http(http) => http,
+    match &*check(text).method {
+        CheckMethod::Http(http) => http.clone(),
         other => panic!("{text:?}: {other:?}"),
     }
 }
@@ -157,19 +157,19 @@ fn a_section_says_it_over_the_global_lines_and_the_last_line_wins() {
 
 #[test]
 fn check_types_become_methods() {
-    let method = |lines: &[&str]| check(&section(lines)).method;
+    let method = |lines: &[&str]| (*check(&section(lines)).method).clone();
     assert_eq!(method(&["checktype=on"]), CheckMethod::On);
     assert_eq!(method(&["checktype=off"]), CheckMethod::Off);
     assert_eq!(method(&["checktype=ping"]), CheckMethod::Ping);
     assert_eq!(method(&["checktype=connect", "service=smtp", "request=\"unused\""]), CheckMethod::Connect);
     assert_eq!(method(&["checktype=connect", "protocol=udp"]), CheckMethod::Ping);
     assert_eq!(method(&["service=none"]), CheckMethod::On);
-    assert_eq!(check("virtual=7\n\treal=10.1.0.2 gate").method, CheckMethod::On);
+    assert_eq!(*check("virtual=7\n\treal=10.1.0.2 gate").method, CheckMethod::On);
 }
 
 #[test]
 fn external_checks_get_addresses_and_the_real_port() {
-    let arguments = |text: &str| match check(text).method {
+    let arguments = |text: &str| match &*check(text).method {
         CheckMethod::External { command, arguments } => (command.display().to_string(), arguments.join(" ")),
         other => panic!("{other:?}"),
     };
@@ -230,7 +230,7 @@ fn a_real_server_can_have_its_own_question() {
 fn mysql_checks_keep_the_statement_as_it_stands() {
     let text = "virtual=10.1.9.9:3306\n\treal=sql01:3306 gate 10\n\tlogin=\"readuser\"\n\tpasswd=\"p#s\"\n\t\
                 database=\"portal\"\n\trequest=\"SELECT (1) FROM a\"\n";
-    let CheckMethod::Mysql(mysql) = check(text).method else { panic!("not mysql") };
+    let CheckMethod::Mysql(mysql) = &*check(text).method else { panic!("not mysql") };
     assert_eq!((mysql.login.as_str(), mysql.password.reveal()), ("readuser", "p#s"));
     assert_eq!((mysql.database.as_deref(), mysql.request.as_str()), (Some("portal"), "SELECT (1) FROM a"));
 }

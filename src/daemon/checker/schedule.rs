@@ -192,7 +192,7 @@ fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
 }
 
 fn question(job: &Job) -> Question {
-    let method = match &job.check.method {
+    let method = match &*job.check.method {
         // Not its text: a new pattern to the same server does not make a burst either.
         CheckMethod::Http(question) => CheckMethod::Http(HttpCheck { receive: None, ..question.clone() }),
         method => method.clone(),

@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn job(method: CheckMethod, target: SocketAddr, timeout: Duration, interval: Duration) -> Arc<Job> {
-    Arc::new(Job { check: Check { method, target, timeout }, interval })
+    Arc::new(Job { check: Check { method: method.into(), target, timeout }, interval })
 }
 
 /// Jobs that differ, and need no answer from anywhere.

@@ -192,7 +192,7 @@ fn room(limit: usize) -> usize {
 }
 
 fn weight(job: &Job) -> usize {
-    match job.check.method {
+    match *job.check.method {
         CheckMethod::On | CheckMethod::Off => 0,
         CheckMethod::Connect | CheckMethod::Ping => 1,
         CheckMethod::Http(_) => TALK,
@@ -202,7 +202,7 @@ fn weight(job: &Job) -> usize {
 }
 
 fn start_cost(job: &Job) -> usize {
-    if matches!(job.check.method, CheckMethod::External { .. }) { PROGRAM_START } else { 1 }
+    if matches!(*job.check.method, CheckMethod::External { .. }) { PROGRAM_START } else { 1 }
 }
 
 fn outcome(result: Result<(), CheckFailure>) -> Outcome {
@@ -223,7 +223,7 @@ mod tests {
         for (limit, wanted) in [(0, 32), (64, 32), (200, 72), (1024, 896), (4224, 4096), (1 << 20, 4096)] {
             assert_eq!(room(limit), wanted, "{limit}");
         }
-        let check = |method| Check { method, target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
+        let check = |method: CheckMethod| Check { method: method.into(), target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
         let external = CheckMethod::External { command: "/bin/true".into(), arguments: Vec::new() };
         for method in [CheckMethod::On, CheckMethod::Connect, CheckMethod::Ping, external] {
             let job = Job { check: check(method), interval: IDLE };
