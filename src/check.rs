@@ -92,7 +92,8 @@ mod tests {
                 request: "SELECT 1".into(),
             };
             for method in [CheckMethod::Connect, CheckMethod::Ping, CheckMethod::Mysql(mysql)] {
-                let failure = run(&Check { method: method.into(), target, timeout: PATIENT }).await.expect_err("no way");
+                let failure =
+                    run(&Check { method: method.into(), target, timeout: PATIENT }).await.expect_err("no way");
                 assert_eq!(failure.kind(), FailureKind::Unreachable, "{failure}");
                 assert!(failure.to_string().contains(cause), "{failure}");
             }

@@ -17,7 +17,7 @@ use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
 use crate::daemon::{self, Options, Readiness};
 use crate::ocf::{self, Agent};
-use crate::system::RunDir;
+use crate::system::{RunDir, memory};
 
 pub use role::{Role, refuse_as_ldirectord, role};
 
@@ -129,6 +129,7 @@ fn find(name: &str) -> anyhow::Result<&'static dyn Agent> {
 
 /// Runs an OCF action with the environment and the descriptors of this process.
 pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitStatus {
+    memory::keep_for_reuse();
     ocf::main(agent, action) as ExitStatus
 }
 

@@ -86,7 +86,9 @@ impl<'a> Template<'a> {
             (CheckMethod::Mysql(mysql), Some(own)) => {
                 (Some(CheckMethod::Mysql(own_mysql(mysql, own)?)), self.port(real, written)?)
             }
-            (CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_), _) => (None, self.port(real, written)?),
+            (CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_), _) => {
+                (None, self.port(real, written)?)
+            }
         };
         let method = own_method.map_or_else(|| Arc::clone(&self.method), Arc::new);
         Ok(Check { method, target: SocketAddr::new(real.key.address, port), timeout: self.timeout })

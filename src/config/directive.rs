@@ -29,6 +29,11 @@ impl Entry<'_> {
         Located { origin: self.origin, word: self.value.into(), value }
     }
 
+    /// For what most sections do not have.
+    fn locate_boxed<T>(&self, value: T) -> Option<Box<Located<T>>> {
+        Some(Box::new(self.locate(value)))
+    }
+
     /// The value between double quotes. The error never contains the value.
     fn quoted(&self, report: &mut Report) -> Result<String, String> {
         let (text, after) = value::quoted(self.value)?;
@@ -126,12 +131,12 @@ static DIRECTIVES: &[Directive] = &[
     plain("autoreload", Action::Global(|g, e, _| value::yes_no(e.value).map(|v| g.autoreload = Some(v)))),
     quoted("callback", Action::Global(|g, e, r| e.leniently_quoted(r).map(|v| g.callback = Some(v.into())))),
     quoted("logfile", Action::Global(logfile)),
-    plain("checktype", Action::Section(|s, e, r| CheckType::parse(e.word(r)).map(|v| s.checktype = Some(e.locate(v))))),
-    plain("service", Action::Section(|s, e, r| service_name(e.word(r)).map(|v| s.service = Some(e.locate(v))))),
+    plain("checktype", Action::Section(|s, e, r| CheckType::parse(e.word(r)).map(|v| s.checktype = e.locate_boxed(v)))),
+    plain("service", Action::Section(|s, e, r| service_name(e.word(r)).map(|v| s.service = e.locate_boxed(v)))),
     quoted("checkcommand", Action::Section(|s, e, r| e.text(r).map(|v| s.checkcommand = Some(v.into())))),
     plain("checkport", Action::Section(|s, e, _| value::port(e.value).map(|v| s.checkport = Some(v)))),
-    quoted("request", Action::Section(|s, e, r| e.leniently_quoted(r).map(|v| s.request = Some(e.locate(v))))),
-    quoted("receive", Action::Section(|s, e, r| e.quoted(r).map(|v| s.receive = Some(e.locate(v))))),
+    quoted("request", Action::Section(|s, e, r| e.leniently_quoted(r).map(|v| s.request = e.locate_boxed(v)))),
+    quoted("receive", Action::Section(|s, e, r| e.quoted(r).map(|v| s.receive = e.locate_boxed(v)))),
     plain("httpmethod", Action::Section(|s, e, r| http_method(e.word(r)).map(|v| s.httpmethod = Some(v)))),
     quoted("virtualhost", Action::Section(virtualhost)),
     quoted("login", Action::Section(|s, e, r| e.quoted(r).map(|v| s.login = Some(v)))),
@@ -142,16 +147,16 @@ static DIRECTIVES: &[Directive] = &[
         "persistent",
         Action::Section(|s, e, _| value::number(e.value, 0, LONGEST_PERSISTENCE).map(|v| s.persistent = Some(v))),
     ),
-    plain("netmask", Action::Section(|s, e, _| netmask(e.value, s.family).map(|v| s.netmask = Some(e.locate(v))))),
+    plain("netmask", Action::Section(|s, e, _| netmask(e.value, s.family).map(|v| s.netmask = e.locate_boxed(v)))),
     plain(
         "schedflags",
-        Action::Section(|s, e, r| scheduler_flags(e.word(r)).map(|v| s.schedflags = Some(e.locate(v)))),
+        Action::Section(|s, e, r| scheduler_flags(e.word(r)).map(|v| s.schedflags = e.locate_boxed(v))),
     ),
     plain(
         "protocol",
-        Action::Section(|s, e, r| ProtocolWord::parse(e.word(r)).map(|v| s.protocol = Some(e.locate(v)))),
+        Action::Section(|s, e, r| ProtocolWord::parse(e.word(r)).map(|v| s.protocol = e.locate_boxed(v))),
     ),
-    plain("ops", Action::Section(|s, e, _| value::yes_no(e.value).map(|v| s.ops = Some(e.locate(v))))),
+    plain("ops", Action::Section(|s, e, _| value::yes_no(e.value).map(|v| s.ops = e.locate_boxed(v)))),
     plain("fork", Action::Ignored("all checks run at once anyway")),
     plain("supervised", Action::Ignored("the daemon's command line decides")),
     plain("readdquiescent", Action::Ignored("a missing real server is always added again")),

@@ -228,7 +228,7 @@ impl Resolution<'_> {
             Family::Ipv4 => &self.draft.fallback,
             Family::Ipv6 => &self.draft.fallback6,
         };
-        let spec = section.fallback.as_ref().or(global.as_ref())?;
+        let spec = section.fallback.as_deref().or(global.as_ref())?;
         match self.fallback_server(&spec.value, section.family, key) {
             Ok((server, ignored_port)) => {
                 if let Some(port) = ignored_port {

@@ -37,10 +37,16 @@ impl Reader {
         self.place(directive, line, report);
         let entry = Entry { origin: line.origin, directive: directive.name, value };
         if let Action::Virtual(family) = directive.action {
+            self.close_section();
             self.draft.sections.push(open_section(&entry, family, report));
         } else {
             self.store(directive, &entry, report);
         }
+    }
+
+    /// A file of thousands of sections has no memory to spare for lines that do not come.
+    fn close_section(&mut self) {
+        self.draft.sections.last_mut().into_iter().for_each(|section| section.real_servers.shrink_to_fit());
     }
 
     /// Decides whether the line is part of a section.
@@ -110,7 +116,7 @@ pub(super) fn store_in_section(directive: &Directive, section: &mut Section, ent
             };
         }
         Action::Fallback(family) if family == section.family => {
-            section.fallback = parse_fallback(entry, family, report);
+            section.fallback = parse_fallback(entry, family, report).map(Box::new);
         }
         Action::Real(_) | Action::Fallback(_) => {
             let base = directive.name.trim_end_matches('6');

@@ -7,9 +7,14 @@ use super::directive::SERVICES;
 use super::{Config, Global, LogTarget, RealServerConfig, Service};
 use crate::model::{Check, CheckMethod, Family, HttpMethod, RealServer, ServiceKey, VirtualService};
 
+/// Lines of a section without those of its real servers, and bytes of a line: a text that grows is copied again and again.
+const USUAL_SECTION: usize = 8;
+const USUAL_LINE: usize = 40;
+
 /// The text of an `ldirectord.cf`. It contains passwords: for files of mode 0600 only.
 pub fn render(config: &Config) -> String {
-    let mut text = String::new();
+    let lines: usize = config.services.iter().map(|service| USUAL_SECTION + service.real_servers.len()).sum();
+    let mut text = String::with_capacity(lines * USUAL_LINE);
     // Writing into a string cannot fail.
     let _ = render_global(&mut text, &config.global);
     for service in &config.services {

@@ -93,7 +93,7 @@ pub(super) struct SchedulerFlags {
     pub schedulers: Vec<&'static str>,
 }
 
-/// One `virtual` section as written.
+/// One `virtual` section as written. What most sections do not say is boxed: a file may have ten thousand sections.
 #[derive(Debug, Clone)]
 pub(super) struct Section {
     pub origin: Origin,
@@ -104,13 +104,13 @@ pub(super) struct Section {
     pub address: Option<VirtualAddress>,
     pub settings: Settings,
     pub real_servers: Vec<Located<RealSpec>>,
-    pub fallback: Option<Located<FallbackSpec>>,
-    pub checktype: Option<Located<CheckType>>,
-    pub service: Option<Located<&'static str>>,
+    pub fallback: Option<Box<Located<FallbackSpec>>>,
+    pub checktype: Option<Box<Located<CheckType>>>,
+    pub service: Option<Box<Located<&'static str>>>,
     pub checkcommand: Option<PathBuf>,
     pub checkport: Option<u16>,
-    pub request: Option<Located<String>>,
-    pub receive: Option<Located<String>>,
+    pub request: Option<Box<Located<String>>>,
+    pub receive: Option<Box<Located<String>>>,
     pub httpmethod: Option<HttpMethod>,
     pub virtualhost: Option<String>,
     pub login: Option<String>,
@@ -120,10 +120,10 @@ pub(super) struct Section {
     /// Seconds; 0 is off.
     pub persistent: Option<u32>,
     /// Prefix length.
-    pub netmask: Option<Located<u8>>,
-    pub schedflags: Option<Located<SchedulerFlags>>,
-    pub protocol: Option<Located<ProtocolWord>>,
-    pub ops: Option<Located<bool>>,
+    pub netmask: Option<Box<Located<u8>>>,
+    pub schedflags: Option<Box<Located<SchedulerFlags>>>,
+    pub protocol: Option<Box<Located<ProtocolWord>>>,
+    pub ops: Option<Box<Located<bool>>>,
 }
 
 impl Section {
