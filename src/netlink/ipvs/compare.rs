@@ -3,6 +3,8 @@
 //! real servers are asked for where there is still a doubt.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
 
 use super::proc_table::ProcTable;
 use super::{Error, Ipvs, Result};
@@ -12,6 +14,9 @@ use crate::model::{ServiceEntry, ServiceKey, Table, VirtualService};
 const PROC_TABLE: &str = "/proc/thread-self/net/ip_vs";
 /// Up to this many services are asked for one by one, exactly. Above, one list of all services is cheaper.
 const ONE_BY_ONE: usize = 8;
+
+/// Bytes that are read at once. The kernel gives a page of it at a time.
+const AT_ONCE: usize = 4096;
 
 /// How exactly [`Ipvs::compare`] looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,27 +38,29 @@ impl Ipvs {
     /// # Errors
     /// On any failure: never a part of the answer.
     pub fn compare(&mut self, desired: &Table, depth: Depth) -> Result<Held> {
-        let text = match depth {
+        let shown = match depth {
             // Without the file, or with one that cannot be understood, netlink is asked for everything.
-            Depth::Quick if desired.len() > ONE_BY_ONE => std::fs::read(PROC_TABLE).unwrap_or_default(),
-            _ => Vec::new(),
+            Depth::Quick if desired.len() > ONE_BY_ONE => {
+                let file = File::open(PROC_TABLE).map(|file| BufReader::with_capacity(AT_ONCE, file));
+                file.map_or_else(|_| ProcTable::default(), |file| ProcTable::read(file, desired))
+            }
+            _ => ProcTable::default(),
         };
-        let shown = ProcTable::parse(&text);
-        let unclear: Vec<&ServiceEntry> = desired.values().filter(|wanted| !shown.shows(wanted)).collect();
+        let unclear: Vec<&ServiceEntry> = desired.values().filter(|wanted| !shown.shows(&wanted.service)).collect();
         if unclear.len() > ONE_BY_ONE {
             return self.compare_listed(&unclear, &shown);
         }
         unclear.iter().map(|wanted| wanted.service.key).map(|key| Ok((key, self.service(&key)?))).collect()
     }
 
-    fn compare_listed(&mut self, unclear: &[&ServiceEntry], shown: &ProcTable<'_>) -> Result<Held> {
+    fn compare_listed(&mut self, unclear: &[&ServiceEntry], shown: &ProcTable) -> Result<Held> {
         let services = self.services()?.into_iter();
         let mut listed: HashMap<ServiceKey, VirtualService> = services.map(|service| (service.key, service)).collect();
         let mut held = Held::new();
         for wanted in unclear {
             let key = wanted.service.key;
             let entry = match listed.remove(&key) {
-                Some(service) if service == wanted.service && shown.shows_real_servers(wanted) => continue,
+                Some(service) if service == wanted.service && shown.shows_real_servers(&key) => continue,
                 Some(service) => self.completed(service)?,
                 None if shown.lacks(&key) => None,
                 // The list may lack an entry, as another program changed the table while it was read.

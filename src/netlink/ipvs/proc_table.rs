@@ -6,10 +6,11 @@
 //! netlink. So nothing here is an error.
 
 use std::collections::HashMap;
+use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::model::{
-    Family, ForwardingMethod, Protocol, RealServer, RealServerKey, ServiceEntry, ServiceFlags, ServiceKey,
+    Family, ForwardingMethod, Protocol, RealServer, RealServerKey, ServiceEntry, ServiceFlags, ServiceKey, Table,
     VirtualService,
 };
 
@@ -18,22 +19,109 @@ const VERSION: &[u8] = b"IP Virtual Server version ";
 const COLUMNS: [&[u8]; 2] =
     [b"Prot LocalAddress:Port Scheduler Flags", b"  -> RemoteAddress:Port Forward Weight ActiveConn InActConn"];
 
-/// The services by address that a text of the kernel tells of.
+/// What a text of the kernel tells of wanted services by address. Nothing of the text itself is kept: it has a line for each
+/// of what may be a hundred thousand entries.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ProcTable<'a> {
+pub(super) struct ProcTable {
     /// The header and every line were as expected.
     is_whole: bool,
-    /// `None`: it exists, but not all of it was understood, or it was told of twice.
-    services: HashMap<ServiceKey, Option<HeldService<'a>>>,
+    /// The wanted services that exist.
+    services: HashMap<ServiceKey, Shown>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Not all of it was understood, or it was told of twice.
+    Unclear,
+    Clear {
+        service_as_wanted: bool,
+        real_servers_as_wanted: bool,
+    },
+}
+
+impl ProcTable {
+    /// Reads as far as it understands.
+    pub fn read(mut source: impl BufRead, desired: &Table) -> Self {
+        let mut table = Self::default();
+        let (mut line, mut section) = (Vec::new(), None);
+        if !has_header(&mut source, &mut line) {
+            return table;
+        }
+        table.is_whole = true;
+        loop {
+            match next_line(&mut source, &mut line) {
+                NextLine::Whole => table.take_line(&line, &mut section, desired),
+                NextLine::End => break,
+                NextLine::Cut => {
+                    table.is_whole = false;
+                    section = section.map(Section::unclear);
+                    break;
+                }
+            }
+        }
+        table.take(section);
+        table
+    }
+
+    fn take_line<'d>(&mut self, line: &[u8], section: &mut Option<Section<'d>>, desired: &'d Table) {
+        match (line.strip_prefix(b"  -> "), &mut *section) {
+            (Some(real), Some(section)) => section.add(real_server(real)),
+            (Some(_), None) => self.is_whole = false,
+            (None, _) => {
+                self.take(section.take());
+                *section = service(line).map(|(key, held)| Section::new(key, held, desired));
+                self.is_whole &= section.is_some();
+            }
+        }
+    }
+
+    fn take(&mut self, section: Option<Section<'_>>) {
+        let Some(section) = section.filter(|section| section.key.is_some()) else { return };
+        self.is_whole &= section.is_clear;
+        let Some(wanted) = section.wanted else { return };
+        // A service that moves in the kernel's list while it is read may be told of twice.
+        let shown = section.shown(wanted);
+        self.services.entry(wanted.service.key).and_modify(|first| *first = Shown::Unclear).or_insert(shown);
+    }
+
+    /// Whether the text says all that matters of the service, and the service is as wanted.
+    pub fn shows(&self, wanted: &VirtualService) -> bool {
+        let all = Shown::Clear { service_as_wanted: true, real_servers_as_wanted: true };
+        tells_all_of(wanted) && self.services.get(&wanted.key) == Some(&all)
+    }
+
+    /// The same of its real servers alone.
+    pub fn shows_real_servers(&self, key: &ServiceKey) -> bool {
+        matches!(self.services.get(key), Some(Shown::Clear { real_servers_as_wanted: true, .. }))
+    }
+
+    /// Whether the text proves that there is no such service, one of those that are wanted.
+    pub fn lacks(&self, key: &ServiceKey) -> bool {
+        self.is_whole && matches!(key, ServiceKey::Address { .. }) && !self.services.contains_key(key)
+    }
+}
+
+/// Whether the text has everything that is wanted of this service itself.
+fn tells_all_of(wanted: &VirtualService) -> bool {
+    let ServiceFlags { one_packet, scheduler } = wanted.flags;
+    // The kernel writes "ops" for IPv4 only.
+    let one_packet_is_told = !one_packet || wanted.key.family() == Family::Ipv4;
+    wanted.persistence.is_none() && scheduler == [false; 3] && one_packet_is_told
+}
+
+/// What the line of a service tells.
 struct HeldService<'a> {
     scheduler: &'a str,
     is_persistent: bool,
     one_packet: bool,
-    /// In the order of their keys, no two with the same.
-    real_servers: Vec<HeldRealServer>,
+}
+
+impl HeldService<'_> {
+    fn is_as(&self, wanted: &VirtualService) -> bool {
+        self.scheduler == wanted.scheduler.as_str()
+            && self.is_persistent == wanted.persistence.is_some()
+            && self.one_packet == wanted.flags.one_packet
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,92 +140,6 @@ enum Word {
     Tunnel,
 }
 
-impl<'a> ProcTable<'a> {
-    /// Reads as far as it understands.
-    pub fn parse(text: &'a [u8]) -> Self {
-        let mut table = Self::default();
-        let Some(body) = body(text) else { return table };
-        table.is_whole = true;
-        let mut section: Option<Section<'a>> = None;
-        for line in body.split_inclusive(|byte| *byte == b'\n') {
-            let Some(line) = line.strip_suffix(b"\n") else {
-                // Cut off in the middle.
-                table.is_whole = false;
-                section = section.map(Section::unclear);
-                break;
-            };
-            match (line.strip_prefix(b"  -> "), &mut section) {
-                (Some(real), Some(section)) => section.add(real_server(real)),
-                (Some(_), None) => table.is_whole = false,
-                (None, _) => {
-                    table.take(section.take());
-                    section = service(line);
-                    table.is_whole &= section.is_some();
-                }
-            }
-        }
-        table.take(section);
-        table
-    }
-
-    fn take(&mut self, section: Option<Section<'a>>) {
-        let Some(Section { key: Some(key), held }) = section else { return };
-        self.is_whole &= held.is_some();
-        let held = held.and_then(HeldService::in_order);
-        // A service that moves in the kernel's list while it is read may be told of twice.
-        self.services.entry(key).and_modify(|first| *first = None).or_insert(held);
-    }
-
-    /// Whether the text says all that matters of the service, and the service is as wanted.
-    pub fn shows(&self, wanted: &ServiceEntry) -> bool {
-        let held = self.held(wanted);
-        tells_all_of(&wanted.service) && held.is_some_and(|held| held.is_as(&wanted.service) && held.has(wanted))
-    }
-
-    /// The same of its real servers alone.
-    pub fn shows_real_servers(&self, wanted: &ServiceEntry) -> bool {
-        self.held(wanted).is_some_and(|held| held.has(wanted))
-    }
-
-    fn held(&self, wanted: &ServiceEntry) -> Option<&HeldService<'a>> {
-        self.services.get(&wanted.service.key)?.as_ref()
-    }
-
-    /// Whether the text proves that there is no such service.
-    pub fn lacks(&self, key: &ServiceKey) -> bool {
-        self.is_whole && matches!(key, ServiceKey::Address { .. }) && !self.services.contains_key(key)
-    }
-}
-
-/// Whether the text has everything that is wanted of this service itself.
-fn tells_all_of(wanted: &VirtualService) -> bool {
-    let ServiceFlags { one_packet, scheduler } = wanted.flags;
-    // The kernel writes "ops" for IPv4 only.
-    let one_packet_is_told = !one_packet || wanted.key.family() == Family::Ipv4;
-    wanted.persistence.is_none() && scheduler == [false; 3] && one_packet_is_told
-}
-
-impl HeldService<'_> {
-    /// `None`: a real server was told of twice, as happens while the list changes.
-    fn in_order(mut self) -> Option<Self> {
-        self.real_servers.sort_unstable();
-        let distinct = self.real_servers.is_sorted_by(|one, next| one.key < next.key);
-        distinct.then_some(self)
-    }
-
-    fn is_as(&self, wanted: &VirtualService) -> bool {
-        self.scheduler == wanted.scheduler.as_str()
-            && self.is_persistent == wanted.persistence.is_some()
-            && self.one_packet == wanted.flags.one_packet
-    }
-
-    /// Whether these are the wanted real servers, none of which is to have a limit.
-    fn has(&self, wanted: &ServiceEntry) -> bool {
-        self.real_servers.len() == wanted.real_servers.len()
-            && self.real_servers.iter().zip(wanted.real_servers.values()).all(|(held, wanted)| held.is_as(wanted))
-    }
-}
-
 impl HeldRealServer {
     fn is_as(&self, wanted: &RealServer) -> bool {
         let word = match wanted.forwarding {
@@ -154,62 +156,91 @@ impl HeldRealServer {
 }
 
 /// A service whose real servers are being read.
-struct Section<'a> {
-    /// `None`: a mark, or a protocol that the model does not have: its real servers are skipped.
+struct Section<'d> {
+    /// `None`: a mark, or a protocol that the model does not have.
     key: Option<ServiceKey>,
-    held: Option<HeldService<'a>>,
+    wanted: Option<&'d ServiceEntry>,
+    service_as_wanted: bool,
+    /// Of the wanted services only.
+    real_servers: Vec<HeldRealServer>,
+    is_clear: bool,
 }
 
-impl Section<'_> {
+impl<'d> Section<'d> {
+    fn new(key: Option<ServiceKey>, held: Option<HeldService<'_>>, desired: &'d Table) -> Self {
+        let wanted = key.and_then(|key| desired.get(&key));
+        let service_as_wanted = wanted.zip(held.as_ref()).is_some_and(|(wanted, held)| held.is_as(&wanted.service));
+        Self { key, wanted, service_as_wanted, real_servers: Vec::new(), is_clear: held.is_some() }
+    }
+
     fn unclear(self) -> Self {
-        Self { held: None, ..self }
+        Self { is_clear: false, ..self }
     }
 
     fn add(&mut self, real: Option<HeldRealServer>) {
-        match (&mut self.held, real) {
-            (Some(held), Some(real)) => held.real_servers.push(real),
-            (held, _) => *held = None,
+        self.is_clear &= real.is_some();
+        self.real_servers.extend(real.filter(|_| self.wanted.is_some()));
+    }
+
+    fn shown(mut self, wanted: &ServiceEntry) -> Shown {
+        self.real_servers.sort_unstable();
+        // A real server may be told of twice while the list changes.
+        let distinct = self.real_servers.is_sorted_by(|one, next| one.key < next.key);
+        let mut pairs = self.real_servers.iter().zip(wanted.real_servers.values());
+        let real_servers_as_wanted =
+            self.real_servers.len() == wanted.real_servers.len() && pairs.all(|(held, wanted)| held.is_as(wanted));
+        match self.is_clear && distinct {
+            true => Shown::Clear { service_as_wanted: self.service_as_wanted, real_servers_as_wanted },
+            false => Shown::Unclear,
         }
     }
 }
 
-fn body(text: &[u8]) -> Option<&[u8]> {
-    let (first, mut rest) = split_line(text)?;
-    first.strip_prefix(VERSION)?;
-    for columns in COLUMNS {
-        let (line, tail) = split_line(rest)?;
-        (line == columns).then_some(())?;
-        rest = tail;
-    }
-    Some(rest)
+enum NextLine {
+    /// Without its end.
+    Whole,
+    End,
+    /// The text ends in the middle of a line, or could not be read on.
+    Cut,
 }
 
-fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|byte| *byte == b'\n')?;
-    Some((text.get(..end)?, text.get(end + 1..)?))
+fn next_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> NextLine {
+    line.clear();
+    match source.read_until(b'\n', line) {
+        Ok(0) => NextLine::End,
+        Ok(_) if line.pop() == Some(b'\n') => NextLine::Whole,
+        _ => NextLine::Cut,
+    }
+}
+
+fn has_header(source: &mut impl BufRead, line: &mut Vec<u8>) -> bool {
+    let mut expect =
+        |is_right: &dyn Fn(&[u8]) -> bool| matches!(next_line(source, line), NextLine::Whole) && is_right(line);
+    expect(&|line| line.starts_with(VERSION)) && COLUMNS.iter().all(|columns| expect(&|line| line == *columns))
 }
 
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
 }
 
-/// `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None`: not even a service.
-fn service(line: &[u8]) -> Option<Section<'_>> {
+/// `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None`: not even a service. Without a key: one of another kind;
+/// without the rest: not understood.
+fn service(line: &[u8]) -> Option<(Option<ServiceKey>, Option<HeldService<'_>>)> {
     let mut words = words(line);
     let protocol = match words.next()? {
         b"TCP" => Protocol::Tcp,
         b"UDP" => Protocol::Udp,
-        _ => return Some(Section { key: None, held: None }),
+        _ => return Some((None, None)),
     };
     let (address, port) = socket(words.next()?)?;
     let key = ServiceKey::Address { protocol, address, port };
     let held = words.next().and_then(|scheduler| attributes(scheduler, words));
-    Some(Section { key: Some(key), held })
+    Some((Some(key), held))
 }
 
 fn attributes<'a>(scheduler: &'a [u8], mut words: impl Iterator<Item = &'a [u8]>) -> Option<HeldService<'a>> {
     let scheduler = std::str::from_utf8(scheduler).ok()?;
-    let mut held = HeldService { scheduler, is_persistent: false, one_packet: false, real_servers: Vec::new() };
+    let mut held = HeldService { scheduler, is_persistent: false, one_packet: false };
     while let Some(word) = words.next() {
         match word {
             b"ops" => held.one_packet = true,
