@@ -8,7 +8,7 @@ use super::address::{HostPort, Port, VirtualAddress};
 use super::check::{Patterns, Template};
 use super::problem::{Origin, Problem, Report};
 use super::real::{FallbackSpec, RealSpec};
-use super::section::{Draft, Located, ProtocolWord, SchedulerFlags, Section, Settings};
+use super::section::{Located, Outside, Preview, ProtocolWord, SchedulerFlags, Section, Settings};
 use super::{Config, Global, RealServerConfig, Resolver, Service};
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceFlags, ServiceKey,
@@ -18,60 +18,72 @@ use crate::model::{
 /// More addresses in one range are a slip of the finger, and would fill the memory.
 const LARGEST_RANGE: u32 = 65536;
 
-/// Takes the draft: each section is given up as soon as its service is made, so that the memory of a large file is needed
-/// once and not twice.
-pub(super) fn resolve(mut draft: Draft, resolver: &dyn Resolver, report: Report) -> Result<Config, Vec<Problem>> {
-    resolver.prepare(draft.host_names().collect());
-    let patterns = Patterns::default();
-    let sections = std::mem::take(&mut draft.sections);
-    let families: BTreeSet<Family> = sections.iter().map(|section| section.family).collect();
-    let mut resolution = Resolution { draft: &draft, resolver, patterns: &patterns, report };
-    resolution.check_unused_fallbacks(&families);
-    let mut seen: BTreeMap<ServiceKey, Origin> = BTreeMap::new();
-    let mut services = Vec::new();
-    for section in sections {
-        let Some(service) = resolution.service(&section) else { continue };
-        match seen.insert(service.service.key, service.origin) {
-            None => services.push(service),
-            Some(first) => {
-                let text = format!("{}: {} is already defined by {first}", section.name(), service.service.key);
-                resolution.report.error(section.origin, text);
-            }
-        }
-    }
-    let Report { mut errors, mut warnings, .. } = resolution.report;
-    // A wrong parameter that several virtual services share is one mistake.
-    errors.sort();
-    errors.dedup();
-    warnings.sort();
-    warnings.dedup();
-    if errors.is_empty() { Ok(Config { global: global(&draft), services, warnings }) } else { Err(errors) }
-}
-
-fn global(draft: &Draft) -> Global {
+fn global(outside: &Outside) -> Global {
     let default = Global::default();
     Global {
-        checkinterval: draft.settings.checkinterval.unwrap_or(default.checkinterval),
-        autoreload: draft.global.autoreload.unwrap_or(default.autoreload),
-        callback: draft.global.callback.clone(),
-        logfile: draft.global.logfile.clone(),
-        cleanstop: draft.settings.cleanstop.unwrap_or(default.cleanstop),
+        checkinterval: outside.settings.checkinterval.unwrap_or(default.checkinterval),
+        autoreload: outside.global.autoreload.unwrap_or(default.autoreload),
+        callback: outside.global.callback.clone(),
+        logfile: outside.global.logfile.clone(),
+        cleanstop: outside.settings.cleanstop.unwrap_or(default.cleanstop),
     }
 }
 
-struct Resolution<'a> {
-    draft: &'a Draft,
+/// Makes a service of each section that it is given, one after the other: the draft of one is as large as what becomes of
+/// it, and all drafts together would double the memory that a large file needs.
+pub(super) struct Resolution<'a> {
+    outside: &'a Outside,
     resolver: &'a dyn Resolver,
     patterns: &'a Patterns,
     report: Report,
+    seen: BTreeMap<ServiceKey, Origin>,
+    services: Vec<Service>,
 }
 
-impl Resolution<'_> {
+impl<'a> Resolution<'a> {
+    pub fn new(outside: &'a Outside, preview: &Preview, resolver: &'a dyn Resolver, patterns: &'a Patterns) -> Self {
+        let own = preview.host_names.iter().map(|(name, family)| (name.as_str(), *family));
+        let global = outside.fallbacks().filter_map(|(spec, family)| Some((spec.value.target.host.name()?, family)));
+        resolver.prepare(own.chain(global).collect());
+        let (report, seen) = (Report::default(), BTreeMap::new());
+        let mut resolution = Self { outside, resolver, patterns, report, seen, services: Vec::new() };
+        resolution.check_unused_fallbacks(&preview.families);
+        resolution
+    }
+
+    pub fn add(&mut self, section: &Section) {
+        let Some(service) = self.service(section) else { return };
+        match self.seen.insert(service.service.key, service.origin) {
+            None => self.services.push(service),
+            Some(first) => {
+                let text = format!("{}: {} is already defined by {first}", section.name(), service.service.key);
+                self.report.error(section.origin, text);
+            }
+        }
+    }
+
+    /// `report`: what was wrong with the lines themselves.
+    pub fn finish(self, report: Report) -> Result<Config, Vec<Problem>> {
+        let sorted = |mut problems: Vec<Problem>, more: Vec<Problem>| {
+            problems.extend(more);
+            problems.sort();
+            // A wrong parameter that several virtual services share is one mistake.
+            problems.dedup();
+            problems
+        };
+        let errors = sorted(report.errors, self.report.errors);
+        let warnings = sorted(report.warnings, self.report.warnings);
+        match errors.is_empty() {
+            true => Ok(Config { global: global(self.outside), services: self.services, warnings }),
+            false => Err(errors),
+        }
+    }
+
     /// `None` when something is wrong, which is then reported.
     fn service(&mut self, section: &Section) -> Option<Service> {
         let key = self.key(section)?;
         let service = self.virtual_service(section, key);
-        let template = Template::new(section, &self.draft.settings, key, self.patterns, &mut self.report);
+        let template = Template::new(section, &self.outside.settings, key, self.patterns, &mut self.report);
         let mut real_servers: Vec<RealServerConfig> = Vec::with_capacity(section.real_servers.len());
         let mut seen = BTreeSet::new();
         for spec in &section.real_servers {
@@ -92,8 +104,8 @@ impl Resolution<'_> {
             template.warn_about_port(first, key, &mut self.report);
         }
         let fallback = self.fallback(section, key);
-        let settings = |get: fn(&Settings) -> Option<bool>| get(&section.settings).or(get(&self.draft.settings));
-        let global = &self.draft.settings;
+        let settings = |get: fn(&Settings) -> Option<bool>| get(&section.settings).or(get(&self.outside.settings));
+        let global = &self.outside.settings;
         Some(Service {
             origin: section.origin,
             service: service?,
@@ -225,8 +237,8 @@ impl Resolution<'_> {
     /// The section's own fallback, else the global one of its family.
     fn fallback(&mut self, section: &Section, key: ServiceKey) -> Option<RealServer> {
         let global = match section.family {
-            Family::Ipv4 => &self.draft.fallback,
-            Family::Ipv6 => &self.draft.fallback6,
+            Family::Ipv4 => &self.outside.fallback,
+            Family::Ipv6 => &self.outside.fallback6,
         };
         let spec = section.fallback.as_deref().or(global.as_ref())?;
         match self.fallback_server(&spec.value, section.family, key) {
@@ -281,8 +293,7 @@ impl Resolution<'_> {
 
     /// A global fallback that no service uses is still looked up: it must not be wrong on the day it is needed.
     fn check_unused_fallbacks(&mut self, used: &BTreeSet<Family>) {
-        let global = [(&self.draft.fallback, Family::Ipv4), (&self.draft.fallback6, Family::Ipv6)];
-        for (spec, family) in global.into_iter().filter_map(|(spec, family)| Some((spec.as_ref()?, family))) {
+        for (spec, family) in self.outside.fallbacks() {
             if used.contains(&family) {
                 continue;
             }

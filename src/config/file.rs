@@ -1,30 +1,47 @@
 //! Reads a whole file: which line belongs to which section.
 
 use super::address;
+use super::check::Patterns;
 use super::directive::{self, Action, Directive, Entry};
+use super::effective::Resolution;
 use super::line::{self, Line};
 use super::problem::{Problem, Report};
 use super::real;
-use super::section::{Draft, Located, Section};
+use super::section::{Located, Outside, Preview, Section};
 use super::value;
-use super::{Config, Resolver, effective};
+use super::{Config, Resolver};
 use crate::model::Family;
 
 /// Reads the text of an `ldirectord.cf`. All errors are returned, in the order of their lines.
 pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
+    // Twice: what the last line says outside of sections counts for the first section.
+    let mut preview = Preview::default();
+    let outside = read(text, &mut Report::default(), |section| preview.note(section));
+    let patterns = Patterns::default();
+    let mut resolution = Resolution::new(&outside, &preview, resolver, &patterns);
     let mut report = Report::default();
-    let mut reader = Reader { draft: Draft::default(), in_section: false };
-    line::read(text, &mut report, |line, report| reader.take(line, report));
-    effective::resolve(reader.draft, resolver, report)
+    read(text, &mut report, |section| resolution.add(section));
+    resolution.finish(report)
 }
 
-struct Reader {
-    draft: Draft,
+/// Gives each section to `take` when all of it was read, and forgets it.
+fn read(text: &[u8], report: &mut Report, take: impl FnMut(&Section)) -> Outside {
+    let mut reader = Reader { outside: Outside::default(), section: None, in_section: false, take_section: take };
+    line::read(text, report, |line, report| reader.take(line, report));
+    reader.close_section();
+    reader.outside
+}
+
+struct Reader<T> {
+    outside: Outside,
+    /// The last one that was opened.
+    section: Option<Section>,
     /// The last line at the left margin was a `virtual` one.
     in_section: bool,
+    take_section: T,
 }
 
-impl Reader {
+impl<T: FnMut(&Section)> Reader<T> {
     fn take(&mut self, line: &Line, report: &mut Report) {
         let Some(directive) = directive::find(line.keyword) else {
             report.error(line.origin, unknown(line.keyword));
@@ -38,15 +55,14 @@ impl Reader {
         let entry = Entry { origin: line.origin, directive: directive.name, value };
         if let Action::Virtual(family) = directive.action {
             self.close_section();
-            self.draft.sections.push(open_section(&entry, family, report));
+            self.section = Some(open_section(&entry, family, report));
         } else {
             self.store(directive, &entry, report);
         }
     }
 
-    /// A file of thousands of sections has no memory to spare for lines that do not come.
     fn close_section(&mut self) {
-        self.draft.sections.last_mut().into_iter().for_each(|section| section.real_servers.shrink_to_fit());
+        self.section.take().iter().for_each(&mut self.take_section);
     }
 
     /// Decides whether the line is part of a section.
@@ -61,15 +77,15 @@ impl Reader {
     }
 
     fn store(&mut self, directive: &Directive, entry: &Entry, report: &mut Report) {
-        let draft = &mut self.draft;
-        let section = draft.sections.last_mut().filter(|_| self.in_section);
+        let outside = &mut self.outside;
+        let section = self.section.as_mut().filter(|_| self.in_section);
         match (&directive.action, section) {
             (Action::Setting(set), None) => {
-                let result = set(&mut draft.settings, entry, report);
+                let result = set(&mut outside.settings, entry, report);
                 explain(result, entry, report);
             }
             (Action::Global(set), None) => {
-                let result = set(&mut draft.global, entry, report);
+                let result = set(&mut outside.global, entry, report);
                 explain(result, entry, report);
             }
             (Action::Global(_), Some(_)) => {
@@ -79,8 +95,8 @@ impl Reader {
             (Action::Fallback(family), None) => {
                 let fallback = parse_fallback(entry, *family, report);
                 match family {
-                    Family::Ipv4 => draft.fallback = fallback,
-                    Family::Ipv6 => draft.fallback6 = fallback,
+                    Family::Ipv4 => outside.fallback = fallback,
+                    Family::Ipv6 => outside.fallback6 = fallback,
                 }
             }
             (Action::Section(_) | Action::Real(_), None) => {

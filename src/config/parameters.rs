@@ -1,12 +1,14 @@
 //! Services from the parameters of a cluster resource. Each parameter is the directive of the same name; text that a
 //! file has in double quotes comes without them.
 
+use super::check::Patterns;
 use super::directive::{self, Action, Directive, Entry};
+use super::effective::Resolution;
 use super::file::{self, parse_file};
 use super::line;
 use super::problem::{Origin, Problem, Report};
-use super::section::{Draft, Section};
-use super::{Config, Resolver, effective, render};
+use super::section::{Outside, Preview, Section};
+use super::{Config, Resolver, render};
 use crate::model::Family;
 
 const VIRTUAL: &str = "virtual";
@@ -23,7 +25,7 @@ pub fn parse_parameters(
     let given = || parameters.iter().map(|(name, value)| (*name, value.as_str())).filter(|(_, v)| !v.trim().is_empty());
     let value_of = |wanted| given().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
     let mut report = Report::default();
-    let mut draft = Draft::default();
+    let mut sections = Vec::new();
     for word in split_list(value_of(VIRTUAL)) {
         let family = family(word, value_of(REAL));
         let origin = Origin::Parameter(VIRTUAL);
@@ -31,12 +33,16 @@ pub fn parse_parameters(
         for (name, value) in given().filter(|(name, _)| *name != VIRTUAL) {
             store(name, value, &mut section, &mut report);
         }
-        draft.sections.push(section);
+        sections.push(section);
     }
-    if draft.sections.is_empty() {
+    if sections.is_empty() {
         report.error(Origin::Parameter(VIRTUAL), "expected ADDRESS:PORT or a firewall mark");
     }
-    let config = effective::resolve(draft, resolver, report)?;
+    let (outside, mut preview, patterns) = (Outside::default(), Preview::default(), Patterns::default());
+    sections.iter().for_each(|section| preview.note(section));
+    let mut resolution = Resolution::new(&outside, &preview, resolver, &patterns);
+    sections.iter().for_each(|section| resolution.add(section));
+    let config = resolution.finish(report)?;
     check_rendering(config, resolver)
 }
 

@@ -1,5 +1,6 @@
 //! What was written, before names are looked up and defaults filled in. `None` means that the user said nothing.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -183,23 +184,34 @@ impl Section {
     }
 }
 
-/// Everything of a file, or of a set of parameters.
+/// What stands outside of sections. It counts for those before it too.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct Outside {
     pub settings: Settings,
     pub global: GlobalSection,
     pub fallback: Option<Located<FallbackSpec>>,
     pub fallback6: Option<Located<FallbackSpec>>,
-    pub sections: Vec<Section>,
 }
 
-impl Draft {
-    /// Every host name, as often as it is written.
-    pub fn host_names(&self) -> impl Iterator<Item = (&str, Family)> {
-        let global = [(&self.fallback, Family::Ipv4), (&self.fallback6, Family::Ipv6)];
-        let global = global.into_iter().filter_map(|(spec, family)| Some((&spec.as_ref()?.value.target.host, family)));
-        let sections = self.sections.iter();
-        let hosts = sections.flat_map(|section| section.hosts().map(|host| (host, section.family))).chain(global);
-        hosts.filter_map(|(host, family)| Some((host.name()?, family)))
+impl Outside {
+    /// The global fallbacks that are written.
+    pub fn fallbacks(&self) -> impl Iterator<Item = (&Located<FallbackSpec>, Family)> {
+        let both = [(&self.fallback, Family::Ipv4), (&self.fallback6, Family::Ipv6)];
+        both.into_iter().filter_map(|(spec, family)| Some((spec.as_ref()?, family)))
+    }
+}
+
+/// What has to be known of all sections before the first of them is resolved.
+#[derive(Debug, Default)]
+pub(super) struct Preview {
+    pub families: BTreeSet<Family>,
+    pub host_names: BTreeSet<(String, Family)>,
+}
+
+impl Preview {
+    pub fn note(&mut self, section: &Section) {
+        self.families.insert(section.family);
+        let names = section.hosts().filter_map(Host::name).map(|name| (name.to_owned(), section.family));
+        self.host_names.extend(names);
     }
 }
