@@ -16,23 +16,33 @@ use crate::model::Family;
 pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
-    let outside = read(text, &mut Report::default(), |section| preview.note(section));
+    let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(section));
     let patterns = Patterns::default();
     let mut resolution = Resolution::new(&outside, &preview, resolver, &patterns);
     let mut report = Report::default();
-    read(text, &mut report, |section| resolution.add(section));
+    read(text, Depth::Whole, &mut report, |section| resolution.add(section));
     resolution.finish(report)
 }
 
+/// How much of each section is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// As much as [`Preview`] needs.
+    Preview,
+    Whole,
+}
+
 /// Gives each section to `take` when all of it was read, and forgets it.
-fn read(text: &[u8], report: &mut Report, take: impl FnMut(&Section)) -> Outside {
-    let mut reader = Reader { outside: Outside::default(), section: None, in_section: false, take_section: take };
+fn read(text: &[u8], depth: Depth, report: &mut Report, take: impl FnMut(&Section)) -> Outside {
+    let mut reader =
+        Reader { depth, outside: Outside::default(), section: None, in_section: false, take_section: take };
     line::read(text, report, |line, report| reader.take(line, report));
     reader.close_section();
     reader.outside
 }
 
 struct Reader<T> {
+    depth: Depth,
     outside: Outside,
     /// The last one that was opened.
     section: Option<Section>,
@@ -53,6 +63,9 @@ impl<T: FnMut(&Section)> Reader<T> {
         };
         self.place(directive, line, report);
         let entry = Entry { origin: line.origin, directive: directive.name, value };
+        if self.depth == Depth::Preview && self.in_section && has_no_host_name(directive, value) {
+            return;
+        }
         if let Action::Virtual(family) = directive.action {
             self.close_section();
             self.section = Some(open_section(&entry, family, report));
@@ -111,6 +124,18 @@ impl<T: FnMut(&Section)> Reader<T> {
             (_, Some(section)) => store_in_section(directive, section, entry, report),
             (_, None) => without_effect(directive, entry, report),
         }
+    }
+}
+
+/// Whether the line needs no look-up: what is not a host does not, and digits are an address.
+fn has_no_host_name(directive: &Directive, value: &str) -> bool {
+    match directive.action {
+        Action::Virtual(_) => false,
+        Action::Real(_) | Action::Fallback(_) => {
+            let place = value.split_whitespace().next().unwrap_or_default();
+            place.bytes().all(|byte| byte.is_ascii_digit() || b".:[]".contains(&byte))
+        }
+        _ => true,
     }
 }
 

@@ -56,6 +56,9 @@ pub(super) fn read(text: &[u8], report: &mut Report, mut take: impl FnMut(&Line,
 /// The line up to the first `#` that is not between two double quotes. ldirectord cuts inside quotes as well and then
 /// refuses the line, so no file that it accepts is read differently.
 pub(super) fn strip_comment(line: &str) -> &str {
+    if !line.contains('#') {
+        return line;
+    }
     let mut quoted = false;
     for (at, character) in line.char_indices() {
         match character {
@@ -70,6 +73,10 @@ pub(super) fn strip_comment(line: &str) -> &str {
 
 /// Control characters would break the files and protocols that values end up in.
 fn check_characters(content: &str, raw: &[u8]) -> Result<(), String> {
+    // Nearly every line, and files have many: a look at each byte is enough.
+    if content.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return Ok(());
+    }
     if content.contains(char::REPLACEMENT_CHARACTER) && std::str::from_utf8(raw).is_err() {
         return Err("not UTF-8 text: only comments may have another encoding".into());
     }

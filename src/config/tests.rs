@@ -59,3 +59,34 @@ fn section(lines: &[&str]) -> String {
 fn displayed(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
+
+/// Notes the names that it is told of before the first question.
+#[derive(Default)]
+struct Prepared(std::cell::RefCell<Vec<String>>);
+
+impl Resolver for Prepared {
+    fn prepare(&self, names: Vec<(&str, Family)>) {
+        self.0.borrow_mut().extend(names.into_iter().map(|(name, family)| format!("{name} {family:?}")));
+    }
+
+    fn host(&self, _: &str, family: Family) -> Result<IpAddr, String> {
+        assert!(!self.0.borrow().is_empty(), "asked before it was told of all names");
+        Ok(if family == Family::Ipv4 { [192, 0, 2, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() })
+    }
+
+    fn port(&self, _: &str, _: Option<Protocol>) -> Result<u16, String> {
+        Ok(80)
+    }
+}
+
+#[test]
+fn all_host_names_of_a_file_are_looked_up_at_once_and_what_stands_last_counts_for_the_first_section() {
+    let text = "virtual=vip:80\n\treal=a1->a2:80 gate\n\treal=10.0.0.1:80 gate\n\tfallback=spare\n\
+                virtual6=[2001:db8::1]:80\n\treal6=six:80 gate\nfallback=last:80\ncheckinterval=7\n";
+    let resolver = Prepared::default();
+    let config = parse_file(text.as_bytes(), &resolver).expect("right");
+    let mut names = resolver.0.into_inner();
+    names.sort();
+    assert_eq!(names, ["a1 Ipv4", "a2 Ipv4", "last Ipv4", "six Ipv6", "spare Ipv4", "vip Ipv4"]);
+    assert!(config.services.iter().all(|service| service.checkinterval.as_secs() == 7));
+}
