@@ -41,7 +41,7 @@ use self::presence::Presence;
 use self::source::Source;
 use self::view::View;
 use crate::config::{Config, LogTarget};
-use crate::system::{Lock, RunDir, descriptors};
+use crate::system::{Lock, RunDir, descriptors, memory};
 pub use readiness::{ANSWER_READY, Readiness};
 
 /// Messages that wait for the loop. A thread that delivers more than the loop can take waits: checks stretch, and nothing
@@ -69,6 +69,7 @@ pub struct Options {
 /// Another monitor of this instance runs, the configuration is wrong, the kernel has no IPVS or takes nothing of the
 /// configuration; at the end, what could not be removed.
 pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
+    memory::share_one_heap();
     descriptors::raise_limit();
     options.run_dir.create()?;
     let path = options.run_dir.lock(&options.instance);

@@ -22,3 +22,11 @@ pub fn keep_for_reuse() {
         unsafe { libc::mallopt(parameter, ALL) };
     }
 }
+
+/// Lets all threads take their memory from one heap, where the allocator would give each its own (mallopt(3)): what one
+/// thread frees after a large answer, another one uses for the next. For a process whose threads seldom work at once; it has
+/// to be called before the first of them starts.
+pub fn share_one_heap() {
+    // SAFETY: as above.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
