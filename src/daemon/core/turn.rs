@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use super::start::{Progress, Verdict};
 use super::{Core, End, Message};
 use crate::daemon::event::Event;
 use crate::daemon::kernel::{Guard, Order};
@@ -47,10 +48,6 @@ pub struct Clock {
     postponed: Option<Instant>,
     beat_at: Instant,
     publish_at: Instant,
-    /// Until then a start waits for every first result: those of healthy real servers come within milliseconds.
-    pub ready_from: Instant,
-    /// By then the start is over, even when checks have not ended.
-    pub ready_by: Instant,
     /// The time alone changes something then.
     change_at: Option<Instant>,
     /// Something has happened since the last turn.
@@ -67,8 +64,6 @@ impl Clock {
             postponed: None,
             beat_at: now,
             publish_at: now,
-            ready_from: now,
-            ready_by: now,
             change_at: None,
             is_busy: false,
         }
@@ -139,7 +134,7 @@ impl Core<'_> {
         self.clock.change_at = self.services.next_change();
         self.use_kernel(now);
         if !self.readiness.is_told() && !self.configuration.is_first() {
-            self.start(now, inbox)?;
+            self.end_start(now, inbox)?;
         }
         if now >= self.clock.beat_at {
             self.clock.beat_at = now + BEAT;
@@ -205,14 +200,14 @@ impl Core<'_> {
 
     /// Tells that clients can be served. A table of which the kernel takes nothing at all is no start: the reason reaches
     /// the cluster instead of the log alone.
-    fn start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
-        // What has failed may have failed for a passing reason, and is tried again.
+    fn end_start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
         let has_failed = self.services.all_failed() || self.table_fault.is_some();
-        let is_over = !has_failed && self.is_ready(now) && (now >= self.clock.ready_from || self.services.are_asked());
-        if !is_over && now < self.clock.ready_by {
+        let (is_ready, are_asked) = (self.is_ready(now), self.services.are_asked());
+        let verdict = self.start.judge(now, Progress { has_failed, is_ready, are_asked });
+        if verdict == Verdict::Waits {
             return Ok(());
         }
-        if has_failed {
+        if verdict == Verdict::Failed {
             let faults = self.services.faults().map(|(_, fault)| fault.cause.clone());
             let causes: Vec<String> = self.table_fault.iter().map(|fault| fault.cause.clone()).chain(faults).collect();
             let failure = self.stop(inbox).map(|failure| format!("; {failure}")).unwrap_or_default();
@@ -269,5 +264,44 @@ mod tests {
         assert_eq!(clock.wait(after(300), true), Duration::from_millis(700));
         clock.beat_at = after(9000);
         assert_eq!(clock.wait(after(300), true), Duration::from_millis(2000), "twenty times what the last one took");
+    }
+
+    /// The pauses after the quick comparisons of an hour that cost so much each, and how many thorough ones there were,
+    /// which cost `thorough`.
+    fn hour(quick: Duration, thorough: Duration) -> (Vec<Duration>, usize) {
+        let start = Instant::now();
+        let (mut clock, mut now) = (Clock::new(start), start);
+        let (mut pauses, mut count) = (Vec::new(), 0);
+        while now < start + Duration::from_secs(3600) {
+            let is_thorough = clock.depth(now) == Depth::Thorough;
+            let cost = if is_thorough { thorough } else { quick };
+            now += cost;
+            clock.compared(now, cost);
+            match is_thorough {
+                true => count += 1,
+                false => pauses.push(clock.compare_at - now),
+            }
+            now = clock.compare_at;
+        }
+        (pauses, count)
+    }
+
+    #[test]
+    fn a_comparison_comes_ten_seconds_after_the_last_one_at_the_latest() {
+        for (milliseconds, expected) in [(1, 1000), (50, 1000), (100, 2000), (500, 10_000), (30_000, 10_000)] {
+            let (pauses, _) = hour(Duration::from_millis(milliseconds), Duration::from_millis(1));
+            assert!(pauses.iter().all(|pause| pause.as_millis() == expected), "{milliseconds} ms: {:?}", pauses[0]);
+        }
+    }
+
+    #[test]
+    fn once_a_minute_everything_is_read_whatever_the_quick_comparisons_cost() {
+        for milliseconds in [1, 100, 2000, 5000] {
+            let (_, thorough) = hour(Duration::from_millis(milliseconds), Duration::from_secs(1));
+            assert!((48..=60).contains(&thorough), "{milliseconds} ms: {thorough}");
+        }
+        // Unless one takes so long that it would cost more than its share.
+        let (_, thorough) = hour(Duration::from_millis(100), Duration::from_secs(30));
+        assert!((5..=6).contains(&thorough), "{thorough}");
     }
 }
