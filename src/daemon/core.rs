@@ -220,6 +220,7 @@ impl<'a> Core<'a> {
                 self.say("The health monitor that followed the declarations has ended: taking over");
             }
             News::StandsBy => self.say("Another health monitor follows the declarations: standing by"),
+            News::Trouble(trouble) => self.take_trouble(trouble),
             News::Fault(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
             News::Refused(cause) if self.configuration.is_first() => bail!(cause),
             News::Refused(cause) => {
@@ -233,6 +234,14 @@ impl<'a> Core<'a> {
         }
         self.clock.something_happened();
         Ok(())
+    }
+
+    fn take_trouble(&mut self, trouble: Option<String>) {
+        match &trouble {
+            Some(cause) => self.sinks.emit(Event::Fault { cause }),
+            None => self.say("The declarations are followed again"),
+        }
+        self.configuration.trouble = trouble;
     }
 
     /// The configuration in force stays. It is told once for each cause: the loader tries again and again.

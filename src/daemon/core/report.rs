@@ -29,6 +29,7 @@ impl Core<'_> {
             unserved: self.services.unserved(now).map(ToString::to_string).collect(),
             stands_by: self.configuration.stands_by(),
             starting: self.configuration.is_first(),
+            following_error: self.configuration.trouble.clone(),
             ..Liveness::default()
         }
     }
