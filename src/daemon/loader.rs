@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::declaring::Overdue;
 use super::source::{Source, Stamp};
 use crate::config::{Config, NameMissing};
 use crate::model::{ServiceKey, Table};
@@ -122,6 +123,7 @@ struct Watch {
     ordered: u64,
     /// Held by the one monitor of this node that follows the declarations: two would undo each other's work.
     following: Option<Lock>,
+    overdue: Overdue,
     trouble: Option<String>,
     /// Of the last attempt to read.
     stamp: Stamp,
@@ -140,6 +142,7 @@ impl Watch {
             deliver,
             ordered: 0,
             following: None,
+            overdue: Overdue::default(),
             trouble: None,
             stamp: Stamp::default(),
             fresh: None,
@@ -196,8 +199,12 @@ impl Watch {
         let stood_by = self.stands_by();
         let trouble = self.follow().err();
         let is_stuck = trouble.is_some();
-        if !self.note_trouble(trouble) || is_stuck {
-            return is_stuck;
+        let trouble = trouble.or_else(|| self.overdue());
+        if !self.note_trouble(trouble) {
+            return false;
+        }
+        if is_stuck {
+            return true;
         }
         if stood_by != self.stands_by() {
             return self.tell(if stood_by { News::TookOver } else { News::StandsBy }) && self.load();
@@ -222,6 +229,12 @@ impl Watch {
         let acquired = self.run_dir.following_lock().and_then(|path| Lock::try_acquire(&path));
         self.following = acquired.map_err(|error| error.to_string())?;
         Ok(())
+    }
+
+    /// An `lvs` that hangs while it declares or programs. One monitor of the node looks for it.
+    fn overdue(&mut self) -> Option<String> {
+        let follows = !self.source().owns_services() && !self.stands_by();
+        follows.then(|| self.overdue.look(&self.run_dir, Instant::now())).flatten()
     }
 
     fn stands_by(&self) -> bool {

@@ -7,6 +7,7 @@ use anyhow::bail;
 
 use super::start::{Progress, Verdict};
 use super::{Core, End, Message};
+use crate::daemon::declaring;
 use crate::daemon::event::Event;
 use crate::daemon::kernel::{Guard, Order};
 use crate::daemon::presence::Standing;
@@ -28,9 +29,6 @@ const COMPARISON: Duration = Duration::from_secs(1);
 const COMPARISON_SHARE: u32 = 20;
 /// But at least so often, however long one took: only a comparison tries again what has failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long a write waits for an `lvs` resource that is declaring. `lvs` takes milliseconds; one that hangs must not keep
-/// dead real servers in the table.
-const DECLARING: Duration = Duration::from_secs(2);
 /// How often the table is read by netlink alone, which tells what /proc/net/ip_vs leaves out and costs ten times as much.
 const THOROUGH: Duration = Duration::from_secs(60);
 /// How often what monitor and status are told is brought up to date, at most.
@@ -92,7 +90,7 @@ impl Clock {
 
     /// A declaration has been made for too long: only what is declared counts, not who holds its lock.
     fn is_out_of_patience(&self, now: Instant) -> bool {
-        self.postponed.is_some_and(|since| now.saturating_duration_since(since) > DECLARING)
+        self.postponed.is_some_and(|since| now.saturating_duration_since(since) > declaring::PATIENCE)
     }
 
     /// The kernel was compared, which took `took`.
@@ -189,8 +187,8 @@ impl Core<'_> {
     fn guard(&self, now: Instant) -> Option<Guard> {
         let in_force = &self.configuration.in_force;
         let follows = in_force.role == Some(Role::MovesRealServers);
-        let heeds_lock = !self.clock.is_out_of_patience(now);
-        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_lock })
+        let heeds_locks = !self.clock.is_out_of_patience(now);
+        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_locks })
     }
 
     /// The kernel holds what is known to be right.

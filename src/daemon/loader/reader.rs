@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 
 use super::Loaded;
 use crate::config::{Config, Problem};
-use crate::daemon::source::{self, Reading, Remembered, Source};
+use crate::daemon::declaring;
+use crate::daemon::source::{Reading, Remembered, Source};
 use crate::director;
 use crate::model::{ServiceKey, Table};
 use crate::netlink::Ipvs;
@@ -53,9 +54,10 @@ impl Reader {
     }
 
     fn read_source(&mut self) -> anyhow::Result<Loaded> {
+        // The services in the kernel are then those of the declarations.
         let _declarations = match &self.source {
             Source::File(_) => None,
-            Source::Declarations(run_dir) => source::hold_declarations(run_dir),
+            Source::Declarations(run_dir) => declaring::hold(run_dir),
         };
         let Reading { config, stamp, troubles } = self.source.read(&mut self.remembered)?;
         let known = Registry::read_monitors(&self.run_dir);
