@@ -55,7 +55,10 @@ impl Agent for Lvs {
         let run_dir = RunDir::system();
         // To the end: one that wants a service which leaves here finds it free, not claimed. A turn that does not come must
         // not get the node fenced: what is deleted here is ours alone.
-        let _turn = Turn::take(call, &run_dir).map_err(|failure| call.log().warning(failure));
+        let _turn = Turn::take(call, &run_dir).map_err(|failure| {
+            call.log().warning(failure);
+            turn::end_other(call, &run_dir)
+        });
         match ownership::declaration(&run_dir, &call.instance) {
             Declaration::Absent => tell_what_is_left(call, &run_dir),
             Declaration::Damaged => changes::delete_services(call, &unclaimed(call, &run_dir))?,

@@ -96,6 +96,24 @@ fn a_stop_during_the_start_of_its_own_resource_leaves_nothing() {
     assert_eq!(host.run_files(), [""; 0]);
 }
 
+/// Stopped by a signal, it would go on some time after the stop.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_start_that_hangs_is_ended_by_the_stop_of_its_resource() {
+    let host = Host::new();
+    let lvs = lvs(&host);
+    std::thread::scope(|scope| {
+        let start = scope.spawn(|| start_slowly(&lvs));
+        until_declared(&host, "my-lvs");
+        host.sh("kill -STOP $(pidof lvs)");
+        lvs.clone().timeout(2).stop();
+        assert_ne!(start.join().expect("start").code, Some(0));
+    });
+    assert_eq!((host.ipvs_table(), host.run_files()), (vec![], vec![]));
+    let log = host.read(AGENT_LOG);
+    assert!(log.contains("services/my-lvs.lock: its holder does not end, killed"), "{log}");
+}
+
 /// What is left then is the declaration, which is true of nothing yet.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]

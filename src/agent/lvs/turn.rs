@@ -3,7 +3,7 @@
 //! may take long, and keeps only other actions of the same resource waiting, and the health monitor.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ocf::{Call, Failure};
 use crate::system::{Lock, RunDir};
@@ -33,6 +33,20 @@ impl Turn {
     pub fn declared(self) -> Lock {
         self.own
     }
+}
+
+/// Kills another action of this resource that still programs the table: what it added after a stop would stay there, and
+/// nothing would know of it. While the result is held, no other begins.
+pub fn end_other(call: &Call, run_dir: &RunDir) -> Option<Lock> {
+    /// What a process needs to end that is killed in the middle of a call of the kernel.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let path = run_dir.services().lock_of(&call.instance);
+    match Lock::kill_holder(&path) {
+        Ok(true) => call.log().warning(format!("{}: its holder does not end, killed", path.display())),
+        Ok(false) => {}
+        Err(error) => call.log().warning(error),
+    }
+    Lock::acquire(&path, PATIENCE).ok().flatten()
 }
 
 fn acquire(path: &Path, deadline: Instant) -> Result<Lock, Failure> {
