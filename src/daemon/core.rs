@@ -318,7 +318,7 @@ impl<'a> Core<'a> {
                     self.clock.retry_failures(now);
                 }
                 self.services.written(&changes, failures, now, &mut self.sinks);
-                self.clock.written();
+                self.clock.nothing_waits();
                 self.record.outdate();
             }
             Answer::Postponed(changes) => {

@@ -157,3 +157,30 @@ impl Guard {
         self.stamp.is_current(&self.run_dir).then_some(lock)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::source::Source;
+    use crate::testing::Scratch;
+
+    #[test]
+    fn nothing_is_written_while_one_declares_or_programs_nor_for_what_is_no_longer_declared() {
+        let scratch = Scratch::new("guard");
+        let run_dir = RunDir::at(scratch.path());
+        let (declaring, own) = (run_dir.declaring_lock().expect("folder"), run_dir.services().lock_of("one"));
+        let held: Vec<Lock> =
+            [&declaring, &own].map(|path| Lock::try_acquire(path).expect("lock").expect("free")).into();
+        run_dir.services().write("one", "").expect("write");
+        let stamp = Source::Declarations(run_dir.clone()).stamp();
+        let may_write = |stamp, heeds_locks| Guard { run_dir: run_dir.clone(), stamp, heeds_locks }.enter().is_some();
+        for lock in held {
+            assert!(!may_write(stamp, true), "{}", lock.path().display());
+            assert!(may_write(stamp, false), "not for ever");
+        }
+        assert!(may_write(stamp, true));
+        for heeds_locks in [true, false] {
+            assert!(!may_write(Stamp::default(), heeds_locks), "the declarations are others by now");
+        }
+    }
+}

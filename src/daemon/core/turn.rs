@@ -84,7 +84,8 @@ impl Clock {
         self.postponed.get_or_insert(now);
     }
 
-    pub fn written(&mut self) {
+    /// Everything is written, or nothing is to be written any more: the next one that declares meets full patience.
+    pub fn nothing_waits(&mut self) {
         self.postponed = None;
     }
 
@@ -166,7 +167,9 @@ impl Core<'_> {
             let changes = self.services.changes(now);
             // What it took grows with the dirty services: ten thousand real servers of one are written less often.
             self.clock.write_at = now + TICK.max(now.elapsed() * WRITING_SHARE);
-            if !changes.is_empty() {
+            if changes.is_empty() {
+                self.clock.nothing_waits();
+            } else {
                 self.hands.kernel.order(Order::Write(changes), self.guard(now), now);
                 return;
             }
@@ -262,6 +265,22 @@ mod tests {
         assert_eq!(clock.wait(after(300), true), Duration::from_millis(700));
         clock.beat_at = after(9000);
         assert_eq!(clock.wait(after(300), true), Duration::from_millis(2000), "twenty times what the last one took");
+    }
+
+    #[test]
+    fn a_write_waits_for_one_that_declares_for_two_seconds_and_the_next_write_does_again() {
+        let start = Instant::now();
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut clock = Clock::new(start);
+        for begin in [0, 60_000] {
+            assert!(!clock.is_out_of_patience(after(begin)));
+            for milliseconds in (0..=2000).step_by(25) {
+                clock.postpone_writing(after(begin + milliseconds));
+                assert!(!clock.is_out_of_patience(after(begin + milliseconds)), "{milliseconds} ms");
+            }
+            assert!(clock.is_out_of_patience(after(begin + 2001)));
+            clock.nothing_waits();
+        }
     }
 
     /// The pauses after the quick comparisons of an hour that cost so much each, and how many thorough ones there were,
