@@ -7,6 +7,7 @@ mod checker;
 mod configuration;
 pub mod control;
 mod core;
+mod declaring;
 pub mod event;
 mod journal;
 mod kernel;

@@ -23,6 +23,7 @@ use crate::ownership::{self, Declaration, Declared, Owner, Registry, keys};
 use crate::plan::{self, Role};
 use crate::system::RunDir;
 use source::Source;
+use turn::Turn;
 
 pub struct Lvs;
 
@@ -41,18 +42,23 @@ impl Agent for Lvs {
         let source = Source::load(call, before.as_deref())?;
         // Before the lock, which all others wait for: a module may take long to load.
         let mut ipvs = Ipvs::open_loading()?;
-        let _turn = turn::take(call, &run_dir)?;
+        let turn = Turn::take(call, &run_dir)?;
         let registry = Registry::read_others(&run_dir, &call.instance);
         refuse_conflicts(&registry, call, &keys(&source.config))?;
         director::prepare(&source.config, |text| call.log().info(text))?;
         declare(call, &run_dir, &mut ipvs, &source, before.as_deref())?;
+        let _programming = turn.declared();
         program(call, &run_dir, &mut ipvs, source.config.into(), &registry)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        // A turn that does not come must not get the node fenced: what is deleted here is ours alone.
-        let _turn = turn::take(call, &run_dir).map_err(|failure| call.log().warning(failure));
+        // To the end: one that wants a service which leaves here finds it free, not claimed. A turn that does not come must
+        // not get the node fenced: what is deleted here is ours alone.
+        let _turn = Turn::take(call, &run_dir).map_err(|failure| {
+            call.log().warning(failure);
+            turn::end_other(call, &run_dir)
+        });
         match ownership::declaration(&run_dir, &call.instance) {
             Declaration::Absent => tell_what_is_left(call, &run_dir),
             Declaration::Damaged => changes::delete_services(call, &unclaimed(call, &run_dir))?,

@@ -136,9 +136,10 @@ const HEADING: &str = "  real server               method weight  active  inacti
 
 /// What is wrong with the monitor, or with what it was told to do.
 fn trouble_lines(liveness: &Liveness, now: SystemTime) -> Vec<String> {
-    let Liveness { configuration_error, check_error, kernel_error, faults, .. } = liveness;
+    let Liveness { configuration_error, following_error, check_error, kernel_error, faults, .. } = liveness;
     let mut lines = Vec::new();
     lines.extend(configuration_error.iter().map(|error| format!("  new configuration ignored: {error}")));
+    lines.extend(following_error.iter().map(|error| format!("  follow the declarations: {error}")));
     lines.extend(check_error.iter().map(|error| format!("  a check could not be made: {error}")));
     lines.extend(kernel_error.iter().map(|error| format!("  kernel: {error}")));
     let refused =

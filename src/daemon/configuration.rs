@@ -42,6 +42,8 @@ pub struct Configuration {
     pub in_force: InForce,
     /// Why the newest one is not in force, in whole or in part.
     pub error: Option<String>,
+    /// What keeps the declarations from being followed as they are made, while it does.
+    pub trouble: Option<String>,
     /// Read, and not yet in force: what has to be written down first could not be.
     pub pending: Option<Box<Loaded>>,
     /// It has come into force since the last beat: what its reading took can be given back.
@@ -56,6 +58,7 @@ impl Configuration {
             source,
             in_force: InForce::default(),
             error: None,
+            trouble: None,
             pending: None,
             is_fresh: false,
             callers: Vec::new(),

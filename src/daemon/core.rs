@@ -4,11 +4,13 @@
 //! threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
 
 mod end;
+mod report;
+mod start;
 mod turn;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
@@ -20,23 +22,18 @@ use super::kernel::{Answer, Kernel};
 use super::loader::{Loaded, News, Report};
 use super::log::Log;
 use super::presence::Presence;
-use super::protocol::{Liveness, MonitorStatus, Reply, Request, ServiceFault, VERSION};
+use super::protocol::{Reply, Request};
 use super::record::Record;
 use super::services::{Fault, Services};
 use super::view::View;
-use super::{Options, Readiness, log_target, status};
+use super::{Options, Readiness, log_target};
 use crate::plan::Role;
+pub use report::{seconds, wall_clock};
+use start::Start;
 use turn::Clock;
 
 /// Messages that are taken in one turn: a flood of results must not keep the kernel from being written.
 const BATCH: usize = 4096;
-/// How long a table that cannot be read or written is no fault worth telling: a module that is loaded, a busy kernel.
-const PASSING: Duration = Duration::from_secs(10);
-/// How long a start waits for the first results of all real servers, and beyond the longest timeout for those that it must
-/// know.
-const START_GRACE: Duration = Duration::from_millis(500);
-/// How long a start waits for first results at most. A service that is settled waits for no slower real server anyway.
-const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the other threads deliver.
 #[derive(Debug)]
@@ -79,6 +76,7 @@ pub struct Core<'a> {
     view: View,
     sinks: Sinks,
     clock: Clock,
+    start: Start,
 }
 
 impl<'a> Core<'a> {
@@ -92,6 +90,8 @@ impl<'a> Core<'a> {
         sinks: Sinks,
     ) -> Self {
         let record = Record::new(options.run_dir.clone(), options.instance.clone());
+        let now = Instant::now();
+        let start = Start::new(now, Duration::ZERO, options.ready_within);
         Self {
             options,
             readiness,
@@ -105,7 +105,8 @@ impl<'a> Core<'a> {
             record_error: None,
             view,
             sinks,
-            clock: Clock::new(Instant::now()),
+            clock: Clock::new(now),
+            start,
         }
     }
 
@@ -219,6 +220,7 @@ impl<'a> Core<'a> {
                 self.say("The health monitor that followed the declarations has ended: taking over");
             }
             News::StandsBy => self.say("Another health monitor follows the declarations: standing by"),
+            News::Trouble(trouble) => self.take_trouble(trouble),
             News::Fault(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
             News::Refused(cause) if self.configuration.is_first() => bail!(cause),
             News::Refused(cause) => {
@@ -232,6 +234,14 @@ impl<'a> Core<'a> {
         }
         self.clock.something_happened();
         Ok(())
+    }
+
+    fn take_trouble(&mut self, trouble: Option<String>) {
+        match &trouble {
+            Some(cause) => self.sinks.emit(Event::Fault { cause }),
+            None => self.say("The declarations are followed again"),
+        }
+        self.configuration.trouble = trouble;
     }
 
     /// The configuration in force stays. It is told once for each cause: the loader tries again and again.
@@ -277,9 +287,7 @@ impl<'a> Core<'a> {
         if first {
             let longest =
                 config.services.iter().flat_map(|service| &service.real_servers).map(|real| real.check.timeout);
-            let patience = (longest.max().unwrap_or_default() + START_GRACE).min(START_LIMIT);
-            self.clock.ready_from = now + START_GRACE;
-            self.clock.ready_by = now + patience.min(self.options.ready_within);
+            self.start = Start::new(now, longest.max().unwrap_or_default(), self.options.ready_within);
         }
         let source = &self.configuration.source;
         let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
@@ -310,7 +318,7 @@ impl<'a> Core<'a> {
                     self.clock.retry_failures(now);
                 }
                 self.services.written(&changes, failures, now, &mut self.sinks);
-                self.clock.written();
+                self.clock.nothing_waits();
                 self.record.outdate();
             }
             Answer::Postponed(changes) => {
@@ -357,52 +365,4 @@ impl<'a> Core<'a> {
     fn say(&mut self, sentence: &str) {
         self.sinks.emit(Event::Life { sentence });
     }
-
-    fn liveness(&self, now: Instant) -> Liveness {
-        let fault = |(key, fault): (&_, &Fault)| ServiceFault {
-            service: ToString::to_string(key),
-            cause: fault.cause.clone(),
-            since: seconds(wall_clock(fault.since, now)),
-        };
-        let silent = self.hands.kernel.waits_for(now);
-        let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
-        let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
-        Liveness {
-            version: VERSION,
-            kernel_error: silence.or_else(|| lasting.map(|fault| fault.cause.clone())),
-            check_error: self.services.check_error().cloned(),
-            configuration_error: self.configuration.error.clone(),
-            faults: self.services.faults().map(fault).collect(),
-            unserved: self.services.unserved(now).map(ToString::to_string).collect(),
-            stands_by: self.configuration.stands_by(),
-            starting: self.configuration.is_first(),
-            ..Liveness::default()
-        }
-    }
-
-    fn status(&self) -> MonitorStatus {
-        let now = Instant::now();
-        self.view.publish(self.liveness(now));
-        MonitorStatus {
-            instance: self.options.instance.clone(),
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            source: match self.configuration.stands_by() {
-                true => "standing by: another health monitor of this node follows the declarations".into(),
-                false => self.configuration.source.clone(),
-            },
-            liveness: self.view.liveness(now),
-            services: self.services.pools().map(|pool| status::service(pool, now)).collect(),
-        }
-    }
-}
-
-/// When that was by the clock on the wall: for display only, since somebody may set it.
-pub fn wall_clock(then: Instant, now: Instant) -> SystemTime {
-    SystemTime::now().checked_sub(now.saturating_duration_since(then)).unwrap_or(UNIX_EPOCH)
-}
-
-/// Since 1970; a clock before that says 0.
-pub fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::declaring;
 use super::source::Stamp;
 use crate::model::{Change, ServiceEntry, ServiceKey, Table};
 use crate::netlink;
@@ -31,7 +32,7 @@ pub enum Answer {
         changes: Vec<Change>,
         failures: Vec<Failure>,
     },
-    /// Nothing was written: an `lvs` resource is declaring its services, or has declared others than those that the
+    /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared others than those that the
     /// loop knows. What the loop wants may be wrong by now.
     Postponed(Vec<Change>),
     Compared {
@@ -50,8 +51,8 @@ pub enum Answer {
 pub struct Guard {
     pub run_dir: RunDir,
     pub stamp: Stamp,
-    /// False: whoever declares has taken too long, and only the stamp decides.
-    pub heeds_lock: bool,
+    /// False: one that declares or programs has taken too long, and only the stamp decides.
+    pub heeds_locks: bool,
 }
 
 /// The loop's end.
@@ -145,14 +146,41 @@ impl Hand {
 }
 
 impl Guard {
-    /// The lock under which the declarations stay as they are; `None`: not now. A run directory that cannot be locked
+    /// The lock under which the declared services are the monitor's; `None`: not now. A run directory that cannot be locked
     /// (it is full, or lost) must not keep dead real servers in the table: then the stamp alone decides.
     fn enter(&self) -> Option<Option<Lock>> {
-        let lock = match self.run_dir.declaring_lock().and_then(|path| Lock::try_acquire(&path)) {
-            Ok(None) if self.heeds_lock => return None,
+        let lock = match declaring::try_hold(&self.run_dir) {
+            Ok(None) if self.heeds_locks => return None,
             Ok(lock) => lock,
             Err(_) => None,
         };
         self.stamp.is_current(&self.run_dir).then_some(lock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::source::Source;
+    use crate::testing::Scratch;
+
+    #[test]
+    fn nothing_is_written_while_one_declares_or_programs_nor_for_what_is_no_longer_declared() {
+        let scratch = Scratch::new("guard");
+        let run_dir = RunDir::at(scratch.path());
+        let (declaring, own) = (run_dir.declaring_lock().expect("folder"), run_dir.services().lock_of("one"));
+        let held: Vec<Lock> =
+            [&declaring, &own].map(|path| Lock::try_acquire(path).expect("lock").expect("free")).into();
+        run_dir.services().write("one", "").expect("write");
+        let stamp = Source::Declarations(run_dir.clone()).stamp();
+        let may_write = |stamp, heeds_locks| Guard { run_dir: run_dir.clone(), stamp, heeds_locks }.enter().is_some();
+        for lock in held {
+            assert!(!may_write(stamp, true), "{}", lock.path().display());
+            assert!(may_write(stamp, false), "not for ever");
+        }
+        assert!(may_write(stamp, true));
+        for heeds_locks in [true, false] {
+            assert!(!may_write(Stamp::default(), heeds_locks), "the declarations are others by now");
+        }
     }
 }

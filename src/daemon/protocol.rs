@@ -63,6 +63,9 @@ pub struct Liveness {
     /// No configuration is in force yet.
     #[serde(default)]
     pub starting: bool,
+    /// What keeps the declarations from being followed as they are made.
+    #[serde(default)]
+    pub following_error: Option<String>,
 }
 
 /// What is wrong with one virtual service.

@@ -7,21 +7,25 @@
 
 mod fault;
 mod known;
+mod questions;
+mod removal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 pub use fault::Fault;
 use known::Remembered;
+use questions::Questions;
+use removal::Removal;
 
 use super::checker::{self, Finished, Job};
 use super::event::{Event, Sinks};
 use crate::config;
-use crate::health::{Outcome, Pool, PoolEvent, PoolSettings, RealServerSettings};
-use crate::model::{Change, CheckMethod, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
+use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
+use crate::model::{Change, CheckMethod, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::Failure;
 use crate::ownership::Registry;
 use crate::plan::{self, Role};
@@ -40,18 +44,10 @@ struct Watched {
 pub struct Services {
     role: Role,
     watched: BTreeMap<ServiceKey, Watched>,
-    /// Real servers whose health is taken from the result of a job.
-    subscribers: HashMap<Arc<Job>, Vec<(ServiceKey, RealServerKey)>>,
-    /// Checks that this node could not make the last time, and why.
-    unasked: HashMap<Arc<Job>, String>,
+    questions: Questions,
     /// Services whose entry in the kernel may have to change.
     dirty: BTreeSet<ServiceKey>,
-    /// Services of ours that have left the configuration and are still to be removed.
-    leaving: BTreeSet<ServiceKey>,
-    /// Those of them that the kernel does not let go, and why.
-    stuck: BTreeMap<ServiceKey, Option<Fault>>,
-    /// Their removal is to be tried, for the first time or again.
-    removes: bool,
+    removal: Removal,
     /// When time alone may change something.
     next_change: Option<Instant>,
     remembered: Remembered,
@@ -62,12 +58,9 @@ impl Services {
         Self {
             role: Role::Observes,
             watched: BTreeMap::new(),
-            subscribers: HashMap::new(),
-            unasked: HashMap::new(),
+            questions: Questions::default(),
             dirty: BTreeSet::new(),
-            leaving: BTreeSet::new(),
-            stuck: BTreeMap::new(),
-            removes: false,
+            removal: Removal::default(),
             next_change: None,
             remembered: Remembered::default(),
         }
@@ -77,14 +70,15 @@ impl Services {
         self.watched.values().map(|watched| &watched.pool)
     }
 
-    pub fn leaving(&self) -> &BTreeSet<ServiceKey> {
-        &self.leaving
+    /// Services of ours that have left the configuration and are still to be removed.
+    pub fn leaving(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.removal.services()
     }
 
     /// What is wrong with which service.
     pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &Fault)> {
-        let watched = self.watched.iter().map(|(key, watched)| (key, &watched.fault));
-        watched.chain(&self.stuck).filter_map(|(key, fault)| Some((key, fault.as_ref()?)))
+        let watched = self.watched.iter().filter_map(|(key, watched)| Some((key, watched.fault.as_ref()?)));
+        watched.chain(self.removal.faults())
     }
 
     /// Services that should have a server and have none. One whose first checks are under way may have one in a moment.
@@ -95,7 +89,7 @@ impl Services {
 
     /// Why a check could not be made, if one could not.
     pub fn check_error(&self) -> Option<&String> {
-        self.unasked.values().min()
+        self.questions.error()
     }
 
     /// Every service has been checked as far as a start has to wait for it.
@@ -123,7 +117,7 @@ impl Services {
 
     /// Services that a monitor of this name has left behind: those that are not configured any more are to be removed.
     pub fn inherit(&mut self, orphans: impl IntoIterator<Item = ServiceKey>) {
-        self.leaving.extend(orphans);
+        orphans.into_iter().for_each(|key| self.removal.add(key));
     }
 
     /// Puts a configuration in force: what is known of services and real servers that stay is kept, new services adopt
@@ -155,39 +149,34 @@ impl Services {
                 }
             };
             self.watched.insert(key, watched);
-            self.leaving.remove(&key);
-            self.stuck.remove(&key);
+            self.removal.done(&key);
         }
         self.remembered.forget_old(now);
         for (key, watched) in before {
             self.remembered.keep(key, &watched.pool, now);
             if role == Role::OwnsServices {
-                self.leaving.insert(key);
+                self.removal.add(key);
             }
         }
         self.role = role;
-        let known_jobs = std::mem::take(&mut self.subscribers);
-        self.subscribers = subscribers(services, &known_jobs);
-        let new = self.subscribers.keys().filter(|job| !known_jobs.contains_key(*job)).count();
-        let asked_by = now + checker::first_round(new);
+        let asked_by = now + checker::first_round(self.questions.replace(services));
         self.watched.values_mut().for_each(|watched| watched.pool.wait_until_asked(asked_by));
-        self.unasked.retain(|job, _| self.subscribers.contains_key(job));
         self.dirty = self.watched.keys().copied().collect();
-        self.removes = true;
+        self.removal.try_again();
         self.next_change = Some(now);
     }
 
     /// The jobs that the present configuration asks for.
     pub fn jobs(&self) -> HashSet<Arc<Job>> {
-        self.subscribers.keys().cloned().collect()
+        self.questions.jobs()
     }
 
     /// Takes the result of a check; whether it has changed anything. One of a job that is no longer wanted says nothing.
     pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) -> bool {
         let Finished { job, outcome, late } = finished;
-        let Some(subscribers) = self.subscribers.get(job) else { return false };
+        let Some(concerned) = self.questions.note(job, outcome, sinks) else { return false };
         let mut has_changed = false;
-        for (key, real) in subscribers {
+        for (key, real) in concerned {
             let Some(watched) = self.watched.get_mut(key) else { continue };
             sinks.emit(Event::Result { service: key, real, outcome, late: *late });
             let events = watched.pool.note(*real, outcome, now);
@@ -198,19 +187,7 @@ impl Services {
             }
             self.next_change = earlier(self.next_change, watched.pool.next_change(now));
         }
-        self.note_fault(job, outcome, sinks);
         has_changed
-    }
-
-    fn note_fault(&mut self, job: &Arc<Job>, outcome: &Outcome, sinks: &mut Sinks) {
-        let Outcome::NotAsked(cause) = outcome else {
-            self.unasked.remove(job);
-            return;
-        };
-        if self.unasked.get(job) != Some(cause) {
-            sinks.emit(Event::CheckNotMade { cause });
-            self.unasked.insert(job.clone(), cause.clone());
-        }
     }
 
     /// When [`Services::advance`] may have something to do.
@@ -243,9 +220,7 @@ impl Services {
         let desired: Table = watched().map(|(key, watched)| (*key, watched.pool.entry(now))).collect();
         let held: Table = watched().filter_map(|(key, watched)| Some((*key, watched.held.clone()?))).collect();
         let mut changes = plan::table_changes(&desired, &held, self.role);
-        if std::mem::take(&mut self.removes) {
-            changes.extend(plan::deletions(&self.leaving));
-        }
+        changes.extend(self.removal.changes());
         changes
     }
 
@@ -268,10 +243,13 @@ impl Services {
         }
         for (key, causes) in refused {
             let fault = match self.watched.get_mut(&key) {
-                Some(watched) => &mut watched.fault,
-                None => self.stuck.entry(key).or_default(),
+                Some(watched) => Some(&mut watched.fault),
+                None => self.removal.fault_of(&key),
             };
-            fault::update(fault, &key, Some(causes.join("; ")), now, sinks);
+            // One that neither is looked after nor leaves was another program's, and has gone with its declaration.
+            if let Some(fault) = fault {
+                fault::update(fault, &key, Some(causes.join("; ")), now, sinks);
+            }
         }
     }
 
@@ -290,8 +268,7 @@ impl Services {
     fn note_success(&mut self, change: &Change, sinks: &mut Sinks) {
         let key = change.service();
         if let Change::DeleteService(key) = change {
-            self.leaving.remove(key);
-            self.stuck.remove(key);
+            self.removal.done(key);
         }
         let mut watched = self.watched.get_mut(key);
         let (held, pool) =
@@ -304,7 +281,7 @@ impl Services {
 
     /// Nothing was tried: the same is asked for again.
     pub fn not_written(&mut self, changes: &[Change]) {
-        self.removes = true;
+        self.removal.try_again();
         self.dirty.extend(changes.iter().map(|change| *change.service()).filter(|key| self.watched.contains_key(key)));
     }
 
@@ -321,7 +298,7 @@ impl Services {
         now: Instant,
         sinks: &mut Sinks,
     ) {
-        self.removes = true;
+        self.removal.try_again();
         for (key, watched) in &mut self.watched {
             // One that has come meanwhile was not compared.
             let Some(wanted) = desired.remove(key) else { continue };
@@ -378,24 +355,4 @@ fn pool_settings(service: &config::Service) -> PoolSettings {
         quiescent: service.quiescent,
         failurecount: service.failurecount,
     }
-}
-
-type Subscribers = HashMap<Arc<Job>, Vec<(ServiceKey, RealServerKey)>>;
-
-/// Jobs that were there before stay the same values, so that thousands of them are in the memory once.
-fn subscribers(services: &[config::Service], before: &Subscribers) -> Subscribers {
-    let mut subscribers = Subscribers::new();
-    for service in services {
-        for real in service.real_servers.iter().filter(|real| *real.check.method != CheckMethod::Off) {
-            let job = Job { check: real.check.clone(), interval: service.checkinterval };
-            let subscriber = (service.service.key, real.real_server.key);
-            if let Some(others) = subscribers.get_mut(&job) {
-                others.push(subscriber);
-                continue;
-            }
-            let job = before.get_key_value(&job).map_or_else(|| Arc::new(job), |(known, _)| known.clone());
-            subscribers.insert(job, vec![subscriber]);
-        }
-    }
-    subscribers
 }

@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, Service};
-use crate::system::{Lock, RunDir};
+use crate::system::RunDir;
 
 /// Two changes of a folder that lie closer together than this may leave the same time of change: the kernel takes it from
 /// a clock that moves with the timer's ticks, 10 ms at the longest (Documentation/filesystems/multigrain-ts.rst).
 const CLOCK_GRAIN: Duration = Duration::from_millis(20);
-/// How long a declaration that is being made is waited for. `lvs start` takes milliseconds.
-const DECLARING: Duration = Duration::from_secs(2);
 
 /// A source of virtual services.
 #[derive(Debug, Clone)]
@@ -133,12 +131,6 @@ impl Source {
         std::thread::sleep(self.stamp().doubtful_for(SystemTime::now()));
         self.stamp()
     }
-}
-
-/// Keeps `lvs` from declaring while what it has declared is read: the services in the kernel are then those of the
-/// declarations. Not for ever, nor where it cannot be had: an agent that hangs must not blind the monitor.
-pub fn hold_declarations(run_dir: &RunDir) -> Option<Lock> {
-    run_dir.declaring_lock().and_then(|path| Lock::acquire(&path, DECLARING)).ok().flatten()
 }
 
 fn parse(text: &str, path: &Path) -> anyhow::Result<Vec<Service>> {

@@ -136,9 +136,7 @@ impl Pool {
     /// The first checks of this configuration begin by then: many are not all asked at once, and until they are the
     /// fallback would come for no reason.
     pub fn wait_until_asked(&mut self, asked_by: Instant) {
-        if self.tally.awaited > 0 {
-            self.patient_until = self.patient_until.max(asked_by + FIRST_RESULT);
-        }
+        self.patient_until = self.patient_until.max(asked_by + FIRST_RESULT);
     }
 
     /// Takes the result of a check. One of a real server that is not of this pool (any more), or is switched off,

@@ -88,8 +88,8 @@ impl RunDir {
         self.services().lock()
     }
 
-    /// Held from the look at what others have declared to the last change of the kernel's table: by one `lvs` action at a
-    /// time, and by the health monitor while it writes real servers of declared services.
+    /// Held from the look at what others have declared to the own declaration: by one `lvs` action at a time, and by the
+    /// health monitor while it writes real servers of declared services.
     pub fn declaring_lock(&self) -> Result<PathBuf, FileError> {
         let services = self.services();
         create_folder(&services.path)?;
@@ -124,7 +124,7 @@ impl Folder {
         Ok(self.path.join(".lock"))
     }
 
-    /// Held by a process that works for one instance in the background.
+    /// Held by a process that works for one instance.
     pub fn lock_of(&self, instance: &str) -> PathBuf {
         self.path.join(format!("{}.lock", file_name(instance)))
     }

@@ -1,5 +1,9 @@
 //! Without a file: the monitor looks after what the `lvs` resources of its node declare.
 
+use std::time::Duration;
+
+use lvs_agents::system::Lock;
+
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
 use super::common::{Agent, Host, until, until_equal};
@@ -232,4 +236,28 @@ fn a_take_over_with_a_full_run_directory_checks_all_the_same() {
     host.sh("rm /run/filler");
     until_equal("monitor", &String::new(), || second.monitor().stderr);
     second.stop();
+}
+
+/// The lock is passed over after a while, and who holds it is named.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn an_lvs_that_hangs_while_it_declares_is_shown_and_keeps_no_dead_server_in() {
+    let host = host("");
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    lvs(&host).start();
+    ldirectord(&host).start();
+    for file in [".declaring.lock", "my-lvs.lock"] {
+        let path = format!("/run/lvs-agents/services/{file}");
+        let lock = Lock::acquire(&host.path(&path), Duration::from_secs(5)).expect("lock").expect("free");
+        until_equal("monitor", &Some(190), || ldirectord(&host).monitor().code);
+        let words = format!("{path}: lock: process {} has held it", std::process::id());
+        ldirectord(&host).monitor().expect(190).says(&words);
+        let told = host.tool(&["status"]).expect(0).stdout;
+        assert!(told.contains(&words), "{told}");
+        drop(lock);
+        until_equal("monitor", &String::new(), || ldirectord(&host).monitor().stderr);
+    }
+    let _lock = Lock::acquire(&host.path("/run/lvs-agents/services/.declaring.lock"), Duration::from_secs(5));
+    drop(two);
+    until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
 }

@@ -3,7 +3,7 @@
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
 use super::common::{Host, until, until_equal};
-use super::{FALLBACK, LOG, ONE, TWO, both, host, ldirectord, status};
+use super::{CONFIG, FALLBACK, LOG, ONE, TWO, both, config, host, ldirectord, status};
 
 /// The log is written by a thread of its own, a moment after the table.
 fn until_logged(host: &Host, words: &str) {
@@ -123,7 +123,7 @@ fn an_answer_that_is_not_the_expected_one() {
     ldirectord.start();
     assert_eq!(host.weights(), both());
     ldirectord.stop();
-    host.write(super::CONFIG, &super::config("", &lines.replace("\"alive\"", "\"well\"")));
+    host.write(CONFIG, &config("", &lines.replace("\"alive\"", "\"well\"")));
     ldirectord.start();
     assert_eq!(host.weights(), weights(&[(FALLBACK, 1)]));
     let reason = status(&host, ONE)["reason"].to_string();
@@ -148,4 +148,24 @@ fn a_check_that_cannot_be_made_is_no_outage() {
     host.sh("chmod 755 /run/test/check");
     until_equal("monitor", &Some(0), || ldirectord.monitor().code);
     assert_eq!(watcher.seen(), [both()]);
+}
+
+/// At weight 0 up or down: what changes is only what the next monitor is to know.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn health_that_changes_nothing_in_the_table_is_written_down() {
+    let host = host("");
+    host.write(CONFIG, &config("", "quiescent=yes").replace("gate 3", "gate 0"));
+    let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    ldirectord(&host).start();
+    let watcher = Watcher::on(&host);
+    let known = |what: &str| {
+        let text = host.read("/run/lvs-agents/monitors/my-ldirectord.json");
+        let record: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        record[what]["tcp 10.9.0.100:80"].as_array().is_some_and(|reals| reals.contains(&TWO.into()))
+    };
+    until_equal("known to be up", &true, || known("known_up"));
+    drop(two);
+    until_equal("known to be down", &true, || known("known_down"));
+    assert_eq!(watcher.seen(), [weights(&[(ONE, 1), (TWO, 0)])]);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
 use super::common::{Host, until_equal};
-use super::{CONFIG, ONE, TWO, both, daemons, host, ldirectord};
+use super::{CONFIG, ONE, TWO, both, config, daemons, host, ldirectord};
 
 /// With one real server that is well and one that is not.
 fn lab(lines: &str) -> (Host, Server) {
@@ -32,6 +32,39 @@ fn a_killed_daemon_is_noticed_and_recovered_without_a_gap() {
     let second = daemons(&host);
     assert!(second.len() == 1 && second != [first], "{second:?}");
     assert_eq!(watcher.seen(), [weights(&[(TWO, 3)])], "the table did not change");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_service_that_left_the_file_while_its_daemon_was_dead_is_removed_by_the_next_start() {
+    let (host, _two) = lab("");
+    let other = "virtual=10.9.0.100:81\n\treal=10.9.1.2:81 gate\n\tchecktype=on\n";
+    host.write(CONFIG, &format!("{}{other}", config("", "")));
+    host.kill("HUP", daemons(&host)[0]);
+    until_equal("lines", &4, || host.ipvs_table().len());
+    host.kill("KILL", daemons(&host)[0]);
+    until_equal("daemons", &vec![], || daemons(&host));
+    host.write(CONFIG, &config("", ""));
+    ldirectord(&host).start();
+    until_equal("lines", &2, || host.ipvs_table().len());
+    assert_eq!(host.weights(), weights(&[(TWO, 3)]));
+}
+
+/// The name server is silent, or the file system hangs; here the file is a pipe that nobody writes.
+#[test]
+fn a_stop_while_the_first_configuration_is_still_read_forgets_nothing_of_a_killed_daemon() {
+    let record = r#"{"owns_services":true,"removed_at_stop":["tcp 10.9.0.100:80"]}"#;
+    let (file, instance) = ("/run/lvs-agents/monitors/my-ldirectord.json", "my-ldirectord");
+    let host = host("");
+    host.sh(&format!("rm {CONFIG}; mkfifo {CONFIG}"));
+    host.write(file, record);
+    let program = env!("CARGO_BIN_EXE_lvs-agents");
+    host.sh(&format!("{program} daemon --instance {instance} --configfile {CONFIG} </dev/null >/dev/null 2>&1 &"));
+    until_equal("monitor", &Some(190), || ldirectord(&host).monitor().code);
+    ldirectord(&host).monitor().expect(190).says("no configuration is in force yet");
+    host.kill("TERM", daemons(&host)[0]);
+    until_equal("daemons", &vec![], || daemons(&host));
+    assert_eq!(host.read(file), record);
 }
 
 #[test]

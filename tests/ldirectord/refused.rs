@@ -38,6 +38,22 @@ fn one_refused_real_server_is_shown_while_the_others_serve_and_comes_in_when_it_
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn what_the_kernel_refuses_already_keeps_no_edit_out() {
+    let host = host("");
+    refuse(&host);
+    let lines = "real=10.9.5.255:80 gate\nchecktype=on";
+    host.write(CONFIG, &config(AUTORELOAD, lines));
+    let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    host.replace(CONFIG, &config(AUTORELOAD, lines).replace("gate 3", "gate 30"));
+    until_equal("table", &weights(&[(ONE, 1), (TWO, 30)]), || host.weights());
+    let told = ldirectord.monitor().expect(190).says(BROADCAST).stderr;
+    assert!(!told.contains("new configuration ignored"), "{told}");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_start_of_which_the_kernel_takes_nothing_fails_in_its_words_and_leaves_nothing() {
     let host = host("");
     refuse(&host);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use lvs_agents::system::Lock;
 
 use super::common::agent::AGENT_LOG;
-use super::common::{Agent, Host};
-use super::{TABLE, lvs};
+use super::common::{Agent, Host, Outcome, until};
+use super::{TABLE, lvs, sorted};
 
 const LOCK: &str = "/run/lvs-agents/services/.declaring.lock";
 
@@ -48,4 +48,92 @@ fn a_process_that_holds_the_lock_too_long_is_named_and_stop_goes_on_without_it()
     assert!(host.read(AGENT_LOG).contains(&format!("WARNING: {words}")), "{}", host.read(AGENT_LOG));
     drop(lock);
     edited.start();
+}
+
+/// A start each of whose messages to the kernel takes so long that others come in between.
+fn start_slowly(agent: &Agent<'_>) -> Outcome {
+    let delay = "inject=sendto,sendmsg:delay_enter=1500000";
+    let strace = ["strace", "-o", "/dev/null", "-e", "trace=sendto,sendmsg", "-e", delay];
+    agent.clone().timeout(60).under(&strace).run("start")
+}
+
+fn until_declared(host: &Host, instance: &str) {
+    let file = host.path(&format!("/run/lvs-agents/services/{instance}.cf"));
+    until("the declaration", || file.exists().then_some(()));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_start_that_takes_long_to_fill_the_table_keeps_no_other_resource_waiting() {
+    let host = Host::new();
+    let slow = lvs(&host).instance("slow");
+    let quick = lvs(&host).instance("quick").param("virtual", "10.9.0.101:80").timeout(2);
+    std::thread::scope(|scope| {
+        let start = scope.spawn(|| start_slowly(&slow));
+        until_declared(&host, "slow");
+        quick.start();
+        // Declared is claimed, whether the kernel has it yet or not.
+        lvs(&host).instance("third").timeout(2).run("start").expect(2).says("\"slow\" owns it");
+        assert!(!start.is_finished(), "it still programs");
+        start.join().expect("start").expect(0);
+    });
+    let other = TABLE.map(|line| line.replace("10.9.0.100", "10.9.0.101"));
+    assert_eq!(host.ipvs_table(), sorted(&TABLE, &other.each_ref().map(String::as_str)));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_stop_during_the_start_of_its_own_resource_leaves_nothing() {
+    let host = Host::new();
+    let lvs = lvs(&host).timeout(60);
+    std::thread::scope(|scope| {
+        let start = scope.spawn(|| start_slowly(&lvs));
+        until_declared(&host, "my-lvs");
+        lvs.stop();
+        start.join().expect("start").expect(0);
+    });
+    assert_eq!(host.ipvs_table(), [""; 0]);
+    assert_eq!(host.run_files(), [""; 0]);
+}
+
+/// Stopped by a signal, it would go on some time after the stop.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_start_that_hangs_is_ended_by_the_stop_of_its_resource() {
+    let host = Host::new();
+    let lvs = lvs(&host);
+    std::thread::scope(|scope| {
+        let start = scope.spawn(|| start_slowly(&lvs));
+        until_declared(&host, "my-lvs");
+        host.sh("kill -STOP $(pidof lvs)");
+        lvs.clone().timeout(2).stop();
+        assert_ne!(start.join().expect("start").code, Some(0));
+    });
+    assert_eq!((host.ipvs_table(), host.run_files()), (vec![], vec![]));
+    let log = host.read(AGENT_LOG);
+    assert!(log.contains("services/my-lvs.lock: its holder does not end, killed"), "{log}");
+}
+
+/// What is left then is the declaration, which is true of nothing yet.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_start_that_was_killed_between_its_declaration_and_the_table_can_be_repeated_or_stopped() {
+    for repeats in [true, false] {
+        let host = Host::new();
+        let lvs = lvs(&host);
+        std::thread::scope(|scope| {
+            let start = scope.spawn(|| start_slowly(&lvs));
+            until_declared(&host, "my-lvs");
+            host.sh("kill -KILL $(pidof lvs)");
+            assert_ne!(start.join().expect("start").code, Some(0));
+        });
+        lvs.monitor().expect(7);
+        lvs.clone().instance("other").run("start").expect(2);
+        if repeats {
+            lvs.start();
+            assert_eq!(host.ipvs_table(), TABLE);
+        }
+        lvs.stop();
+        assert_eq!((host.ipvs_table(), host.run_files()), (vec![], vec![]));
+    }
 }

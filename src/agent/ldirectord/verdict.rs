@@ -43,6 +43,8 @@ pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> R
     }
     let refused = liveness.configuration_error.as_ref();
     troubles.extend(refused.map(|error| format!("new configuration ignored, the one before is in force: {error}")));
+    let stuck = liveness.following_error.as_ref();
+    troubles.extend(stuck.map(|error| format!("health monitor: follow the declarations: {error}")));
     let faults: Vec<&str> = liveness.faults.iter().map(|fault| fault.cause.as_str()).collect();
     troubles.extend(listed("the kernel refuses", &faults));
     let unserved: Vec<&str> = liveness.unserved.iter().map(String::as_str).collect();
@@ -96,6 +98,7 @@ mod tests {
             told(Liveness {
                 starting: true,
                 configuration_error: Some("line 3".into()),
+                following_error: Some("locked".into()),
                 faults: vec![fault("one"), fault("two")],
                 unserved: ["a", "b", "c", "d", "e"].map(String::from).to_vec(),
                 check_error: Some("no program".into()),
@@ -105,6 +108,7 @@ mod tests {
             [
                 "health monitor: no configuration is in force yet: it is still being read",
                 "new configuration ignored, the one before is in force: line 3",
+                "health monitor: follow the declarations: locked",
                 "the kernel refuses: one; two",
                 "neither a real server nor a fallback serves virtual service: a; b; c; and 2 more",
                 "a check could not be made: no program",

@@ -1,33 +1,55 @@
 //! The end of the monitor: the table is left as promised.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use super::{Core, Message};
+use crate::daemon::configuration::InForce;
 use crate::daemon::kernel::{Answer, Order};
-use crate::model::Change;
+use crate::model::{Change, ServiceKey};
 use crate::netlink::Error;
 use crate::plan::{self, Role};
 
 /// How long the end waits for the kernel.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
 
+/// What the end of a monitor does.
+#[derive(Debug, PartialEq, Eq)]
+enum Farewell {
+    /// No configuration was ever in force. The record is that of the monitor before, which may have been killed: its
+    /// services are still to be removed, and what it knew still counts.
+    Nothing,
+    /// The table stays as it is, and so does the record of what was looked after.
+    Handover,
+    /// These leave the table, and the record goes.
+    Removal(BTreeSet<ServiceKey>),
+}
+
+fn farewell<'a>(in_force: &'a InForce, leaving: impl Iterator<Item = &'a ServiceKey>) -> Farewell {
+    match in_force.role {
+        None => Farewell::Nothing,
+        Some(Role::MovesRealServers | Role::Observes) => Farewell::Handover,
+        Some(Role::OwnsServices) => Farewell::Removal(leaving.chain(&in_force.removed_at_stop).copied().collect()),
+    }
+}
+
 impl Core<'_> {
     /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
     /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
     pub(super) fn stop(&mut self, inbox: &Receiver<Message>) -> Option<String> {
         self.hands.checker.replace(Default::default());
-        if self.configuration.is_first() {
-            // The record is that of the monitor before, which may have been killed: its services are still to be removed.
-            return None;
-        }
         let in_force = self.configuration.in_force.clone();
-        if in_force.role != Some(Role::OwnsServices) {
-            return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
-        }
-        let ours: Vec<_> = in_force.removed_at_stop.iter().chain(self.services.leaving()).copied().collect();
-        if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {
-            return Some(failure);
+        match farewell(&in_force, self.services.leaving()) {
+            Farewell::Nothing => return None,
+            Farewell::Handover => {
+                return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
+            }
+            Farewell::Removal(ours) => {
+                if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {
+                    return Some(failure);
+                }
+            }
         }
         self.record.remove().err().map(|error| error.to_string())
     }
@@ -60,5 +82,24 @@ impl Core<'_> {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_monitor_that_ends_before_it_has_a_configuration_leaves_the_record_of_the_one_before() {
+        let keys = ["tcp 192.0.2.1:80", "tcp 192.0.2.2:80"].map(|text| text.parse::<ServiceKey>().expect("key"));
+        let in_force = |role| InForce { role, removed_at_stop: [keys[0]].into(), ..InForce::default() };
+        for (role, expected) in [
+            (None, Farewell::Nothing),
+            (Some(Role::Observes), Farewell::Handover),
+            (Some(Role::MovesRealServers), Farewell::Handover),
+            (Some(Role::OwnsServices), Farewell::Removal(keys.into())),
+        ] {
+            assert_eq!(farewell(&in_force(role), keys.iter()), expected, "{role:?}");
+        }
     }
 }

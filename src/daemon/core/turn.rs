@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use super::start::{Progress, Verdict};
 use super::{Core, End, Message};
+use crate::daemon::declaring;
 use crate::daemon::event::Event;
 use crate::daemon::kernel::{Guard, Order};
 use crate::daemon::presence::Standing;
@@ -27,9 +29,6 @@ const COMPARISON: Duration = Duration::from_secs(1);
 const COMPARISON_SHARE: u32 = 20;
 /// But at least so often, however long one took: only a comparison tries again what has failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long a write waits for an `lvs` resource that is declaring. `lvs` takes milliseconds; one that hangs must not keep
-/// dead real servers in the table.
-const DECLARING: Duration = Duration::from_secs(2);
 /// How often the table is read by netlink alone, which tells what /proc/net/ip_vs leaves out and costs ten times as much.
 const THOROUGH: Duration = Duration::from_secs(60);
 /// How often what monitor and status are told is brought up to date, at most.
@@ -47,10 +46,6 @@ pub struct Clock {
     postponed: Option<Instant>,
     beat_at: Instant,
     publish_at: Instant,
-    /// Until then a start waits for every first result: those of healthy real servers come within milliseconds.
-    pub ready_from: Instant,
-    /// By then the start is over, even when checks have not ended.
-    pub ready_by: Instant,
     /// The time alone changes something then.
     change_at: Option<Instant>,
     /// Something has happened since the last turn.
@@ -67,8 +62,6 @@ impl Clock {
             postponed: None,
             beat_at: now,
             publish_at: now,
-            ready_from: now,
-            ready_by: now,
             change_at: None,
             is_busy: false,
         }
@@ -91,13 +84,14 @@ impl Clock {
         self.postponed.get_or_insert(now);
     }
 
-    pub fn written(&mut self) {
+    /// Everything is written, or nothing is to be written any more: the next one that declares meets full patience.
+    pub fn nothing_waits(&mut self) {
         self.postponed = None;
     }
 
     /// A declaration has been made for too long: only what is declared counts, not who holds its lock.
     fn is_out_of_patience(&self, now: Instant) -> bool {
-        self.postponed.is_some_and(|since| now.saturating_duration_since(since) > DECLARING)
+        self.postponed.is_some_and(|since| now.saturating_duration_since(since) > declaring::PATIENCE)
     }
 
     /// The kernel was compared, which took `took`.
@@ -139,7 +133,7 @@ impl Core<'_> {
         self.clock.change_at = self.services.next_change();
         self.use_kernel(now);
         if !self.readiness.is_told() && !self.configuration.is_first() {
-            self.start(now, inbox)?;
+            self.end_start(now, inbox)?;
         }
         if now >= self.clock.beat_at {
             self.clock.beat_at = now + BEAT;
@@ -173,7 +167,9 @@ impl Core<'_> {
             let changes = self.services.changes(now);
             // What it took grows with the dirty services: ten thousand real servers of one are written less often.
             self.clock.write_at = now + TICK.max(now.elapsed() * WRITING_SHARE);
-            if !changes.is_empty() {
+            if changes.is_empty() {
+                self.clock.nothing_waits();
+            } else {
                 self.hands.kernel.order(Order::Write(changes), self.guard(now), now);
                 return;
             }
@@ -194,8 +190,8 @@ impl Core<'_> {
     fn guard(&self, now: Instant) -> Option<Guard> {
         let in_force = &self.configuration.in_force;
         let follows = in_force.role == Some(Role::MovesRealServers);
-        let heeds_lock = !self.clock.is_out_of_patience(now);
-        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_lock })
+        let heeds_locks = !self.clock.is_out_of_patience(now);
+        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_locks })
     }
 
     /// The kernel holds what is known to be right.
@@ -205,14 +201,14 @@ impl Core<'_> {
 
     /// Tells that clients can be served. A table of which the kernel takes nothing at all is no start: the reason reaches
     /// the cluster instead of the log alone.
-    fn start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
-        // What has failed may have failed for a passing reason, and is tried again.
+    fn end_start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
         let has_failed = self.services.all_failed() || self.table_fault.is_some();
-        let is_over = !has_failed && self.is_ready(now) && (now >= self.clock.ready_from || self.services.are_asked());
-        if !is_over && now < self.clock.ready_by {
+        let (is_ready, are_asked) = (self.is_ready(now), self.services.are_asked());
+        let verdict = self.start.judge(now, Progress { has_failed, is_ready, are_asked });
+        if verdict == Verdict::Waits {
             return Ok(());
         }
-        if has_failed {
+        if verdict == Verdict::Failed {
             let faults = self.services.faults().map(|(_, fault)| fault.cause.clone());
             let causes: Vec<String> = self.table_fault.iter().map(|fault| fault.cause.clone()).chain(faults).collect();
             let failure = self.stop(inbox).map(|failure| format!("; {failure}")).unwrap_or_default();
@@ -269,5 +265,60 @@ mod tests {
         assert_eq!(clock.wait(after(300), true), Duration::from_millis(700));
         clock.beat_at = after(9000);
         assert_eq!(clock.wait(after(300), true), Duration::from_millis(2000), "twenty times what the last one took");
+    }
+
+    #[test]
+    fn a_write_waits_for_one_that_declares_for_two_seconds_and_the_next_write_does_again() {
+        let start = Instant::now();
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut clock = Clock::new(start);
+        for begin in [0, 60_000] {
+            assert!(!clock.is_out_of_patience(after(begin)));
+            for milliseconds in (0..=2000).step_by(25) {
+                clock.postpone_writing(after(begin + milliseconds));
+                assert!(!clock.is_out_of_patience(after(begin + milliseconds)), "{milliseconds} ms");
+            }
+            assert!(clock.is_out_of_patience(after(begin + 2001)));
+            clock.nothing_waits();
+        }
+    }
+
+    /// The pauses after the quick comparisons of an hour that cost so much each, and how many thorough ones there were,
+    /// which cost `thorough`.
+    fn hour(quick: Duration, thorough: Duration) -> (Vec<Duration>, usize) {
+        let start = Instant::now();
+        let (mut clock, mut now) = (Clock::new(start), start);
+        let (mut pauses, mut count) = (Vec::new(), 0);
+        while now < start + Duration::from_secs(3600) {
+            let is_thorough = clock.depth(now) == Depth::Thorough;
+            let cost = if is_thorough { thorough } else { quick };
+            now += cost;
+            clock.compared(now, cost);
+            match is_thorough {
+                true => count += 1,
+                false => pauses.push(clock.compare_at - now),
+            }
+            now = clock.compare_at;
+        }
+        (pauses, count)
+    }
+
+    #[test]
+    fn a_comparison_comes_ten_seconds_after_the_last_one_at_the_latest() {
+        for (milliseconds, expected) in [(1, 1000), (50, 1000), (100, 2000), (500, 10_000), (30_000, 10_000)] {
+            let (pauses, _) = hour(Duration::from_millis(milliseconds), Duration::from_millis(1));
+            assert!(pauses.iter().all(|pause| pause.as_millis() == expected), "{milliseconds} ms: {:?}", pauses[0]);
+        }
+    }
+
+    #[test]
+    fn once_a_minute_everything_is_read_whatever_the_quick_comparisons_cost() {
+        for milliseconds in [1, 100, 2000, 5000] {
+            let (_, thorough) = hour(Duration::from_millis(milliseconds), Duration::from_secs(1));
+            assert!((48..=60).contains(&thorough), "{milliseconds} ms: {thorough}");
+        }
+        // Unless one takes so long that it would cost more than its share.
+        let (_, thorough) = hour(Duration::from_millis(100), Duration::from_secs(30));
+        assert!((5..=6).contains(&thorough), "{thorough}");
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::parse_file;
 use crate::daemon::event::Sink;
+use crate::health::Outcome;
 use crate::model::RealServer;
 use crate::netlink;
 use crate::testing::real_server as real;
@@ -92,11 +93,16 @@ impl Lab {
         self.services.compared(desired, found, self.now, &mut self.sinks);
     }
 
-    fn hear(&mut self, host: u8, outcome: Outcome) {
+    /// Whether that has changed anything.
+    fn hear(&mut self, host: u8, outcome: Outcome) -> bool {
         let ends = |job: &&Arc<Job>| job.check.target.ip() == real(host, 1).key.address;
-        let job = self.services.subscribers.keys().find(ends).cloned().expect("a job");
+        let job = self.services.jobs().iter().find(ends).cloned().expect("a job");
         let finished = Finished { job, outcome, late: Duration::ZERO };
-        self.services.note(&finished, self.now, &mut self.sinks);
+        self.services.note(&finished, self.now, &mut self.sinks)
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.services.faults().map(|(key, _)| key.to_string()).collect()
     }
 
     fn weights(&self, service: &str) -> Vec<String> {
@@ -140,8 +146,7 @@ fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
     lab.hear(3, Outcome::Good);
     lab.tick(refused);
     assert_eq!((lab.weights(SERVICE).len(), lab.weights(OTHER)), (2, vec!["192.0.2.3=1".to_owned()]));
-    let faults = |lab: &Lab| lab.services.faults().map(|(key, _)| key.to_string()).collect::<Vec<_>>();
-    assert_eq!(faults(&lab), [OTHER]);
+    assert_eq!(lab.faults(), [OTHER]);
     assert!(!lab.services.all_failed());
     let first = lab.heard.take_all();
     assert_eq!(first.iter().filter(|word| word.starts_with("refused:")).count(), 1, "{first:?}");
@@ -152,7 +157,7 @@ fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
         lab.now += Duration::from_secs(1);
         lab.compare();
         assert_eq!(lab.tick(refused).len(), 1);
-        assert_eq!(faults(&lab), [OTHER]);
+        assert_eq!(lab.faults(), [OTHER]);
     }
     assert_eq!(lab.services.faults().next().expect("a fault").1.since, since);
     assert!(lab.heard.take_all().iter().all(|word| !word.starts_with("refused:")));
@@ -160,7 +165,7 @@ fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
     lab.compare();
     lab.tick_all();
     lab.compare();
-    assert_eq!((faults(&lab), lab.weights(OTHER).len()), (vec![], 2));
+    assert_eq!((lab.faults(), lab.weights(OTHER).len()), (vec![], 2));
     assert!(lab.heard.take_all().contains(&format!("accepted: {OTHER}")));
 }
 
@@ -249,7 +254,89 @@ fn a_service_that_left_is_removed_until_it_is_gone() {
     assert!(lab.services.changes(lab.now).is_empty(), "not at every tick");
     lab.compare();
     assert_eq!(lab.tick_all().len(), 1);
-    assert_eq!((lab.services.leaving().len(), lab.table.len()), (0, 1));
+    assert_eq!((lab.services.leaving().count(), lab.table.len()), (0, 1));
+}
+
+#[test]
+fn a_service_that_cannot_be_removed_is_a_fault_until_it_is_gone_or_wanted_again() {
+    let (both, one) = (text(&["192.0.2.1", "192.0.2.9"]), text(&["192.0.2.1"]));
+    for comes_back in [false, true] {
+        let mut lab = Lab::new(Role::OwnsServices, &both, Table::new());
+        lab.tick_all();
+        lab.configure(Role::OwnsServices, &one, Table::new());
+        lab.heard.take_all();
+        for _ in 0..3 {
+            lab.compare();
+            lab.tick(|change| matches!(change, Change::DeleteService(_)));
+            assert_eq!(lab.faults(), [OTHER]);
+        }
+        let told = lab.heard.take_all();
+        assert_eq!(told.iter().filter(|word| word.contains("delete")).count(), 1, "told once: {told:?}");
+        match comes_back {
+            true => lab.configure(Role::OwnsServices, &both, lab.table.clone()),
+            false => lab.compare(),
+        }
+        lab.tick_all();
+        assert_eq!((lab.faults(), lab.table.len()), (vec![], if comes_back { 2 } else { 1 }));
+    }
+}
+
+#[test]
+fn a_write_that_fails_when_its_declaration_has_gone_leaves_no_fault() {
+    let mut owner = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    owner.hear(2, Outcome::Good);
+    owner.tick_all();
+    let mut lab = Lab::new(Role::MovesRealServers, &text(&["192.0.2.1"]), owner.table.clone());
+    lab.hear(2, bad());
+    let under_way = lab.services.changes(lab.now);
+    lab.configure(Role::MovesRealServers, "", Table::new());
+    let refused = |change: &Change| Failure {
+        change: change.clone(),
+        error: netlink::Error::from(nix::errno::Errno::EINVAL).during(change),
+    };
+    let failures: Vec<Failure> = under_way.iter().map(refused).collect();
+    assert!(!failures.is_empty());
+    lab.services.written(&under_way, failures, lab.now, &mut lab.sinks);
+    assert_eq!(lab.faults(), [""; 0]);
+}
+
+#[test]
+fn what_a_killed_monitor_has_left_is_removed_unless_it_is_wanted_again() {
+    let mut lab = Lab::new(Role::OwnsServices, "", Table::new());
+    lab.services.inherit([SERVICE, OTHER].map(|key| key.parse().expect("key")));
+    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let changes = lab.tick_all();
+    let deleted: Vec<&String> = changes.iter().filter(|change| change.ends_with("delete")).collect();
+    assert_eq!(deleted, [&format!("virtual service {OTHER}: delete")]);
+}
+
+/// The next monitor is to know it: the record has become old.
+#[test]
+fn health_that_changes_nothing_in_the_table_has_changed_all_the_same() {
+    let mut before = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    before.hear(2, Outcome::Good);
+    before.tick_all();
+    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), before.table.clone());
+    lab.tick_all();
+    assert!(lab.hear(2, Outcome::Good), "from unknown to up");
+    assert_eq!(lab.tick_all(), [""; 0]);
+    assert_eq!(lab.services.known(lab.now).0.get(SERVICE), Some(&vec!["192.0.2.2:80".to_owned()]));
+    assert!(!lab.hear(2, Outcome::Good), "as before");
+}
+
+/// They are asked within 0.8 s, and healthy ones answer: until then the fallback would come for no reason.
+#[test]
+fn the_fallback_is_patient_while_thousands_are_asked_for_the_first_time() {
+    let reals: String =
+        (0..8000).map(|number| format!("\treal=10.0.{}.{}:80 gate\n", number / 250, number % 250 + 1)).collect();
+    let text = format!("virtual=192.0.2.1:80\n{reals}\tfallback=127.0.0.1:80 gate\n\tchecktype=connect\n");
+    let mut lab = Lab::new(Role::OwnsServices, &text, Table::new());
+    for (milliseconds, expected) in [(0, vec![]), (1299, vec![]), (1, vec!["127.0.0.1=1"])] {
+        lab.now += Duration::from_millis(milliseconds);
+        lab.services.advance(lab.now, &mut lab.sinks);
+        lab.tick_all();
+        assert_eq!(lab.weights(SERVICE), expected);
+    }
 }
 
 #[test]

@@ -27,6 +27,22 @@ fn the_fallback_comes_half_a_second_into_a_cold_start_that_nobody_answers() {
 }
 
 #[test]
+fn the_fallback_waits_longer_for_those_that_are_asked_later_and_for_nobody_who_has_answered() {
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
+    let asked_by = now() + Duration::from_secs(1);
+    pool.wait_until_asked(asked_by);
+    assert_eq!(pool.next_change(now()), Some(asked_by + FIRST_RESULT));
+    assert_eq!(pool.advance(asked_by), []);
+    pool.wait_until_asked(now());
+    assert_eq!(pool.next_change(asked_by), Some(asked_by + FIRST_RESULT), "it never becomes less patient");
+    tell(&mut pool, 1, false);
+    assert!(tell(&mut pool, 2, false).contains(&PoolEvent::FallbackIn));
+    tell(&mut pool, 2, true);
+    pool.wait_until_asked(asked_by + Duration::from_secs(60));
+    assert!(tell(&mut pool, 2, false).contains(&PoolEvent::FallbackIn), "nothing is waited for");
+}
+
+#[test]
 fn an_ordinary_cold_start_brings_no_fallback_and_no_alarm() {
     for fallback in [None, Some(real(FALLBACK, 1))] {
         let plain = PoolSettings { fallback, ..settings(&[(1, 1), (2, 3)], false) };

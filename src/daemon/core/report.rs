@@ -1,0 +1,62 @@
+//! What monitor and status are told.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::Core;
+use crate::daemon::protocol::{Liveness, MonitorStatus, ServiceFault, VERSION};
+use crate::daemon::services::Fault;
+use crate::daemon::status;
+
+/// How long a table that cannot be read or written is no fault worth telling: a module that is loaded, a busy kernel.
+const PASSING: Duration = Duration::from_secs(10);
+
+impl Core<'_> {
+    pub(super) fn liveness(&self, now: Instant) -> Liveness {
+        let fault = |(key, fault): (&_, &Fault)| ServiceFault {
+            service: ToString::to_string(key),
+            cause: fault.cause.clone(),
+            since: seconds(wall_clock(fault.since, now)),
+        };
+        let silent = self.hands.kernel.waits_for(now);
+        let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
+        let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
+        Liveness {
+            version: VERSION,
+            kernel_error: silence.or_else(|| lasting.map(|fault| fault.cause.clone())),
+            check_error: self.services.check_error().cloned(),
+            configuration_error: self.configuration.error.clone(),
+            faults: self.services.faults().map(fault).collect(),
+            unserved: self.services.unserved(now).map(ToString::to_string).collect(),
+            stands_by: self.configuration.stands_by(),
+            starting: self.configuration.is_first(),
+            following_error: self.configuration.trouble.clone(),
+            ..Liveness::default()
+        }
+    }
+
+    pub(super) fn status(&self) -> MonitorStatus {
+        let now = Instant::now();
+        self.view.publish(self.liveness(now));
+        MonitorStatus {
+            instance: self.options.instance.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            source: match self.configuration.stands_by() {
+                true => "standing by: another health monitor of this node follows the declarations".into(),
+                false => self.configuration.source.clone(),
+            },
+            liveness: self.view.liveness(now),
+            services: self.services.pools().map(|pool| status::service(pool, now)).collect(),
+        }
+    }
+}
+
+/// When that was by the clock on the wall: for display only, since somebody may set it.
+pub fn wall_clock(then: Instant, now: Instant) -> SystemTime {
+    SystemTime::now().checked_sub(now.saturating_duration_since(then)).unwrap_or(UNIX_EPOCH)
+}
+
+/// Since 1970; a clock before that says 0.
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

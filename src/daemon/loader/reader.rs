@@ -1,0 +1,191 @@
+//! Reads the source, and finds out all that has to be known before it can be put in force.
+
+use std::collections::{BTreeSet, HashSet};
+
+use anyhow::{Context, bail};
+
+use super::Loaded;
+use crate::config::{Config, Problem};
+use crate::daemon::declaring;
+use crate::daemon::source::{Reading, Remembered, Source};
+use crate::director;
+use crate::model::{ServiceKey, Table};
+use crate::netlink::Ipvs;
+use crate::ownership::{self, MonitorRecord, Owner, Registry};
+use crate::plan::Role;
+use crate::system::RunDir;
+
+/// What is remembered from one reading to the next.
+pub struct Reader {
+    source: Source,
+    run_dir: RunDir,
+    instance: String,
+    remembered: Remembered,
+    /// A configuration has been handed over. Of the last one, this:
+    has_read: bool,
+    keys: BTreeSet<ServiceKey>,
+    refused: Refused,
+}
+
+impl Reader {
+    pub fn new(source: Source, run_dir: RunDir, instance: String) -> Self {
+        Self {
+            source,
+            run_dir,
+            instance,
+            remembered: Remembered::new(),
+            has_read: false,
+            keys: BTreeSet::new(),
+            refused: Refused::default(),
+        }
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// # Errors
+    /// Why what the source holds now cannot be put in force.
+    pub fn read(&mut self, stands_by: bool) -> anyhow::Result<Loaded> {
+        let loaded = if stands_by { self.nothing() } else { self.read_source()? };
+        self.keys = ownership::keys(&loaded.config).into_iter().collect();
+        self.has_read = true;
+        Ok(loaded)
+    }
+
+    fn read_source(&mut self) -> anyhow::Result<Loaded> {
+        // The services in the kernel are then those of the declarations.
+        let _declarations = match &self.source {
+            Source::File(_) => None,
+            Source::Declarations(run_dir) => declaring::hold(run_dir),
+        };
+        let Reading { config, stamp, troubles } = self.source.read(&mut self.remembered)?;
+        let known = Registry::read_monitors(&self.run_dir);
+        let (mut refused, mut preparations) = (Refused::default(), Vec::new());
+        if self.source.owns_services() {
+            self.refuse_conflicts(&config)?;
+            // Opening the table loads ip_vs, and with it come its settings.
+            Ipvs::open_loading()?;
+            refused = self.refuse_what_the_kernel_refuses(&config)?;
+            director::prepare(&config, |text| preparations.push(text))?;
+        }
+        let role = if self.source.owns_services() { Role::OwnsServices } else { Role::MovesRealServers };
+        let observed = self.observe(&config)?;
+        let orphans = self.orphans();
+        self.refused = refused;
+        Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, preparations })
+    }
+
+    /// What a monitor that stands by looks after.
+    fn nothing(&self) -> Loaded {
+        Loaded {
+            config: Config::default(),
+            role: Role::Observes,
+            stamp: self.source.stamp(),
+            observed: Table::new(),
+            known: Registry::default(),
+            orphans: Vec::new(),
+            troubles: Vec::new(),
+            preparations: Vec::new(),
+        }
+    }
+
+    /// What a monitor of this name that was killed has not removed; for the first configuration, which takes it over.
+    fn orphans(&self) -> Vec<ServiceKey> {
+        if self.has_read || !self.source.owns_services() {
+            return Vec::new();
+        }
+        let record: Option<MonitorRecord> = self.run_dir.monitors().read_json(&self.instance);
+        let removed = record.into_iter().flat_map(|record| record.removed_at_stop);
+        removed.filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// Two owners of one virtual service would undo each other's work for ever.
+    fn refuse_conflicts(&self, config: &Config) -> anyhow::Result<()> {
+        let me = Owner::Ldirectord(self.instance.clone());
+        let conflicts = Registry::read(&self.run_dir).conflicts(&me, &ownership::keys(config));
+        if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
+    }
+
+    /// A monitor that has a configuration keeps it rather than taking one of which another part would not serve. One that
+    /// starts has none to keep: there, what the kernel refuses is a fault of its service.
+    fn refuse_what_the_kernel_refuses(&self, config: &Config) -> anyhow::Result<Refused> {
+        let refusals = director::refusals(config);
+        let new = self.refused.new_of(&refusals);
+        if self.has_read && !new.is_empty() {
+            let name = self.source.name();
+            let lines: Vec<String> = new.iter().map(|problem| format!("{name}: {problem}")).collect();
+            bail!("{}", lines.join("; "));
+        }
+        Ok(Refused::of(refusals))
+    }
+
+    /// What the kernel holds of the services that are new.
+    fn observe(&self, config: &Config) -> anyhow::Result<Table> {
+        /// Above this many services, one reading of everything is cheaper than a question for each.
+        const ONE_BY_ONE: usize = 8;
+        let new: Vec<ServiceKey> = ownership::keys(config).into_iter().filter(|key| !self.keys.contains(key)).collect();
+        let mut ipvs = match Ipvs::open()? {
+            Some(ipvs) if !new.is_empty() => ipvs,
+            _ => return Ok(Table::new()),
+        };
+        if new.len() > ONE_BY_ONE {
+            return Ok(ipvs.table()?);
+        }
+        let mut observed = Table::new();
+        for key in new {
+            let entry = ipvs.service(&key).context("read what the kernel holds")?;
+            observed.extend(entry.map(|entry| (key, entry)));
+        }
+        Ok(observed)
+    }
+}
+
+/// What the kernel refuses of the configuration in force: no reason to refuse the next one too.
+#[derive(Debug, Default)]
+struct Refused(HashSet<String>);
+
+impl Refused {
+    fn of(refusals: Vec<Problem>) -> Self {
+        Self(refusals.into_iter().map(|problem| problem.text).collect())
+    }
+
+    /// Those that are not known yet, whatever their line.
+    fn new_of<'a>(&self, refusals: &'a [Problem]) -> Vec<&'a Problem> {
+        refusals.iter().filter(|problem| !self.0.contains(&problem.text)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origin;
+    use crate::testing::Scratch;
+
+    #[test]
+    fn what_the_kernel_refuses_already_is_no_reason_to_refuse_the_next_configuration() {
+        let problem = |line, text: &str| Problem { origin: Origin::Line(line), text: text.into() };
+        let in_force = Refused::of(vec![problem(3, "real server 192.0.2.255:80: refused")]);
+        let edited = [problem(5, "real server 192.0.2.255:80: refused"), problem(9, "scheduler twos: refused")];
+        assert_eq!(in_force.new_of(&edited), [&edited[1]], "it has only moved to another line");
+        assert_eq!(Refused::default().new_of(&edited).len(), 2);
+    }
+
+    #[test]
+    fn only_the_first_configuration_of_an_owner_takes_over_what_a_killed_monitor_left() {
+        let scratch = Scratch::new("orphans");
+        let run_dir = RunDir::at(scratch.path());
+        let removed = ["tcp 192.0.2.1:80", "nonsense", "tcp 192.0.2.9:80"].map(str::to_owned).to_vec();
+        let record = MonitorRecord { owns_services: true, removed_at_stop: removed, ..MonitorRecord::default() };
+        run_dir.monitors().write_json("killed", &record).expect("write");
+        let reader = |source, instance: &str| Reader::new(source, run_dir.clone(), instance.to_owned());
+        let file = || Source::File("ldirectord.cf".into());
+        let orphans = |reader: &Reader| reader.orphans().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut owner = reader(file(), "killed");
+        assert_eq!(orphans(&owner), ["tcp 192.0.2.1:80", "tcp 192.0.2.9:80"]);
+        owner.has_read = true;
+        assert_eq!(orphans(&owner), [""; 0], "they are this monitor's by now");
+        assert_eq!(orphans(&reader(file(), "another")), [""; 0]);
+        assert_eq!(orphans(&reader(Source::Declarations(run_dir.clone()), "killed")), [""; 0]);
+    }
+}
