@@ -11,7 +11,9 @@ item() {
 	printf '%s %s\n' "$verdict" "$name" >>"$OUT/results"
 	printf '%-6s %7s s  %s\n' "$verdict" "$(since "$start")" "$name"
 	if [[ $verdict == FAILED ]]; then
-		tail -n 30 "$OUT/items/$log.log" | indent
+		# One test among hundreds has failed far above the last lines.
+		grep -A 4 'panicked at' "$OUT/items/$log.log" | head -n 20 | indent
+		tail -n 20 "$OUT/items/$log.log" | indent
 		say "    (all of it: ${OUT_NAME:-$OUT}/items/$log.log)"
 		return 1
 	fi

@@ -45,7 +45,7 @@ kernel_end() {
 	local unshare=
 	{ read -r unshare _ <"/proc/$1/task/$1/children"; } 2>/dev/null
 	[[ -z $unshare ]] || kill -KILL "$unshare"
-	rm -rf "$(kernel_memory_dir)/lvs-agents-cts.$$"
+	rm -rf "$(kernel_sockets)"
 }
 
 kernel_namespaces() {
@@ -63,12 +63,15 @@ kernel_memory_dir() {
 	printf '/tmp'
 }
 
+# kernel_sockets: the folder of this kernel's management socket; another lab of the same run has another OUT.
+kernel_sockets() { printf '%s/lvs-agents-cts.%s.%s' "$(kernel_memory_dir)" "$$" "${OUT##*/}"; }
+
 kernel_uml() {
 	local command=(linux.uml rootfstype=hostfs rootflags=/ ro init="$CTS/lab/uml-init" mem=2500M panic=1 quiet
 		con=pts con0=null,fd:1 "lab.cts=$CTS" "lab.out=$OUT")
 	export TMPDIR
 	TMPDIR=$(kernel_memory_dir)
 	# The management socket would otherwise go to root's home folder.
-	command+=("uml_dir=$TMPDIR/lvs-agents-cts.$$")
+	command+=("uml_dir=$(kernel_sockets)")
 	exec timeout -s KILL "$1" unshare --pid --fork --kill-child=KILL "${command[@]}" </dev/null >"$OUT/kernel.log" 2>&1
 }

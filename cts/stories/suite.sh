@@ -5,7 +5,11 @@
 
 CHECKS=(checks/{ipvs-tests,ocf-tester,tools,no-fork})
 SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file reload from-ipaddr2 two-in-one many)
-if [[ -n $STEPS ]]; then
+case $STEPS in
+"") ;;
+all-checks) SCENARIOS=() ;;
+all-scenarios) CHECKS=() ;;
+*)
 	CHECKS=() SCENARIOS=()
 	for name in $STEPS; do
 		case $name in
@@ -13,15 +17,18 @@ if [[ -n $STEPS ]]; then
 		*) SCENARIOS+=("${name#scenarios/}") ;;
 		esac
 	done
-fi
+	;;
+esac
 
 # play NAME: one item; the word before the colon is what `run NAME` plays alone.
 play() { item "${1##*/}: $(scenario_title "$1")" scenario_play "$1"; }
 
 network_up
 item "lvs-agents install" product_install
-item "a host without a cluster starts" lone_up
-for name in "${CHECKS[@]}"; do play "$name"; done
+if ((${#CHECKS[@]})); then
+	item "a host without a cluster starts" lone_up
+	for name in "${CHECKS[@]}"; do play "$name"; done
+fi
 ((${#SCENARIOS[@]})) || exit 0
 item "the lab starts: cluster of two, databases, client" lab_up_with_client || exit 1
 for name in "${SCENARIOS[@]}"; do play "$name"; done
