@@ -1,9 +1,10 @@
 //! The one language in which users write services: the grammar of `ldirectord.cf`.
 //!
 //! A file ([`parse_file`]) and the parameters of a cluster resource ([`parse_parameters`]) give the same [`Config`], and
-//! [`render`] writes one as a file that reads back to it. Text becomes lines, lines become sections whose values are
-//! still as written, and only when everything is read are names looked up, defaults filled in and sections judged as
-//! a whole. So every mistake is reported, not only the first, and nothing half-valid leaves this module.
+//! [`render`] writes one as a file that reads back to it. Text becomes lines, lines become a section whose values are
+//! still as written, and when all of it is read, names are looked up, defaults filled in and the section judged as a
+//! whole. A first look at a file finds what has to be known before that: what stands outside of sections, and all names.
+//! Every mistake is reported, not only the first, and nothing half-valid leaves this module.
 //!
 //! Pure but for [`Resolver`] and [`load_file`]. Never touches the kernel or the clock.
 
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use crate::model::{Check, Family, Protocol, RealServer, VirtualService};
 
-pub use file::parse_file;
+pub use file::{parse_file, parse_part};
 pub use load::{NameMissing, load_file, parse_named};
 pub use names::{AnyName, SystemResolver};
 pub use parameters::{parse_parameters, survives_rendering};

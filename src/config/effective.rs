@@ -29,6 +29,20 @@ fn global(outside: &Outside) -> Global {
     }
 }
 
+/// All sections at once, where they are few.
+pub(super) fn resolve(
+    outside: &Outside,
+    sections: &[Section],
+    resolver: &dyn Resolver,
+    report: Report,
+) -> Result<Config, Vec<Problem>> {
+    let (mut preview, patterns) = (Preview::default(), Patterns::default());
+    sections.iter().for_each(|section| preview.note(section));
+    let mut resolution = Resolution::new(outside, &preview, resolver, &patterns);
+    sections.iter().for_each(|section| resolution.add(section));
+    resolution.finish(report)
+}
+
 /// Makes a service of each section that it is given, one after the other: the draft of one is as large as what becomes of
 /// it, and all drafts together would double the memory that a large file needs.
 pub(super) struct Resolution<'a> {

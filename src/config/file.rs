@@ -9,19 +9,26 @@ use super::problem::{Problem, Report};
 use super::real;
 use super::section::{Located, Outside, Preview, Section};
 use super::value;
-use super::{Config, Resolver};
+use super::{Config, Resolver, effective};
 use crate::model::Family;
 
 /// Reads the text of an `ldirectord.cf`. All errors are returned, in the order of their lines.
 pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
-    let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(section));
+    let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(&section));
     let patterns = Patterns::default();
     let mut resolution = Resolution::new(&outside, &preview, resolver, &patterns);
     let mut report = Report::default();
-    read(text, Depth::Whole, &mut report, |section| resolution.add(section));
+    read(text, Depth::Whole, &mut report, |section| resolution.add(&section));
     resolution.finish(report)
+}
+
+/// As [`parse_file`], for a text that is small enough to be read once and remembered.
+pub fn parse_part(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
+    let (mut report, mut sections) = (Report::default(), Vec::new());
+    let outside = read(text, Depth::Whole, &mut report, |section| sections.push(section));
+    effective::resolve(&outside, &sections, resolver, report)
 }
 
 /// How much of each section is read.
@@ -32,8 +39,8 @@ enum Depth {
     Whole,
 }
 
-/// Gives each section to `take` when all of it was read, and forgets it.
-fn read(text: &[u8], depth: Depth, report: &mut Report, take: impl FnMut(&Section)) -> Outside {
+/// Gives each section to `take` when all of it was read.
+fn read(text: &[u8], depth: Depth, report: &mut Report, take: impl FnMut(Section)) -> Outside {
     let mut reader =
         Reader { depth, outside: Outside::default(), section: None, in_section: false, take_section: take };
     line::read(text, report, |line, report| reader.take(line, report));
@@ -51,7 +58,7 @@ struct Reader<T> {
     take_section: T,
 }
 
-impl<T: FnMut(&Section)> Reader<T> {
+impl<T: FnMut(Section)> Reader<T> {
     fn take(&mut self, line: &Line, report: &mut Report) {
         let Some(directive) = directive::find(line.keyword) else {
             report.error(line.origin, unknown(line.keyword));
@@ -75,7 +82,7 @@ impl<T: FnMut(&Section)> Reader<T> {
     }
 
     fn close_section(&mut self) {
-        self.section.take().iter().for_each(&mut self.take_section);
+        self.section.take().into_iter().for_each(&mut self.take_section);
     }
 
     /// Decides whether the line is part of a section.

@@ -1,14 +1,12 @@
 //! Services from the parameters of a cluster resource. Each parameter is the directive of the same name; text that a
 //! file has in double quotes comes without them.
 
-use super::check::Patterns;
 use super::directive::{self, Action, Directive, Entry};
-use super::effective::Resolution;
 use super::file::{self, parse_file};
 use super::line;
 use super::problem::{Origin, Problem, Report};
-use super::section::{Outside, Preview, Section};
-use super::{Config, Resolver, render};
+use super::section::{Outside, Section};
+use super::{Config, Resolver, effective, render};
 use crate::model::Family;
 
 const VIRTUAL: &str = "virtual";
@@ -38,11 +36,7 @@ pub fn parse_parameters(
     if sections.is_empty() {
         report.error(Origin::Parameter(VIRTUAL), "expected ADDRESS:PORT or a firewall mark");
     }
-    let (outside, mut preview, patterns) = (Outside::default(), Preview::default(), Patterns::default());
-    sections.iter().for_each(|section| preview.note(section));
-    let mut resolution = Resolution::new(&outside, &preview, resolver, &patterns);
-    sections.iter().for_each(|section| resolution.add(section));
-    let config = resolution.finish(report)?;
+    let config = effective::resolve(&Outside::default(), &sections, resolver, report)?;
     check_rendering(config, resolver)
 }
 

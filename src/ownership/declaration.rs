@@ -96,7 +96,7 @@ fn each_service(text: &str, mut take: impl FnMut(config::Service)) -> Result<(),
 /// ten megabytes, which cost a monitor more than everything else that it does.
 fn parts(text: &str) -> impl Iterator<Item = Result<Config, Vec<Problem>>> {
     let names = config::SystemResolver::new();
-    sections(text).map(move |section| config::parse_file(section.as_bytes(), &names))
+    sections(text).map(move |section| config::parse_part(section.as_bytes(), &names))
 }
 
 /// The text cut before each line that begins a section.
