@@ -3,18 +3,18 @@
 //! Which address went to which interface is written to `<run>/vip/<instance>.json` before the kernel is touched: from
 //! there `stop` knows what to remove whatever became of the parameters and the routes.
 
+mod assignment;
 mod changes;
 mod conflicts;
 mod description;
+mod expected;
 mod loopback;
 mod neighbours;
 mod node;
 mod parameters;
-mod place;
 mod policy;
 mod record;
 mod verdict;
-mod wanted;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -25,12 +25,12 @@ use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::{self, AddressState, AddressTable};
 use crate::system::{RunDir, namespace};
+use assignment::Assignment;
 use changes::Undo;
+use expected::{expected, locate, ours};
 use node::Node;
-use place::Wanted;
 use record::Record;
 use verdict::{Evidence, Verdict};
-use wanted::{expected, locate, ours};
 
 pub struct Vip;
 
@@ -61,8 +61,8 @@ impl Agent for Vip {
         let events = Events::subscribe()?;
         record.namespace = call.text("network_namespace").map(Into::into);
         let undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
-            let places: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.place.clone()).collect();
-            plan::address_changes(&places, options, &node.held.iter().collect())
+            let addresses: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.address.clone()).collect();
+            plan::address_changes(&addresses, options, &node.held.iter().collect())
         })?;
         put_into_service(call, &mut node, &wanted, &mut record, &events)
             .inspect_err(|_| take_back(call, &mut node, &mut record, &undo))
@@ -88,13 +88,13 @@ impl Agent for Vip {
         let record = record::read(call);
         let (wanted, edited) = match expected(call, record.as_ref(), &mut node) {
             Ok(expected) => expected,
-            Err(failure) => return without_a_place(call, failure, &ours(call, record.as_ref(), &node)),
+            Err(failure) => return without_an_interface(call, failure, &ours(call, record.as_ref(), &node)),
         };
         match judge(call, &node, &wanted) {
             Verdict::Stopped => stopped(&node, record.as_ref()),
             Verdict::Failed(reason) => Err(Failure::generic(reason)),
             Verdict::Degraded(reason) => Ok(Status::Degraded(reason)),
-            Verdict::Running => Ok(look_around(call, &mut node, &wanted, edited)),
+            Verdict::Running => Ok(announce_and_inspect(call, &mut node, &wanted, edited)),
         }
     }
 
@@ -112,9 +112,9 @@ impl Agent for Vip {
         // Only of what is there: the rest is for recovery.
         let _undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
             let table: AddressTable<'_> = node.held.iter().collect();
-            let there = wanted.iter().filter(|wanted| table.state(&wanted.place) != AddressState::Missing);
-            let places: Vec<InterfaceAddress> = there.map(|wanted| wanted.place.clone()).collect();
-            plan::address_changes(&places, options, &table)
+            let there = wanted.iter().filter(|wanted| table.state(&wanted.address) != AddressState::Missing);
+            let addresses: Vec<InterfaceAddress> = there.map(|wanted| wanted.address.clone()).collect();
+            plan::address_changes(&addresses, options, &table)
         })?;
         policy::apply(call, &mut node, &wanted, &mut record)
     }
@@ -125,13 +125,13 @@ impl Agent for Vip {
 fn bring_up(
     call: &Call,
     node: &mut Node,
-    wanted: &[Wanted],
+    wanted: &[Assignment],
     record: &mut Record,
-    changes: impl FnOnce(&[Wanted], &Node) -> Vec<AddressChange>,
+    changes: impl FnOnce(&[Assignment], &Node) -> Vec<AddressChange>,
 ) -> Result<Undo, Failure> {
     let _turn = turn(call, &record::folder());
     node.look_again()?;
-    let identities: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.place.identity()).collect();
+    let identities: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.address.identity()).collect();
     let former = record.held(&node.links, &node.held);
     let former = former.into_iter().filter(|held| !identities.contains(&held.identity()));
     let former: Vec<AddressChange> = former.map(AddressChange::Delete).collect();
@@ -139,7 +139,7 @@ fn bring_up(
     record::write(call, record)?;
     let changes = [changes(wanted, node), former].concat();
     let leaving = changes.iter().filter(|change| matches!(change, AddressChange::Delete(_)));
-    let leaving: Vec<InterfaceAddress> = leaving.map(|change| change.place().clone()).collect();
+    let leaving: Vec<InterfaceAddress> = leaving.map(|change| change.address().clone()).collect();
     neighbours::protect(call, node, record, &leaving, |node| node.change_all(call, &changes))
 }
 
@@ -147,7 +147,7 @@ fn bring_up(
 fn put_into_service(
     call: &Call,
     node: &mut Node,
-    wanted: &[Wanted],
+    wanted: &[Assignment],
     record: &mut Record,
     events: &Events,
 ) -> Result<(), Failure> {
@@ -159,7 +159,7 @@ fn put_into_service(
     }
     record.complete(wanted);
     record::write(call, record)?;
-    announcer::start(call, wanted.iter().map(|wanted| &wanted.place))
+    announcer::start(call, wanted.iter().map(|wanted| &wanted.address))
 }
 
 /// As it was before the start. What fails here is told, and `stop` tries again.
@@ -206,7 +206,7 @@ fn stopped(node: &Node, record: Option<&Record>) -> Result<Status, Failure> {
 
 /// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of
 /// them is still on an interface: then it must be stopped.
-fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> Result<Status, Failure> {
+fn without_an_interface(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> Result<Status, Failure> {
     match ours.first() {
         Some(held) => Err(Failure::generic(format!("address {held}: still on its interface, but {failure}"))),
         None if call.is_probe => Ok(Status::Stopped),
@@ -214,9 +214,9 @@ fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> 
     }
 }
 
-/// The addresses are as they must be: whatever is wrong besides, a restart would only take them away for a moment.
-fn look_around(call: &Call, node: &mut Node, wanted: &[Wanted], edited: Option<String>) -> Status {
-    let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.place)).map(|()| None);
+/// The addresses are as they must be. Announces them again where that is asked for: whatever is wrong besides, a restart would only take them away for a moment.
+fn announce_and_inspect(call: &Call, node: &mut Node, wanted: &[Assignment], edited: Option<String>) -> Status {
+    let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.address)).map(|()| None);
     let conflicts = if call.check_level >= 10 { conflicts::tell(node, wanted) } else { Ok(None) };
     let findings = [refreshed, conflicts, policy::fault(call, node, wanted), Ok(edited)];
     let told = findings.into_iter().filter_map(|finding| finding.unwrap_or_else(|failure| Some(failure.to_string())));
@@ -224,11 +224,11 @@ fn look_around(call: &Call, node: &mut Node, wanted: &[Wanted], edited: Option<S
     if told.is_empty() { Status::Running } else { Status::Degraded(told.join("; ")) }
 }
 
-fn judge(call: &Call, node: &Node, wanted: &[Wanted]) -> Verdict {
+fn judge(call: &Call, node: &Node, wanted: &[Assignment]) -> Verdict {
     let observed = node.observed_by_identity();
     verdict::judge(wanted, &node.held.iter().collect(), |wanted| Evidence {
-        observed: observed.get(&wanted.place.identity()).copied(),
-        link: node.link(wanted.place.interface),
+        observed: observed.get(&wanted.address.identity()).copied(),
+        link: node.link(wanted.address.interface),
         carrier_matters: call.boolean("check_link_status"),
     })
 }

@@ -56,9 +56,9 @@ impl Node {
         }
         // Those of ours that came before the deletion that took them along.
         let came = done.iter().filter(|change| matches!(change, AddressChange::Add(..)));
-        let places: Vec<&InterfaceAddress> = came.clone().map(AddressChange::place).collect();
+        let places: Vec<&InterfaceAddress> = came.clone().map(AddressChange::address).collect();
         let lost = plan::lost_addresses(&places, done, &after);
-        let again: Vec<AddressChange> = came.filter(|change| lost.contains(&change.place())).cloned().collect();
+        let again: Vec<AddressChange> = came.filter(|change| lost.contains(&change.address())).cloned().collect();
         Failure::collect(
             self.route.change_addresses(&again).into_iter().map(|added| added.map(drop).map_err(Into::into)),
         )
@@ -76,13 +76,14 @@ impl Undo {
     /// The addresses that go when it is executed.
     pub fn leaving(&self) -> Vec<InterfaceAddress> {
         let came = self.done.iter().filter(|change| matches!(change, AddressChange::Add(..)));
-        came.map(|change| change.place().clone()).collect()
+        came.map(|change| change.address().clone()).collect()
     }
 
     /// As far as possible: what fails here is told, and `stop` will try again.
     pub fn execute(&self, node: &mut Node, call: &Call) {
         let came = self.done.iter().rev().filter(|change| matches!(change, AddressChange::Add(..)));
-        let deletions: Vec<AddressChange> = came.map(|change| AddressChange::Delete(change.place().clone())).collect();
+        let deletions: Vec<AddressChange> =
+            came.map(|change| AddressChange::Delete(change.address().clone())).collect();
         if !deletions.is_empty() {
             call.log().info(format!("{} addresses: taken back", deletions.len()));
         }
@@ -106,7 +107,7 @@ fn log_changes(call: &Call, node: &Node, changes: &[AddressChange]) {
         node.link(place.interface).map_or_else(|| place.interface.to_string(), |link| link.name.clone())
     };
     for change in changes.iter().take(LINES) {
-        let place = change.place();
+        let place = change.address();
         match change {
             AddressChange::Add(..) => call.log().info(format!("address {place}: add to {}", nic(place))),
             AddressChange::Delete(_) => call.log().info(format!("address {place}: delete from {}", nic(place))),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::place::Wanted;
+use super::assignment::Assignment;
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
 use crate::netlink::route::{Events, Link, ObservedAddress};
@@ -56,8 +56,8 @@ impl Node {
     }
 
     /// An address on an interface that is down reaches nobody. Links that go down later are for monitor to tell.
-    pub fn raise_links(&mut self, call: &Call, wanted: &[Wanted]) -> Result<(), Failure> {
-        let is_wanted = |link: &&Link| wanted.iter().any(|wanted| wanted.place.interface == link.index);
+    pub fn raise_links(&mut self, call: &Call, wanted: &[Assignment]) -> Result<(), Failure> {
+        let is_wanted = |link: &&Link| wanted.iter().any(|wanted| wanted.address.interface == link.index);
         let down: Vec<Link> = self.links.iter().filter(is_wanted).filter(|link| !link.up).cloned().collect();
         for link in &down {
             call.log().info(format!("nic {}: set up", link.name));
@@ -70,7 +70,7 @@ impl Node {
     }
 
     /// One interface with a carrier is enough: the others may follow, and monitor tells when they do not.
-    fn wait_for_carrier(&mut self, call: &Call, wanted: &[Wanted]) -> Result<(), Failure> {
+    fn wait_for_carrier(&mut self, call: &Call, wanted: &[Assignment]) -> Result<(), Failure> {
         let events = Events::subscribe()?;
         let deadline = Instant::now() + CARRIER.min(call.timeout / 4);
         loop {
@@ -88,14 +88,14 @@ impl Node {
     }
 
     /// Whether packets can leave by the address's interface.
-    fn runs(&self, wanted: &Wanted) -> bool {
-        self.link(wanted.place.interface).is_some_and(|link| link.running)
+    fn runs(&self, wanted: &Assignment) -> bool {
+        self.link(wanted.address.interface).is_some_and(|link| link.running)
     }
 
     /// IPv6 addresses cannot be used before the kernel has found them to be unique on their link. One whose interface has
     /// no carrier is not waited for, which might be for ever; monitor tells of it.
-    pub fn wait_for_duplicate_detection(&mut self, wanted: &[Wanted], events: &Events) -> Result<(), Failure> {
-        if wanted.iter().all(|wanted| wanted.place.address.is_ipv4()) {
+    pub fn wait_for_duplicate_detection(&mut self, wanted: &[Assignment], events: &Events) -> Result<(), Failure> {
+        if wanted.iter().all(|wanted| wanted.address.address.is_ipv4()) {
             return Ok(());
         }
         let deadline = Instant::now() + DUPLICATE_DETECTION;
@@ -105,10 +105,10 @@ impl Node {
             let (mut open, mut twins) = (Vec::new(), Problems::default());
             let observed = self.observed_by_identity();
             for wanted in wanted {
-                let Some(observed) = observed.get(&wanted.place.identity()) else { continue };
+                let Some(observed) = observed.get(&wanted.address.identity()) else { continue };
                 if observed.dad_failed {
                     let text = "another host on the link has it (duplicate address detection)";
-                    let text = format!("ip \"{}\": add to {}: {text}", wanted.place.address, wanted.nic);
+                    let text = format!("ip \"{}\": add to {}: {text}", wanted.address.address, wanted.nic);
                     twins.keep(Err::<(), _>(Failure::generic(text)));
                 } else if observed.tentative && !observed.optimistic && self.runs(wanted) {
                     open.push(wanted);
@@ -118,7 +118,10 @@ impl Node {
             let Some(first) = open.first() else { return Ok(()) };
             if Instant::now() >= deadline {
                 let text = "duplicate address detection has not ended; is there a carrier? (nodad=yes skips it)";
-                return Err(Failure::generic(format!("ip \"{}\": add to {}: {text}", first.place.address, first.nic)));
+                return Err(Failure::generic(format!(
+                    "ip \"{}\": add to {}: {text}",
+                    first.address.address, first.nic
+                )));
             }
             events.wait(deadline)?;
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::{Placed, Wanted};
+use super::assignment::Assignment;
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Link;
@@ -20,15 +20,43 @@ pub struct Record {
     /// The network namespace of all of it.
     pub namespace: Option<String>,
     /// What the last start that succeeded put up: what monitor expects.
-    pub placed: Vec<Placed>,
+    pub placed: Vec<RecordedAddress>,
     /// What a start that did not succeed, or not yet, may have put up besides: stop removes it too.
-    pub unfinished: Vec<Placed>,
+    pub unfinished: Vec<RecordedAddress>,
     /// The label of the IPv6 addresses in the address selection policy.
     pub policy_label: Option<u32>,
     /// Interfaces on which `promote_secondaries` is set for the time of a deletion.
     pub promoting: Vec<String>,
     /// Loopback addresses that have made room for ours, to be put back (`lvs_support`).
-    pub moved_aside: Vec<Placed>,
+    pub moved_aside: Vec<RecordedAddress>,
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordedAddress {
+    pub address: IpAddr,
+    pub prefix_length: u8,
+    pub nic: String,
+    /// Index of the interface, which stays when it is renamed.
+    interface: u32,
+}
+
+impl RecordedAddress {
+    pub fn new(address: IpAddr, prefix_length: u8, nic: &str, interface: u32) -> Self {
+        Self { address, prefix_length, nic: nic.into(), interface }
+    }
+
+    /// By the interface's index, which stays when it is renamed, or by its name, which stays when it is made anew. The
+    /// address on either is proof enough.
+    pub fn is_on(&self, interface: u32, name: Option<&str>) -> bool {
+        self.interface == interface || name == Some(&self.nic)
+    }
+}
+
+impl From<&Assignment> for RecordedAddress {
+    fn from(Assignment { address, nic }: &Assignment) -> Self {
+        Self::new(address.address, address.prefix_length, nic, address.interface)
+    }
 }
 
 pub fn folder() -> Folder {
@@ -49,32 +77,32 @@ impl Record {
     pub fn of_what_is_there(call: &Call, links: &[Link], held: &[InterfaceAddress]) -> Self {
         let placed = |place: &InterfaceAddress| {
             let link = links.iter().find(|link| link.index == place.interface)?;
-            Some(Placed::new(place.address, place.prefix_length, &link.name, link.index))
+            Some(RecordedAddress::new(place.address, place.prefix_length, &link.name, link.index))
         };
         let namespace = call.text("network_namespace").map(Into::into);
         Self { namespace, placed: held.iter().filter_map(placed).collect(), ..Self::default() }
     }
 
     /// Before a start touches the kernel.
-    pub fn begin(&mut self, wanted: &[Wanted]) {
-        let known: HashSet<Placed> = self.all().cloned().collect();
-        self.unfinished.extend(wanted.iter().map(Placed::from).filter(|placed| !known.contains(placed)));
+    pub fn begin(&mut self, wanted: &[Assignment]) {
+        let known: HashSet<RecordedAddress> = self.all().cloned().collect();
+        self.unfinished.extend(wanted.iter().map(RecordedAddress::from).filter(|placed| !known.contains(placed)));
     }
 
     /// When it has succeeded, and what an earlier one with other parameters had put up is gone.
-    pub fn complete(&mut self, wanted: &[Wanted]) {
-        self.placed = wanted.iter().map(Placed::from).collect();
+    pub fn complete(&mut self, wanted: &[Assignment]) {
+        self.placed = wanted.iter().map(RecordedAddress::from).collect();
         self.unfinished.clear();
     }
 
     /// Everything that may be there.
-    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Placed> {
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = &RecordedAddress> {
         self.unfinished.iter().chain(&self.placed)
     }
 
     /// What was placed, as a list of parameters.
     pub fn entries(&self) -> Vec<AddressEntry> {
-        let entry = |placed: &Placed| AddressEntry {
+        let entry = |placed: &RecordedAddress| AddressEntry {
             address: placed.address,
             prefix_length: Some(placed.prefix_length),
             nic: Some(placed.nic.clone()),
@@ -84,7 +112,7 @@ impl Record {
 
     /// Those of the addresses in `observed` that are this instance's, whatever their prefixes.
     pub fn held(&self, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
-        let mut known: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
+        let mut known: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
         for placed in self.all() {
             known.entry(placed.address).or_default().push(placed);
         }

@@ -42,7 +42,7 @@ fn a_wanted_label_is_part_of_the_configuration() {
 fn steps(wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Vec<String> {
     let changes = address_changes(std::slice::from_ref(wanted), PLAIN, &held.iter().collect());
     let word = |change: &AddressChange| {
-        let place = change.place();
+        let place = change.address();
         let sign = if matches!(change, AddressChange::Add(..)) { '+' } else { '-' };
         format!("{sign}{}{}", place.prefix_length, place.label.as_deref().unwrap_or_default())
     };

@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::assignment::{self, Assignment, Surroundings};
 use super::node::Node;
 use super::parameters::{self, Parameters};
-use super::place::{self, Placed, Surroundings, Wanted};
-use super::record::Record;
+use super::record::{Record, RecordedAddress};
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure, ValidationLevel};
 
-/// The place of each address of the parameters; where they do not say, that of an earlier start.
-pub fn locate(mut parameters: Parameters, record: &Record, node: &mut Node) -> Result<Vec<Wanted>, Failure> {
-    place::remember(&mut parameters, record.all(), &node.links);
-    let routes = if place::needs_routes(&parameters) { node.route.connected_routes()? } else { Vec::new() };
-    place::place_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
+/// The interface of each address of the parameters; where they do not say, that of an earlier start.
+pub fn locate(mut parameters: Parameters, record: &Record, node: &mut Node) -> Result<Vec<Assignment>, Failure> {
+    assignment::remember(&mut parameters, record.all(), &node.links);
+    let routes = if assignment::needs_routes(&parameters) { node.route.connected_routes()? } else { Vec::new() };
+    assignment::assign_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
 }
 
 /// What should be there. The file of `ip_file` counts as start has read it: an edit of it, or its loss, must not restart
@@ -25,7 +25,7 @@ pub fn expected(
     call: &Call,
     record: Option<&Record>,
     node: &mut Node,
-) -> Result<(Vec<Wanted>, Option<String>), Failure> {
+) -> Result<(Vec<Assignment>, Option<String>), Failure> {
     let (Some(path), Some(record)) = (call.text("ip_file"), record) else {
         let parameters = parameters::parse(call, ValidationLevel::Local)?;
         return Ok((locate(parameters, record.unwrap_or(&Record::default()), node)?, None));
@@ -46,12 +46,12 @@ fn is_name_of(nic: &str, proper: &str, links: &[Link]) -> bool {
 
 /// How the addresses of `now` differ from those that were started.
 fn edit(path: &str, now: &Parameters, record: &Record, links: &[Link]) -> Option<String> {
-    let mut then: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
+    let mut then: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
     for placed in &record.placed {
         then.entry(placed.address).or_default().push(placed);
     }
     let is_new = |entry: &&AddressEntry| {
-        let same = |placed: &&Placed| {
+        let same = |placed: &&RecordedAddress| {
             entry.prefix_length.is_none_or(|length| length == placed.prefix_length)
                 && now.nic_of(entry).is_none_or(|nic| is_name_of(nic, &placed.nic, links))
         };
@@ -86,8 +86,8 @@ fn presumed(parameters: &Parameters, links: &[Link], observed: &[InterfaceAddres
     let may_be_on = |entry: &AddressEntry, link: &Link| match parameters.nic_of(entry) {
         Some(nic) if link.is_called(nic) => true,
         // It may have been renamed; but not into a device of real servers.
-        Some(nic) => !is_there(nic) && !place::is_device(link),
-        None => !place::is_device(link),
+        Some(nic) => !is_there(nic) && !assignment::is_device(link),
+        None => !assignment::is_device(link),
     };
     let is_ours = |held: &&InterfaceAddress| {
         let Some(link) = links_by_index.get(&held.interface) else { return false };

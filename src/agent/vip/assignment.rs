@@ -4,9 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::{Deserialize, Serialize};
-
 use super::parameters::{Broadcast, Parameters};
+use super::record::RecordedAddress;
 use crate::agent::parameters::AddressEntry;
 use crate::agent::realserver;
 use crate::model::InterfaceAddress;
@@ -17,40 +16,12 @@ use crate::plan;
 /// The kernel's `IFNAMSIZ` without its final NUL: longest name and label.
 const LONGEST_LABEL: usize = 15;
 
-/// An address and its place on this machine.
+/// An address of the parameters as it shall be on this machine.
 #[derive(Debug, Clone)]
-pub struct Wanted {
-    pub place: InterfaceAddress,
+pub struct Assignment {
+    pub address: InterfaceAddress,
     /// Name of the interface, as links have it.
     pub nic: String,
-}
-
-/// An address on an interface.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Placed {
-    pub address: IpAddr,
-    pub prefix_length: u8,
-    pub nic: String,
-    /// Index of the interface, which stays when it is renamed.
-    interface: u32,
-}
-
-impl Placed {
-    pub fn new(address: IpAddr, prefix_length: u8, nic: &str, interface: u32) -> Self {
-        Self { address, prefix_length, nic: nic.into(), interface }
-    }
-
-    /// By the interface's index, which stays when it is renamed, or by its name, which stays when it is made anew. The
-    /// address on either is proof enough.
-    pub fn is_on(&self, interface: u32, name: Option<&str>) -> bool {
-        self.interface == interface || name == Some(&self.nic)
-    }
-}
-
-impl From<&Wanted> for Placed {
-    fn from(Wanted { place, nic }: &Wanted) -> Self {
-        Self::new(place.address, place.prefix_length, nic, place.interface)
-    }
 }
 
 /// What this machine has.
@@ -63,9 +34,9 @@ pub struct Surroundings<'a> {
 }
 
 /// What is not said goes where it went at the start: routes may have changed since, the address has not moved.
-pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'a Placed>, links: &[Link]) {
-    let is_there = |placed: &&Placed| links.iter().any(|link| link.name == placed.nic);
-    let mut known: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
+pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'a RecordedAddress>, links: &[Link]) {
+    let is_there = |placed: &&RecordedAddress| links.iter().any(|link| link.name == placed.nic);
+    let mut known: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
     for placed in record.filter(is_there) {
         known.entry(placed.address).or_default().push(placed);
     }
@@ -86,11 +57,11 @@ pub fn needs_routes(parameters: &Parameters) -> bool {
     parameters.entries.iter().any(is_open)
 }
 
-/// Finds the place of each address: on the interface that is named, else on that of the longest connected route.
+/// Assigns each address to an interface: the one that is named, else that of the longest connected route.
 ///
 /// # Errors
-/// Every address without a place.
-pub fn place_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Result<Vec<Wanted>, Failure> {
+/// Every address that no interface was found for.
+pub fn assign_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Result<Vec<Assignment>, Failure> {
     // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where it is.
     let devices: Vec<u32> = surroundings.links.iter().filter(|link| is_device(link)).map(|link| link.index).collect();
     let counts = |route: &&ConnectedRoute| {
@@ -100,13 +71,13 @@ pub fn place_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Re
     };
     let routes: Vec<&ConnectedRoute> = surroundings.routes.iter().filter(counts).collect();
     let mut problems = Problems::default();
-    let place = |entry| problems.keep(place(parameters, entry, surroundings, &routes));
-    let wanted: Vec<Wanted> = parameters.entries.iter().filter_map(place).collect();
-    let mut places = HashSet::new();
-    for Wanted { place, nic } in &wanted {
+    let assigned = |entry| problems.keep(assign(parameters, entry, surroundings, &routes));
+    let wanted: Vec<Assignment> = parameters.entries.iter().filter_map(assigned).collect();
+    let mut identities = HashSet::new();
+    for Assignment { address, nic } in &wanted {
         // Once with and once without its nic; the parser cannot know that these are the same.
-        if !places.insert((place.address, place.interface)) {
-            let text = format!("ip \"{}\": named twice for {nic}", place.address);
+        if !identities.insert(address.identity()) {
+            let text = format!("ip \"{}\": named twice for {nic}", address.address);
             problems.keep(Err::<(), _>(Failure::bad_parameter(text)));
         }
     }
@@ -114,12 +85,12 @@ pub fn place_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Re
     Ok(wanted)
 }
 
-fn place(
+fn assign(
     parameters: &Parameters,
     entry: &AddressEntry,
     surroundings: &Surroundings<'_>,
     routes: &[&ConnectedRoute],
-) -> Result<Wanted, Failure> {
+) -> Result<Assignment, Failure> {
     let address = entry.address;
     let link = link(parameters, entry, surroundings.links, routes)?;
     let prefix_length = match entry.prefix_length {
@@ -129,9 +100,9 @@ fn place(
     };
     let label = parameters.label.as_ref().filter(|_| address.is_ipv4());
     let label = label.map(|label| full_label(&link.name, label)).transpose()?;
-    let mut place = InterfaceAddress { address, prefix_length, interface: link.index, label, broadcast: None };
-    place.broadcast = broadcast_address(parameters.broadcast, &place, surroundings.held);
-    Ok(Wanted { place, nic: link.name.clone() })
+    let mut address = InterfaceAddress { address, prefix_length, interface: link.index, label, broadcast: None };
+    address.broadcast = broadcast_address(parameters.broadcast, &address, surroundings.held);
+    Ok(Assignment { address, nic: link.name.clone() })
 }
 
 /// Where a real server has addresses that it does not announce.
@@ -195,18 +166,18 @@ fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
     Ok(full)
 }
 
-fn broadcast_address(broadcast: Broadcast, place: &InterfaceAddress, held: &[InterfaceAddress]) -> Option<Ipv4Addr> {
-    let IpAddr::V4(address) = place.address else { return None };
-    let host_bits = u32::MAX.checked_shr(place.prefix_length.into()).unwrap_or(0);
+fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Option<Ipv4Addr> {
+    let IpAddr::V4(address) = wanted.address else { return None };
+    let host_bits = u32::MAX.checked_shr(wanted.prefix_length.into()).unwrap_or(0);
     // A network of one or two addresses has none to spare (RFC 3021).
-    let last = (place.prefix_length < 31).then(|| Ipv4Addr::from(u32::from(address) | host_bits));
+    let last = (wanted.prefix_length < 31).then(|| Ipv4Addr::from(u32::from(address) | host_bits));
     match broadcast {
         Broadcast::None => None,
         Broadcast::Given(given) => Some(given),
         Broadcast::Derived => last,
         Broadcast::Inherited => {
             let same_network = |other: &&InterfaceAddress| {
-                (other.interface, other.prefix_length) == (place.interface, place.prefix_length)
+                (other.interface, other.prefix_length) == (wanted.interface, wanted.prefix_length)
             };
             last.filter(|last| held.iter().filter(same_network).any(|other| other.broadcast == Some(*last)))
         }
