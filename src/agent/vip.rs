@@ -11,25 +11,24 @@ mod expected;
 mod loopback;
 mod neighbours;
 mod node;
+mod owner;
 mod parameters;
 mod policy;
 mod record;
+mod transaction;
 mod verdict;
 
-use std::collections::HashSet;
-use std::net::IpAddr;
-
-use super::{announcer, forget, turn};
-use crate::model::{AddressChange, InterfaceAddress};
+use super::{announcer, forget};
+use crate::model::InterfaceAddress;
 use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::plan::{self, AddressState, AddressTable};
-use crate::system::{RunDir, namespace};
+use crate::plan::{AddressState, AddressTable};
+use crate::system::namespace;
 use assignment::Assignment;
-use changes::Undo;
-use expected::{expected, locate, ours};
+use expected::{assign, claims, expected};
 use node::Node;
 use record::Record;
+use transaction::Transaction;
 use verdict::{Evidence, Verdict};
 
 pub struct Vip;
@@ -43,41 +42,40 @@ impl Agent for Vip {
         let parameters = parameters::parse(call, level)?;
         if level == ValidationLevel::Local {
             let mut node = Node::enter(call.text("network_namespace"))?;
-            locate(parameters, &record::read(call).unwrap_or_default(), &mut node)?;
+            assign(parameters, record::read(call)?.as_ref(), &mut node)?;
         }
         Ok(())
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let mut record = record::read(call).unwrap_or_default();
+        let record = record::read(call)?;
         let parameters = parameters::parse(call, ValidationLevel::Local)?;
         let options = parameters.options;
-        let wanted = locate(parameters, &record, &mut node)?;
+        let wanted = assign(parameters, record.as_ref(), &mut node)?;
         node.raise_links(call, &wanted)?;
         if call.boolean("run_arping") {
             conflicts::refuse(&node, &wanted)?;
         }
         let events = Events::subscribe()?;
-        record.namespace = call.text("network_namespace").map(Into::into);
-        let undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
-            let addresses: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.address.clone()).collect();
-            plan::address_changes(&addresses, options, &node.held.iter().collect())
-        })?;
-        put_into_service(call, &mut node, &wanted, &mut record, &events)
-            .inspect_err(|_| take_back(call, &mut node, &mut record, &undo))
+        let mut transaction = Transaction::new(call, &mut node, record);
+        let started = transaction
+            .bring_about(&wanted, options)
+            .and_then(|()| transaction.put_into_service(&wanted, &events))
+            .and_then(|()| transaction.complete(&wanted));
+        started.inspect_err(|_| transaction.roll_back())
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         announcer::cancel(call);
-        let record = record::read(call);
+        let record = record::read(call)?;
         let namespace = match &record {
             Some(record) => record.namespace.clone(),
             None => call.text("network_namespace").map(Into::into),
         };
         // What was in a namespace that is gone went with it.
         if namespace.as_deref().is_none_or(namespace::exists) {
-            take_down(call, namespace.as_deref(), record)?;
+            withdraw(call, namespace.as_deref(), record)?;
         }
         forget(call, &record::folder());
         Ok(())
@@ -85,13 +83,14 @@ impl Agent for Vip {
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let record = record::read(call);
+        let record = record::read(call)?;
+        let ours = claims(call, record.as_ref(), &mut node)?.of_ours(&node.links, &node.held);
         let (wanted, edited) = match expected(call, record.as_ref(), &mut node) {
             Ok(expected) => expected,
-            Err(failure) => return without_an_interface(call, failure, &ours(call, record.as_ref(), &node)),
+            Err(failure) => return without_an_interface(call, failure, &ours),
         };
-        match judge(call, &node, &wanted) {
-            Verdict::Stopped => stopped(&node, record.as_ref()),
+        match judge(call, &node, &wanted, &ours) {
+            Verdict::Stopped => stopped(&ours),
             Verdict::Failed(reason) => Err(Failure::generic(reason)),
             Verdict::Degraded(reason) => Ok(Status::Degraded(reason)),
             Verdict::Running => Ok(announce_and_inspect(call, &mut node, &wanted, edited)),
@@ -101,94 +100,29 @@ impl Agent for Vip {
     /// Labels change while the addresses stay; announcements heed their parameters when there is something to announce.
     fn reload(&self, call: &Call) -> Result<(), Failure> {
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let record = record::read(call);
-        let (wanted, _) = expected(call, record.as_ref(), &mut node)?;
-        if judge(call, &node, &wanted) == Verdict::Stopped {
+        let record = record::read(call)?;
+        let ours = claims(call, record.as_ref(), &mut node)?.of_ours(&node.links, &node.held);
+        let (mut wanted, _) = expected(call, record.as_ref(), &mut node)?;
+        // Only of what is there: the rest is for recovery.
+        let table: AddressTable<'_> = ours.iter().collect();
+        wanted.retain(|wanted| table.state(&wanted.address) != AddressState::Missing);
+        if wanted.is_empty() {
             return Err(Failure::not_running("addresses: change their labels: none of them is there"));
         }
-        let held = ours(call, record.as_ref(), &node);
-        let mut record = record.unwrap_or_else(|| Record::of_what_is_there(call, &node.links, &held));
         let options = parameters::parse(call, ValidationLevel::Consistency)?.options;
-        // Only of what is there: the rest is for recovery.
-        let _undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
-            let table: AddressTable<'_> = node.held.iter().collect();
-            let there = wanted.iter().filter(|wanted| table.state(&wanted.address) != AddressState::Missing);
-            let addresses: Vec<InterfaceAddress> = there.map(|wanted| wanted.address.clone()).collect();
-            plan::address_changes(&addresses, options, &table)
-        })?;
-        policy::apply(call, &mut node, &wanted, &mut record)
+        let mut transaction = match record {
+            Some(record) => Transaction::new(call, &mut node, Some(record)),
+            None => Transaction::taking_over(call, &mut node, &ours),
+        };
+        let changed = transaction.relabel(&wanted, options);
+        changed.inspect_err(|_| transaction.roll_back())
     }
 }
 
-/// Writes down what is wanted, and brings it about together with the end of what an earlier start with other parameters
-/// has left. In this instance's turn: what another one removes meanwhile must not come back.
-fn bring_up(
-    call: &Call,
-    node: &mut Node,
-    wanted: &[Assignment],
-    record: &mut Record,
-    changes: impl FnOnce(&[Assignment], &Node) -> Vec<AddressChange>,
-) -> Result<Undo, Failure> {
-    let _turn = turn(call, &record::folder());
-    node.look_again()?;
-    let identities: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.address.identity()).collect();
-    let former = record.held(&node.links, &node.held);
-    let former = former.into_iter().filter(|held| !identities.contains(&held.identity()));
-    let former: Vec<AddressChange> = former.map(AddressChange::Delete).collect();
-    record.begin(wanted);
-    record::write(call, record)?;
-    let changes = [changes(wanted, node), former].concat();
-    let leaving = changes.iter().filter(|change| matches!(change, AddressChange::Delete(_)));
-    let leaving: Vec<InterfaceAddress> = leaving.map(|change| change.address().clone()).collect();
-    neighbours::protect(call, node, record, &leaving, |node| node.change_all(call, &changes))
-}
-
-/// From addresses that are there to addresses that clients use.
-fn put_into_service(
-    call: &Call,
-    node: &mut Node,
-    wanted: &[Assignment],
-    record: &mut Record,
-    events: &Events,
-) -> Result<(), Failure> {
-    node.wait_for_duplicate_detection(wanted, events)?;
-    policy::apply(call, node, wanted, record)?;
-    {
-        let _turn = turn(call, &RunDir::system().real_servers());
-        loopback::move_aside(call, node, wanted, record)?;
-    }
-    record.complete(wanted);
-    record::write(call, record)?;
-    announcer::start(call, wanted.iter().map(|wanted| &wanted.address))
-}
-
-/// As it was before the start. What fails here is told, and `stop` tries again.
-fn take_back(call: &Call, node: &mut Node, record: &mut Record, undo: &Undo) {
-    let _turn = turn(call, &record::folder());
-    let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
-    let came_back = loopback::come_back(call, node, &addresses(record, &[]), record);
-    came_back.unwrap_or_else(|failure| call.log().warning(failure));
-    neighbours::protect(call, node, record, &undo.leaving(), |node| undo.execute(node, call));
-}
-
-/// Those that this instance may have had, and has.
-fn addresses(record: &Record, held: &[InterfaceAddress]) -> HashSet<IpAddr> {
-    record.all().map(|placed| placed.address).chain(held.iter().map(|held| held.address)).collect()
-}
-
-fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<(), Failure> {
+fn withdraw(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<(), Failure> {
     let mut node = Node::enter(namespace)?;
-    let _turn = turn(call, &record::folder());
-    // A realserver instance that starts now must not take the address for ours.
-    let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
-    node.look_again()?;
-    let leaving = ours(call, record.as_ref(), &node);
-    let mut record = record.unwrap_or_else(|| Record::of_what_is_there(call, &node.links, &leaving));
-    let came_back = loopback::come_back(call, &mut node, &addresses(&record, &leaving), &record);
-    neighbours::protect(call, &mut node, &mut record, &leaving, |node| node.delete(call, &leaving))?;
-    // The address is gone: what else is not as it should be is no reason for fencing.
-    came_back.unwrap_or_else(|failure| call.log().warning(failure));
-    policy::remove(call, &mut node, &record);
+    let known = record.clone();
+    Transaction::new(call, &mut node, record).withdraw(|node| claims(call, known.as_ref(), node))?;
     if call.boolean("flush_routes") {
         node.flush_cached_routes().unwrap_or_else(|error| call.log().warning(error));
     }
@@ -197,8 +131,8 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
 
 /// Nothing is where it should be. What a start that was killed, or one with other parameters, has left elsewhere must be
 /// stopped before it is started on another node.
-fn stopped(node: &Node, record: Option<&Record>) -> Result<Status, Failure> {
-    match record.map(|record| record.held(&node.links, &node.held)).unwrap_or_default().first() {
+fn stopped(ours: &[InterfaceAddress]) -> Result<Status, Failure> {
+    match ours.first() {
         Some(held) => Err(Failure::generic(format!("address {held}: left by a start that did not end"))),
         None => Ok(Status::Stopped),
     }
@@ -224,9 +158,9 @@ fn announce_and_inspect(call: &Call, node: &mut Node, wanted: &[Assignment], edi
     if told.is_empty() { Status::Running } else { Status::Degraded(told.join("; ")) }
 }
 
-fn judge(call: &Call, node: &Node, wanted: &[Assignment]) -> Verdict {
+fn judge(call: &Call, node: &Node, wanted: &[Assignment], ours: &[InterfaceAddress]) -> Verdict {
     let observed = node.observed_by_identity();
-    verdict::judge(wanted, &node.held.iter().collect(), |wanted| Evidence {
+    verdict::judge(wanted, &ours.iter().collect(), |wanted| Evidence {
         observed: observed.get(&wanted.address.identity()).copied(),
         link: node.link(wanted.address.interface),
         carrier_matters: call.boolean("check_link_status"),

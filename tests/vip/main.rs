@@ -6,6 +6,7 @@ mod common;
 mod announcements;
 mod broken;
 mod conflicts;
+mod deletion;
 mod killed;
 mod kinds;
 mod links;

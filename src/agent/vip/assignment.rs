@@ -62,14 +62,7 @@ pub fn needs_routes(parameters: &Parameters) -> bool {
 /// # Errors
 /// Every address that no interface was found for.
 pub fn assign_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Result<Vec<Assignment>, Failure> {
-    // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where it is.
-    let devices: Vec<u32> = surroundings.links.iter().filter(|link| is_device(link)).map(|link| link.index).collect();
-    let counts = |route: &&ConnectedRoute| {
-        parameters.route_protocol.is_none_or(|only| route.protocol == only)
-            && !devices.contains(&route.interface)
-            && !route.is_of_an_address()
-    };
-    let routes: Vec<&ConnectedRoute> = surroundings.routes.iter().filter(counts).collect();
+    let routes = routes_that_count(parameters, surroundings);
     let mut problems = Problems::default();
     let assigned = |entry| problems.keep(assign(parameters, entry, surroundings, &routes));
     let wanted: Vec<Assignment> = parameters.entries.iter().filter_map(assigned).collect();
@@ -83,6 +76,26 @@ pub fn assign_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> R
     }
     problems.finish()?;
     Ok(wanted)
+}
+
+/// The interface of each address, where one is named that is there or a route tells it: whatever else is wrong.
+pub fn assign_readable<'a>(
+    parameters: &'a Parameters,
+    surroundings: &Surroundings<'a>,
+) -> impl Iterator<Item = (&'a AddressEntry, Option<&'a Link>)> {
+    let (routes, links) = (routes_that_count(parameters, surroundings), surroundings.links);
+    parameters.entries.iter().map(move |entry| (entry, link(parameters, entry, links, &routes).ok()))
+}
+
+fn routes_that_count<'a>(parameters: &Parameters, surroundings: &Surroundings<'a>) -> Vec<&'a ConnectedRoute> {
+    // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where it is.
+    let devices: Vec<u32> = surroundings.links.iter().filter(|link| is_device(link)).map(|link| link.index).collect();
+    let counts = |route: &&ConnectedRoute| {
+        parameters.route_protocol.is_none_or(|only| route.protocol == only)
+            && !devices.contains(&route.interface)
+            && !route.is_of_an_address()
+    };
+    surroundings.routes.iter().filter(counts).collect()
 }
 
 fn assign(

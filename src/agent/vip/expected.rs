@@ -1,21 +1,25 @@
-//! What should be there, and what is this instance's of what is there.
+//! What should be there, and what says which addresses are this instance's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::assignment::{self, Assignment, Surroundings};
 use super::node::Node;
+use super::owner::Claims;
 use super::parameters::{self, Parameters};
-use super::record::{Record, RecordedAddress};
+use super::record::{self, Record, RecordedAddress};
 use crate::agent::parameters::AddressEntry;
-use crate::model::InterfaceAddress;
-use crate::netlink::route::Link;
+use crate::netlink::route::{ConnectedRoute, Link};
 use crate::ocf::{Call, Failure, ValidationLevel};
 
 /// The interface of each address of the parameters; where they do not say, that of an earlier start.
-pub fn locate(mut parameters: Parameters, record: &Record, node: &mut Node) -> Result<Vec<Assignment>, Failure> {
-    assignment::remember(&mut parameters, record.all(), &node.links);
-    let routes = if assignment::needs_routes(&parameters) { node.route.connected_routes()? } else { Vec::new() };
+pub fn assign(
+    mut parameters: Parameters,
+    record: Option<&Record>,
+    node: &mut Node,
+) -> Result<Vec<Assignment>, Failure> {
+    assignment::remember(&mut parameters, record.into_iter().flat_map(Record::all), &node.links);
+    let routes = connected_routes(&parameters, node)?;
     assignment::assign_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
 }
 
@@ -28,7 +32,7 @@ pub fn expected(
 ) -> Result<(Vec<Assignment>, Option<String>), Failure> {
     let (Some(path), Some(record)) = (call.text("ip_file"), record) else {
         let parameters = parameters::parse(call, ValidationLevel::Local)?;
-        return Ok((locate(parameters, record.unwrap_or(&Record::default()), node)?, None));
+        return Ok((assign(parameters, record, node)?, None));
     };
     let edited = match parameters::parse(call, ValidationLevel::Local) {
         Ok(now) => edit(path, &now, record, &node.links),
@@ -36,7 +40,7 @@ pub fn expected(
     };
     let mut parameters = parameters::parse(call, ValidationLevel::Consistency)?;
     parameters.entries = record.entries();
-    Ok((locate(parameters, record, node)?, edited))
+    Ok((assign(parameters, Some(record), node)?, edited))
 }
 
 /// `nic` may be an alternative name; a record has the proper one.
@@ -63,38 +67,24 @@ fn edit(path: &str, now: &Parameters, record: &Record, links: &[Link]) -> Option
     (new + gone > 0).then_some(text)
 }
 
-/// The addresses of this instance that are there: by its record, or else by what can be read of its parameters.
-pub fn ours(call: &Call, record: Option<&Record>, node: &Node) -> Vec<InterfaceAddress> {
+/// What says which addresses of this node are this instance's: its record, or else what can be read of its parameters.
+///
+/// # Errors
+/// When the routes cannot be read that tell where an address belongs.
+pub fn claims(call: &Call, record: Option<&Record>, node: &mut Node) -> Result<Claims, Failure> {
     if let Some(record) = record {
-        return record.held(&node.links, &node.held);
+        return Ok(Claims::recorded(record));
     }
-    // Without what cannot be read of a file, there is what the parameters themselves say.
-    let parameters = parameters::parse(call, ValidationLevel::Local)
-        .or_else(|_| parameters::parse(call, ValidationLevel::Consistency));
-    parameters.map_or(Vec::new(), |parameters| presumed(&parameters, &node.links, &node.held))
+    let mut parameters = parameters::readable(call);
+    // What nobody has needs no question to the routes and to the records of the others.
+    let there: HashSet<IpAddr> = node.held.iter().map(|held| held.address).collect();
+    parameters.entries.retain(|entry| there.contains(&entry.address));
+    let others = if parameters.entries.is_empty() { Vec::new() } else { record::others(call) };
+    let routes = connected_routes(&parameters, node)?;
+    let surroundings = Surroundings { links: &node.links, routes: &routes, held: &node.held };
+    Ok(Claims::presumed(&parameters, &surroundings, others.iter().flat_map(|(_, other)| other.all())))
 }
 
-/// Without a record: those of the addresses in `observed` that a start with these parameters would have led to. A second
-/// copy of a virtual IP on the network is worse than any other mistake of a stop.
-fn presumed(parameters: &Parameters, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
-    let mut known: HashMap<IpAddr, Vec<&AddressEntry>> = HashMap::new();
-    for entry in &parameters.entries {
-        known.entry(entry.address).or_default().push(entry);
-    }
-    let links_by_index: HashMap<u32, &Link> = links.iter().map(|link| (link.index, link)).collect();
-    let is_there = |nic: &str| links.iter().any(|link| link.is_called(nic));
-    let may_be_on = |entry: &AddressEntry, link: &Link| match parameters.nic_of(entry) {
-        Some(nic) if link.is_called(nic) => true,
-        // It may have been renamed; but not into a device of real servers.
-        Some(nic) => !is_there(nic) && !assignment::is_device(link),
-        None => !assignment::is_device(link),
-    };
-    let is_ours = |held: &&InterfaceAddress| {
-        let Some(link) = links_by_index.get(&held.interface) else { return false };
-        known.get(&held.address).into_iter().flatten().any(|entry| {
-            let prefix_fits = entry.prefix_length.is_none_or(|length| length == held.prefix_length);
-            prefix_fits && may_be_on(entry, link)
-        })
-    };
-    observed.iter().filter(is_ours).cloned().collect()
+fn connected_routes(parameters: &Parameters, node: &mut Node) -> Result<Vec<ConnectedRoute>, Failure> {
+    if assignment::needs_routes(parameters) { Ok(node.route.connected_routes()?) } else { Ok(Vec::new()) }
 }

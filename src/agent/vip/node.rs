@@ -94,7 +94,12 @@ impl Node {
 
     /// IPv6 addresses cannot be used before the kernel has found them to be unique on their link. One whose interface has
     /// no carrier is not waited for, which might be for ever; monitor tells of it.
-    pub fn wait_for_duplicate_detection(&mut self, wanted: &[Assignment], events: &Events) -> Result<(), Failure> {
+    pub fn wait_for_duplicate_detection(
+        &mut self,
+        _call: &Call,
+        wanted: &[Assignment],
+        events: &Events,
+    ) -> Result<(), Failure> {
         if wanted.iter().all(|wanted| wanted.address.address.is_ipv4()) {
             return Ok(());
         }

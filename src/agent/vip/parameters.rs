@@ -67,6 +67,31 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
     Ok(parameters)
 }
 
+/// Which addresses are meant, as far as that can be read: whatever else is wrong does not make them somebody else's.
+pub fn readable(call: &Call) -> Parameters {
+    let mut list = AddressList::default();
+    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    if let Some(path) = call.text("ip_file") {
+        list.read_file("ip_file", Path::new(path));
+    }
+    let mut entries = list.readable();
+    // Without its length, an address is the same one. Without its clone's number, it is another one.
+    let _ = fill_in_prefix(call, &mut entries);
+    if add_clone_number(call, &mut entries).is_err() {
+        entries.clear();
+    }
+    let (nic, _) = nic_and_label(call);
+    let route_protocol = route_protocol(call).ok().flatten();
+    Parameters {
+        entries,
+        nic,
+        label: None,
+        broadcast: Broadcast::None,
+        route_protocol,
+        options: AddressOptions::default(),
+    }
+}
+
 fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Failure> {
     let mut list = AddressList::default();
     list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());

@@ -38,18 +38,12 @@ pub struct RecordedAddress {
     pub prefix_length: u8,
     pub nic: String,
     /// Index of the interface, which stays when it is renamed.
-    interface: u32,
+    pub interface: u32,
 }
 
 impl RecordedAddress {
     pub fn new(address: IpAddr, prefix_length: u8, nic: &str, interface: u32) -> Self {
         Self { address, prefix_length, nic: nic.into(), interface }
-    }
-
-    /// By the interface's index, which stays when it is renamed, or by its name, which stays when it is made anew. The
-    /// address on either is proof enough.
-    pub fn is_on(&self, interface: u32, name: Option<&str>) -> bool {
-        self.interface == interface || name == Some(&self.nic)
     }
 }
 
@@ -63,9 +57,22 @@ pub fn folder() -> Folder {
     RunDir::system().addresses()
 }
 
-/// `None`: nothing was ever placed, or nobody remembers.
-pub fn read(call: &Call) -> Option<Record> {
-    folder().read_json(&call.instance)
+/// `None`: nothing was ever put up, or what was written cannot be understood.
+///
+/// # Errors
+/// When the file is there and cannot be read: it may name addresses of this instance.
+pub fn read(call: &Call) -> Result<Option<Record>, Failure> {
+    let text = folder().read(&call.instance)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Those of the other instances whose addresses are in the same network namespace, by their names.
+pub fn others(call: &Call) -> Vec<(String, Record)> {
+    let folder = folder();
+    let own = folder.file(&call.instance);
+    let others = folder.instances().into_iter().filter(|other| folder.file(other) != own);
+    let records = others.filter_map(|other| folder.read_json::<Record>(&other).map(|record| (other, record)));
+    records.filter(|(_, record)| record.namespace.as_deref() == call.text("network_namespace")).collect()
 }
 
 pub fn write(call: &Call, record: &Record) -> Result<(), Failure> {
@@ -75,12 +82,8 @@ pub fn write(call: &Call, record: &Record) -> Result<(), Failure> {
 impl Record {
     /// In place of one that is lost, for addresses that are there.
     pub fn of_what_is_there(call: &Call, links: &[Link], held: &[InterfaceAddress]) -> Self {
-        let placed = |place: &InterfaceAddress| {
-            let link = links.iter().find(|link| link.index == place.interface)?;
-            Some(RecordedAddress::new(place.address, place.prefix_length, &link.name, link.index))
-        };
         let namespace = call.text("network_namespace").map(Into::into);
-        Self { namespace, placed: held.iter().filter_map(placed).collect(), ..Self::default() }
+        Self { namespace, placed: recorded(links, held), ..Self::default() }
     }
 
     /// Before a start touches the kernel.
@@ -90,9 +93,26 @@ impl Record {
     }
 
     /// When it has succeeded, and what an earlier one with other parameters had put up is gone.
-    pub fn complete(&mut self, wanted: &[Assignment]) {
-        self.placed = wanted.iter().map(RecordedAddress::from).collect();
-        self.unfinished.clear();
+    pub fn completed(&self, wanted: &[Assignment]) -> Self {
+        let placed = wanted.iter().map(RecordedAddress::from).collect();
+        Self { placed, unfinished: Vec::new(), ..self.clone() }
+    }
+
+    /// What a way back could not take away.
+    pub fn add_unfinished(&mut self, links: &[Link], held: &[InterfaceAddress]) {
+        self.unfinished.extend(recorded(links, held));
+    }
+
+    /// The same with those addresses only that `other` does not name.
+    pub fn without(&self, other: &Self) -> Self {
+        let others: HashSet<IpAddr> = other.all().map(|recorded| recorded.address).collect();
+        let placed = self.all().filter(|recorded| !others.contains(&recorded.address)).cloned().collect();
+        Self { placed, unfinished: Vec::new(), ..self.clone() }
+    }
+
+    /// Nothing is left to be put in order.
+    pub fn is_empty(&self) -> bool {
+        self.all().next().is_none() && self.promoting.is_empty() && self.moved_aside.is_empty()
     }
 
     /// Everything that may be there.
@@ -109,18 +129,13 @@ impl Record {
         };
         self.placed.iter().map(entry).collect()
     }
+}
 
-    /// Those of the addresses in `observed` that are this instance's, whatever their prefixes.
-    pub fn held(&self, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
-        let mut known: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
-        for placed in self.all() {
-            known.entry(placed.address).or_default().push(placed);
-        }
-        let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
-        let is_ours = |held: &&InterfaceAddress| {
-            let name = names.get(&held.interface).copied();
-            known.get(&held.address).into_iter().flatten().any(|placed| placed.is_on(held.interface, name))
-        };
-        observed.iter().filter(is_ours).cloned().collect()
-    }
+fn recorded(links: &[Link], held: &[InterfaceAddress]) -> Vec<RecordedAddress> {
+    let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
+    let recorded = |held: &InterfaceAddress| {
+        let nic = names.get(&held.interface)?;
+        Some(RecordedAddress::new(held.address, held.prefix_length, nic, held.interface))
+    };
+    held.iter().filter_map(recorded).collect()
 }

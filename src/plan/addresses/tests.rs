@@ -115,7 +115,7 @@ proptest! {
 fn only_what_nobody_deleted_and_is_gone_was_lost() {
     let all = ["192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24", "2001:db8::3/64"].map(|text| on(text, 2, None));
     let elsewhere = on("192.0.2.4/24", 3, None);
-    let before: Vec<_> = all.iter().chain([&elsewhere]).collect();
+    let before: Vec<_> = all.iter().chain([&elsewhere]).cloned().collect();
     let after = [all[1].clone()];
     let changes = [AddressChange::Delete(all[0].clone())];
     assert_eq!(lost_addresses(&before, &changes, &after.iter().collect()), [&all[2]]);
