@@ -198,4 +198,4 @@ fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, held: &[In
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

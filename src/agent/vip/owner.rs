@@ -123,3 +123,70 @@ pub fn taken<'a>(
     };
     others.iter().flat_map(of_one).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::vip::assignment::tests::{link, parameters, route};
+    use crate::netlink::route::ConnectedRoute;
+
+    fn held(text: &str, interface: u32) -> InterfaceAddress {
+        let (address, prefix) = text.split_once('/').expect("prefix");
+        InterfaceAddress {
+            address: address.parse().expect("address"),
+            prefix_length: prefix.parse().expect("length"),
+            interface,
+            label: None,
+            broadcast: None,
+        }
+    }
+
+    fn recorded(text: &str, nic: &str, interface: u32) -> RecordedAddress {
+        RecordedAddress::new(text.parse().expect("address"), 24, nic, interface)
+    }
+
+    /// eth0 (2) is on the network of the address, eth1 (3) is not.
+    const LINKS: [(u32, &str); 3] = [(1, "lo"), (2, "eth0"), (3, "eth1")];
+
+    #[test]
+    fn a_record_says_whose_an_address_is_whatever_its_prefix() {
+        let record = Record { placed: vec![recorded("192.0.2.9", "eth0", 7)], ..Record::default() };
+        let claims = Claims::recorded(&record);
+        for (address, link, owner) in [
+            (held("192.0.2.9/24", 7), link(7, "renamed"), Owner::Ours),
+            (held("192.0.2.9/28", 9), link(9, "eth0"), Owner::Ours),
+            (held("192.0.2.9/24", 9), link(9, "eth9"), Owner::Other),
+            (held("192.0.2.8/24", 7), link(7, "eth0"), Owner::Other),
+        ] {
+            assert_eq!(claims.owner(&address, Some(&link)), owner, "{address} {}", link.name);
+        }
+    }
+
+    #[test]
+    fn without_a_record_the_parameters_say_it_and_the_records_of_others() {
+        let links = LINKS.map(|(index, name)| link(index, name));
+        let other = [recorded("192.0.2.10", "eth0", 2)];
+        let networks = [route("192.0.2.0/24", 2, 2)];
+        let none: &[ConnectedRoute] = &[];
+        for (ip, nic, routes, observed, owner) in [
+            ("192.0.2.9", Some("eth0"), none, held("192.0.2.9/28", 2), Owner::Ours),
+            ("192.0.2.9/24", Some("eth0-too"), none, held("192.0.2.9/28", 2), Owner::Ours),
+            ("192.0.2.9", Some("eth0"), none, held("192.0.2.9/24", 3), Owner::Other),
+            // Named and missing: it may have been renamed, but nothing says so.
+            ("192.0.2.9", Some("gone"), none, held("192.0.2.9/24", 2), Owner::Other),
+            ("192.0.2.9", None, &networks, held("192.0.2.9/32", 2), Owner::Ours),
+            ("192.0.2.9", None, &networks, held("192.0.2.9/24", 3), Owner::Other),
+            ("192.0.2.9", None, none, held("192.0.2.9/24", 3), Owner::Unclear),
+            // That of a real server.
+            ("192.0.2.9", None, none, held("192.0.2.9/32", 1), Owner::Other),
+            ("192.0.2.10", Some("eth0"), none, held("192.0.2.10/24", 2), Owner::Other),
+            ("192.0.2.10", Some("eth1"), none, held("192.0.2.10/24", 3), Owner::Ours),
+            ("192.0.2.9", Some("eth0"), none, held("192.0.2.11/24", 2), Owner::Other),
+        ] {
+            let surroundings = Surroundings { links: &links, routes, held: &[] };
+            let claims = Claims::presumed(&parameters(ip, nic), &surroundings, &other);
+            let on = links.iter().find(|link| link.index == observed.interface);
+            assert_eq!(claims.owner(&observed, on), owner, "{ip} {nic:?} {observed:?}");
+        }
+    }
+}

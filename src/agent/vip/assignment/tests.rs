@@ -2,7 +2,7 @@ use super::*;
 use crate::model::AddressOptions;
 use crate::ocf::FailureKind;
 
-fn link(index: u32, name: &str) -> Link {
+pub(in crate::agent::vip) fn link(index: u32, name: &str) -> Link {
     Link {
         index,
         name: name.into(),
@@ -16,7 +16,7 @@ fn link(index: u32, name: &str) -> Link {
     }
 }
 
-fn route(network: &str, interface: u32, protocol: u8) -> ConnectedRoute {
+pub(in crate::agent::vip) fn route(network: &str, interface: u32, protocol: u8) -> ConnectedRoute {
     let (destination, prefix) = network.split_once('/').expect("prefix");
     ConnectedRoute {
         destination: destination.parse().expect("destination"),
@@ -27,7 +27,7 @@ fn route(network: &str, interface: u32, protocol: u8) -> ConnectedRoute {
     }
 }
 
-fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
+pub(in crate::agent::vip) fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
     let mut list = crate::agent::parameters::AddressList::default();
     list.read(ip, FailureKind::BadParameter, |_| "ip".into());
     Parameters {
