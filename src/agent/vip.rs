@@ -18,12 +18,13 @@ mod record;
 mod transaction;
 mod verdict;
 
+use std::time::{Duration, Instant};
+
 use super::{announcer, forget};
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::{AddressState, AddressTable};
-use crate::system::namespace;
 use assignment::Assignment;
 use expected::{assign, claims, expected};
 use node::Node;
@@ -68,22 +69,24 @@ impl Agent for Vip {
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         announcer::cancel(call);
-        let record = record::read(call)?;
-        let namespace = match &record {
-            Some(record) => record.namespace.clone(),
-            None => call.text("network_namespace").map(Into::into),
+        let (record, unread) = match read_patiently(call) {
+            Ok(record) => (record, Ok(())),
+            Err(failure) => (None, Err(failure)),
         };
-        // What was in a namespace that is gone went with it.
-        if namespace.as_deref().is_none_or(namespace::exists) {
-            withdraw(call, namespace.as_deref(), record)?;
-        }
+        withdraw(call, record)?;
+        // It may name addresses that the parameters do not: nothing proves that they are gone.
+        unread?;
         forget(call, &record::folder());
         Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let record = record::read(call)?;
+        // A restart would not make it readable, and the parameters say enough of what runs.
+        let record = record::read(call).unwrap_or_else(|failure| {
+            call.log().warning(failure);
+            None
+        });
         let ours = claims(call, record.as_ref(), &mut node)?.of_ours(&node.links, &node.held);
         let (wanted, edited) = match expected(call, record.as_ref(), &mut node) {
             Ok(expected) => expected,
@@ -119,8 +122,25 @@ impl Agent for Vip {
     }
 }
 
-fn withdraw(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<(), Failure> {
-    let mut node = Node::enter(namespace)?;
+/// What keeps the record from being read may pass: a table of open files that is full, for instance.
+fn read_patiently(call: &Call) -> Result<Option<Record>, Failure> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let deadline = Instant::now() + call.timeout / 8;
+    loop {
+        let read = record::read(call);
+        if read.is_ok() || Instant::now() >= deadline {
+            return read;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn withdraw(call: &Call, record: Option<Record>) -> Result<(), Failure> {
+    let (namespace, identity) = match &record {
+        Some(record) => (record.namespace.as_deref(), record.namespace_identity),
+        None => (call.text("network_namespace"), None),
+    };
+    let Some(mut node) = Node::enter_again(namespace, identity)? else { return Ok(()) };
     let known = record.clone();
     Transaction::new(call, &mut node, record).withdraw(|node| claims(call, known.as_ref(), node))?;
     if call.boolean("flush_routes") {

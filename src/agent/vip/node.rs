@@ -44,6 +44,22 @@ impl Node {
         Ok(node)
     }
 
+    /// The node as an earlier start has entered it: by the namespace's `identity` too, since a name may be that of another
+    /// one by now, and a namespace that has lost its name lives on as long as a process is in it. `None`: it is gone, and
+    /// all that was in it.
+    ///
+    /// # Errors
+    /// When it is there and cannot be entered.
+    pub fn enter_again(network_namespace: Option<&str>, identity: Option<u64>) -> Result<Option<Self>, Failure> {
+        let Some(name) = network_namespace else { return Self::enter(None).map(Some) };
+        let is_named = namespace::exists(name) && identity.is_none_or(|known| namespace::identity(name) == Some(known));
+        if is_named {
+            return Self::enter(Some(name)).map(Some);
+        }
+        let path = identity.and_then(namespace::kept_alive);
+        path.map(|path| Self::enter(Some(&path.to_string_lossy()))).transpose()
+    }
+
     /// What changes while we look: addresses.
     pub fn look_again(&mut self) -> Result<(), Failure> {
         self.observed = self.route.addresses_on(&self.links)?;

@@ -10,7 +10,7 @@ use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
-use crate::system::{Folder, RunDir};
+use crate::system::{Folder, RunDir, namespace};
 
 /// What this instance has done to this node, written before it is done. What a file lacks is empty: an older version of
 /// this program, replaced while the resource ran, knew of less.
@@ -19,6 +19,8 @@ use crate::system::{Folder, RunDir};
 pub struct Record {
     /// The network namespace of all of it.
     pub namespace: Option<String>,
+    /// What makes that namespace itself when its name is gone or another one has it.
+    pub namespace_identity: Option<u64>,
     /// What the last start that succeeded put up: what monitor expects.
     pub placed: Vec<RecordedAddress>,
     /// What a start that did not succeed, or not yet, may have put up besides: stop removes it too.
@@ -82,8 +84,15 @@ pub fn write(call: &Call, record: &Record) -> Result<(), Failure> {
 impl Record {
     /// In place of one that is lost, for addresses that are there.
     pub fn of_what_is_there(call: &Call, links: &[Link], held: &[InterfaceAddress]) -> Self {
-        let namespace = call.text("network_namespace").map(Into::into);
-        Self { namespace, placed: recorded(links, held), ..Self::default() }
+        let mut record = Self { placed: recorded(links, held), ..Self::default() };
+        record.enter(call.text("network_namespace"));
+        record
+    }
+
+    /// Notes the network namespace in which this instance works.
+    pub fn enter(&mut self, namespace: Option<&str>) {
+        self.namespace = namespace.map(Into::into);
+        self.namespace_identity = namespace.and_then(namespace::identity);
     }
 
     /// Before a start touches the kernel.

@@ -64,7 +64,7 @@ impl<'a> Transaction<'a> {
         let _turn = turn(self.call, &record::folder());
         self.look(wanted)?;
         self.refuse_what_others_have()?;
-        self.record.namespace = self.call.text("network_namespace").map(Into::into);
+        self.record.enter(self.call.text("network_namespace"));
         self.record.begin(wanted);
         record::write(self.call, &self.record)?;
         self.change_until_done(|transaction| {
@@ -207,7 +207,7 @@ impl<'a> Transaction<'a> {
     fn rewrite_record(&mut self, is_aside: bool) -> Result<(), Failure> {
         self.node.look_again()?;
         let mut record = self.former.take().unwrap_or_default();
-        record.namespace.clone_from(&self.record.namespace);
+        record.enter(self.call.text("network_namespace"));
         let former = Claims::recorded(&record).of_ours(&self.node.links, &self.node.held);
         let kept: HashSet<&InterfaceAddress> =
             self.before.iter().map(|observed| &observed.address).chain(&former).collect();
