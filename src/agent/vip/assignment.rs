@@ -35,16 +35,19 @@ pub struct Surroundings<'a> {
 
 /// What is not said goes where it went at the start: routes may have changed since, the address has not moved.
 pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'a RecordedAddress>, links: &[Link]) {
-    let is_there = |placed: &&RecordedAddress| links.iter().any(|link| link.name == placed.nic);
+    let links: HashMap<&str, &Link> = links.iter().map(|link| (link.name.as_str(), link)).collect();
     let mut known: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
-    for placed in record.filter(is_there) {
+    for placed in record.filter(|placed| links.contains_key(placed.nic.as_str())) {
         known.entry(placed.address).or_default().push(placed);
     }
+    // The parameters may have an alternative name; a record has the proper one.
+    let is_called =
+        |placed: &RecordedAddress, name: &str| links.get(placed.nic.as_str()).is_some_and(|link| link.is_called(name));
     let nic = parameters.nic.clone();
     for entry in &mut parameters.entries {
         let nic = entry.nic.as_ref().or(nic.as_ref());
         let mut candidates = known.get(&entry.address).into_iter().flatten();
-        if let Some(placed) = candidates.rfind(|placed| nic.is_none_or(|nic| *nic == placed.nic)) {
+        if let Some(placed) = candidates.rfind(|placed| nic.is_none_or(|nic| is_called(placed, nic))) {
             entry.nic = Some(placed.nic.clone());
             entry.prefix_length.get_or_insert(placed.prefix_length);
         }
@@ -62,9 +65,9 @@ pub fn needs_routes(parameters: &Parameters) -> bool {
 /// # Errors
 /// Every address that no interface was found for.
 pub fn assign_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Result<Vec<Assignment>, Failure> {
-    let routes = routes_that_count(parameters, surroundings);
+    let search = Search::new(parameters, surroundings);
     let mut problems = Problems::default();
-    let assigned = |entry| problems.keep(assign(parameters, entry, surroundings, &routes));
+    let assigned = |entry| problems.keep(search.assign(entry));
     let wanted: Vec<Assignment> = parameters.entries.iter().filter_map(assigned).collect();
     let mut identities = HashSet::new();
     for Assignment { address, nic } in &wanted {
@@ -83,9 +86,22 @@ pub fn assign_readable<'a>(
     parameters: &'a Parameters,
     surroundings: &Surroundings<'a>,
 ) -> impl Iterator<Item = (&'a AddressEntry, Option<&'a Link>)> {
-    let (routes, links) = (routes_that_count(parameters, surroundings), surroundings.links);
-    parameters.entries.iter().map(move |entry| (entry, link(parameters, entry, links, &routes).ok()))
+    let search = Search::new(parameters, surroundings);
+    parameters.entries.iter().map(move |entry| (entry, search.link(entry).ok()))
 }
+
+/// What is looked for again for each of thousands of addresses.
+struct Search<'a> {
+    parameters: &'a Parameters,
+    links: &'a [Link],
+    /// By name and by alternative name.
+    links_by_name: HashMap<&'a str, &'a Link>,
+    routes: Vec<&'a ConnectedRoute>,
+    broadcasts: Broadcasts,
+}
+
+/// The broadcast addresses that a node has: interface, prefix length, address.
+type Broadcasts = HashSet<(u32, u8, Ipv4Addr)>;
 
 fn routes_that_count<'a>(parameters: &Parameters, surroundings: &Surroundings<'a>) -> Vec<&'a ConnectedRoute> {
     // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where it is.
@@ -98,75 +114,84 @@ fn routes_that_count<'a>(parameters: &Parameters, surroundings: &Surroundings<'a
     surroundings.routes.iter().filter(counts).collect()
 }
 
-fn assign(
-    parameters: &Parameters,
-    entry: &AddressEntry,
-    surroundings: &Surroundings<'_>,
-    routes: &[&ConnectedRoute],
-) -> Result<Assignment, Failure> {
-    let address = entry.address;
-    let link = link(parameters, entry, surroundings.links, routes)?;
-    let prefix_length = match entry.prefix_length {
-        Some(length) => length,
-        None if is_device(link) => plan::host_prefix(address),
-        None => prefix_of_route(address, link, routes)?,
-    };
-    let label = parameters.label.as_ref().filter(|_| address.is_ipv4());
-    let label = label.map(|label| full_label(&link.name, label)).transpose()?;
-    let mut address = InterfaceAddress { address, prefix_length, interface: link.index, label, broadcast: None };
-    address.broadcast = broadcast_address(parameters.broadcast, &address, surroundings.held);
-    Ok(Assignment { address, nic: link.name.clone() })
+impl<'a> Search<'a> {
+    fn new(parameters: &'a Parameters, surroundings: &Surroundings<'a>) -> Self {
+        let names = |link: &'a Link| {
+            let names = std::iter::once(&link.name).chain(&link.altnames);
+            names.map(move |name| (name.as_str(), link))
+        };
+        let broadcast = |held: &InterfaceAddress| Some((held.interface, held.prefix_length, held.broadcast?));
+        Self {
+            parameters,
+            links: surroundings.links,
+            links_by_name: surroundings.links.iter().flat_map(names).collect(),
+            routes: routes_that_count(parameters, surroundings),
+            broadcasts: surroundings.held.iter().filter_map(broadcast).collect(),
+        }
+    }
+
+    fn assign(&self, entry: &AddressEntry) -> Result<Assignment, Failure> {
+        let address = entry.address;
+        let link = self.link(entry)?;
+        let prefix_length = match entry.prefix_length {
+            Some(length) => length,
+            None if is_device(link) => plan::host_prefix(address),
+            None => self.prefix_of_route(address, link)?,
+        };
+        let label = self.parameters.label.as_ref().filter(|_| address.is_ipv4());
+        let label = label.map(|label| full_label(&link.name, label)).transpose()?;
+        let mut address = InterfaceAddress { address, prefix_length, interface: link.index, label, broadcast: None };
+        address.broadcast = broadcast_address(self.parameters.broadcast, &address, &self.broadcasts);
+        Ok(Assignment { address, nic: link.name.clone() })
+    }
+
+    fn link(&self, entry: &AddressEntry) -> Result<&'a Link, Failure> {
+        if let Some(name) = self.parameters.nic_of(entry) {
+            let named = self.links_by_name.get(name).copied();
+            return named
+                .ok_or_else(|| Failure::not_installed(format!("nic \"{name}\": no such interface on this node")));
+        }
+        if entry.address.is_loopback()
+            && let Some(loopback) = self.links.iter().find(|link| link.loopback)
+        {
+            return Ok(loopback);
+        }
+        // A prefix shorter than the network's own would take hosts for neighbours that are none: only by order.
+        let covers = |route: &&&ConnectedRoute| entry.prefix_length.is_none_or(|length| route.prefix_length <= length);
+        let route = interface_for(entry.address, self.routes.iter().filter(covers).copied());
+        route.and_then(|route| self.links.iter().find(|link| link.index == route.interface)).ok_or_else(|| {
+            let network = match entry.prefix_length {
+                Some(length) => format!("{}/{length}", entry.address),
+                None => entry.address.to_string(),
+            };
+            let reason = format!("no connected route covers {network}; name the interface with nic");
+            // Routes come and go: it may work next time.
+            Failure::generic(format!("ip \"{}\": find its interface: {reason}", entry.address))
+        })
+    }
+
+    /// Without a network that has the address, it is more likely misspelt than meant; IPaddr2 refuses it too.
+    fn prefix_of_route(&self, address: IpAddr, link: &Link) -> Result<u8, Failure> {
+        let on_link = || self.routes.iter().copied().filter(|route| route.interface == link.index);
+        // A host route tells less: it may be that of the address itself, put there with the wrong prefix.
+        let is_network = |route: &&ConnectedRoute| route.prefix_length < plan::host_prefix(address);
+        let network =
+            interface_for(address, on_link().filter(is_network)).or_else(|| interface_for(address, on_link()));
+        match (network, address) {
+            (Some(route), _) => Ok(route.prefix_length),
+            // The network of fe80::/64 is there on every interface, whatever the routes say.
+            (None, IpAddr::V6(local)) if local.is_unicast_link_local() => Ok(64),
+            (None, _) => Err(Failure::generic(format!(
+                "ip \"{address}\": find its prefix: no connected route of {} covers it; give one with cidr_netmask",
+                link.name
+            ))),
+        }
+    }
 }
 
 /// Where a real server has addresses that it does not announce.
 pub fn is_device(link: &Link) -> bool {
     link.loopback || realserver::DEVICES.contains(&link.name.as_str())
-}
-
-fn link<'a>(
-    parameters: &Parameters,
-    entry: &AddressEntry,
-    links: &'a [Link],
-    routes: &[&ConnectedRoute],
-) -> Result<&'a Link, Failure> {
-    if let Some(name) = parameters.nic_of(entry) {
-        let named = links.iter().find(|link| link.is_called(name));
-        return named.ok_or_else(|| Failure::not_installed(format!("nic \"{name}\": no such interface on this node")));
-    }
-    if entry.address.is_loopback()
-        && let Some(loopback) = links.iter().find(|link| link.loopback)
-    {
-        return Ok(loopback);
-    }
-    // A prefix shorter than the network's own would take hosts for neighbours that are none: only by order.
-    let covers = |route: &&&ConnectedRoute| entry.prefix_length.is_none_or(|length| route.prefix_length <= length);
-    let route = interface_for(entry.address, routes.iter().filter(covers).copied());
-    route.and_then(|route| links.iter().find(|link| link.index == route.interface)).ok_or_else(|| {
-        let network = match entry.prefix_length {
-            Some(length) => format!("{}/{length}", entry.address),
-            None => entry.address.to_string(),
-        };
-        let reason = format!("no connected route covers {network}; name the interface with nic");
-        // Routes come and go: it may work next time.
-        Failure::generic(format!("ip \"{}\": find its interface: {reason}", entry.address))
-    })
-}
-
-/// Without a network that has the address, it is more likely misspelt than meant; IPaddr2 refuses it too.
-fn prefix_of_route(address: IpAddr, link: &Link, routes: &[&ConnectedRoute]) -> Result<u8, Failure> {
-    let on_link = || routes.iter().copied().filter(|route| route.interface == link.index);
-    // A host route tells less: it may be that of the address itself, put there with the wrong prefix.
-    let is_network = |route: &&ConnectedRoute| route.prefix_length < plan::host_prefix(address);
-    let network = interface_for(address, on_link().filter(is_network)).or_else(|| interface_for(address, on_link()));
-    match (network, address) {
-        (Some(route), _) => Ok(route.prefix_length),
-        // The network of fe80::/64 is there on every interface, whatever the routes say.
-        (None, IpAddr::V6(local)) if local.is_unicast_link_local() => Ok(64),
-        (None, _) => Err(Failure::generic(format!(
-            "ip \"{address}\": find its prefix: no connected route of {} covers it; give one with cidr_netmask",
-            link.name
-        ))),
-    }
 }
 
 /// `nic:label`, as ip(8) and ifconfig show it. How long the label may be depends on the node's name of the interface.
@@ -179,7 +204,8 @@ fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
     Ok(full)
 }
 
-fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Option<Ipv4Addr> {
+/// `known`: what the node has already.
+fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, known: &Broadcasts) -> Option<Ipv4Addr> {
     let IpAddr::V4(address) = wanted.address else { return None };
     let host_bits = u32::MAX.checked_shr(wanted.prefix_length.into()).unwrap_or(0);
     // A network of one or two addresses has none to spare (RFC 3021).
@@ -188,12 +214,7 @@ fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, held: &[In
         Broadcast::None => None,
         Broadcast::Given(given) => Some(given),
         Broadcast::Derived => last,
-        Broadcast::Inherited => {
-            let same_network = |other: &&InterfaceAddress| {
-                (other.interface, other.prefix_length) == (wanted.interface, wanted.prefix_length)
-            };
-            last.filter(|last| held.iter().filter(same_network).any(|other| other.broadcast == Some(*last)))
-        }
+        Broadcast::Inherited => last.filter(|last| known.contains(&(wanted.interface, wanted.prefix_length, *last))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! This node as an action finds it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const CARRIER: Duration = Duration::from_secs(3);
 pub struct Node {
     pub route: Route,
     pub links: Vec<Link>,
+    /// Where each index is among them.
+    positions: HashMap<u32, usize>,
     pub observed: Vec<ObservedAddress>,
     /// The same, without what nobody can choose.
     pub held: Vec<InterfaceAddress>,
@@ -37,11 +39,18 @@ impl Node {
             }
             namespace::enter(name)?;
         }
-        let mut route = Route::open()?;
-        let links = route.links()?;
-        let mut node = Self { route, links, observed: Vec::new(), held: Vec::new() };
+        let route = Route::open()?;
+        let (links, observed, held) = (Vec::new(), Vec::new(), Vec::new());
+        let mut node = Self { route, links, positions: HashMap::new(), observed, held };
+        node.look_at_links()?;
         node.look_again()?;
         Ok(node)
+    }
+
+    fn look_at_links(&mut self) -> Result<(), Failure> {
+        self.links = self.route.links()?;
+        self.positions = self.links.iter().enumerate().map(|(position, link)| (link.index, position)).collect();
+        Ok(())
     }
 
     /// The node as an earlier start has entered it: by the namespace's `identity` too, since a name may be that of another
@@ -68,19 +77,20 @@ impl Node {
     }
 
     pub fn link(&self, index: u32) -> Option<&Link> {
-        self.links.iter().find(|link| link.index == index)
+        self.positions.get(&index).and_then(|position| self.links.get(*position))
     }
 
     /// An address on an interface that is down reaches nobody. Links that go down later are for monitor to tell.
     pub fn raise_links(&mut self, call: &Call, wanted: &[Assignment]) -> Result<(), Failure> {
-        let is_wanted = |link: &&Link| wanted.iter().any(|wanted| wanted.address.interface == link.index);
-        let down: Vec<Link> = self.links.iter().filter(is_wanted).filter(|link| !link.up).cloned().collect();
+        let interfaces: HashSet<u32> = wanted.iter().map(|wanted| wanted.address.interface).collect();
+        let is_down = |link: &&Link| !link.up && interfaces.contains(&link.index);
+        let down: Vec<Link> = self.links.iter().filter(is_down).cloned().collect();
         for link in &down {
             call.log().info(format!("nic {}: set up", link.name));
             self.route.set_up(link.index)?;
         }
         if !down.is_empty() {
-            self.links = self.route.links()?;
+            self.look_at_links()?;
         }
         if call.boolean("check_link_status") { self.wait_for_carrier(call, wanted) } else { Ok(()) }
     }
@@ -99,7 +109,7 @@ impl Node {
                 return Err(Failure::generic(format!("nic {nic}: use: {text}")));
             }
             events.wait(deadline)?;
-            self.links = self.route.links()?;
+            self.look_at_links()?;
         }
     }
 
@@ -121,7 +131,7 @@ impl Node {
         }
         let deadline = Instant::now() + DUPLICATE_DETECTION;
         loop {
-            self.links = self.route.links()?;
+            self.look_at_links()?;
             self.look_again()?;
             let (mut open, mut twins) = (Vec::new(), Problems::default());
             let observed = self.observed_by_identity();

@@ -39,7 +39,8 @@ pub fn apply(call: &Call, node: &mut Node, wanted: &[Assignment], record: &mut R
         return Ok(());
     }
     let label = wanted_label(call).filter(|_| !addresses.is_empty());
-    let stays = |address: &Ipv6Addr| record.policy_label == label && addresses.contains(address);
+    let known: HashSet<&Ipv6Addr> = addresses.iter().collect();
+    let stays = |address: &Ipv6Addr| record.policy_label == label && known.contains(address);
     let outdated: Vec<Ipv6Addr> = recorded(record).into_iter().filter(|address| !stays(address)).collect();
     remove_from(call, node, &outdated, record.policy_label);
     record.policy_label = label;

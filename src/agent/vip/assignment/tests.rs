@@ -114,6 +114,8 @@ fn what_was_placed_before_stays_where_it_is() {
         ("192.0.2.9", Some("eth0"), "eth1", "eth0 192.0.2.9/24"),
         ("192.0.2.9", None, "gone", "eth0 192.0.2.9/24"),
         ("192.0.2.10", None, "eth1", "eth0 192.0.2.10/24"),
+        ("192.0.2.9", Some("eth1-too"), "eth1", "eth1 192.0.2.9/28"),
+        ("192.0.2.9", Some("eth0-too"), "eth1", "eth0 192.0.2.9/24"),
     ] {
         let mut parameters = parameters(ip, nic);
         remember(&mut parameters, [placed(record)].iter(), &links);
@@ -144,9 +146,10 @@ fn broadcast_addresses() {
         label: None,
         broadcast: None,
     };
-    let node = InterfaceAddress { address: [192, 0, 2, 1].into(), broadcast: Some([192, 0, 2, 255].into()), ..vip(24) };
+    let node = vip(24);
     let of = |kind, place: &InterfaceAddress| {
-        broadcast_address(kind, place, std::slice::from_ref(&node)).map(|broadcast| broadcast.to_string())
+        let known = [(node.interface, node.prefix_length, [192, 0, 2, 255].into())].into();
+        broadcast_address(kind, place, &known).map(|broadcast| broadcast.to_string())
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(Broadcast::Derived, &vip(24)), text("192.0.2.255"));

@@ -1,0 +1,114 @@
+"""Times start, monitor and stop of one ocf:rust:vip with many addresses, beside `ip -batch` in its best order, in turn.
+
+address_time.py [RUNS [COUNT...]]    RUNS (3) of each; COUNT: 1 100 1000 4000 16000
+Each count is measured for IPv4 and IPv6, with the addresses alone in their subnet, and beside others that are not the resource's: one
+that came first (so that it is the primary one), and one after. `ip -batch` adds in ascending and deletes in descending order,
+which is the cheapest for the kernel; beside monitor stands `ip -o address`, which only reads. Announcements are off (the node's
+pace spreads them, 4000 addresses in a second), and so are duplicate detection and address labels: `ip` does none of it.
+A ratio above 2, and a time that grows faster than ip's own, are marked with "!".
+"""
+
+import ipaddress
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+AGENT = os.environ.get("AGENT", "/usr/lib/ocf/resource.d/rust/vip")
+NIC, ACTIONS, COUNTS = "v0", ("start", "monitor", "stop"), (1, 100, 1000, 4000, 16000)
+FIRST = {"IPv4": ipaddress.ip_address("10.60.0.10"), "IPv6": ipaddress.ip_address("2001:db8:60::10")}
+LENGTH = {"IPv4": 16, "IPv6": 64}
+SILENT = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
+
+
+def spawn(words, environment=os.environ):
+    """Seconds."""
+    start = time.perf_counter()
+    # As little as possible of ours in the figures: subprocess takes half a millisecond more.
+    child = os.posix_spawnp(words[0], words, environment, file_actions=SILENT)
+    _, status = os.waitpid(child, 0)
+    taken = time.perf_counter() - start
+    if status != 0:
+        sys.exit(f"{' '.join(words)}: exit code {os.waitstatus_to_exitcode(status)}")
+    return taken
+
+
+def shell(script):
+    subprocess.run(["sh", "-ec", script], check=True)
+
+
+def environment_of(family, count):
+    parameters = {
+        "ip": f"{FIRST[family]}-{FIRST[family] + (count - 1)}/{LENGTH[family]}", "nic": NIC, "nodad": "yes", "arp_count": "0",
+        "lvs_ipv6_addrlabel": "no",
+    }
+    return os.environ | {
+        "OCF_ROOT": "/usr/lib/ocf", "OCF_RA_VERSION_MAJOR": "1", "OCF_RA_VERSION_MINOR": "1", "HA_LOGFACILITY": "none",
+        "OCF_RESOURCE_INSTANCE": "many", "OCF_RESOURCE_TYPE": "vip", "OCF_RESKEY_CRM_meta_interval": "10000",
+        "OCF_RESKEY_CRM_meta_timeout": "600000",
+    } | {f"OCF_RESKEY_{name}": value for name, value in parameters.items()}
+
+
+def batches(folder, family, count):
+    """ip's words for each action."""
+    numbers = range(count)
+    line = "address {} {}/{} dev " + NIC + "{}\n"
+    options = " nodad" if family == "IPv6" else ""
+    files = {}
+    for action, verb, order in (("start", "add", numbers), ("stop", "del", reversed(numbers))):
+        files[action] = os.path.join(folder, action)
+        with open(files[action], "w") as file:
+            file.writelines(line.format(verb, FIRST[family] + n, LENGTH[family], options if verb == "add" else "")
+                            for n in order)
+    return {
+        "start": ["ip", "-batch", files["start"]],
+        "monitor": ["ip", "-o", "address", "show"],
+        "stop": ["ip", "-batch", files["stop"]],
+    }
+
+
+def measure(family, count, beside, runs):
+    """Median seconds of ours and of ip by action."""
+    taken = {(who, action): [] for who in ("vip", "ip") for action in ACTIONS}
+    environment = environment_of(family, count)
+    others = [f"{FIRST[family] - n}/{LENGTH[family]}" for n in (1, 2)]
+    with tempfile.TemporaryDirectory() as folder:
+        words = batches(folder, family, count)
+        for _ in range(runs):
+            for who in ("vip", "ip"):
+                shell(f"ip link add {NIC} type veth peer name cable && ip link set {NIC} up && ip link set cable up")
+                if beside:
+                    shell(f"ip address add {others[0]} dev {NIC}")
+                for action in ACTIONS:
+                    if action == "monitor" and beside:
+                        shell(f"ip address add {others[1]} dev {NIC}")
+                    command = [AGENT, action] if who == "vip" else words[action]
+                    taken[who, action].append(spawn(command, environment))
+                left = subprocess.run(["ip", "-o", "address", "show", "dev", NIC, "scope", "global"], check=True,
+                                      capture_output=True, text=True).stdout.splitlines()
+                if len(left) != (2 if beside else 0):
+                    sys.exit(f"{who}: {len(left)} addresses are left, the first: {left[:1]}")
+                shell(f"ip link del {NIC}")
+    return {key: statistics.median(values) for key, values in taken.items()}
+
+
+def main():
+    numbers = [int(word) for word in sys.argv[1:]]
+    runs, counts = (numbers[0] if numbers else 3), (numbers[1:] or COUNTS)
+    print(f"medians of {runs} runs in turn, milliseconds; ip is ip -batch for start and stop, ip -o address for monitor")
+    print(f"{'':28}" + "".join(f"{action:>9} {'ip':>9} {'ratio':>6} " for action in ACTIONS))
+    for family in FIRST:
+        for beside in (False, True):
+            for count in counts:
+                taken = measure(family, count, beside, runs)
+                row = f"{family} {count:6} {'beside others' if beside else 'alone':14}"
+                for action in ACTIONS:
+                    ours, peer = taken["vip", action] * 1000, taken["ip", action] * 1000
+                    mark = "!" if ours > 2 * peer else " "
+                    row += f"{ours:9.2f} {peer:9.2f} {ours / peer:6.2f}{mark}"
+                print(row, flush=True)
+
+
+main()
