@@ -12,6 +12,7 @@ mod kinds;
 mod links;
 mod loopback;
 mod many;
+mod numbers;
 mod proof;
 mod reload;
 

@@ -11,8 +11,11 @@ use crate::netlink::route::{Events, Link, ObservedAddress};
 use crate::ocf::{Call, Failure, Problems};
 use crate::system::{FileError, namespace, sysctl};
 
-/// Longer than the kernel's duplicate address detection with its defaults (random delay up to 1 s, one probe of 1 s).
-const DUPLICATE_DETECTION: Duration = Duration::from_secs(5);
+/// What the kernel may need besides for duplicate address detection: a busy machine sends its probes late, and of
+/// thousands of addresses one after the other.
+const DELAY: Duration = Duration::from_secs(3);
+const DELAY_OF_EACH: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// A link that was just set up takes a moment to find its carrier.
 const CARRIER: Duration = Duration::from_secs(3);
 
@@ -122,15 +125,17 @@ impl Node {
     /// no carrier is not waited for, which might be for ever; monitor tells of it.
     pub fn wait_for_duplicate_detection(
         &mut self,
-        _call: &Call,
+        call: &Call,
         wanted: &[Assignment],
         events: &Events,
     ) -> Result<(), Failure> {
         if wanted.iter().all(|wanted| wanted.address.address.is_ipv4()) {
             return Ok(());
         }
-        let deadline = Instant::now() + DUPLICATE_DETECTION;
+        let patience = self.duplicate_detection_time(wanted).min(call.timeout * 4 / 5);
+        let deadline = Instant::now() + patience;
         loop {
+            let began = Instant::now();
             self.look_at_links()?;
             self.look_again()?;
             let (mut open, mut twins) = (Vec::new(), Problems::default());
@@ -148,14 +153,36 @@ impl Node {
             twins.finish()?;
             let Some(first) = open.first() else { return Ok(()) };
             if Instant::now() >= deadline {
-                let text = "duplicate address detection has not ended; is there a carrier? (nodad=yes skips it)";
+                let text = format!(
+                    "duplicate address detection has not ended after {:.1} s; is there a carrier, is the time limit of \
+                     start enough for dad_transmits? (nodad=yes skips it)",
+                    patience.as_secs_f32()
+                );
                 return Err(Failure::generic(format!(
                     "ip \"{}\": add to {}: {text}",
                     first.address.address, first.nic
                 )));
             }
+            // Of thousands of addresses, each one that is done is an event: looking costs half of the time at most.
+            std::thread::sleep(began.elapsed().min(LONGEST_PAUSE));
             events.wait(deadline)?;
         }
+    }
+
+    /// The longest time of the interfaces of the wanted IPv6 addresses: a random delay, then `dad_transmits` probes
+    /// (RFC 4862 §5.4; addrconf_dad_kick of the kernel's net/ipv6/addrconf.c).
+    fn duplicate_detection_time(&self, wanted: &[Assignment]) -> Duration {
+        let number = |name: String| sysctl::read(&name).ok().and_then(|text| text.parse::<u64>().ok());
+        let time = |nic: &str| {
+            let delay = number(format!("net/ipv6/conf/{nic}/router_solicitation_delay")).unwrap_or(1);
+            let probes = number(format!("net/ipv6/conf/{nic}/dad_transmits")).unwrap_or(1);
+            let interval = number(format!("net/ipv6/neigh/{nic}/retrans_time_ms")).unwrap_or(1000);
+            Duration::from_secs(delay) + Duration::from_millis(probes.saturating_mul(interval))
+        };
+        let ipv6 = wanted.iter().filter(|wanted| wanted.address.address.is_ipv6());
+        let nics: HashSet<&str> = ipv6.clone().map(|wanted| wanted.nic.as_str()).collect();
+        let longest = nics.into_iter().map(time).max().unwrap_or_default();
+        longest + DELAY + DELAY_OF_EACH * u32::try_from(ipv6.count()).unwrap_or(u32::MAX)
     }
 
     /// The addresses by what makes them themselves; of several IPv4 copies, one.

@@ -30,6 +30,12 @@ pub enum Broadcast {
     Given(Ipv4Addr),
 }
 
+/// As many as a start, a monitor and a stop have been measured with, within a fraction of the usual 20 s. The kernel walks a
+/// list of all addresses of the interface for each IPv4 address, and for each IPv6 address a longer one of multicast groups,
+/// since each address has one of its own (RFC 4291 §2.7.1).
+const MOST_IPV4: usize = 16_384;
+const MOST_IPV6: usize = 4_096;
+
 /// Routing protocols by their names in iproute2's rt_protos.
 const ROUTE_PROTOCOLS: [(&str, u8); 10] = [
     ("redirect", 1),
@@ -214,11 +220,25 @@ impl Parameters {
         {
             problems.keep(Err::<(), _>(Failure::bad_parameter("iflabel: IPv6 addresses have no label")));
         }
+        problems.keep(self.check_number());
         for entry in self.entries.iter().filter(|entry| entry.needs_nic() && self.nic_of(entry).is_none()) {
             let text = "name its interface (nic=, or @NIC behind it): every interface has link-local addresses";
             problems.keep(Err::<(), _>(Failure::bad_parameter(format!("ip \"{}\": {text}", entry.address))));
         }
         problems.finish()
+    }
+
+    /// What a start and a stop have time for.
+    fn check_number(&self) -> Result<(), Failure> {
+        let ipv6 = self.entries.iter().filter(|entry| entry.address.is_ipv6()).count();
+        let ipv4 = self.entries.len() - ipv6;
+        let check = |count, most, family| match count > most {
+            true => Err(Failure::bad_parameter(format!(
+                "ip: {count} {family} addresses: one resource has at most {most}; share them out among several"
+            ))),
+            false => Ok(()),
+        };
+        Failure::collect([check(ipv4, MOST_IPV4, "IPv4"), check(ipv6, MOST_IPV6, "IPv6")])
     }
 
     /// The interface that is asked for, if one is.
