@@ -92,10 +92,10 @@ fn stand_in(wanted: &InterfaceAddress) -> InterfaceAddress {
     InterfaceAddress { prefix_length, label: None, broadcast: None, ..wanted.clone() }
 }
 
-/// Addresses in an order in which the kernel deletes them one by one without taking any of them along or promoting one
-/// that leaves next. `leaving` is in the kernel's order: of IPv4, the first address of each subnet (the primary one), then the others
-/// (secondary ones) as they came; of IPv6, the newest first. So the IPv4 addresses leave from the last to the first, and the
-/// kernel has the least to do for each; the IPv6 addresses leave as they are listed.
+/// The order in which the kernel deletes addresses one by one without taking one of them along or promoting one that leaves
+/// next, and with the least to do for each. `leaving` is in the kernel's order. Of IPv4 that is the first address of each
+/// subnet (the primary one), then all others (secondary ones) as they came, so the last one leaves first. Of IPv6 it is the
+/// newest address first, and that one leaves first.
 pub fn deletion_order(leaving: Vec<InterfaceAddress>) -> Vec<InterfaceAddress> {
     let (ipv4, ipv6): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|held| held.address.is_ipv4());
     ipv4.into_iter().rev().chain(ipv6).collect()
@@ -131,8 +131,8 @@ fn subnet(place: &InterfaceAddress) -> Option<(u32, u8, u32)> {
 }
 
 /// Those of `before` that nobody wanted to lose: with `promote_secondaries` 0 the kernel removes the other IPv4 addresses
-/// of a subnet together with its primary one, which may be other resources' virtual IPs. `changes` are all that were asked for:
-/// one whose address had gone with another one by then is no loss.
+/// of a subnet together with its primary one, which may be other resources' virtual IPs. `changes` are all that were asked
+/// for: an address that had gone with another one before its own deletion is no loss.
 pub fn lost_addresses<'a>(
     before: &'a [InterfaceAddress],
     changes: &[AddressChange],

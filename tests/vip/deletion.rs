@@ -43,6 +43,20 @@ fn a_start_with_a_shorter_list_takes_away_what_left_the_list_and_keeps_the_rest(
     }
 }
 
+/// The setting that would keep others' addresses cannot be written down before it is set, and so is not set.
+#[test]
+fn stop_with_a_full_run_directory_leaves_none_of_ours_and_all_of_others() {
+    let host = Host::with_eth0(&[]);
+    host.sh("mkdir /run/lvs-agents && mount -t tmpfs -o size=64k tmpfs /run/lvs-agents");
+    host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
+    let vip = vip(&host, "10.60.0.1-10.60.0.4/24");
+    vip.start();
+    host.sh("ip address add 10.60.0.100/24 dev eth0 && ip address add 10.60.0.101/24 dev eth0");
+    host.sh("cat /dev/zero > /run/lvs-agents/fill 2>/dev/null; true");
+    vip.stop();
+    assert_eq!(host.addresses(), ["eth0 10.60.0.100/24", "eth0 10.60.0.101/24"]);
+}
+
 /// Primary and secondary addresses of ours and of others in every order.
 #[test]
 fn stop_keeps_the_addresses_of_others_in_between_and_leaves_none_of_ours() {
