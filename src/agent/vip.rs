@@ -28,6 +28,7 @@ use crate::plan::{AddressState, AddressTable};
 use assignment::Assignment;
 use expected::{assign, claims, expected};
 use node::Node;
+use owner::Claims;
 use record::Record;
 use transaction::Transaction;
 use verdict::{Evidence, Verdict};
@@ -64,29 +65,30 @@ impl Agent for Vip {
             .bring_about(&wanted, options)
             .and_then(|()| transaction.put_into_service(&wanted, &events))
             .and_then(|()| transaction.complete(&wanted));
-        started.inspect_err(|_| transaction.roll_back())
+        started.inspect_err(|_| {
+            announcer::cancel(call);
+            transaction.roll_back();
+        })
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         announcer::cancel(call);
-        let (record, unread) = match read_patiently(call) {
-            Ok(record) => (record, Ok(())),
-            Err(failure) => (None, Err(failure)),
-        };
-        withdraw(call, record)?;
-        // It may name addresses that the parameters do not: nothing proves that they are gone.
-        unread?;
+        // One that cannot be read may name addresses that the parameters do not: nothing would prove that they are gone.
+        withdraw(call, read_patiently(call)?)?;
         forget(call, &record::folder());
         Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
-        let mut node = Node::enter(call.text("network_namespace"))?;
         // A restart would not make it readable, and the parameters say enough of what runs.
         let record = record::read(call).unwrap_or_else(|failure| {
             call.log().warning(failure);
             None
         });
+        if let Some(record) = &record {
+            refuse_a_lost_namespace(record)?;
+        }
+        let mut node = Node::enter(call.text("network_namespace"))?;
         let ours = claims(call, record.as_ref(), &mut node)?.of_ours(&node.links, &node.held);
         let (wanted, edited) = match expected(call, record.as_ref(), &mut node) {
             Ok(expected) => expected,
@@ -136,17 +138,28 @@ fn read_patiently(call: &Call) -> Result<Option<Record>, Failure> {
 }
 
 fn withdraw(call: &Call, record: Option<Record>) -> Result<(), Failure> {
-    let (namespace, identity) = match &record {
-        Some(record) => (record.namespace.as_deref(), record.namespace_identity),
-        None => (call.text("network_namespace"), None),
-    };
-    let Some(mut node) = Node::enter_again(namespace, identity)? else { return Ok(()) };
     let known = record.clone();
+    let namespace = call.text("network_namespace").map(Into::into);
+    let entered = record.clone().unwrap_or_else(|| Record { namespace, ..Record::default() });
+    let Some(mut node) = Node::enter_again(&entered)? else { return Ok(()) };
     Transaction::new(call, &mut node, record).withdraw(|node| claims(call, known.as_ref(), node))?;
     if call.boolean("flush_routes") {
         node.flush_cached_routes().unwrap_or_else(|error| call.log().warning(error));
     }
     Ok(())
+}
+
+/// A network namespace that has lost its name lives on as long as a process is in it, and so do its addresses, which only
+/// stop can remove.
+fn refuse_a_lost_namespace(record: &Record) -> Result<(), Failure> {
+    let Some(name) = record.namespace.as_deref().filter(|_| !record.has_its_namespace()) else { return Ok(()) };
+    let Some(node) = Node::enter_again(record)? else { return Ok(()) };
+    match Claims::recorded(record).of_ours(&node.links, &node.held).first() {
+        Some(held) => Err(Failure::generic(format!(
+            "address {held}: look for it in network_namespace \"{name}\": is in one that has lost this name and lives on"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Nothing is where it should be. What a start that was killed, or one with other parameters, has left elsewhere must be

@@ -49,7 +49,9 @@ fn stop_removes_the_address_from_a_namespace_that_has_lost_its_name_and_lives_on
         host.sh("touch /run/test/inner && mount --bind /run/netns/inner /run/test/inner");
         assert!(host.sh(inside).contains("203.0.113.9"));
         host.sh("ip netns del inner");
+        vip.probe().expect(1).says("address 203.0.113.9/24: look for it in network_namespace \"inner\"");
         vip.stop();
+        vip.probe().expect(7);
         assert!(!host.sh(inside).contains("203.0.113.9"), "{keeper}");
         assert_eq!(host.run_files(), [""; 0]);
     }
@@ -67,7 +69,9 @@ fn stop_finds_the_namespace_of_the_start_when_another_one_has_its_name() {
     host.sh("ip netns exec inner sleep 1000 >/dev/null 2>&1 & echo $! > /run/test/keeper");
     super::common::until("keeper", || (!host.processes_with("1000").is_empty()).then_some(()));
     host.sh("ip netns del inner && ip netns add inner");
+    vip.probe().expect(1).says("is in one that has lost this name and lives on");
     vip.stop();
+    vip.probe().expect(7);
     assert!(!host.sh("nsenter --net=/proc/$(cat /run/test/keeper)/ns/net ip -4 -o address").contains("203.0.113.9"));
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
+use super::record::Record;
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
 use crate::netlink::route::{Events, Link, ObservedAddress};
@@ -56,19 +57,16 @@ impl Node {
         Ok(())
     }
 
-    /// The node as an earlier start has entered it: by the namespace's `identity` too, since a name may be that of another
-    /// one by now, and a namespace that has lost its name lives on as long as a process is in it. `None`: it is gone, and
-    /// all that was in it.
+    /// The node as an earlier start has entered it. A name may be that of another network namespace by now, and one that has
+    /// lost its name lives on as long as a process is in it. `None`: it is gone, and all that was in it.
     ///
     /// # Errors
     /// When it is there and cannot be entered.
-    pub fn enter_again(network_namespace: Option<&str>, identity: Option<u64>) -> Result<Option<Self>, Failure> {
-        let Some(name) = network_namespace else { return Self::enter(None).map(Some) };
-        let is_named = namespace::exists(name) && identity.is_none_or(|known| namespace::identity(name) == Some(known));
-        if is_named {
-            return Self::enter(Some(name)).map(Some);
+    pub fn enter_again(record: &Record) -> Result<Option<Self>, Failure> {
+        if record.has_its_namespace() {
+            return Self::enter(record.namespace.as_deref()).map(Some);
         }
-        let path = identity.and_then(namespace::kept_alive);
+        let path = record.namespace_identity.and_then(namespace::kept_alive);
         path.map(|path| Self::enter(Some(&path.to_string_lossy()))).transpose()
     }
 

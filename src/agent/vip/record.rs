@@ -95,6 +95,14 @@ impl Record {
         self.namespace_identity = namespace.and_then(namespace::identity);
     }
 
+    /// Whether its namespace is the one that has its name now.
+    pub fn has_its_namespace(&self) -> bool {
+        let known = self.namespace_identity;
+        self.namespace.as_deref().is_none_or(|name| {
+            namespace::exists(name) && known.is_none_or(|known| namespace::identity(name) == Some(known))
+        })
+    }
+
     /// Before a start touches the kernel.
     pub fn begin(&mut self, wanted: &[Assignment]) {
         let known: HashSet<RecordedAddress> = self.all().cloned().collect();

@@ -163,7 +163,6 @@ impl<'a> Transaction<'a> {
 
     /// As it was before. What fails here is told, and stays in the record for `stop`.
     pub fn roll_back(mut self) {
-        announcer::cancel(self.call);
         let _turn = turn(self.call, &record::folder());
         let _turn_of_real_servers = turn(self.call, &RunDir::system().real_servers());
         let is_aside = self.bring_back_to_the_loopback().map_err(|failure| self.call.log().warning(failure)).is_err();
@@ -206,8 +205,7 @@ impl<'a> Transaction<'a> {
     /// What was written down before, and what could not be taken back.
     fn rewrite_record(&mut self, is_aside: bool) -> Result<(), Failure> {
         self.node.look_again()?;
-        let mut record = self.former.take().unwrap_or_default();
-        record.enter(self.call.text("network_namespace"));
+        let mut record = self.former.take().unwrap_or_else(|| Record::of_what_is_there(self.call, &[], &[]));
         let former = Claims::recorded(&record).of_ours(&self.node.links, &self.node.held);
         let kept: HashSet<&InterfaceAddress> =
             self.before.iter().map(|observed| &observed.address).chain(&former).collect();
