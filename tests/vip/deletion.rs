@@ -117,3 +117,60 @@ fn stop_fails_when_an_address_is_still_there_after_it_was_deleted() {
     kept.expect(1).says("address 192.0.2.9/24: delete from eth0: is still there");
     assert!(host.run_files().contains(&"my-vip.json".to_owned()), "the next stop must know of it");
 }
+
+/// Numbers that are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// What may be broken around a stop: shell commands before it.
+const BROKEN: [&str; 6] = [
+    "true",
+    "mount -o bind,ro /proc/sys /proc/sys",
+    "mount -t tmpfs -o size=4k tmpfs /run/lvs-agents/vip && cat /dev/zero > /run/lvs-agents/vip/fill 2>/dev/null; true",
+    "rm -r /run/lvs-agents",
+    "echo '{' > /run/lvs-agents/vip/ours.json && mount -o bind,ro /proc/sys /proc/sys",
+    "echo 1 > /proc/sys/net/ipv4/conf/eth0/promote_secondaries",
+];
+
+/// Addresses of this resource, of another one and of nobody in three networks, mixed by a dice.
+#[test]
+fn whatever_is_broken_stop_leaves_none_of_ours_and_all_of_others() {
+    for seed in 0..36 {
+        let mut dice = Dice(seed);
+        let host = Host::with_eth0(&[]);
+        host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
+        let mut lists = [const { Vec::new() }; 4];
+        for number in 1..=12 {
+            let address = format!("10.60.{}.{number}/24", dice.below(3));
+            lists[dice.below(4) as usize].push(address);
+        }
+        let [ours, second, before, after] = lists;
+        if ours.is_empty() || second.is_empty() {
+            continue;
+        }
+        let add = |list: &[String]| {
+            for address in list {
+                host.sh(&format!("ip address add {address} dev eth0"));
+            }
+        };
+        let second_vip = vip(&host, &second.join(" ")).instance("second");
+        let our_vip = vip(&host, &ours.join(" ")).instance("ours");
+        add(&before);
+        let order = if dice.below(2) == 0 { [&second_vip, &our_vip] } else { [&our_vip, &second_vip] };
+        order.iter().for_each(|vip| vip.start());
+        add(&after);
+        let broken = BROKEN[dice.below(BROKEN.len() as u64) as usize];
+        host.sh(broken);
+        our_vip.stop();
+        let mut expected: Vec<String> =
+            [second, before, after].concat().iter().map(|address| format!("eth0 {address}")).collect();
+        expected.sort();
+        assert_eq!(host.addresses(), expected, "seed {seed}, {broken}, {ours:?}");
+    }
+}
