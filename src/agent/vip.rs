@@ -181,7 +181,8 @@ fn without_an_interface(call: &Call, failure: Failure, ours: &[InterfaceAddress]
     }
 }
 
-/// The addresses are as they must be. Announces them again where that is asked for: whatever is wrong besides, a restart would only take them away for a moment.
+/// The addresses are as they must be. They are announced again where that is asked for; whatever is wrong besides, a restart
+/// would only take them away for a moment.
 fn announce_and_inspect(call: &Call, node: &mut Node, wanted: &[Assignment], edited: Option<String>) -> Status {
     let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.address)).map(|()| None);
     let conflicts = if call.check_level >= 10 { conflicts::tell(node, wanted) } else { Ok(None) };

@@ -59,6 +59,7 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
     let mut entries = problems.keep(entries(call, level)).unwrap_or_default();
     problems.keep(fill_in_prefix(call, &mut entries));
     problems.keep(add_clone_number(call, &mut entries));
+    problems.keep(check_number(call, level, &entries));
     let (nic, label) = nic_and_label(call);
     let parameters = Parameters {
         entries,
@@ -120,6 +121,24 @@ fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Fai
         },
         (None, _) => list.finish(),
     }
+}
+
+/// What a start and a stop have time for.
+fn check_number(call: &Call, level: ValidationLevel, entries: &[AddressEntry]) -> Result<(), Failure> {
+    let ipv6 = entries.iter().filter(|entry| entry.address.is_ipv6()).count();
+    // Another node's file may have fewer.
+    let (name, kind) = match call.text("ip_file").filter(|_| level == ValidationLevel::Local) {
+        Some(path) => (format!("ip, ip_file {path}"), FailureKind::BadHere),
+        None => ("ip".to_owned(), FailureKind::BadParameter),
+    };
+    let check = |count, most, family| match count > most {
+        true => {
+            let text = format!("{name}: {count} {family} addresses: one resource has at most {most}; share them out");
+            Err(Failure::new(kind, text))
+        }
+        false => Ok(()),
+    };
+    Failure::collect([check(entries.len() - ipv6, MOST_IPV4, "IPv4"), check(ipv6, MOST_IPV6, "IPv6")])
 }
 
 /// Of a mixed list, `cidr_netmask` means the IPv4 addresses: 32 would put a whole provider's IPv6 block on the link.
@@ -220,25 +239,11 @@ impl Parameters {
         {
             problems.keep(Err::<(), _>(Failure::bad_parameter("iflabel: IPv6 addresses have no label")));
         }
-        problems.keep(self.check_number());
         for entry in self.entries.iter().filter(|entry| entry.needs_nic() && self.nic_of(entry).is_none()) {
             let text = "name its interface (nic=, or @NIC behind it): every interface has link-local addresses";
             problems.keep(Err::<(), _>(Failure::bad_parameter(format!("ip \"{}\": {text}", entry.address))));
         }
         problems.finish()
-    }
-
-    /// What a start and a stop have time for.
-    fn check_number(&self) -> Result<(), Failure> {
-        let ipv6 = self.entries.iter().filter(|entry| entry.address.is_ipv6()).count();
-        let ipv4 = self.entries.len() - ipv6;
-        let check = |count, most, family| match count > most {
-            true => Err(Failure::bad_parameter(format!(
-                "ip: {count} {family} addresses: one resource has at most {most}; share them out among several"
-            ))),
-            false => Ok(()),
-        };
-        Failure::collect([check(ipv4, MOST_IPV4, "IPv4"), check(ipv6, MOST_IPV6, "IPv6")])
     }
 
     /// The interface that is asked for, if one is.
