@@ -30,14 +30,29 @@ pub fn find(name: &str) -> Option<&'static dyn Agent> {
     AGENTS.iter().find(|(known, _)| *known == name).map(|(_, agent)| *agent)
 }
 
-/// One instance of an agent on this node at a time, for what they share. `None`: another one has had its turn for too
-/// long, or there is nothing to lock; to fail for that would be worse than the race.
-fn turn(call: &Call, folder: &Folder) -> Option<Lock> {
-    let lock = folder.lock().and_then(|path| Lock::acquire(&path, call.timeout / 4));
-    lock.unwrap_or_else(|error| {
-        call.log().warning(error);
-        None
-    })
+/// One instance of an agent on this node at a time, for what they share: until it is dropped.
+#[must_use]
+enum Turn {
+    /// No other instance changes anything meanwhile.
+    Alone { _lock: Lock },
+    /// Another one has had its turn for too long, or there is nothing to lock. The action goes on: to fail for that
+    /// would be worse than the race.
+    Shared,
+}
+
+/// Waits for the turn of this instance, at most a quarter of the action's time limit.
+fn turn(call: &Call, folder: &Folder) -> Turn {
+    match folder.lock().and_then(|path| Lock::acquire(&path, call.timeout / 4)) {
+        Ok(Some(lock)) => Turn::Alone { _lock: lock },
+        Ok(None) => {
+            call.log().warning(format!("{}: another instance has been at work for long; went on", folder.name()));
+            Turn::Shared
+        }
+        Err(error) => {
+            call.log().warning(error);
+            Turn::Shared
+        }
+    }
 }
 
 /// Removes what a stopped instance has left in the run directory. The kernel is clean by then: a file that cannot be

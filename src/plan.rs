@@ -7,7 +7,10 @@ mod ipvs;
 mod real_server;
 mod sysctls;
 
-pub use addresses::{AddressState, AddressTable, address_changes, address_state, host_prefix, lost_addresses};
+pub use addresses::{
+    AddressState, AddressTable, address_changes, address_state, deletion_order, host_prefix, interfaces_to_promote_on,
+    lost_addresses,
+};
 pub use difference::{Difference, DifferenceKind, differences, entry_differences};
 pub use ipvs::{Role, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};

@@ -72,6 +72,11 @@ impl AddressList {
         Ok(())
     }
 
+    /// The addresses that could be read, whatever was wrong with others.
+    pub fn readable(self) -> Vec<AddressEntry> {
+        self.entries
+    }
+
     /// # Errors
     /// Everything that was wrong; no address at all.
     pub fn finish(self) -> Result<Vec<AddressEntry>, Failure> {

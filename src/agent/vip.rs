@@ -3,34 +3,35 @@
 //! Which address went to which interface is written to `<run>/vip/<instance>.json` before the kernel is touched: from
 //! there `stop` knows what to remove whatever became of the parameters and the routes.
 
+mod assignment;
 mod changes;
 mod conflicts;
 mod description;
+mod expected;
 mod loopback;
 mod neighbours;
 mod node;
+mod owner;
 mod parameters;
-mod place;
 mod policy;
 mod record;
+mod transaction;
 mod verdict;
-mod wanted;
 
-use std::collections::HashSet;
-use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
-use super::{announcer, forget, turn};
-use crate::model::{AddressChange, InterfaceAddress};
+use super::{announcer, forget};
+use crate::model::InterfaceAddress;
 use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::plan::{self, AddressState, AddressTable};
-use crate::system::{RunDir, namespace};
-use changes::Undo;
+use crate::plan::{AddressState, AddressTable};
+use assignment::Assignment;
+use expected::{assign, claims, expected};
 use node::Node;
-use place::Wanted;
+use owner::Claims;
 use record::Record;
+use transaction::Transaction;
 use verdict::{Evidence, Verdict};
-use wanted::{expected, locate, ours};
 
 pub struct Vip;
 
@@ -43,162 +44,128 @@ impl Agent for Vip {
         let parameters = parameters::parse(call, level)?;
         if level == ValidationLevel::Local {
             let mut node = Node::enter(call.text("network_namespace"))?;
-            locate(parameters, &record::read(call).unwrap_or_default(), &mut node)?;
+            assign(parameters, record::read(call)?.as_ref(), &mut node)?;
         }
         Ok(())
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let mut record = record::read(call).unwrap_or_default();
+        let record = record::read(call)?;
         let parameters = parameters::parse(call, ValidationLevel::Local)?;
         let options = parameters.options;
-        let wanted = locate(parameters, &record, &mut node)?;
+        let wanted = assign(parameters, record.as_ref(), &mut node)?;
         node.raise_links(call, &wanted)?;
         if call.boolean("run_arping") {
             conflicts::refuse(&node, &wanted)?;
         }
         let events = Events::subscribe()?;
-        record.namespace = call.text("network_namespace").map(Into::into);
-        let undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
-            let places: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.place.clone()).collect();
-            plan::address_changes(&places, options, &node.held.iter().collect())
-        })?;
-        put_into_service(call, &mut node, &wanted, &mut record, &events)
-            .inspect_err(|_| take_back(call, &mut node, &mut record, &undo))
+        let mut transaction = Transaction::new(call, &mut node, record);
+        let started = transaction
+            .bring_about(&wanted, options)
+            .and_then(|()| transaction.put_into_service(&wanted, &events))
+            .and_then(|()| transaction.complete(&wanted));
+        started.inspect_err(|_| {
+            announcer::cancel(call);
+            transaction.roll_back();
+        })
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         announcer::cancel(call);
-        let record = record::read(call);
-        let namespace = match &record {
-            Some(record) => record.namespace.clone(),
-            None => call.text("network_namespace").map(Into::into),
-        };
-        // What was in a namespace that is gone went with it.
-        if namespace.as_deref().is_none_or(namespace::exists) {
-            take_down(call, namespace.as_deref(), record)?;
-        }
+        // One that cannot be read may name addresses that the parameters do not: nothing would prove that they are gone.
+        withdraw(call, read_patiently(call)?)?;
         forget(call, &record::folder());
         Ok(())
     }
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
+        // A restart would not make it readable, and the parameters say enough of what runs.
+        let record = record::read(call).unwrap_or_else(|failure| {
+            call.log().warning(failure);
+            None
+        });
+        if let Some(record) = &record {
+            refuse_a_lost_namespace(record)?;
+        }
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let record = record::read(call);
+        let ours = claims(call, record.as_ref(), &mut node)?.of_ours(&node.links, &node.held);
         let (wanted, edited) = match expected(call, record.as_ref(), &mut node) {
             Ok(expected) => expected,
-            Err(failure) => return without_a_place(call, failure, &ours(call, record.as_ref(), &node)),
+            Err(failure) => return without_an_interface(call, failure, &ours),
         };
-        match judge(call, &node, &wanted) {
-            Verdict::Stopped => stopped(&node, record.as_ref()),
+        match judge(call, &node, &wanted, &ours) {
+            Verdict::Stopped => stopped(&ours),
             Verdict::Failed(reason) => Err(Failure::generic(reason)),
             Verdict::Degraded(reason) => Ok(Status::Degraded(reason)),
-            Verdict::Running => Ok(look_around(call, &mut node, &wanted, edited)),
+            Verdict::Running => Ok(announce_and_inspect(call, &mut node, &wanted, edited)),
         }
     }
 
     /// Labels change while the addresses stay; announcements heed their parameters when there is something to announce.
     fn reload(&self, call: &Call) -> Result<(), Failure> {
         let mut node = Node::enter(call.text("network_namespace"))?;
-        let record = record::read(call);
-        let (wanted, _) = expected(call, record.as_ref(), &mut node)?;
-        if judge(call, &node, &wanted) == Verdict::Stopped {
+        let record = record::read(call)?;
+        let ours = claims(call, record.as_ref(), &mut node)?.of_ours(&node.links, &node.held);
+        let (mut wanted, _) = expected(call, record.as_ref(), &mut node)?;
+        // Only of what is there: the rest is for recovery.
+        let table: AddressTable<'_> = ours.iter().collect();
+        wanted.retain(|wanted| table.state(&wanted.address) != AddressState::Missing);
+        if wanted.is_empty() {
             return Err(Failure::not_running("addresses: change their labels: none of them is there"));
         }
-        let held = ours(call, record.as_ref(), &node);
-        let mut record = record.unwrap_or_else(|| Record::of_what_is_there(call, &node.links, &held));
         let options = parameters::parse(call, ValidationLevel::Consistency)?.options;
-        // Only of what is there: the rest is for recovery.
-        let _undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
-            let table: AddressTable<'_> = node.held.iter().collect();
-            let there = wanted.iter().filter(|wanted| table.state(&wanted.place) != AddressState::Missing);
-            let places: Vec<InterfaceAddress> = there.map(|wanted| wanted.place.clone()).collect();
-            plan::address_changes(&places, options, &table)
-        })?;
-        policy::apply(call, &mut node, &wanted, &mut record)
+        let mut transaction = match record {
+            Some(record) => Transaction::new(call, &mut node, Some(record)),
+            None => Transaction::taking_over(call, &mut node, &ours),
+        };
+        let changed = transaction.relabel(&wanted, options);
+        changed.inspect_err(|_| transaction.roll_back())
     }
 }
 
-/// Writes down what is wanted, and brings it about together with the end of what an earlier start with other parameters
-/// has left. In this instance's turn: what another one removes meanwhile must not come back.
-fn bring_up(
-    call: &Call,
-    node: &mut Node,
-    wanted: &[Wanted],
-    record: &mut Record,
-    changes: impl FnOnce(&[Wanted], &Node) -> Vec<AddressChange>,
-) -> Result<Undo, Failure> {
-    let _turn = turn(call, &record::folder());
-    node.look_again()?;
-    let identities: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.place.identity()).collect();
-    let former = record.held(&node.links, &node.held);
-    let former = former.into_iter().filter(|held| !identities.contains(&held.identity()));
-    let former: Vec<AddressChange> = former.map(AddressChange::Delete).collect();
-    record.begin(wanted);
-    record::write(call, record)?;
-    let changes = [changes(wanted, node), former].concat();
-    let leaving = changes.iter().filter(|change| matches!(change, AddressChange::Delete(_)));
-    let leaving: Vec<InterfaceAddress> = leaving.map(|change| change.place().clone()).collect();
-    neighbours::protect(call, node, record, &leaving, |node| node.change_all(call, &changes))
-}
-
-/// From addresses that are there to addresses that clients use.
-fn put_into_service(
-    call: &Call,
-    node: &mut Node,
-    wanted: &[Wanted],
-    record: &mut Record,
-    events: &Events,
-) -> Result<(), Failure> {
-    node.wait_for_duplicate_detection(wanted, events)?;
-    policy::apply(call, node, wanted, record)?;
-    {
-        let _turn = turn(call, &RunDir::system().real_servers());
-        loopback::move_aside(call, node, wanted, record)?;
+/// What keeps the record from being read may pass: a table of open files that is full, for instance.
+fn read_patiently(call: &Call) -> Result<Option<Record>, Failure> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let deadline = Instant::now() + call.timeout / 8;
+    loop {
+        let read = record::read(call);
+        if read.is_ok() || Instant::now() >= deadline {
+            return read;
+        }
+        std::thread::sleep(PAUSE);
     }
-    record.complete(wanted);
-    record::write(call, record)?;
-    announcer::start(call, wanted.iter().map(|wanted| &wanted.place))
 }
 
-/// As it was before the start. What fails here is told, and `stop` tries again.
-fn take_back(call: &Call, node: &mut Node, record: &mut Record, undo: &Undo) {
-    let _turn = turn(call, &record::folder());
-    let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
-    let came_back = loopback::come_back(call, node, &addresses(record, &[]), record);
-    came_back.unwrap_or_else(|failure| call.log().warning(failure));
-    neighbours::protect(call, node, record, &undo.leaving(), |node| undo.execute(node, call));
-}
-
-/// Those that this instance may have had, and has.
-fn addresses(record: &Record, held: &[InterfaceAddress]) -> HashSet<IpAddr> {
-    record.all().map(|placed| placed.address).chain(held.iter().map(|held| held.address)).collect()
-}
-
-fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<(), Failure> {
-    let mut node = Node::enter(namespace)?;
-    let _turn = turn(call, &record::folder());
-    // A realserver instance that starts now must not take the address for ours.
-    let _turn_of_real_servers = turn(call, &RunDir::system().real_servers());
-    node.look_again()?;
-    let leaving = ours(call, record.as_ref(), &node);
-    let mut record = record.unwrap_or_else(|| Record::of_what_is_there(call, &node.links, &leaving));
-    let came_back = loopback::come_back(call, &mut node, &addresses(&record, &leaving), &record);
-    neighbours::protect(call, &mut node, &mut record, &leaving, |node| node.delete(call, &leaving))?;
-    // The address is gone: what else is not as it should be is no reason for fencing.
-    came_back.unwrap_or_else(|failure| call.log().warning(failure));
-    policy::remove(call, &mut node, &record);
+fn withdraw(call: &Call, record: Option<Record>) -> Result<(), Failure> {
+    let known = record.clone();
+    let namespace = call.text("network_namespace").map(Into::into);
+    let entered = record.clone().unwrap_or_else(|| Record { namespace, ..Record::default() });
+    let Some(mut node) = Node::enter_again(&entered)? else { return Ok(()) };
+    Transaction::new(call, &mut node, record).withdraw(|node| claims(call, known.as_ref(), node))?;
     if call.boolean("flush_routes") {
         node.flush_cached_routes().unwrap_or_else(|error| call.log().warning(error));
     }
     Ok(())
 }
 
+/// A network namespace that has lost its name lives on as long as a process is in it, and so do its addresses, which only
+/// stop can remove.
+fn refuse_a_lost_namespace(record: &Record) -> Result<(), Failure> {
+    let Some(name) = record.namespace.as_deref().filter(|_| !record.has_its_namespace()) else { return Ok(()) };
+    let Some(node) = Node::enter_again(record)? else { return Ok(()) };
+    match Claims::recorded(record).of_ours(&node.links, &node.held).first() {
+        Some(held) => Err(Failure::generic(format!(
+            "address {held}: look for it in network_namespace \"{name}\": is in one that has lost this name and lives on"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Nothing is where it should be. What a start that was killed, or one with other parameters, has left elsewhere must be
 /// stopped before it is started on another node.
-fn stopped(node: &Node, record: Option<&Record>) -> Result<Status, Failure> {
-    match record.map(|record| record.held(&node.links, &node.held)).unwrap_or_default().first() {
+fn stopped(ours: &[InterfaceAddress]) -> Result<Status, Failure> {
+    match ours.first() {
         Some(held) => Err(Failure::generic(format!("address {held}: left by a start that did not end"))),
         None => Ok(Status::Stopped),
     }
@@ -206,7 +173,7 @@ fn stopped(node: &Node, record: Option<&Record>) -> Result<Status, Failure> {
 
 /// Where the addresses belong cannot be told. A probe takes that for "not running here", which is wrong while one of
 /// them is still on an interface: then it must be stopped.
-fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> Result<Status, Failure> {
+fn without_an_interface(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> Result<Status, Failure> {
     match ours.first() {
         Some(held) => Err(Failure::generic(format!("address {held}: still on its interface, but {failure}"))),
         None if call.is_probe => Ok(Status::Stopped),
@@ -214,9 +181,10 @@ fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> 
     }
 }
 
-/// The addresses are as they must be: whatever is wrong besides, a restart would only take them away for a moment.
-fn look_around(call: &Call, node: &mut Node, wanted: &[Wanted], edited: Option<String>) -> Status {
-    let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.place)).map(|()| None);
+/// The addresses are as they must be. They are announced again where that is asked for; whatever is wrong besides, a restart
+/// would only take them away for a moment.
+fn announce_and_inspect(call: &Call, node: &mut Node, wanted: &[Assignment], edited: Option<String>) -> Status {
+    let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.address)).map(|()| None);
     let conflicts = if call.check_level >= 10 { conflicts::tell(node, wanted) } else { Ok(None) };
     let findings = [refreshed, conflicts, policy::fault(call, node, wanted), Ok(edited)];
     let told = findings.into_iter().filter_map(|finding| finding.unwrap_or_else(|failure| Some(failure.to_string())));
@@ -224,11 +192,11 @@ fn look_around(call: &Call, node: &mut Node, wanted: &[Wanted], edited: Option<S
     if told.is_empty() { Status::Running } else { Status::Degraded(told.join("; ")) }
 }
 
-fn judge(call: &Call, node: &Node, wanted: &[Wanted]) -> Verdict {
+fn judge(call: &Call, node: &Node, wanted: &[Assignment], ours: &[InterfaceAddress]) -> Verdict {
     let observed = node.observed_by_identity();
-    verdict::judge(wanted, &node.held.iter().collect(), |wanted| Evidence {
-        observed: observed.get(&wanted.place.identity()).copied(),
-        link: node.link(wanted.place.interface),
+    verdict::judge(wanted, &ours.iter().collect(), |wanted| Evidence {
+        observed: observed.get(&wanted.address.identity()).copied(),
+        link: node.link(wanted.address.interface),
         carrier_matters: call.boolean("check_link_status"),
     })
 }

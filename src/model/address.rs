@@ -81,7 +81,7 @@ impl AddressOptions {
 
 impl AddressChange {
     /// The address that comes or goes.
-    pub fn place(&self) -> &InterfaceAddress {
+    pub fn address(&self) -> &InterfaceAddress {
         match self {
             Self::Add(place, _) | Self::Delete(place) => place,
         }

@@ -10,6 +10,8 @@ mod link;
 mod local;
 mod policy;
 
+use std::collections::HashMap;
+
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use neli::consts::socket::NlFamily;
@@ -75,11 +77,11 @@ impl Route {
         let addresses: Result<Vec<_>> =
             payloads.and_then(|list| list.iter().filter_map(|entry| address::decode(entry).transpose()).collect());
         let mut addresses = addresses.map_err(|error| error.during("addresses: list"))?;
+        let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
         for observed in &mut addresses {
             // The kernel reports its default, the interface's name, as if somebody had asked for it.
-            let index = observed.address.interface;
-            let name = links.iter().find(|link| link.index == index).map(|link| &link.name);
-            observed.address.label.take_if(|label| Some(&*label) == name);
+            let name = names.get(&observed.address.interface).copied();
+            observed.address.label.take_if(|label| Some(label.as_str()) == name);
         }
         Ok(addresses)
     }
@@ -94,10 +96,18 @@ impl Route {
         answer.map(drop).map_err(|error| error.during(format_args!("interface {interface}: set up")))
     }
 
-    /// Executes changes in order, many in one datagram: one result for each, whatever became of those before. False: it
+    /// Executes changes in order: one result for each, as [`Route::execute`] gives it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn change_addresses(&mut self, changes: &[AddressChange]) -> Vec<Result<bool>> {
+        let requests: Vec<AddressRequest> = changes.iter().cloned().map(AddressRequest::change).collect();
+        self.execute(&requests)
+    }
+
+    /// Executes requests in order, many in one datagram: one result for each, whatever became of those before. False: it
     /// was so already. An IPv4 address that the interface has with another prefix length is added a second time, an IPv6
-    /// address that it has with any prefix length is there already. To be deleted, an address must have the kernel's
-    /// prefix length, so pass on what [`Route::addresses`] reported; label and broadcast do not matter.
+    /// address that it has with any prefix length is there already.
     ///
     /// With `net.ipv4.conf.*.promote_secondaries` 0 the kernel removes the other addresses of the subnet together with
     /// the first of them ([`ObservedAddress::secondary`] is false).
@@ -105,15 +115,15 @@ impl Route {
     /// # Errors
     /// `ENODEV` when the interface of an address to be added is gone, `EINVAL` for a bad prefix length or label, and
     /// others. Of a deletion, any other than "not there".
-    pub fn change_addresses(&mut self, changes: &[AddressChange]) -> Vec<Result<bool>> {
-        let mut results = Vec::with_capacity(changes.len());
-        for batch in changes.chunks(BATCH) {
-            let encoded: Result<Vec<Request>> = batch.iter().map(encode_change).collect();
+    pub fn execute(&mut self, requests: &[AddressRequest]) -> Vec<Result<bool>> {
+        let mut results = Vec::with_capacity(requests.len());
+        for batch in requests.chunks(BATCH) {
+            let encoded: Result<Vec<Request>> = batch.iter().map(AddressRequest::encode).collect();
             let answers = match encoded {
                 Ok(requests) => self.socket.batch(&requests),
                 Err(error) => vec![Err(error); batch.len()],
             };
-            results.extend(batch.iter().zip(answers).map(|(change, answer)| settle(change, answer)));
+            results.extend(batch.iter().zip(answers).map(|(request, answer)| settle(&request.change, answer)));
         }
         results
     }
@@ -136,20 +146,6 @@ impl Route {
 
     fn change_address(&mut self, change: AddressChange) -> Result<bool> {
         self.change_addresses(&[change]).pop().unwrap_or_else(|| Err(Error::malformed("no result")))
-    }
-
-    /// Makes an address again as it was observed, with its peer, lifetimes and metric. False: it is there.
-    ///
-    /// # Errors
-    /// As for adding an address.
-    pub fn restore_address(&mut self, observed: &ObservedAddress) -> Result<bool> {
-        let request = Request {
-            kind: Rtm::Newaddr.into(),
-            flags: NlmF::CREATE | NlmF::EXCL,
-            payload: observed.description.clone(),
-        };
-        let answer = self.socket.ask(&request).map(drop);
-        settle(&AddressChange::Add(observed.address.clone(), AddressOptions::default()), answer)
     }
 
     /// Labels of single addresses in the selection policy of IPv6; those of networks are left out.
@@ -239,14 +235,45 @@ impl Route {
     }
 }
 
-fn encode_change(change: &AddressChange) -> Result<Request> {
-    let (kind, flags, payload) = match change {
-        AddressChange::Add(place, options) => {
-            (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, address::encode_new(place, *options))
-        }
-        AddressChange::Delete(place) => (Rtm::Deladdr, NlmF::empty(), address::encode_delete(place)),
-    };
-    Ok(Request { kind: kind.into(), flags, payload: payload? })
+/// One order for one address.
+#[derive(Debug, Clone)]
+pub struct AddressRequest {
+    change: AddressChange,
+    /// The kernel's own description of the address, where it was observed.
+    description: Option<Vec<u8>>,
+}
+
+impl AddressRequest {
+    /// To be deleted, an address must have the kernel's prefix length; label and broadcast do not matter. One that has a
+    /// peer is not found without it: see [`AddressRequest::remove`].
+    pub fn change(change: AddressChange) -> Self {
+        Self { change, description: None }
+    }
+
+    /// Deletes an address as it was observed, with its peer.
+    pub fn remove(observed: &ObservedAddress) -> Self {
+        let change = AddressChange::Delete(observed.address.clone());
+        Self { change, description: Some(observed.description.clone()) }
+    }
+
+    /// Makes an address again as it was observed, with its peer, lifetimes and metric.
+    pub fn restore(observed: &ObservedAddress) -> Self {
+        let change = AddressChange::Add(observed.address.clone(), AddressOptions::default());
+        Self { change, description: Some(observed.description.clone()) }
+    }
+
+    fn encode(&self) -> Result<Request> {
+        let (kind, flags) = match &self.change {
+            AddressChange::Add(..) => (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL),
+            AddressChange::Delete(_) => (Rtm::Deladdr, NlmF::empty()),
+        };
+        let payload = match (&self.description, &self.change) {
+            (Some(description), _) => description.clone(),
+            (None, AddressChange::Add(place, options)) => address::encode_new(place, *options)?,
+            (None, AddressChange::Delete(place)) => address::encode_delete(place)?,
+        };
+        Ok(Request { kind: kind.into(), flags, payload })
+    }
 }
 
 fn settle(change: &AddressChange, answer: Result<()>) -> Result<bool> {

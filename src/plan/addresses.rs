@@ -1,6 +1,6 @@
 //! Addresses on interfaces.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::model::{AddressChange, AddressOptions, Family, InterfaceAddress};
@@ -92,19 +92,58 @@ fn stand_in(wanted: &InterfaceAddress) -> InterfaceAddress {
     InterfaceAddress { prefix_length, label: None, broadcast: None, ..wanted.clone() }
 }
 
+/// The order in which the kernel deletes addresses one by one without taking one of them along or promoting one that leaves
+/// next, and with the least to do for each. `leaving` is in the kernel's order. Of IPv4 that is the first address of each
+/// subnet (the primary one), then all others (secondary ones) as they came, so the last one leaves first. Of IPv6 it is the
+/// newest address first, and that one leaves first.
+pub fn deletion_order(leaving: Vec<InterfaceAddress>) -> Vec<InterfaceAddress> {
+    let (ipv4, ipv6): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|held| held.address.is_ipv4());
+    ipv4.into_iter().rev().chain(ipv6).collect()
+}
+
+/// The interfaces on which a change deletes the primary IPv4 address of a subnet that keeps others: with
+/// `promote_secondaries` 0 the kernel removes those too. `held` is in the kernel's order.
+pub fn interfaces_to_promote_on(held: &[InterfaceAddress], changes: &[AddressChange]) -> HashSet<u32> {
+    let leaving: HashSet<&InterfaceAddress> = changes.iter().filter_map(deletion).collect();
+    if leaving.iter().all(|place| place.address.is_ipv6()) {
+        return HashSet::new();
+    }
+    let come = changes.iter().filter(|change| matches!(change, AddressChange::Add(..))).map(AddressChange::address);
+    // Whether the primary address of a subnet leaves. It is the first one in the kernel's list.
+    let mut subnets: HashMap<(u32, u8, u32), bool> = HashMap::new();
+    let mut interfaces = HashSet::new();
+    for place in held.iter().chain(come) {
+        let Some(subnet) = subnet(place) else { continue };
+        let leaves = leaving.contains(place);
+        let primary_leaves = *subnets.entry(subnet).or_insert(leaves);
+        if primary_leaves && !leaves {
+            interfaces.insert(place.interface);
+        }
+    }
+    interfaces
+}
+
+/// Interface, prefix length and network of an IPv4 address.
+fn subnet(place: &InterfaceAddress) -> Option<(u32, u8, u32)> {
+    let IpAddr::V4(address) = place.address else { return None };
+    let host_bits = u32::MAX.checked_shr(place.prefix_length.into()).unwrap_or(0);
+    Some((place.interface, place.prefix_length, address.to_bits() & !host_bits))
+}
+
 /// Those of `before` that nobody wanted to lose: with `promote_secondaries` 0 the kernel removes the other IPv4 addresses
-/// of a subnet together with its first one, which may be other resources' virtual IPs.
+/// of a subnet together with its primary one, which may be other resources' virtual IPs. `changes` are all that were asked
+/// for: an address that had gone with another one before its own deletion is no loss.
 pub fn lost_addresses<'a>(
-    before: &[&'a InterfaceAddress],
+    before: &'a [InterfaceAddress],
     changes: &[AddressChange],
     after: &AddressTable<'_>,
 ) -> Vec<&'a InterfaceAddress> {
     let deleted: AddressTable<'_> = changes.iter().filter_map(deletion).collect();
-    let touched: Vec<u32> = changes.iter().filter_map(deletion).map(|place| place.interface).collect();
+    let touched: HashSet<u32> = changes.iter().filter_map(deletion).map(|place| place.interface).collect();
     let is_lost = |held: &&InterfaceAddress| {
         held.address.is_ipv4() && touched.contains(&held.interface) && !has(&deleted, held) && !has(after, held)
     };
-    before.iter().copied().filter(is_lost).collect()
+    before.iter().filter(is_lost).collect()
 }
 
 fn deletion(change: &AddressChange) -> Option<&InterfaceAddress> {

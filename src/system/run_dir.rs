@@ -118,6 +118,11 @@ impl Folder {
         self.path.join(format!("{}.{}", file_name(instance), self.extension))
     }
 
+    /// Its path, for messages.
+    pub fn name(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
+
     /// A file to lock for all instances together. Its name starts with a dot: it belongs to no instance.
     pub fn lock(&self) -> Result<PathBuf, FileError> {
         create_folder(&self.path)?;

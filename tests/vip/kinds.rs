@@ -70,6 +70,21 @@ fn an_alternative_name_of_the_interface() {
     assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
 }
 
+/// Without a prefix of its own, the address keeps the one that it was started with.
+#[test]
+fn a_new_route_does_not_move_an_address_whose_interface_has_an_alternative_name() {
+    let host = Host::with_eth0(&["192.0.2.1/24"]);
+    host.sh("ip link property add dev eth0 altname front");
+    for (ip, nic) in [("192.0.2.9", "front"), ("192.0.2.9@front", "")] {
+        let vip = host.agent("vip").param("ip", ip).param("nic", nic);
+        vip.start();
+        host.sh("ip route add 192.0.2.0/25 dev eth0");
+        vip.monitor().expect(0).silent();
+        host.sh("ip route del 192.0.2.0/25 dev eth0");
+        vip.stop();
+    }
+}
+
 #[test]
 fn labels_and_broadcast_addresses() {
     let host = Host::with_eth0(&["192.0.2.1/24"]);

@@ -6,11 +6,14 @@ mod common;
 mod announcements;
 mod broken;
 mod conflicts;
+mod deletion;
 mod killed;
 mod kinds;
 mod links;
 mod loopback;
 mod many;
+mod numbers;
+mod proof;
 mod reload;
 
 use common::{Host, kill};

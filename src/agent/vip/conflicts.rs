@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::assignment::Assignment;
 use super::node::Node;
-use super::place::Wanted;
 use super::verdict;
 use crate::netlink::announce::Station;
 use crate::netlink::conflict;
@@ -15,7 +15,7 @@ use crate::ocf::Failure;
 ///
 /// # Errors
 /// Names every such address and the other host.
-pub fn refuse(node: &Node, wanted: &[Wanted]) -> Result<(), Failure> {
+pub fn refuse(node: &Node, wanted: &[Assignment]) -> Result<(), Failure> {
     tell(node, wanted)?.map_or(Ok(()), |conflicts| Err(Failure::generic(conflicts)))
 }
 
@@ -23,10 +23,10 @@ pub fn refuse(node: &Node, wanted: &[Wanted]) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When the network cannot be asked.
-pub fn tell(node: &Node, wanted: &[Wanted]) -> Result<Option<String>, Failure> {
-    let question = |wanted: &Wanted| -> Option<(Station, IpAddr)> {
-        let at = node.link(wanted.place.interface).filter(|link| link.running).and_then(Link::station)?;
-        Some((at, wanted.place.address))
+pub fn tell(node: &Node, wanted: &[Assignment]) -> Result<Option<String>, Failure> {
+    let question = |wanted: &Assignment| -> Option<(Station, IpAddr)> {
+        let at = node.link(wanted.address.interface).filter(|link| link.running).and_then(Link::station)?;
+        Some((at, wanted.address.address))
     };
     let questions: Vec<_> = wanted.iter().filter_map(question).collect();
     if questions.is_empty() {

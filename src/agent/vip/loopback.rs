@@ -5,9 +5,9 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use super::assignment::Assignment;
 use super::node::Node;
-use super::place::{Placed, Wanted};
-use super::record::{self, Record};
+use super::record::{self, Record, RecordedAddress};
 use crate::agent::realserver::{self, Claim};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
 use crate::ocf::{Call, Failure};
@@ -16,15 +16,15 @@ use crate::system::{RunDir, write_private};
 
 /// Takes the wanted addresses off the loopback: those that a realserver instance of this node has put there, which
 /// brings them back by its own record; with `lvs_support` also others, which ours remembers. In the real servers' turn.
-pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Wanted], record: &mut Record) -> Result<(), Failure> {
+pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Assignment], record: &mut Record) -> Result<(), Failure> {
     let claims: HashSet<Claim> = claims(record).into_iter().collect();
     let support = call.boolean("lvs_support");
     if claims.is_empty() && !support {
         return Ok(());
     }
     node.look_again()?;
-    let wanted_here: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.place.identity()).collect();
-    let wanted_at_all: HashSet<IpAddr> = wanted.iter().map(|wanted| wanted.place.address).collect();
+    let wanted_here: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.address.identity()).collect();
+    let wanted_at_all: HashSet<IpAddr> = wanted.iter().map(|wanted| wanted.address.address).collect();
     let (mut going, mut remembered) = (Vec::new(), Vec::new());
     for held in node.held.iter().filter(|held| wanted_at_all.contains(&held.address)) {
         let Some(link) = node.link(held.interface).filter(|_| !wanted_here.contains(&held.identity())) else {
@@ -33,7 +33,7 @@ pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Wanted], record: &mut 
         if claims.contains(&Claim { address: held.address, device: link.name.clone() }) {
             going.push(held.clone());
         } else if support && link.loopback {
-            remembered.push(Placed::new(held.address, held.prefix_length, &link.name, link.index));
+            remembered.push(RecordedAddress::new(held.address, held.prefix_length, &link.name, link.index));
             going.push(held.clone());
         }
     }

@@ -7,31 +7,14 @@ use std::collections::HashSet;
 
 use super::node::Node;
 use super::record::{self, Record};
-use crate::model::InterfaceAddress;
 use crate::ocf::{Call, Failure};
 use crate::system::sysctl;
 
-/// Does `work`, which deletes `leaving`. In the turn of all instances: what is set for one of them must not be set back
-/// while another one deletes.
-pub fn protect<T>(
-    call: &Call,
-    node: &mut Node,
-    record: &mut Record,
-    leaving: &[InterfaceAddress],
-    work: impl FnOnce(&mut Node) -> T,
-) -> T {
-    keep(call, node, record, leaving).unwrap_or_else(|failure| call.log().warning(failure));
-    let result = work(node);
-    release(call, record);
-    result
-}
-
-/// Written down before it is set, so that a stop after kill -9 sets it back. Where it cannot be, the deletion goes on, and
-/// what it takes along is added again.
-fn keep(call: &Call, node: &Node, record: &mut Record, leaving: &[InterfaceAddress]) -> Result<(), Failure> {
-    let interfaces: HashSet<u32> =
-        leaving.iter().filter(|place| place.address.is_ipv4()).map(|place| place.interface).collect();
-    let links = interfaces.into_iter().filter_map(|index| node.link(index));
+/// Before primary addresses leave `interfaces` whose subnets keep others. In the turn of all instances: what is set for one of
+/// them must not be set back while another one deletes. Written down before it is set, so that a stop after kill -9 sets it
+/// back. Where it cannot be, the deletion goes on, and what it takes along is added again.
+pub fn keep(call: &Call, node: &Node, record: &mut Record, interfaces: &HashSet<u32>) -> Result<(), Failure> {
+    let links = interfaces.iter().filter_map(|index| node.link(*index));
     let is_off = |nic: &str| sysctl::read(&setting(nic)).is_ok_and(|value| value == "0");
     let to_set: Vec<String> =
         links.filter(|link| is_off(&link.name) && is_off("all")).map(|link| link.name.clone()).collect();

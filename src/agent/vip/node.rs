@@ -1,24 +1,30 @@
 //! This node as an action finds it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::place::Wanted;
+use super::assignment::Assignment;
+use super::record::Record;
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
 use crate::netlink::route::{Events, Link, ObservedAddress};
 use crate::ocf::{Call, Failure, Problems};
 use crate::system::{FileError, namespace, sysctl};
 
-/// Longer than the kernel's duplicate address detection with its defaults (random delay up to 1 s, one probe of 1 s).
-const DUPLICATE_DETECTION: Duration = Duration::from_secs(5);
+/// What the kernel may need besides for duplicate address detection: a busy machine sends its probes late, and of
+/// thousands of addresses one after the other.
+const DELAY: Duration = Duration::from_secs(3);
+const DELAY_OF_EACH: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// A link that was just set up takes a moment to find its carrier.
 const CARRIER: Duration = Duration::from_secs(3);
 
 pub struct Node {
     pub route: Route,
     pub links: Vec<Link>,
+    /// Where each index is among them.
+    positions: HashMap<u32, usize>,
     pub observed: Vec<ObservedAddress>,
     /// The same, without what nobody can choose.
     pub held: Vec<InterfaceAddress>,
@@ -37,11 +43,31 @@ impl Node {
             }
             namespace::enter(name)?;
         }
-        let mut route = Route::open()?;
-        let links = route.links()?;
-        let mut node = Self { route, links, observed: Vec::new(), held: Vec::new() };
+        let route = Route::open()?;
+        let (links, observed, held) = (Vec::new(), Vec::new(), Vec::new());
+        let mut node = Self { route, links, positions: HashMap::new(), observed, held };
+        node.look_at_links()?;
         node.look_again()?;
         Ok(node)
+    }
+
+    fn look_at_links(&mut self) -> Result<(), Failure> {
+        self.links = self.route.links()?;
+        self.positions = self.links.iter().enumerate().map(|(position, link)| (link.index, position)).collect();
+        Ok(())
+    }
+
+    /// The node as an earlier start has entered it. A name may be that of another network namespace by now, and one that has
+    /// lost its name lives on as long as a process is in it. `None`: it is gone, and all that was in it.
+    ///
+    /// # Errors
+    /// When it is there and cannot be entered.
+    pub fn enter_again(record: &Record) -> Result<Option<Self>, Failure> {
+        if record.has_its_namespace() {
+            return Self::enter(record.namespace.as_deref()).map(Some);
+        }
+        let path = record.namespace_identity.and_then(namespace::kept_alive);
+        path.map(|path| Self::enter(Some(&path.to_string_lossy()))).transpose()
     }
 
     /// What changes while we look: addresses.
@@ -52,25 +78,26 @@ impl Node {
     }
 
     pub fn link(&self, index: u32) -> Option<&Link> {
-        self.links.iter().find(|link| link.index == index)
+        self.positions.get(&index).and_then(|position| self.links.get(*position))
     }
 
     /// An address on an interface that is down reaches nobody. Links that go down later are for monitor to tell.
-    pub fn raise_links(&mut self, call: &Call, wanted: &[Wanted]) -> Result<(), Failure> {
-        let is_wanted = |link: &&Link| wanted.iter().any(|wanted| wanted.place.interface == link.index);
-        let down: Vec<Link> = self.links.iter().filter(is_wanted).filter(|link| !link.up).cloned().collect();
+    pub fn raise_links(&mut self, call: &Call, wanted: &[Assignment]) -> Result<(), Failure> {
+        let interfaces: HashSet<u32> = wanted.iter().map(|wanted| wanted.address.interface).collect();
+        let is_down = |link: &&Link| !link.up && interfaces.contains(&link.index);
+        let down: Vec<Link> = self.links.iter().filter(is_down).cloned().collect();
         for link in &down {
             call.log().info(format!("nic {}: set up", link.name));
             self.route.set_up(link.index)?;
         }
         if !down.is_empty() {
-            self.links = self.route.links()?;
+            self.look_at_links()?;
         }
         if call.boolean("check_link_status") { self.wait_for_carrier(call, wanted) } else { Ok(()) }
     }
 
     /// One interface with a carrier is enough: the others may follow, and monitor tells when they do not.
-    fn wait_for_carrier(&mut self, call: &Call, wanted: &[Wanted]) -> Result<(), Failure> {
+    fn wait_for_carrier(&mut self, call: &Call, wanted: &[Assignment]) -> Result<(), Failure> {
         let events = Events::subscribe()?;
         let deadline = Instant::now() + CARRIER.min(call.timeout / 4);
         loop {
@@ -83,32 +110,39 @@ impl Node {
                 return Err(Failure::generic(format!("nic {nic}: use: {text}")));
             }
             events.wait(deadline)?;
-            self.links = self.route.links()?;
+            self.look_at_links()?;
         }
     }
 
     /// Whether packets can leave by the address's interface.
-    fn runs(&self, wanted: &Wanted) -> bool {
-        self.link(wanted.place.interface).is_some_and(|link| link.running)
+    fn runs(&self, wanted: &Assignment) -> bool {
+        self.link(wanted.address.interface).is_some_and(|link| link.running)
     }
 
     /// IPv6 addresses cannot be used before the kernel has found them to be unique on their link. One whose interface has
     /// no carrier is not waited for, which might be for ever; monitor tells of it.
-    pub fn wait_for_duplicate_detection(&mut self, wanted: &[Wanted], events: &Events) -> Result<(), Failure> {
-        if wanted.iter().all(|wanted| wanted.place.address.is_ipv4()) {
+    pub fn wait_for_duplicate_detection(
+        &mut self,
+        call: &Call,
+        wanted: &[Assignment],
+        events: &Events,
+    ) -> Result<(), Failure> {
+        if wanted.iter().all(|wanted| wanted.address.address.is_ipv4()) {
             return Ok(());
         }
-        let deadline = Instant::now() + DUPLICATE_DETECTION;
+        let patience = self.duplicate_detection_time(wanted).min(call.timeout * 4 / 5);
+        let deadline = Instant::now() + patience;
         loop {
-            self.links = self.route.links()?;
+            let began = Instant::now();
+            self.look_at_links()?;
             self.look_again()?;
             let (mut open, mut twins) = (Vec::new(), Problems::default());
             let observed = self.observed_by_identity();
             for wanted in wanted {
-                let Some(observed) = observed.get(&wanted.place.identity()) else { continue };
+                let Some(observed) = observed.get(&wanted.address.identity()) else { continue };
                 if observed.dad_failed {
                     let text = "another host on the link has it (duplicate address detection)";
-                    let text = format!("ip \"{}\": add to {}: {text}", wanted.place.address, wanted.nic);
+                    let text = format!("ip \"{}\": add to {}: {text}", wanted.address.address, wanted.nic);
                     twins.keep(Err::<(), _>(Failure::generic(text)));
                 } else if observed.tentative && !observed.optimistic && self.runs(wanted) {
                     open.push(wanted);
@@ -117,11 +151,36 @@ impl Node {
             twins.finish()?;
             let Some(first) = open.first() else { return Ok(()) };
             if Instant::now() >= deadline {
-                let text = "duplicate address detection has not ended; is there a carrier? (nodad=yes skips it)";
-                return Err(Failure::generic(format!("ip \"{}\": add to {}: {text}", first.place.address, first.nic)));
+                let text = format!(
+                    "duplicate address detection has not ended after {:.1} s; is there a carrier, is the time limit of \
+                     start enough for dad_transmits? (nodad=yes skips it)",
+                    patience.as_secs_f32()
+                );
+                return Err(Failure::generic(format!(
+                    "ip \"{}\": add to {}: {text}",
+                    first.address.address, first.nic
+                )));
             }
+            // Of thousands of addresses, each one that is done is an event: looking costs half of the time at most.
+            std::thread::sleep(began.elapsed().min(LONGEST_PAUSE));
             events.wait(deadline)?;
         }
+    }
+
+    /// The longest time of the interfaces of the wanted IPv6 addresses: a random delay, then `dad_transmits` probes
+    /// (RFC 4862 §5.4; addrconf_dad_kick of the kernel's net/ipv6/addrconf.c).
+    fn duplicate_detection_time(&self, wanted: &[Assignment]) -> Duration {
+        let number = |name: String| sysctl::read(&name).ok().and_then(|text| text.parse::<u64>().ok());
+        let time = |nic: &str| {
+            let delay = number(format!("net/ipv6/conf/{nic}/router_solicitation_delay")).unwrap_or(1);
+            let probes = number(format!("net/ipv6/conf/{nic}/dad_transmits")).unwrap_or(1);
+            let interval = number(format!("net/ipv6/neigh/{nic}/retrans_time_ms")).unwrap_or(1000);
+            Duration::from_secs(delay) + Duration::from_millis(probes.saturating_mul(interval))
+        };
+        let ipv6 = wanted.iter().filter(|wanted| wanted.address.address.is_ipv6());
+        let nics: HashSet<&str> = ipv6.clone().map(|wanted| wanted.nic.as_str()).collect();
+        let longest = nics.into_iter().map(time).max().unwrap_or_default();
+        longest + DELAY + DELAY_OF_EACH * u32::try_from(ipv6.count()).unwrap_or(u32::MAX)
     }
 
     /// The addresses by what makes them themselves; of several IPv4 copies, one.

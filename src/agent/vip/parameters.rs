@@ -30,6 +30,12 @@ pub enum Broadcast {
     Given(Ipv4Addr),
 }
 
+/// As many as a start, a monitor and a stop have been measured with, within a fraction of the usual 20 s. The kernel walks a
+/// list of all addresses of the interface for each IPv4 address, and for each IPv6 address a longer one of multicast groups,
+/// since each address has one of its own (RFC 4291 §2.7.1).
+const MOST_IPV4: usize = 16_384;
+const MOST_IPV6: usize = 4_096;
+
 /// Routing protocols by their names in iproute2's rt_protos.
 const ROUTE_PROTOCOLS: [(&str, u8); 10] = [
     ("redirect", 1),
@@ -53,6 +59,7 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
     let mut entries = problems.keep(entries(call, level)).unwrap_or_default();
     problems.keep(fill_in_prefix(call, &mut entries));
     problems.keep(add_clone_number(call, &mut entries));
+    problems.keep(check_number(call, level, &entries));
     let (nic, label) = nic_and_label(call);
     let parameters = Parameters {
         entries,
@@ -65,6 +72,31 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
     problems.keep(parameters.check());
     problems.finish()?;
     Ok(parameters)
+}
+
+/// Which addresses are meant, as far as that can be read: whatever else is wrong does not make them somebody else's.
+pub fn readable(call: &Call) -> Parameters {
+    let mut list = AddressList::default();
+    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    if let Some(path) = call.text("ip_file") {
+        list.read_file("ip_file", Path::new(path));
+    }
+    let mut entries = list.readable();
+    // Without its length, an address is the same one. Without its clone's number, it is another one.
+    let _ = fill_in_prefix(call, &mut entries);
+    if add_clone_number(call, &mut entries).is_err() {
+        entries.clear();
+    }
+    let (nic, _) = nic_and_label(call);
+    let route_protocol = route_protocol(call).ok().flatten();
+    Parameters {
+        entries,
+        nic,
+        label: None,
+        broadcast: Broadcast::None,
+        route_protocol,
+        options: AddressOptions::default(),
+    }
 }
 
 fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Failure> {
@@ -89,6 +121,24 @@ fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Fai
         },
         (None, _) => list.finish(),
     }
+}
+
+/// What a start and a stop have time for.
+fn check_number(call: &Call, level: ValidationLevel, entries: &[AddressEntry]) -> Result<(), Failure> {
+    let ipv6 = entries.iter().filter(|entry| entry.address.is_ipv6()).count();
+    // Another node's file may have fewer.
+    let (name, kind) = match call.text("ip_file").filter(|_| level == ValidationLevel::Local) {
+        Some(path) => (format!("ip, ip_file {path}"), FailureKind::BadHere),
+        None => ("ip".to_owned(), FailureKind::BadParameter),
+    };
+    let check = |count, most, family| match count > most {
+        true => {
+            let text = format!("{name}: {count} {family} addresses: one resource has at most {most}; share them out");
+            Err(Failure::new(kind, text))
+        }
+        false => Ok(()),
+    };
+    Failure::collect([check(entries.len() - ipv6, MOST_IPV4, "IPv4"), check(ipv6, MOST_IPV6, "IPv6")])
 }
 
 /// Of a mixed list, `cidr_netmask` means the IPv4 addresses: 32 would put a whole provider's IPv6 block on the link.

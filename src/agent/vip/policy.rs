@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::assignment::Assignment;
 use super::node::Node;
-use super::place::Wanted;
 use super::record::{self, Record};
 use super::verdict;
 use crate::netlink::route::PolicyLabel;
@@ -24,8 +24,8 @@ fn ipv6<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> Vec<Ipv6Addr> {
     addresses.into_iter().filter_map(only).collect()
 }
 
-fn addresses(wanted: &[Wanted]) -> Vec<Ipv6Addr> {
-    ipv6(wanted.iter().map(|wanted| &wanted.place.address))
+fn addresses(wanted: &[Assignment]) -> Vec<Ipv6Addr> {
+    ipv6(wanted.iter().map(|wanted| &wanted.address.address))
 }
 
 fn recorded(record: &Record) -> Vec<Ipv6Addr> {
@@ -33,13 +33,14 @@ fn recorded(record: &Record) -> Vec<Ipv6Addr> {
 }
 
 /// Labels the wanted addresses as the parameters say now, and removes what an earlier call with others has left.
-pub fn apply(call: &Call, node: &mut Node, wanted: &[Wanted], record: &mut Record) -> Result<(), Failure> {
+pub fn apply(call: &Call, node: &mut Node, wanted: &[Assignment], record: &mut Record) -> Result<(), Failure> {
     let addresses = addresses(wanted);
     if addresses.is_empty() && record.policy_label.is_none() {
         return Ok(());
     }
     let label = wanted_label(call).filter(|_| !addresses.is_empty());
-    let stays = |address: &Ipv6Addr| record.policy_label == label && addresses.contains(address);
+    let known: HashSet<&Ipv6Addr> = addresses.iter().collect();
+    let stays = |address: &Ipv6Addr| record.policy_label == label && known.contains(address);
     let outdated: Vec<Ipv6Addr> = recorded(record).into_iter().filter(|address| !stays(address)).collect();
     remove_from(call, node, &outdated, record.policy_label);
     record.policy_label = label;
@@ -77,7 +78,7 @@ fn remove_from(call: &Call, node: &mut Node, addresses: &[Ipv6Addr], label: Opti
 }
 
 /// What is wrong with the labels, where something is.
-pub fn fault(call: &Call, node: &mut Node, wanted: &[Wanted]) -> Result<Option<String>, Failure> {
+pub fn fault(call: &Call, node: &mut Node, wanted: &[Assignment]) -> Result<Option<String>, Failure> {
     let (Some(label), addresses) = (wanted_label(call), addresses(wanted)) else { return Ok(None) };
     if addresses.is_empty() {
         return Ok(None);

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::{Placed, Wanted};
+use super::assignment::Assignment;
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
-use crate::system::{Folder, RunDir};
+use crate::system::{Folder, RunDir, namespace};
 
 /// What this instance has done to this node, written before it is done. What a file lacks is empty: an older version of
 /// this program, replaced while the resource ran, knew of less.
@@ -19,25 +19,62 @@ use crate::system::{Folder, RunDir};
 pub struct Record {
     /// The network namespace of all of it.
     pub namespace: Option<String>,
+    /// What makes that namespace itself when its name is gone or another one has it.
+    pub namespace_identity: Option<u64>,
     /// What the last start that succeeded put up: what monitor expects.
-    pub placed: Vec<Placed>,
+    pub placed: Vec<RecordedAddress>,
     /// What a start that did not succeed, or not yet, may have put up besides: stop removes it too.
-    pub unfinished: Vec<Placed>,
+    pub unfinished: Vec<RecordedAddress>,
     /// The label of the IPv6 addresses in the address selection policy.
     pub policy_label: Option<u32>,
     /// Interfaces on which `promote_secondaries` is set for the time of a deletion.
     pub promoting: Vec<String>,
     /// Loopback addresses that have made room for ours, to be put back (`lvs_support`).
-    pub moved_aside: Vec<Placed>,
+    pub moved_aside: Vec<RecordedAddress>,
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordedAddress {
+    pub address: IpAddr,
+    pub prefix_length: u8,
+    pub nic: String,
+    /// Index of the interface, which stays when it is renamed.
+    pub interface: u32,
+}
+
+impl RecordedAddress {
+    pub fn new(address: IpAddr, prefix_length: u8, nic: &str, interface: u32) -> Self {
+        Self { address, prefix_length, nic: nic.into(), interface }
+    }
+}
+
+impl From<&Assignment> for RecordedAddress {
+    fn from(Assignment { address, nic }: &Assignment) -> Self {
+        Self::new(address.address, address.prefix_length, nic, address.interface)
+    }
 }
 
 pub fn folder() -> Folder {
     RunDir::system().addresses()
 }
 
-/// `None`: nothing was ever placed, or nobody remembers.
-pub fn read(call: &Call) -> Option<Record> {
-    folder().read_json(&call.instance)
+/// `None`: nothing was ever put up, or what was written cannot be understood.
+///
+/// # Errors
+/// When the file is there and cannot be read: it may name addresses of this instance.
+pub fn read(call: &Call) -> Result<Option<Record>, Failure> {
+    let text = folder().read(&call.instance)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Those of the other instances whose addresses are in the same network namespace, by their names.
+pub fn others(call: &Call) -> Vec<(String, Record)> {
+    let folder = folder();
+    let own = folder.file(&call.instance);
+    let others = folder.instances().into_iter().filter(|other| folder.file(other) != own);
+    let records = others.filter_map(|other| folder.read_json::<Record>(&other).map(|record| (other, record)));
+    records.filter(|(_, record)| record.namespace.as_deref() == call.text("network_namespace")).collect()
 }
 
 pub fn write(call: &Call, record: &Record) -> Result<(), Failure> {
@@ -47,52 +84,75 @@ pub fn write(call: &Call, record: &Record) -> Result<(), Failure> {
 impl Record {
     /// In place of one that is lost, for addresses that are there.
     pub fn of_what_is_there(call: &Call, links: &[Link], held: &[InterfaceAddress]) -> Self {
-        let placed = |place: &InterfaceAddress| {
-            let link = links.iter().find(|link| link.index == place.interface)?;
-            Some(Placed::new(place.address, place.prefix_length, &link.name, link.index))
-        };
-        let namespace = call.text("network_namespace").map(Into::into);
-        Self { namespace, placed: held.iter().filter_map(placed).collect(), ..Self::default() }
+        let mut record = Self { placed: recorded(links, held), ..Self::default() };
+        record.enter(call.text("network_namespace"));
+        record
+    }
+
+    /// Notes the network namespace in which this instance works.
+    pub fn enter(&mut self, namespace: Option<&str>) {
+        self.namespace = namespace.map(Into::into);
+        self.namespace_identity = namespace.and_then(namespace::identity);
+    }
+
+    /// Whether its namespace is the one that has its name now.
+    pub fn has_its_namespace(&self) -> bool {
+        let known = self.namespace_identity;
+        self.namespace.as_deref().is_none_or(|name| {
+            namespace::exists(name) && known.is_none_or(|known| namespace::identity(name) == Some(known))
+        })
     }
 
     /// Before a start touches the kernel.
-    pub fn begin(&mut self, wanted: &[Wanted]) {
-        let known: HashSet<Placed> = self.all().cloned().collect();
-        self.unfinished.extend(wanted.iter().map(Placed::from).filter(|placed| !known.contains(placed)));
+    pub fn begin(&mut self, wanted: &[Assignment]) {
+        let known: HashSet<RecordedAddress> = self.all().cloned().collect();
+        self.unfinished.extend(wanted.iter().map(RecordedAddress::from).filter(|placed| !known.contains(placed)));
     }
 
     /// When it has succeeded, and what an earlier one with other parameters had put up is gone.
-    pub fn complete(&mut self, wanted: &[Wanted]) {
-        self.placed = wanted.iter().map(Placed::from).collect();
-        self.unfinished.clear();
+    pub fn completed(&self, wanted: &[Assignment]) -> Self {
+        let placed = wanted.iter().map(RecordedAddress::from).collect();
+        Self { placed, unfinished: Vec::new(), ..self.clone() }
+    }
+
+    /// What a way back could not take away.
+    pub fn add_unfinished(&mut self, links: &[Link], held: &[InterfaceAddress]) {
+        self.unfinished.extend(recorded(links, held));
+    }
+
+    /// The same with those addresses only that `other` does not name.
+    pub fn without(&self, other: &Self) -> Self {
+        let others: HashSet<IpAddr> = other.all().map(|recorded| recorded.address).collect();
+        let placed = self.all().filter(|recorded| !others.contains(&recorded.address)).cloned().collect();
+        Self { placed, unfinished: Vec::new(), ..self.clone() }
+    }
+
+    /// Nothing is left to be put in order.
+    pub fn is_empty(&self) -> bool {
+        self.all().next().is_none() && self.promoting.is_empty() && self.moved_aside.is_empty()
     }
 
     /// Everything that may be there.
-    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Placed> {
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = &RecordedAddress> {
         self.unfinished.iter().chain(&self.placed)
     }
 
     /// What was placed, as a list of parameters.
     pub fn entries(&self) -> Vec<AddressEntry> {
-        let entry = |placed: &Placed| AddressEntry {
+        let entry = |placed: &RecordedAddress| AddressEntry {
             address: placed.address,
             prefix_length: Some(placed.prefix_length),
             nic: Some(placed.nic.clone()),
         };
         self.placed.iter().map(entry).collect()
     }
+}
 
-    /// Those of the addresses in `observed` that are this instance's, whatever their prefixes.
-    pub fn held(&self, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
-        let mut known: HashMap<IpAddr, Vec<&Placed>> = HashMap::new();
-        for placed in self.all() {
-            known.entry(placed.address).or_default().push(placed);
-        }
-        let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
-        let is_ours = |held: &&InterfaceAddress| {
-            let name = names.get(&held.interface).copied();
-            known.get(&held.address).into_iter().flatten().any(|placed| placed.is_on(held.interface, name))
-        };
-        observed.iter().filter(is_ours).cloned().collect()
-    }
+fn recorded(links: &[Link], held: &[InterfaceAddress]) -> Vec<RecordedAddress> {
+    let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
+    let recorded = |held: &InterfaceAddress| {
+        let nic = names.get(&held.interface)?;
+        Some(RecordedAddress::new(held.address, held.prefix_length, nic, held.interface))
+    };
+    held.iter().filter_map(recorded).collect()
 }

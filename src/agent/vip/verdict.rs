@@ -1,6 +1,6 @@
 //! What monitor makes of the addresses that it finds.
 
-use super::place::Wanted;
+use super::assignment::Assignment;
 use crate::netlink::route::{Link, ObservedAddress};
 use crate::plan::{AddressState, AddressTable};
 
@@ -33,8 +33,12 @@ enum Fault {
     Unusable(String),
 }
 
-pub fn judge<'a>(wanted: &[Wanted], table: &AddressTable<'_>, evidence: impl Fn(&Wanted) -> Evidence<'a>) -> Verdict {
-    let states: Vec<AddressState> = wanted.iter().map(|wanted| table.state(&wanted.place)).collect();
+pub fn judge<'a>(
+    wanted: &[Assignment],
+    table: &AddressTable<'_>,
+    evidence: impl Fn(&Assignment) -> Evidence<'a>,
+) -> Verdict {
+    let states: Vec<AddressState> = wanted.iter().map(|wanted| table.state(&wanted.address)).collect();
     if states.iter().all(|state| *state == AddressState::Missing) {
         return Verdict::Stopped;
     }
@@ -53,19 +57,19 @@ pub fn judge<'a>(wanted: &[Wanted], table: &AddressTable<'_>, evidence: impl Fn(
     }
 }
 
-fn fault(wanted: &Wanted, state: &AddressState, evidence: &Evidence<'_>) -> Option<Fault> {
-    let (name, nic) = (format!("ip \"{}\"", wanted.place.address), &wanted.nic);
+fn fault(wanted: &Assignment, state: &AddressState, evidence: &Evidence<'_>) -> Option<Fault> {
+    let (name, nic) = (format!("ip \"{}\"", wanted.address.address), &wanted.nic);
     match state {
         AddressState::Missing => {
             Some(Fault::Mendable(format!("{name}: missing on {nic}, while others of the resource are there")))
         }
-        AddressState::Different(held) if held.prefix_length == wanted.place.prefix_length => {
+        AddressState::Different(held) if held.prefix_length == wanted.address.prefix_length => {
             let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "no label".into());
-            let (is, must) = (label(&held.label), label(&wanted.place.label));
+            let (is, must) = (label(&held.label), label(&wanted.address.label));
             Some(Fault::Mendable(format!("{name}: has {is} on {nic}, must have {must}")))
         }
         AddressState::Different(held) => {
-            Some(Fault::Mendable(format!("{name}: is {held} on {nic}, must be {}", wanted.place)))
+            Some(Fault::Mendable(format!("{name}: is {held} on {nic}, must be {}", wanted.address)))
         }
         AddressState::Present => {
             let has_twin = evidence.observed.is_some_and(|observed| observed.dad_failed);
@@ -95,15 +99,15 @@ mod tests {
     use super::*;
     use crate::model::InterfaceAddress;
 
-    fn wanted(host: u8, interface: u32) -> Wanted {
-        let place = InterfaceAddress {
+    fn wanted(host: u8, interface: u32) -> Assignment {
+        let address = InterfaceAddress {
             address: [192, 0, 2, host].into(),
             prefix_length: 24,
             interface,
             label: None,
             broadcast: None,
         };
-        Wanted { place, nic: format!("eth{interface}") }
+        Assignment { address, nic: format!("eth{interface}") }
     }
 
     fn link(index: u32, up: bool, running: bool) -> Link {
@@ -124,10 +128,10 @@ mod tests {
     /// The verdict on addresses 1 and 2 on eth1 and eth2.
     fn verdict(present: &[usize], links: [Link; 2], carrier_matters: bool) -> Verdict {
         let all = [wanted(1, 1), wanted(2, 2)];
-        let table = present.iter().map(|index| &all[*index].place).collect();
+        let table = present.iter().map(|index| &all[*index].address).collect();
         judge(&all, &table, |wanted| Evidence {
             observed: None,
-            link: links.iter().find(|link| link.index == wanted.place.interface),
+            link: links.iter().find(|link| link.index == wanted.address.interface),
             carrier_matters,
         })
     }

@@ -42,7 +42,7 @@ fn a_wanted_label_is_part_of_the_configuration() {
 fn steps(wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Vec<String> {
     let changes = address_changes(std::slice::from_ref(wanted), PLAIN, &held.iter().collect());
     let word = |change: &AddressChange| {
-        let place = change.place();
+        let place = change.address();
         let sign = if matches!(change, AddressChange::Add(..)) { '+' } else { '-' };
         format!("{sign}{}{}", place.prefix_length, place.label.as_deref().unwrap_or_default())
     };
@@ -115,10 +115,89 @@ proptest! {
 fn only_what_nobody_deleted_and_is_gone_was_lost() {
     let all = ["192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24", "2001:db8::3/64"].map(|text| on(text, 2, None));
     let elsewhere = on("192.0.2.4/24", 3, None);
-    let before: Vec<_> = all.iter().chain([&elsewhere]).collect();
+    let before: Vec<_> = all.iter().chain([&elsewhere]).cloned().collect();
     let after = [all[1].clone()];
     let changes = [AddressChange::Delete(all[0].clone())];
     assert_eq!(lost_addresses(&before, &changes, &after.iter().collect()), [&all[2]]);
     let changes = [AddressChange::Add(all[0].clone(), PLAIN)];
     assert_eq!(lost_addresses(&before, &changes, &after.iter().collect()), [&elsewhere; 0]);
+}
+
+/// The addresses of an interface as the kernel keeps them: the first one of each subnet, then the others as they came.
+#[derive(Debug, Default, Clone)]
+struct Kernel {
+    promotes: bool,
+    primary: Vec<InterfaceAddress>,
+    secondary: Vec<InterfaceAddress>,
+    promotions: usize,
+}
+
+impl Kernel {
+    fn held(&self) -> Vec<InterfaceAddress> {
+        self.primary.iter().chain(&self.secondary).cloned().collect()
+    }
+
+    fn add(&mut self, place: InterfaceAddress) {
+        let has_first = self.primary.iter().any(|first| subnet(first) == subnet(&place));
+        if has_first { self.secondary.push(place) } else { self.primary.push(place) }
+    }
+
+    /// False: it had gone with another one.
+    fn delete(&mut self, place: &InterfaceAddress) -> bool {
+        let count = self.secondary.len();
+        self.secondary.retain(|held| held != place);
+        let Some(index) = self.primary.iter().position(|held| held == place) else {
+            return self.secondary.len() < count;
+        };
+        self.primary.remove(index);
+        let (orphans, others): (Vec<_>, Vec<_>) =
+            self.secondary.drain(..).partition(|held| subnet(held) == subnet(place));
+        self.secondary = others;
+        if self.promotes {
+            self.promotions += usize::from(!orphans.is_empty());
+            orphans.into_iter().for_each(|orphan| self.add(orphan));
+        }
+        true
+    }
+}
+
+proptest! {
+    #[test]
+    fn deletions_in_order_take_nothing_of_ours_along_and_promote_only_what_others_have(
+        added in prop::collection::btree_set((0u8..3, 1u8..30), 1..24),
+        ours in prop::collection::vec(any::<bool>(), 24),
+        shuffle in any::<prop::sample::Index>(),
+    ) {
+        let mut places: Vec<_> =
+            added.iter().map(|(subnet, host)| on(&format!("10.60.{subnet}.{host}/24"), 2, None)).collect();
+        places.rotate_left(shuffle.index(added.len()));
+        let mut kernel = Kernel::default();
+        places.iter().for_each(|place| kernel.add(place.clone()));
+        let is_ours = |place: &&InterfaceAddress| {
+            places.iter().position(|known| known == *place).is_some_and(|index| ours[index])
+        };
+        let held = kernel.held();
+        let (leaving, staying): (Vec<_>, Vec<_>) = held.iter().partition(is_ours);
+        let leaving: Vec<InterfaceAddress> = leaving.into_iter().cloned().collect();
+        let order = deletion_order(leaving.clone());
+        let changes: Vec<AddressChange> = order.iter().cloned().map(AddressChange::Delete).collect();
+        kernel.promotes = !interfaces_to_promote_on(&held, &changes).is_empty();
+        for place in &order {
+            prop_assert!(kernel.delete(place), "{place} had gone with another one");
+        }
+        let mut left = kernel.held();
+        left.sort_by_key(InterfaceAddress::identity);
+        let mut expected: Vec<_> = staying.into_iter().cloned().collect();
+        expected.sort_by_key(InterfaceAddress::identity);
+        prop_assert_eq!(&left, &expected);
+        prop_assert!(kernel.promotions <= 3, "at most one for each subnet: {}", kernel.promotions);
+        prop_assert!(!expected.is_empty() || !kernel.promotes, "there is nothing to promote");
+    }
+}
+
+#[test]
+fn ipv6_addresses_leave_as_they_are_listed() {
+    let list = ["2001:db8::3/64", "10.0.0.1/24", "2001:db8::2/64", "10.0.0.2/24"].map(|text| on(text, 2, None));
+    let order: Vec<String> = deletion_order(list.to_vec()).iter().map(ToString::to_string).collect();
+    assert_eq!(order, ["10.0.0.2/24", "10.0.0.1/24", "2001:db8::3/64", "2001:db8::2/64"]);
 }

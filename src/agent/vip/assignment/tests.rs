@@ -2,7 +2,7 @@ use super::*;
 use crate::model::AddressOptions;
 use crate::ocf::FailureKind;
 
-fn link(index: u32, name: &str) -> Link {
+pub(in crate::agent::vip) fn link(index: u32, name: &str) -> Link {
     Link {
         index,
         name: name.into(),
@@ -16,7 +16,7 @@ fn link(index: u32, name: &str) -> Link {
     }
 }
 
-fn route(network: &str, interface: u32, protocol: u8) -> ConnectedRoute {
+pub(in crate::agent::vip) fn route(network: &str, interface: u32, protocol: u8) -> ConnectedRoute {
     let (destination, prefix) = network.split_once('/').expect("prefix");
     ConnectedRoute {
         destination: destination.parse().expect("destination"),
@@ -27,7 +27,7 @@ fn route(network: &str, interface: u32, protocol: u8) -> ConnectedRoute {
     }
 }
 
-fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
+pub(in crate::agent::vip) fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
     let mut list = crate::agent::parameters::AddressList::default();
     list.read(ip, FailureKind::BadParameter, |_| "ip".into());
     Parameters {
@@ -41,7 +41,7 @@ fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
 }
 
 /// A machine with two interfaces, of which the second is also attached to a part of the first one's network.
-fn place(parameters: &Parameters) -> Result<Vec<String>, Failure> {
+fn assigned(parameters: &Parameters) -> Result<Vec<String>, Failure> {
     let links = [link(1, "lo"), link(2, "eth0"), link(3, "eth1"), link(4, "ip6tnl0")];
     let routes = [
         // What comes with addresses of a real server and of this node.
@@ -55,12 +55,12 @@ fn place(parameters: &Parameters) -> Result<Vec<String>, Failure> {
         route("198.51.100.0/24", 3, 4),
         route("203.0.113.7/32", 3, 4),
     ];
-    let wanted = place_all(parameters, &Surroundings { links: &links, routes: &routes, held: &[] })?;
-    Ok(wanted.iter().map(|wanted| format!("{} {}", wanted.nic, wanted.place)).collect())
+    let wanted = assign_all(parameters, &Surroundings { links: &links, routes: &routes, held: &[] })?;
+    Ok(wanted.iter().map(|wanted| format!("{} {}", wanted.nic, wanted.address)).collect())
 }
 
 #[test]
-fn every_address_has_one_place_or_a_reason_why_not() {
+fn every_address_gets_one_interface_or_a_reason_why_not() {
     for (ip, nic, expected) in [
         ("192.0.2.9", None, Ok("eth0 192.0.2.9/24")),
         ("192.0.2.130", None, Ok("eth1 192.0.2.130/25")),
@@ -83,7 +83,7 @@ fn every_address_has_one_place_or_a_reason_why_not() {
         ("192.0.2.9", Some("nosuch"), Err("nic \"nosuch\": no such interface on this node")),
         ("192.0.2.9 192.0.2.9@eth0", None, Err("ip \"192.0.2.9\": named twice for eth0")),
     ] {
-        let placed = place(&parameters(ip, nic)).map_err(|failure| failure.to_string());
+        let placed = assigned(&parameters(ip, nic)).map_err(|failure| failure.to_string());
         match expected {
             Ok(expected) => assert_eq!(placed, Ok(vec![expected.to_owned()]), "{ip} {nic:?}"),
             Err(start) => assert!(placed.clone().unwrap_err().starts_with(start), "{ip} {nic:?}: {placed:?}"),
@@ -94,30 +94,32 @@ fn every_address_has_one_place_or_a_reason_why_not() {
 #[test]
 fn routes_of_another_protocol_do_not_count() {
     let of = |protocol| Parameters { route_protocol: Some(protocol), ..parameters("198.51.100.9", None) };
-    assert_eq!(place(&of(4)).map_err(|failure| failure.to_string()), Ok(vec!["eth1 198.51.100.9/24".to_owned()]));
-    assert!(place(&of(2)).is_err());
+    assert_eq!(assigned(&of(4)).map_err(|failure| failure.to_string()), Ok(vec!["eth1 198.51.100.9/24".to_owned()]));
+    assert!(assigned(&of(2)).is_err());
 }
 
 #[test]
-fn every_address_without_a_place_is_named() {
-    let failure = place(&parameters("10.0.0.1 192.0.2.9 10.0.0.2@nosuch", None)).unwrap_err();
+fn every_address_without_an_interface_is_named() {
+    let failure = assigned(&parameters("10.0.0.1 192.0.2.9 10.0.0.2@nosuch", None)).unwrap_err();
     assert_eq!(failure.problems().len(), 2);
 }
 
 #[test]
 fn what_was_placed_before_stays_where_it_is() {
     let links = [link(1, "lo"), link(2, "eth0"), link(3, "eth1")];
-    let placed = |nic: &str| Placed::new("192.0.2.9".parse().expect("address"), 28, nic, 3);
+    let placed = |nic: &str| RecordedAddress::new("192.0.2.9".parse().expect("address"), 28, nic, 3);
     for (ip, nic, record, expected) in [
         ("192.0.2.9", None, "eth1", "eth1 192.0.2.9/28"),
         ("192.0.2.9/24", None, "eth1", "eth1 192.0.2.9/24"),
         ("192.0.2.9", Some("eth0"), "eth1", "eth0 192.0.2.9/24"),
         ("192.0.2.9", None, "gone", "eth0 192.0.2.9/24"),
         ("192.0.2.10", None, "eth1", "eth0 192.0.2.10/24"),
+        ("192.0.2.9", Some("eth1-too"), "eth1", "eth1 192.0.2.9/28"),
+        ("192.0.2.9", Some("eth0-too"), "eth1", "eth0 192.0.2.9/24"),
     ] {
         let mut parameters = parameters(ip, nic);
         remember(&mut parameters, [placed(record)].iter(), &links);
-        assert_eq!(place(&parameters).expect(ip), [expected], "{ip} {nic:?} {record}");
+        assert_eq!(assigned(&parameters).expect(ip), [expected], "{ip} {nic:?} {record}");
     }
 }
 
@@ -144,9 +146,10 @@ fn broadcast_addresses() {
         label: None,
         broadcast: None,
     };
-    let node = InterfaceAddress { address: [192, 0, 2, 1].into(), broadcast: Some([192, 0, 2, 255].into()), ..vip(24) };
+    let node = vip(24);
     let of = |kind, place: &InterfaceAddress| {
-        broadcast_address(kind, place, std::slice::from_ref(&node)).map(|broadcast| broadcast.to_string())
+        let known = [(node.interface, node.prefix_length, [192, 0, 2, 255].into())].into();
+        broadcast_address(kind, place, &known).map(|broadcast| broadcast.to_string())
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(Broadcast::Derived, &vip(24)), text("192.0.2.255"));

@@ -1,0 +1,274 @@
+//! One start, reload or stop as it changes this node. It owns the record, the changes of the kernel and the way back: the
+//! record names what may be there before the kernel is touched, is completed last, and says after a way back what it said
+//! before.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::assignment::Assignment;
+use super::node::Node;
+use super::owner::{self, Claims};
+use super::record::{self, Record};
+use super::{loopback, policy, verdict};
+use crate::agent::{announcer, forget, turn};
+use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
+use crate::netlink::route::{AddressRequest, Events, ObservedAddress};
+use crate::ocf::{Call, Failure};
+use crate::plan;
+use crate::system::RunDir;
+
+/// Changes are planned anew after deletions: where `promote_secondaries` cannot be set, one of them may have taken an
+/// address along that has just come.
+const PASSES: usize = 3;
+
+pub struct Transaction<'a> {
+    call: &'a Call,
+    node: &'a mut Node,
+    /// What may be of this instance now.
+    record: Record,
+    /// What was written down before, if anything was.
+    former: Option<Record>,
+    /// The addresses of this node before the first change.
+    before: Vec<ObservedAddress>,
+    /// Those of them that were deleted.
+    deleted: HashSet<InterfaceAddress>,
+    /// The addresses that were added or changed, by identity.
+    touched: HashSet<(IpAddr, u32)>,
+}
+
+impl<'a> Transaction<'a> {
+    pub fn new(call: &'a Call, node: &'a mut Node, record: Option<Record>) -> Self {
+        Self {
+            call,
+            node,
+            former: record.clone(),
+            record: record.unwrap_or_default(),
+            before: Vec::new(),
+            deleted: HashSet::new(),
+            touched: HashSet::new(),
+        }
+    }
+
+    /// For addresses that are there without a record.
+    pub fn taking_over(call: &'a Call, node: &'a mut Node, held: &[InterfaceAddress]) -> Self {
+        let record = Record::of_what_is_there(call, &node.links, held);
+        Self { record, ..Self::new(call, node, None) }
+    }
+
+    /// Brings the wanted addresses about, together with the end of what an earlier start with other parameters has left. In
+    /// this instance's turn: what another one removes meanwhile must not come back.
+    ///
+    /// # Errors
+    /// When another instance has one of the addresses, and when one cannot be changed; the others are, until the way back.
+    pub fn bring_about(&mut self, wanted: &[Assignment], options: AddressOptions) -> Result<(), Failure> {
+        let _turn = turn(self.call, &record::folder());
+        self.look(wanted)?;
+        self.refuse_what_others_have()?;
+        self.record.enter(self.call.text("network_namespace"));
+        self.record.begin(wanted);
+        record::write(self.call, &self.record)?;
+        self.change_until_done(|transaction| {
+            let former = Claims::recorded(&transaction.record).of_ours(&transaction.node.links, &transaction.node.held);
+            let former = former.into_iter().filter(|held| !transaction.touched.contains(&held.identity())).collect();
+            let mut changes = transaction.outstanding(wanted, options);
+            changes.extend(plan::deletion_order(former).into_iter().map(AddressChange::Delete));
+            changes
+        })
+    }
+
+    /// Gives addresses that are there the form and the labels that the parameters ask for now.
+    ///
+    /// # Errors
+    /// What could not be changed.
+    pub fn relabel(&mut self, wanted: &[Assignment], options: AddressOptions) -> Result<(), Failure> {
+        {
+            let _turn = turn(self.call, &record::folder());
+            self.look(wanted)?;
+            record::write(self.call, &self.record)?;
+            self.change_until_done(|transaction| transaction.outstanding(wanted, options))?;
+        }
+        policy::apply(self.call, self.node, wanted, &mut self.record)
+    }
+
+    fn look(&mut self, wanted: &[Assignment]) -> Result<(), Failure> {
+        self.node.look_again()?;
+        self.before.clone_from(&self.node.observed);
+        self.touched = wanted.iter().map(|wanted| wanted.address.identity()).collect();
+        Ok(())
+    }
+
+    fn change_until_done(&mut self, plan: impl Fn(&Self) -> Vec<AddressChange>) -> Result<(), Failure> {
+        for _ in 0..PASSES {
+            let changes = plan(self);
+            self.change(&changes)?;
+            if !changes.iter().any(|change| matches!(change, AddressChange::Delete(_))) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The changes that lead from the addresses that are there to the wanted ones.
+    fn outstanding(&self, wanted: &[Assignment], options: AddressOptions) -> Vec<AddressChange> {
+        let wanted: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.address.clone()).collect();
+        plan::address_changes(&wanted, options, &self.node.held.iter().collect())
+    }
+
+    fn change(&mut self, changes: &[AddressChange]) -> Result<(), Failure> {
+        self.deleted.extend(changes.iter().filter_map(|change| match change {
+            AddressChange::Delete(address) => Some(address.clone()),
+            AddressChange::Add(..) => None,
+        }));
+        self.node.change(self.call, &mut self.record, changes)
+    }
+
+    /// Two instances with one address would take it from each other.
+    fn refuse_what_others_have(&self) -> Result<(), Failure> {
+        let known: HashSet<InterfaceAddress> =
+            Claims::recorded(&self.record).of_ours(&self.node.links, &self.node.held).into_iter().collect();
+        let held = self.node.held.iter().filter(|held| self.touched.contains(&held.identity()));
+        let held: Vec<InterfaceAddress> = held.filter(|held| !known.contains(held)).cloned().collect();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let others = record::others(self.call);
+        let taken = owner::taken(&self.touched, &self.node.links, &held, &others);
+        let text = |(held, name): &(InterfaceAddress, &str)| {
+            let nic = self.node.link(held.interface).map_or("its interface", |link| link.name.as_str());
+            format!(
+                "ip \"{}\": add to {nic}: resource {name} has it on this node; remove it from one of the two",
+                held.address
+            )
+        };
+        let texts: Vec<String> = taken.iter().map(text).collect();
+        if texts.is_empty() { Ok(()) } else { Err(Failure::generic(verdict::summary(&texts))) }
+    }
+
+    /// From addresses that are there to addresses that clients use.
+    pub fn put_into_service(&mut self, wanted: &[Assignment], events: &Events) -> Result<(), Failure> {
+        self.node.wait_for_duplicate_detection(self.call, wanted, events)?;
+        policy::apply(self.call, self.node, wanted, &mut self.record)?;
+        {
+            let _turn = turn(self.call, &RunDir::system().real_servers());
+            loopback::move_aside(self.call, self.node, wanted, &mut self.record)?;
+        }
+        announcer::start(self.call, wanted.iter().map(|wanted| &wanted.address))
+    }
+
+    /// Writes down that all of it was done.
+    pub fn complete(&mut self, wanted: &[Assignment]) -> Result<(), Failure> {
+        let completed = self.record.completed(wanted);
+        record::write(self.call, &completed)
+    }
+
+    /// As it was before. What fails here is told, and stays in the record for `stop`.
+    pub fn roll_back(mut self) {
+        let _turn = turn(self.call, &record::folder());
+        let _turn_of_real_servers = turn(self.call, &RunDir::system().real_servers());
+        let is_aside = self.bring_back_to_the_loopback().map_err(|failure| self.call.log().warning(failure)).is_err();
+        self.give_back_addresses().unwrap_or_else(|failure| {
+            self.call.log().warning(format!("taking back what was changed: {failure}"));
+        });
+        self.rewrite_record(is_aside).unwrap_or_else(|failure| self.call.log().warning(failure));
+    }
+
+    /// What had moved aside for the addresses that go. Those of an earlier start stay, and so does what moved aside for them.
+    fn bring_back_to_the_loopback(&mut self) -> Result<(), Failure> {
+        let former = self.former.clone().unwrap_or_default();
+        let mut going = self.record.without(&former);
+        going.moved_aside.retain(|aside| !former.moved_aside.contains(aside));
+        let addresses = going.all().map(|recorded| recorded.address).collect();
+        loopback::come_back(self.call, self.node, &addresses, &going)
+    }
+
+    fn give_back_addresses(&mut self) -> Result<(), Failure> {
+        self.node.look_again()?;
+        let before: HashSet<&InterfaceAddress> = self.before.iter().map(|observed| &observed.address).collect();
+        let is_new = |held: &&InterfaceAddress| self.touched.contains(&held.identity()) && !before.contains(held);
+        let came: Vec<InterfaceAddress> = self.node.held.iter().filter(is_new).cloned().collect();
+        if !came.is_empty() {
+            self.call.log().info(format!("{} addresses: taken back", came.len()));
+        }
+        let deletions: Vec<AddressChange> = plan::deletion_order(came).into_iter().map(AddressChange::Delete).collect();
+        let taken_back = self.node.change(self.call, &mut self.record, &deletions);
+        let there: HashSet<&InterfaceAddress> = self.node.held.iter().collect();
+        // What another instance has deleted in the meantime must not come back.
+        let is_gone = |observed: &&ObservedAddress| {
+            self.deleted.contains(&observed.address) && !there.contains(&observed.address)
+        };
+        let restorations: Vec<AddressRequest> =
+            self.before.iter().filter(is_gone).map(AddressRequest::restore).collect();
+        let restored = self.node.route.execute(&restorations).into_iter().map(|result| Ok(result.map(drop)?));
+        Failure::collect([taken_back].into_iter().chain(restored))
+    }
+
+    /// What was written down before, and what could not be taken back.
+    fn rewrite_record(&mut self, is_aside: bool) -> Result<(), Failure> {
+        self.node.look_again()?;
+        let mut record = self.former.take().unwrap_or_else(|| Record::of_what_is_there(self.call, &[], &[]));
+        let former = Claims::recorded(&record).of_ours(&self.node.links, &self.node.held);
+        let kept: HashSet<&InterfaceAddress> =
+            self.before.iter().map(|observed| &observed.address).chain(&former).collect();
+        let left = Claims::recorded(&self.record).of_ours(&self.node.links, &self.node.held);
+        let left: Vec<InterfaceAddress> = left.into_iter().filter(|held| !kept.contains(held)).collect();
+        record.add_unfinished(&self.node.links, &left);
+        record.promoting.clone_from(&self.record.promoting);
+        if is_aside {
+            record.moved_aside.clone_from(&self.record.moved_aside);
+        }
+        policy::remove(self.call, self.node, &self.record.without(&record));
+        record.policy_label = self.record.policy_label.filter(|_| record.all().next().is_some());
+        if record.is_empty() {
+            forget(self.call, &record::folder());
+            return Ok(());
+        }
+        record::write(self.call, &record)
+    }
+
+    /// Takes every address of this instance off its interface, and looks whether one is left.
+    ///
+    /// # Errors
+    /// When one is.
+    pub fn withdraw(&mut self, claims: impl Fn(&mut Node) -> Result<Claims, Failure>) -> Result<(), Failure> {
+        let _turn = turn(self.call, &record::folder());
+        // A realserver instance that starts now must not take the address for ours.
+        let _turn_of_real_servers = turn(self.call, &RunDir::system().real_servers());
+        self.node.look_again()?;
+        // Before anything goes: without a record, routes that go with an address may be what tells whose it is.
+        let claims = claims(self.node)?;
+        let leaving = claims.of_ours(&self.node.links, &self.node.held);
+        if self.former.is_none() {
+            self.record = Record::of_what_is_there(self.call, &self.node.links, &leaving);
+        }
+        let addresses = self.addresses();
+        let came_back = loopback::come_back(self.call, self.node, &addresses, &self.record);
+        let deletions: Vec<AddressChange> =
+            plan::deletion_order(leaving).into_iter().map(AddressChange::Delete).collect();
+        let deleted = self.change(&deletions);
+        super::neighbours::release(self.call, &mut self.record);
+        self.prove_absence(&claims, deleted)?;
+        // The address is gone: what else is not as it should be is no reason for fencing.
+        came_back.unwrap_or_else(|failure| self.call.log().warning(failure));
+        policy::remove(self.call, self.node, &self.record);
+        Ok(())
+    }
+
+    /// Whatever the kernel has answered: what it shows now is the proof.
+    fn prove_absence(&mut self, claims: &Claims, deleted: Result<(), Failure>) -> Result<(), Failure> {
+        self.node.look_again()?;
+        let left = claims.of_ours(&self.node.links, &self.node.held);
+        let Some(first) = left.first() else {
+            deleted.unwrap_or_else(|failure| self.call.log().warning(failure));
+            return Ok(());
+        };
+        deleted?;
+        let nic = self.node.link(first.interface).map_or("its interface", |link| link.name.as_str());
+        let more = if left.len() > 1 { format!(", and {} more", left.len() - 1) } else { String::new() };
+        Err(Failure::generic(format!("address {first}: delete from {nic}: is still there{more}")))
+    }
+
+    /// Those that this instance may have had, and has.
+    fn addresses(&self) -> HashSet<IpAddr> {
+        self.record.all().map(|recorded| recorded.address).collect()
+    }
+}
