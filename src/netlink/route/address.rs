@@ -76,7 +76,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<ObservedAddress>> {
             address,
             prefix_length: *header.ifa_prefixlen(),
             interface: *header.ifa_index(),
-            label: attributes.optional_text(AddressAttribute::Label)?,
+            label: attributes.optional_text(AddressAttribute::Label),
             broadcast,
         },
         tentative: flags & TENTATIVE != 0,

@@ -19,6 +19,7 @@ pub(super) const HEADER: usize = 16;
 pub struct Link {
     /// Never 0.
     pub index: u32,
+    /// As the kernel has it, but for bytes that are not UTF-8, which read as `\xNN`.
     pub name: String,
     /// `ip link property add dev NAME altname …`
     pub altnames: Vec<String>,
@@ -93,5 +94,5 @@ fn altnames(attributes: &Attributes<LinkAttribute>) -> Result<Vec<String>> {
         return Ok(Vec::new());
     };
     let list = Attributes::<LinkAttribute>::decode(list)?;
-    list.texts(LinkAttribute::AlternativeName)
+    Ok(list.texts(LinkAttribute::AlternativeName))
 }
