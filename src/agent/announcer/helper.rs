@@ -90,7 +90,7 @@ fn repeat(orders: &Orders) -> Result<(), netlink::Error> {
         }
         let spread = orders.series.interval / u32::try_from(left.len()).unwrap_or(u32::MAX);
         // Nobody hears of what fails here; the next round comes anyway.
-        Round::prepare(&mut route, orders.ask_gateways)?.send(&left, spread, drop);
+        Round::prepare(&mut route, orders)?.send(&left, spread, drop);
     }
     Ok(())
 }
