@@ -26,6 +26,7 @@ use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::{self, AddressState, AddressTable};
 use crate::system::{RunDir, namespace};
 use changes::Undo;
+use loopback::MovedAside;
 use node::Node;
 use place::Wanted;
 use record::Record;
@@ -76,10 +77,17 @@ impl Agent for Vip {
             None => call.text("network_namespace").map(Into::into),
         };
         // What was in a namespace that is gone went with it.
+        let mut left = Record::default();
         if namespace.as_deref().is_none_or(namespace::exists) {
-            take_down(call, namespace.as_deref(), record)?;
+            left.moved_aside = take_down(call, namespace.as_deref(), record)?;
         }
-        forget(call, &record::folder());
+        if left.moved_aside.is_empty() {
+            forget(call, &record::folder());
+        } else {
+            // The next stop tries again.
+            left.namespace = namespace;
+            record::write(call, &left).unwrap_or_else(|failure| call.log().warning(failure));
+        }
         Ok(())
     }
 
@@ -176,7 +184,8 @@ fn addresses(record: &Record, held: &[InterfaceAddress]) -> HashSet<IpAddr> {
     record.all().map(|placed| placed.address).chain(held.iter().map(|held| held.address)).collect()
 }
 
-fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<(), Failure> {
+/// What had moved aside and could not be put back.
+fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Result<Vec<MovedAside>, Failure> {
     let mut node = Node::enter(namespace)?;
     let _turn = turn(call, &record::folder());
     // A realserver instance that starts now must not take the address for ours.
@@ -184,7 +193,8 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
     node.look_again()?;
     let leaving = ours(call, record.as_ref(), &node);
     let mut record = record.unwrap_or_else(|| Record::of_what_is_there(call, &node.links, &leaving));
-    let came_back = loopback::come_back(call, &mut node, &addresses(&record, &leaving), &record);
+    let addresses = addresses(&record, &leaving);
+    let came_back = loopback::come_back(call, &mut node, &addresses, &mut record);
     neighbours::protect(call, &mut node, &mut record, &leaving, |node| node.delete(call, &leaving))?;
     // The address is gone: what else is not as it should be is no reason for fencing.
     came_back.unwrap_or_else(|failure| call.log().warning(failure));
@@ -192,7 +202,7 @@ fn take_down(call: &Call, namespace: Option<&str>, record: Option<Record>) -> Re
     if call.boolean("flush_routes") {
         node.flush_cached_routes().unwrap_or_else(|error| call.log().warning(error));
     }
-    Ok(())
+    Ok(record.moved_aside)
 }
 
 /// Nothing is where it should be. What a start that was killed, or one with other parameters, has left elsewhere must be

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::agent::parameters::{AddressEntry, AddressList, check_host, later, prefix_length};
 use crate::model::AddressOptions;
-use crate::ocf::{Call, Failure, FailureKind, Problems, ValidationLevel};
+use crate::ocf::{Call, Failure, Problems, ValidationLevel};
 
 /// What the parameters ask for.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
 
 fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Failure> {
     let mut list = AddressList::default();
-    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    list.read_text("ip", call.text("ip").unwrap_or_default());
     let file = call.text("ip_file");
     if let Some(path) = file.filter(|_| level == ValidationLevel::Local) {
         list.read_file("ip_file", Path::new(path));
@@ -99,7 +99,7 @@ fn fill_in_prefix(call: &Call, entries: &mut [AddressEntry]) -> Result<(), Failu
     for entry in entries.iter_mut().filter(meant) {
         let length = prefix_length(entry.address, text);
         // Equal for all of them: said once.
-        let length = length.map_err(|reason| Failure::bad_parameter(format!("cidr_netmask: {reason}")))?;
+        let length = length.map_err(|reason| Failure::bad_parameter(format!("cidr_netmask \"{text}\": {reason}")))?;
         entry.prefix_length = Some(length);
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::loopback::MovedAside;
 use super::place::{Placed, Wanted};
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
@@ -28,7 +29,7 @@ pub struct Record {
     /// Interfaces on which `promote_secondaries` is set for the time of a deletion.
     pub promoting: Vec<String>,
     /// Loopback addresses that have made room for ours, to be put back (`lvs_support`).
-    pub moved_aside: Vec<Placed>,
+    pub moved_aside: Vec<MovedAside>,
 }
 
 pub fn folder() -> Folder {

@@ -1,6 +1,5 @@
 use super::*;
 use crate::model::AddressOptions;
-use crate::ocf::FailureKind;
 
 fn link(index: u32, name: &str) -> Link {
     Link {
@@ -29,7 +28,7 @@ fn route(network: &str, interface: u32, protocol: u8) -> ConnectedRoute {
 
 fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
     let mut list = crate::agent::parameters::AddressList::default();
-    list.read(ip, FailureKind::BadParameter, |_| "ip".into());
+    list.read_text("ip", ip);
     Parameters {
         entries: list.finish().expect("entries"),
         nic: nic.map(Into::into),
