@@ -30,6 +30,13 @@ pub fn address_list(call: &Call) -> Result<Vec<AddressEntry>, Failure> {
     list.finish()
 }
 
+/// As [`address_list`], without the words that cannot be read: for a stop that must do what it can.
+pub fn understood_addresses(call: &Call) -> Vec<AddressEntry> {
+    let mut list = AddressList::default();
+    list.read_text("ip", call.text("ip").unwrap_or_default());
+    list.entries
+}
+
 /// Addresses from one or more texts.
 #[derive(Debug, Default)]
 pub struct AddressList {
