@@ -6,6 +6,7 @@
 mod changes;
 mod conflicts;
 mod description;
+mod links;
 mod loopback;
 mod neighbours;
 mod node;
@@ -20,12 +21,13 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::{announcer, forget, turn};
-use crate::model::{AddressChange, InterfaceAddress};
+use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
 use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::{self, AddressState, AddressTable};
 use crate::system::{RunDir, namespace};
 use changes::Undo;
+use links::Down;
 use loopback::MovedAside;
 use node::Node;
 use place::Wanted;
@@ -55,18 +57,8 @@ impl Agent for Vip {
         let parameters = parameters::parse(call, ValidationLevel::Local)?;
         let options = parameters.options;
         let wanted = locate(parameters, &record, &mut node)?;
-        node.raise_links(call, &wanted)?;
-        if call.boolean("run_arping") {
-            conflicts::refuse(&node, &wanted)?;
-        }
-        let events = Events::subscribe()?;
-        record.namespace = call.text("network_namespace").map(Into::into);
-        let undo = bring_up(call, &mut node, &wanted, &mut record, |wanted, node| {
-            let places: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.place.clone()).collect();
-            plan::address_changes(&places, options, &node.held.iter().collect())
-        })?;
-        put_into_service(call, &mut node, &wanted, &mut record, &events)
-            .inspect_err(|_| take_back(call, &mut node, &mut record, &undo))
+        let down = Down::of(&node, &wanted);
+        start(call, &mut node, &wanted, &mut record, options).inspect_err(|_| down.restore(call, &mut node))
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -126,6 +118,27 @@ impl Agent for Vip {
         })?;
         policy::apply(call, &mut node, &wanted, &mut record)
     }
+}
+
+/// The addresses on their interfaces, and known to the neighbours.
+fn start(
+    call: &Call,
+    node: &mut Node,
+    wanted: &[Wanted],
+    record: &mut Record,
+    options: AddressOptions,
+) -> Result<(), Failure> {
+    node.raise_links(call, wanted)?;
+    if call.boolean("run_arping") {
+        conflicts::refuse(node, wanted)?;
+    }
+    let events = Events::subscribe()?;
+    record.namespace = call.text("network_namespace").map(Into::into);
+    let undo = bring_up(call, node, wanted, record, |wanted, node| {
+        let places: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.place.clone()).collect();
+        plan::address_changes(&places, options, &node.held.iter().collect())
+    })?;
+    put_into_service(call, node, wanted, record, &events).inspect_err(|_| take_back(call, node, record, &undo))
 }
 
 /// Writes down what is wanted, and brings it about together with the end of what an earlier start with other parameters

@@ -89,9 +89,21 @@ impl Route {
     /// # Errors
     /// `ENODEV` when the interface is gone, and what its driver says.
     pub fn set_up(&mut self, interface: u32) -> Result<()> {
-        let request = Request { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload: link::encode_up(interface) };
-        let answer = self.socket.ask(&request);
-        answer.map(drop).map_err(|error| error.during(format_args!("interface {interface}: set up")))
+        self.change_link(interface, true).map_err(|error| error.during(format_args!("interface {interface}: set up")))
+    }
+
+    /// As `ip link set down` does: the kernel forgets the interface's routes, and its IPv6 addresses.
+    ///
+    /// # Errors
+    /// `ENODEV` when the interface is gone, and what its driver says.
+    pub fn set_down(&mut self, interface: u32) -> Result<()> {
+        self.change_link(interface, false)
+            .map_err(|error| error.during(format_args!("interface {interface}: set down")))
+    }
+
+    fn change_link(&mut self, interface: u32, up: bool) -> Result<()> {
+        let payload = link::encode_up(interface, up);
+        self.socket.ask(&Request { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload }).map(drop)
     }
 
     /// Executes changes in order, many in one datagram: one result for each, whatever became of those before. False: it

@@ -237,3 +237,16 @@ fn names_that_are_not_utf_8_break_no_action() {
     realserver.monitor().expect(0).silent();
     realserver.stop();
 }
+
+/// What is in it says what root removes.
+#[test]
+fn a_run_directory_that_somebody_else_made_becomes_private() {
+    let host = host();
+    host.sh(
+        "mkdir -p /run/lvs-agents/vip && chmod 777 /run/lvs-agents /run/lvs-agents/vip && chown 1234 /run/lvs-agents",
+    );
+    started(&host);
+    assert_eq!(host.sh("stat -c '%a %u' /run/lvs-agents /run/lvs-agents/vip"), "700 0\n700 0\n");
+    host.agent("vip").stop();
+    assert_eq!(host.addresses(), NODE);
+}

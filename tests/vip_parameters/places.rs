@@ -23,11 +23,15 @@ const IPV6: &str = "eth0 2001:db8::9/64 nodad";
 const LABEL: &str = "label 2001:db8::9/128 99";
 const V6: (&str, &str) = ("ip", "2001:db8::9");
 
-pub const INTERFACES: [Row; 13] = [
+pub const INTERFACES: [Row; 16] = [
     valid(&[("nic", "eth0")], &["eth0 192.0.2.9/24"]),
     valid(&[("nic", "eth0"), V6], &[IPV6, LABEL]),
     valid(&[("nic", "front")], &["eth0 192.0.2.9/24"]).after(FRONT),
     valid(&[("nic", "eth0:db")], &["eth0 192.0.2.9/24 label eth0:db"]),
+    // Either half may be empty, as in IPaddr2.
+    boundary(&[("nic", "eth0:")], &["eth0 192.0.2.9/24"]),
+    boundary(&[("nic", "eth0:"), ("iflabel", "db")], &["eth0 192.0.2.9/24"]),
+    boundary(&[("nic", ":db")], &["eth0 192.0.2.9/24 label eth0:db"]),
     valid(&[("nic", "lo"), ("ip", "192.0.2.9@eth0")], &["eth0 192.0.2.9/24"]),
     valid(&[("nic", "lo"), V6], &["lo 2001:db8::9/128 nodad", "route 2001:db8::9 dev lo", LABEL]),
     boundary(&[("nic", "a23456789012345")], &["a23456789012345 192.0.2.9/24"]).after(LONG_NAME),

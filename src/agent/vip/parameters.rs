@@ -128,13 +128,14 @@ fn add_clone_number(call: &Call, entries: &mut [AddressEntry]) -> Result<(), Fai
     Ok(())
 }
 
-/// IPaddr2's old form `NIC:LABEL` wins over `iflabel`, as there.
+/// IPaddr2's old form `NIC:LABEL` wins over `iflabel`, as there. Either half of it may be empty, and is then none.
 fn nic_and_label(call: &Call) -> (Option<String>, Option<String>) {
-    let label = call.text("iflabel");
-    match call.text("nic").map(|nic| nic.split_once(':').map_or((nic, label), |(nic, label)| (nic, Some(label)))) {
-        Some((nic, label)) => (Some(nic.into()), label.map(Into::into)),
-        None => (None, label.map(Into::into)),
-    }
+    let (nic, label) = match call.text("nic") {
+        Some(nic) => nic.split_once(':').unwrap_or((nic, call.text("iflabel").unwrap_or_default())),
+        None => ("", call.text("iflabel").unwrap_or_default()),
+    };
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (said(nic), said(label))
 }
 
 fn broadcast(call: &Call) -> Result<Broadcast, Failure> {

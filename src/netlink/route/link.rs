@@ -57,13 +57,13 @@ pub(super) fn list() -> Result<Vec<u8>> {
     Ok(message.into_bytes())
 }
 
-/// `struct ifinfomsg` that asks for `IFF_UP`, and for no other flag to change.
-pub(super) fn encode_up(index: u32) -> Vec<u8> {
+/// `struct ifinfomsg` that asks for `IFF_UP` to be set or taken, and for no other flag to change.
+pub(super) fn encode_up(index: u32, up: bool) -> Vec<u8> {
     /// include/uapi/linux/if.h
     const IFF_UP: u32 = 1;
     // Family, padding, type: none of them matters to a change of flags.
     let mut header = vec![0; 4];
-    for field in [index, IFF_UP, IFF_UP] {
+    for field in [index, if up { IFF_UP } else { 0 }, IFF_UP] {
         header.extend(field.to_ne_bytes());
     }
     header
