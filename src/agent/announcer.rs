@@ -24,6 +24,13 @@ pub use helper::{cancel, work};
 /// a second. Neighbours with a slow processor drop more.
 const GAP: Duration = Duration::from_micros(250);
 
+/// The same pace for questions to all neighbours, each of which is one frame, not two.
+pub fn pace_of_questions() -> Pace {
+    // The first start after a boot asks before it writes anything down. Without the folder, the pace is its own.
+    let _ = RunDir::system().create();
+    Pace::new(&RunDir::system().announcement_pace(), GAP / 2)
+}
+
 /// What is to be announced, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Orders {

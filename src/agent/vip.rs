@@ -130,7 +130,7 @@ fn start(
 ) -> Result<(), Failure> {
     node.raise_links(call, wanted)?;
     if call.boolean("run_arping") {
-        conflicts::refuse(node, wanted)?;
+        conflicts::refuse(call, node, wanted)?;
     }
     let events = Events::subscribe()?;
     record.namespace = call.text("network_namespace").map(Into::into);
@@ -240,7 +240,7 @@ fn without_a_place(call: &Call, failure: Failure, ours: &[InterfaceAddress]) -> 
 /// The addresses are as they must be: whatever is wrong besides, a restart would only take them away for a moment.
 fn look_around(call: &Call, node: &mut Node, wanted: &[Wanted], edited: Option<String>) -> Status {
     let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.place)).map(|()| None);
-    let conflicts = if call.check_level >= 10 { conflicts::tell(node, wanted) } else { Ok(None) };
+    let conflicts = if call.check_level >= 10 { conflicts::tell(call, node, wanted) } else { Ok(None) };
     let findings = [refreshed, conflicts, policy::fault(call, node, wanted), Ok(edited)];
     let told = findings.into_iter().filter_map(|finding| finding.unwrap_or_else(|failure| Some(failure.to_string())));
     let told: Vec<String> = told.collect();
