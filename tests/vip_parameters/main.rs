@@ -7,6 +7,7 @@ mod addresses;
 mod announcements;
 mod coverage;
 mod places;
+mod random;
 mod view;
 mod wide;
 mod wrong;

@@ -50,8 +50,7 @@ pub const OF_IP_AND_MASK: [Row; 38] = [
     everywhere(&[("ip_file", GOOD_FILE), ("ip", "192.0.2.300")], "ip \"192.0.2.300\": not an IPv4 or IPv6 address"),
 ];
 
-pub const OF_PLACES: [Row; 26] = [
-    everywhere(&[("iflabel", "vip"), ("ip", "2001:db8::9")], "iflabel: IPv6 addresses have no label"),
+pub const OF_PLACES: [Row; 25] = [
     // How long it may be depends on the name of the interface.
     here(&[("iflabel", "much-too-long")], 2, "\"eth0:much-too-long\" is longer than 15 characters"),
     everywhere(&[("broadcast", "all")], "broadcast \"all\": expected +, - or an IPv4 address"),
@@ -99,9 +98,15 @@ pub const OF_NUMBERS_AND_TIMES: [Row; 30] = [
     everywhere(&[("arp_gateway", "perhaps")], "arp_gateway \"perhaps\": expected yes or no"),
     everywhere(&[("run_arping", "perhaps")], "run_arping \"perhaps\": expected yes or no"),
     everywhere(&[("optimistic", "perhaps")], "optimistic \"perhaps\": expected yes or no"),
-    everywhere(&[("preferred_lft", "-1")], "preferred_lft \"-1\": expected forever or a number of seconds"),
-    everywhere(&[("preferred_lft", "4294967296")], "preferred_lft \"4294967296\": expected forever"),
-    everywhere(&[("preferred_lft", "never")], "preferred_lft \"never\": expected forever"),
+    everywhere(
+        &[("preferred_lft", "-1"), ("ip", "2001:db8::9")],
+        "preferred_lft \"-1\": expected forever or a number of seconds",
+    ),
+    everywhere(
+        &[("preferred_lft", "4294967296"), ("ip", "2001:db8::9")],
+        "preferred_lft \"4294967296\": expected forever",
+    ),
+    everywhere(&[("preferred_lft", "never"), ("ip", "2001:db8::9")], "preferred_lft \"never\": expected forever"),
     everywhere(&[("lvs_ipv6_addrlabel", "perhaps")], "lvs_ipv6_addrlabel \"perhaps\": expected yes or no"),
     everywhere(&[("lvs_ipv6_addrlabel_value", "0")], "lvs_ipv6_addrlabel_value \"0\": expected a whole number from 1"),
     // The kernel's own mark for "no label".

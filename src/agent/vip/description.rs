@@ -42,7 +42,7 @@ pub const DESCRIPTION: Description = Description {
             Kind::Text,
             "prefix length",
             "Prefix length (24) or IPv4 netmask (255.255.255.0) of addresses that do not carry their own; in a mixed list, \
-             of the IPv4 addresses. Default: that of the connected route. On loopback: 32 or 128.",
+             of the IPv4 addresses. Default: that of the connected route. On loopback: 32 or 128, and 8 in 127.0.0.0/8.",
         ),
         Parameter::new("netmask", Kind::Text, "prefix length", "Older name of cidr_netmask.").alias_of("cidr_netmask"),
         Parameter::new(
@@ -56,15 +56,16 @@ pub const DESCRIPTION: Description = Description {
             "iflabel",
             Kind::Text,
             "label",
-            "IPv4 label behind the interface's name, as in eth0:vip. Together they have at most 15 characters.",
+            "IPv4 label behind the interface's name, as in eth0:vip. Together they have at most 15 characters. IPv6 \
+             addresses have none.",
         )
         .reloadable(),
         Parameter::new(
             "broadcast",
             Kind::Text,
             "broadcast address",
-            "IPv4 broadcast address, + to derive it from the prefix, - for none. Default: that of another address of the \
-             same network on the interface, else none.",
+            "IPv4 broadcast address, + to derive it from the prefix, - for none. Default: that of the interface's own \
+             address in the same network, else none.",
         ),
         Parameter::new(
             "proto",

@@ -54,13 +54,14 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
     problems.keep(fill_in_prefix(call, &mut entries));
     problems.keep(add_clone_number(call, &mut entries));
     let (nic, label) = nic_and_label(call);
+    let options = problems.keep(options(call, &entries)).unwrap_or_default();
     let parameters = Parameters {
         entries,
         nic,
         label,
         broadcast: problems.keep(broadcast(call)).unwrap_or(Broadcast::None),
         route_protocol: problems.keep(route_protocol(call)).flatten(),
-        options: problems.keep(options(call)).unwrap_or_default(),
+        options,
     };
     problems.keep(parameters.check());
     problems.finish()?;
@@ -164,13 +165,10 @@ fn route_protocol(call: &Call) -> Result<Option<u8>, Failure> {
     }
 }
 
-fn options(call: &Call) -> Result<AddressOptions, Failure> {
-    let preferred_lifetime = match call.text("preferred_lft").map(str::trim) {
-        None | Some("forever") => None,
-        Some(text) => Some(text.parse().map_err(|_| {
-            Failure::bad_parameter(format!("preferred_lft \"{text}\": expected forever or a number of seconds"))
-        })?),
-    };
+/// Of what IPv4 addresses have no use for, IPaddr2 reads nothing: a slip in it must not keep them from the whole cluster.
+fn options(call: &Call, entries: &[AddressEntry]) -> Result<AddressOptions, Failure> {
+    let is_ipv4_alone = !entries.is_empty() && entries.iter().all(|entry| entry.address.is_ipv4());
+    let preferred_lifetime = if is_ipv4_alone { None } else { preferred_lifetime(call)? };
     let (no_dad, optimistic) = (call.boolean("nodad"), call.boolean("optimistic"));
     Ok(AddressOptions {
         no_dad,
@@ -182,14 +180,21 @@ fn options(call: &Call) -> Result<AddressOptions, Failure> {
     })
 }
 
+/// In seconds; `None`: for ever.
+fn preferred_lifetime(call: &Call) -> Result<Option<u32>, Failure> {
+    match call.text("preferred_lft").map(str::trim) {
+        None | Some("forever") => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|_| {
+            Failure::bad_parameter(format!("preferred_lft \"{text}\": expected forever or a number of seconds"))
+        }),
+    }
+}
+
 impl Parameters {
-    /// Combinations that make no sense anywhere.
+    /// Combinations that make no sense anywhere. A label is none of them where all addresses are IPv6, which have none: IPaddr2
+    /// has always let it pass.
     fn check(&self) -> Result<(), Failure> {
         let mut problems = Problems::default();
-        if self.label.is_some() && !self.entries.is_empty() && self.entries.iter().all(|entry| entry.address.is_ipv6())
-        {
-            problems.keep(Err::<(), _>(Failure::bad_parameter("iflabel: IPv6 addresses have no label")));
-        }
         for entry in self.entries.iter().filter(|entry| entry.needs_nic() && self.nic_of(entry).is_none()) {
             let text = "name its interface (nic=, or @NIC behind it): every interface has link-local addresses";
             problems.keep(Err::<(), _>(Failure::bad_parameter(format!("ip \"{}\": {text}", entry.address))));

@@ -124,6 +124,8 @@ fn place(
     let link = link(parameters, entry, surroundings.links, routes)?;
     let prefix_length = match entry.prefix_length {
         Some(length) => length,
+        // As on every host, and as IPaddr2 has it.
+        None if address.is_loopback() && address.is_ipv4() => 8,
         None if is_device(link) => plan::host_prefix(address),
         None => prefix_of_route(address, link, routes)?,
     };
@@ -204,13 +206,24 @@ fn broadcast_address(broadcast: Broadcast, place: &InterfaceAddress, held: &[Int
         Broadcast::None => None,
         Broadcast::Given(given) => Some(given),
         Broadcast::Derived => last,
-        Broadcast::Inherited => {
-            let same_network = |other: &&InterfaceAddress| {
-                (other.interface, other.prefix_length) == (place.interface, place.prefix_length)
-            };
-            last.filter(|last| held.iter().filter(same_network).any(|other| other.broadcast == Some(*last)))
-        }
+        Broadcast::Inherited => inherited_broadcast(address, place, held),
     }
+}
+
+/// As IPaddr2 finds it: that of the interface's own address in the smallest network that has all of the wanted one's. The
+/// kernel lists the first address of a network, whose route it is, before the others.
+fn inherited_broadcast(address: Ipv4Addr, place: &InterfaceAddress, held: &[InterfaceAddress]) -> Option<Ipv4Addr> {
+    let has_it = |other: &&InterfaceAddress| {
+        let IpAddr::V4(own) = other.address else { return false };
+        let ignored = 32_u32.saturating_sub(other.prefix_length.into());
+        let same_network = (own.to_bits() ^ address.to_bits()).checked_shr(ignored).unwrap_or(0) == 0;
+        other.interface == place.interface
+            && other.prefix_length <= place.prefix_length
+            && same_network
+            && own != address
+    };
+    let nearest = held.iter().filter(has_it).min_by_key(|other| std::cmp::Reverse(other.prefix_length));
+    nearest.and_then(|other| other.broadcast)
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn every_address_has_one_place_or_a_reason_why_not() {
         ("2001:db8:0:1::9/80", None, Ok("eth1 2001:db8:0:1::9/80")),
         ("2001:db9::9", Some("eth0"), Err("ip \"2001:db9::9\": find its prefix:")),
         ("fe80::9", Some("eth0"), Ok("eth0 fe80::9/64")),
-        ("127.0.0.3", None, Ok("lo 127.0.0.3/32")),
+        ("127.0.0.3", None, Ok("lo 127.0.0.3/8")),
         ("192.0.2.9", Some("lo"), Ok("lo 192.0.2.9/32")),
         ("203.0.113.7", None, Ok("eth1 203.0.113.7/32")),
         ("192.0.2.9", Some("nosuch"), Err("nic \"nosuch\": no such interface on this node")),
@@ -153,8 +153,11 @@ fn broadcast_addresses() {
     assert_eq!(of(Broadcast::Derived, &vip(31)), None);
     assert_eq!(of(Broadcast::Derived, &vip(32)), None);
     assert_eq!(of(Broadcast::Inherited, &vip(24)), text("192.0.2.255"));
-    assert_eq!(of(Broadcast::Inherited, &vip(32)), None);
-    assert_eq!(of(Broadcast::Inherited, &vip(25)), None);
+    // As IPaddr2: what the node's own address has, for a part of its network too, and not for more than that.
+    assert_eq!(of(Broadcast::Inherited, &vip(32)), text("192.0.2.255"));
+    assert_eq!(of(Broadcast::Inherited, &vip(25)), text("192.0.2.255"));
+    assert_eq!(of(Broadcast::Inherited, &vip(23)), None);
+    assert_eq!(of(Broadcast::Inherited, &node), None);
     assert_eq!(of(Broadcast::Inherited, &InterfaceAddress { interface: 3, ..vip(24) }), None);
     assert_eq!(of(Broadcast::None, &vip(24)), None);
     assert_eq!(of(Broadcast::Given([192, 0, 2, 7].into()), &vip(24)), text("192.0.2.7"));
