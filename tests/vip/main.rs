@@ -12,6 +12,7 @@ mod links;
 mod loopback;
 mod many;
 mod reload;
+mod tunnel;
 
 use common::{Host, kill};
 

@@ -145,13 +145,16 @@ pub const ROUTES: [Row; 22] = [
 /// The kernel adds its own route beside the static one.
 const STATIC: &[&str] = &["eth0 198.51.100.9/24", "route 198.51.100.0/24 dev eth0"];
 
-pub const IPV6_ONLY: [Row; 17] = [
+pub const IPV6_ONLY: [Row; 19] = [
     valid(&[("nodad", "yes"), V6], &[IPV6, LABEL]),
     valid(&[("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
     valid(&[("optimistic", "yes"), ("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
     valid(&[("optimistic", "yes"), V6], &[IPV6, LABEL]),
     valid(&[("optimistic", "no"), V6], &[IPV6, LABEL]),
     valid(&[("preferred_lft", "forever"), V6], &[IPV6, LABEL]),
+    // Not said: never a source, unless the address may be one.
+    valid(&[("preferred_lft", ""), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
+    valid(&[("preferred_lft", ""), ("lvs_ipv6_addrlabel", "no"), V6], &[IPV6]),
     valid(&[("preferred_lft", "3600"), V6], &["eth0 2001:db8::9/64 nodad preferred 3600", LABEL]),
     boundary(&[("preferred_lft", "0"), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
     boundary(&[("preferred_lft", "1"), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),

@@ -139,7 +139,7 @@ struct Result {
 /// A row of README's table: how it begins there, and whether it explains what became of a set (theirs, ours).
 type Row = (&'static str, fn(&Set, &Result, &Result) -> bool);
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 10] = [
     ("a `nic` that is missing is 5 for start, not 6; a label that is too long", |set, theirs, ours| {
         let label = set.get("iflabel").len() > 10 && matches!(ours.code, Some(1 | 2));
         theirs.code == Some(6) && (label || set.get("nic") == "nosuch" && ours.code == Some(5))
@@ -151,6 +151,14 @@ const ROWS: [Row; 9] = [
         set.is_ipv6()
             && set.get("lvs_ipv6_addrlabel").is_empty()
             && (theirs.code, &theirs.shows) == (ours.code, &without)
+    }),
+    ("`preferred_lft` is 0 while `lvs_ipv6_addrlabel` is on, not `forever`", |set, theirs, ours| {
+        let (deprecated, label) = (" deprecated preferred 0", format!("label {}/128 ", set.address()));
+        let is_label = |line: &&String| set.get("lvs_ipv6_addrlabel").is_empty() && line.starts_with(&label);
+        let ours =
+            (ours.code, ours.shows.iter().filter(|line| !is_label(line)).map(|line| line.replace(deprecated, "")));
+        let is_meant = set.get("preferred_lft").is_empty() && set.get("lvs_ipv6_addrlabel") != "no" && set.is_ipv6();
+        is_meant && theirs.code == ours.0 && theirs.shows.iter().cloned().eq(ours.1)
     }),
     ("a word that is neither yes nor no is refused, a number that is none", |set, _, ours| {
         let unread = set.get("lvs_ipv6_addrlabel") != "yes" && set.get("lvs_ipv6_addrlabel_value") == "x";

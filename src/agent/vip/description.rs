@@ -181,16 +181,18 @@ pub const DESCRIPTION: Description = Description {
             Kind::Text,
             "IPv6 preferred lifetime",
             "forever, or the number of seconds after which an IPv6 address is not chosen as a source any more. \
-             0: never chosen.",
-        )
-        .default("forever"),
+             0: never chosen, which is the default while lvs_ipv6_addrlabel is on, else forever. A tunnel (forwarding \
+             method ipip) whose outer source is the virtual IP leads to real servers that drop its packets, since they \
+             have the address too.",
+        ),
         Parameter::new(
             "lvs_ipv6_addrlabel",
             Kind::Boolean,
             "keep IPv6 addresses from being sources",
             "Give IPv6 addresses a label of their own in the kernel's address selection (RFC 6724), so that this node does \
-             not use them as the source of its own connections. The checks of real servers need that: these have the \
-             address too, and would answer themselves.",
+             not use them as the source of its own connections, and, where preferred_lft is not set, add them as deprecated. \
+             The checks of real servers and tunnels to them need that: these have the address too, and would answer \
+             themselves.",
         )
         .default("yes")
         .reloadable(),

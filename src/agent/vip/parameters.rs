@@ -181,8 +181,14 @@ fn options(call: &Call, entries: &[AddressEntry]) -> Result<AddressOptions, Fail
 }
 
 /// In seconds; `None`: for ever.
+///
+/// An address that shall not be a source is none from its first moment on: IPVS chooses the outer source of a tunnel (ipip)
+/// once for each real server and keeps it. A virtual IP that is chosen is what the real server has too, so that it drops the
+/// packet. The label of the selection policy does not suffice: an address of the outgoing interface comes before one with the
+/// right label (RFC 6724, section 5, rules 3, 5 and 6).
 fn preferred_lifetime(call: &Call) -> Result<Option<u32>, Failure> {
     match call.text("preferred_lft").map(str::trim) {
+        None if call.boolean("lvs_ipv6_addrlabel") => Ok(Some(0)),
         None | Some("forever") => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| {
             Failure::bad_parameter(format!("preferred_lft \"{text}\": expected forever or a number of seconds"))
