@@ -3,6 +3,7 @@
 //! Which address went to which interface is written to `<run>/vip/<instance>.json` before the kernel is touched: from
 //! there `stop` knows what to remove whatever became of the parameters and the routes.
 
+mod broadcast;
 mod changes;
 mod conflicts;
 mod description;

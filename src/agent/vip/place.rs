@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
+use super::broadcast::OwnBroadcasts;
 use super::parameters::{Broadcast, Parameters};
 use crate::agent::parameters::AddressEntry;
 use crate::agent::realserver;
@@ -62,6 +63,13 @@ pub struct Surroundings<'a> {
     pub held: &'a [InterfaceAddress],
 }
 
+/// What is looked up for each address.
+struct Known<'a> {
+    /// Those that count.
+    routes: Vec<&'a ConnectedRoute>,
+    broadcasts: OwnBroadcasts,
+}
+
 /// What is not said goes where it went at the start: routes may have changed since, the address has not moved.
 pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'a Placed>, links: &[Link]) {
     let is_there = |placed: &&Placed| links.iter().any(|link| link.name == placed.nic);
@@ -100,7 +108,8 @@ pub fn place_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Re
     };
     let routes: Vec<&ConnectedRoute> = surroundings.routes.iter().filter(counts).collect();
     let mut problems = Problems::default();
-    let place = |entry| problems.keep(place(parameters, entry, surroundings, &routes));
+    let known = Known { routes, broadcasts: OwnBroadcasts::of(surroundings.held) };
+    let place = |entry| problems.keep(place(parameters, entry, surroundings, &known));
     let wanted: Vec<Wanted> = parameters.entries.iter().filter_map(place).collect();
     let mut places = HashSet::new();
     for Wanted { place, nic } in &wanted {
@@ -118,21 +127,21 @@ fn place(
     parameters: &Parameters,
     entry: &AddressEntry,
     surroundings: &Surroundings<'_>,
-    routes: &[&ConnectedRoute],
+    known: &Known<'_>,
 ) -> Result<Wanted, Failure> {
     let address = entry.address;
-    let link = link(parameters, entry, surroundings.links, routes)?;
+    let link = link(parameters, entry, surroundings.links, &known.routes)?;
     let prefix_length = match entry.prefix_length {
         Some(length) => length,
         // As on every host, and as IPaddr2 has it.
         None if address.is_loopback() && address.is_ipv4() => 8,
         None if is_device(link) => plan::host_prefix(address),
-        None => prefix_of_route(address, link, routes)?,
+        None => prefix_of_route(address, link, &known.routes)?,
     };
     let label = parameters.label.as_ref().filter(|_| address.is_ipv4());
     let label = label.map(|label| full_label(&link.name, label)).transpose()?;
     let mut place = InterfaceAddress { address, prefix_length, interface: link.index, label, broadcast: None };
-    place.broadcast = broadcast_address(parameters.broadcast, &place, surroundings.held);
+    place.broadcast = broadcast_address(parameters.broadcast, &place, &known.broadcasts);
     Ok(Wanted { place, nic: link.name.clone() })
 }
 
@@ -197,7 +206,7 @@ fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
     Ok(full)
 }
 
-fn broadcast_address(broadcast: Broadcast, place: &InterfaceAddress, held: &[InterfaceAddress]) -> Option<Ipv4Addr> {
+fn broadcast_address(broadcast: Broadcast, place: &InterfaceAddress, own: &OwnBroadcasts) -> Option<Ipv4Addr> {
     let IpAddr::V4(address) = place.address else { return None };
     let host_bits = u32::MAX.checked_shr(place.prefix_length.into()).unwrap_or(0);
     // A network of one or two addresses has none to spare (RFC 3021).
@@ -206,24 +215,8 @@ fn broadcast_address(broadcast: Broadcast, place: &InterfaceAddress, held: &[Int
         Broadcast::None => None,
         Broadcast::Given(given) => Some(given),
         Broadcast::Derived => last,
-        Broadcast::Inherited => inherited_broadcast(address, place, held),
+        Broadcast::Inherited => own.inherited(place),
     }
-}
-
-/// As IPaddr2 finds it: that of the interface's own address in the smallest network that has all of the wanted one's. The
-/// kernel lists the first address of a network, whose route it is, before the others.
-fn inherited_broadcast(address: Ipv4Addr, place: &InterfaceAddress, held: &[InterfaceAddress]) -> Option<Ipv4Addr> {
-    let has_it = |other: &&InterfaceAddress| {
-        let IpAddr::V4(own) = other.address else { return false };
-        let ignored = 32_u32.saturating_sub(other.prefix_length.into());
-        let same_network = (own.to_bits() ^ address.to_bits()).checked_shr(ignored).unwrap_or(0) == 0;
-        other.interface == place.interface
-            && other.prefix_length <= place.prefix_length
-            && same_network
-            && own != address
-    };
-    let nearest = held.iter().filter(has_it).min_by_key(|other| std::cmp::Reverse(other.prefix_length));
-    nearest.and_then(|other| other.broadcast)
 }
 
 #[cfg(test)]

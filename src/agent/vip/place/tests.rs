@@ -145,7 +145,8 @@ fn broadcast_addresses() {
     };
     let node = InterfaceAddress { address: [192, 0, 2, 1].into(), broadcast: Some([192, 0, 2, 255].into()), ..vip(24) };
     let of = |kind, place: &InterfaceAddress| {
-        broadcast_address(kind, place, std::slice::from_ref(&node)).map(|broadcast| broadcast.to_string())
+        broadcast_address(kind, place, &OwnBroadcasts::of(std::slice::from_ref(&node)))
+            .map(|broadcast| broadcast.to_string())
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(Broadcast::Derived, &vip(24)), text("192.0.2.255"));
