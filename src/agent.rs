@@ -71,6 +71,11 @@ fn own_program(name: &str) -> Command {
     command
 }
 
+/// One word: a name may begin with a dash, which would make an option of the next word.
+fn instance_argument(instance: &str) -> String {
+    format!("--instance={instance}")
+}
+
 /// What a process of ours that outlives its starter does first: its short name would be `exe`, as it was started through
 /// /proc, and a descriptor that somebody left open for us would stay open as long as we live, such as the pipe whose end
 /// a shell waits for. Nothing of our own is open yet.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use lvs_agents::cli::{self, ExitStatus, Role};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// What a panic exits with, as usual.
@@ -47,9 +47,10 @@ fn run() -> ExitStatus {
 /// person would be written into it.
 fn open_standard_streams() {
     for descriptor in 0..3 {
-        // SAFETY: only asks whether the descriptor is open.
-        let asked = fcntl(unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) }, FcntlArg::F_GETFD);
-        if asked == Err(Errno::EBADF)
+        // SAFETY: only asks whether the number is that of an open descriptor, which it need not be.
+        let asked = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+        if asked == -1
+            && Errno::last() == Errno::EBADF
             && let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null")
         {
             // Takes the lowest number, which is this one.

@@ -53,3 +53,16 @@ fn a_link_named_ldirectord_elsewhere_claims_neither_to_run_nor_to_have_stopped()
         assert!(refused.stderr.starts_with(words), "{}", refused.stderr);
     }
 }
+
+/// The cluster calls agents for their meta-data as another user, and installers have all kinds of masks.
+#[test]
+fn what_is_installed_can_be_run_by_everybody_whatever_the_umask_and_the_output() {
+    let host = Host::new();
+    let binary = env!("CARGO_BIN_EXE_lvs-agents");
+    shell(&host, &format!("umask 077 && {binary} install --root /run/test/root >/dev/full")).expect(0);
+    let found = host.sh("cd /run/test/root && find . -mindepth 1 -not -type l -printf '%m %p\\n'");
+    let closed: Vec<&str> = found.lines().filter(|line| !line.starts_with("755 ")).collect();
+    assert_eq!(closed, [""; 0]);
+    shell(&host, "/run/test/root/usr/lib/ocf/resource.d/rust/vip meta-data").expect(0);
+    assert_eq!(host.sh("find /run/test/root -name '.*'"), "");
+}

@@ -4,6 +4,7 @@
 mod helper;
 mod series;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::netlink::announce::Announcer;
 use crate::netlink::route::{Gateway, Link};
 use crate::netlink::{self, Route};
 use crate::ocf::{Call, Failure};
-use crate::system::{Pace, RunDir};
+use crate::system::{Pace, RunDir, sysctl};
 use series::Series;
 
 pub use helper::{cancel, work};
@@ -22,6 +23,13 @@ pub use helper::{cancel, work};
 /// The least time from one address to the next, whichever resource of this node has them: 4000 addresses, 8000 frames in
 /// a second. Neighbours with a slow processor drop more.
 const GAP: Duration = Duration::from_micros(250);
+
+/// The same pace for questions to all neighbours, each of which is one frame, not two.
+pub fn pace_of_questions() -> Pace {
+    // The first start after a boot asks before it writes anything down. Without the folder, the pace is its own.
+    let _ = RunDir::system().create();
+    Pace::new(&RunDir::system().announcement_pace(), GAP / 2)
+}
 
 /// What is to be announced, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +91,7 @@ fn announce<'a>(
     let orders = Orders { addresses, ask_gateways: call.boolean("arp_gateway"), series };
     // One helper for each resource: what the one before has left to say is said by this one.
     cancel(call);
-    let mut round = Round::prepare(&mut Route::open()?, orders.ask_gateways)?;
+    let mut round = Round::prepare(&mut Route::open()?, &orders)?;
     for link in silent(&round.links, &orders.addresses) {
         call.log().warning(format!("nic {}: announce: only on Ethernet and what looks like it; not done", link.name));
     }
@@ -104,15 +112,19 @@ struct Round {
     announcer: Announcer,
     links: Vec<Link>,
     gateways: Vec<Gateway>,
+    /// The interfaces, by index, on which this node is an IPv6 router.
+    routers: HashSet<u32>,
     pace: Pace,
 }
 
 impl Round {
-    fn prepare(route: &mut Route, ask_gateways: bool) -> Result<Self, netlink::Error> {
+    fn prepare(route: &mut Route, orders: &Orders) -> Result<Self, netlink::Error> {
+        let links = route.links()?;
         Ok(Self {
             announcer: Announcer::open()?,
-            links: route.links()?,
-            gateways: if ask_gateways { route.gateways()? } else { Vec::new() },
+            gateways: if orders.ask_gateways { route.gateways()? } else { Vec::new() },
+            routers: routers(&links, &orders.addresses),
+            links,
             pace: Pace::new(&RunDir::system().announcement_pace(), GAP),
         })
     }
@@ -126,7 +138,7 @@ impl Round {
             // Loopbacks and tunnels have no neighbours to tell.
             let Some(at) = link.and_then(Link::station) else { continue };
             self.pace.wait(spread);
-            let mut result = self.announcer.announce(at, *address);
+            let mut result = self.announcer.announce(at, *address, self.routers.contains(interface));
             for gateway in self.gateways.iter().filter(|gateway| gateway.interface == *interface) {
                 self.pace.wait(Duration::ZERO);
                 result = result.and(self.announcer.ask_gateway(at, *address, gateway.address));
@@ -139,6 +151,17 @@ impl Round {
             tell(format!("announcements: {count} of {} failed: {error}", addresses.len()));
         }
     }
+}
+
+/// The kernel's own answers say the same: what it forwards from an interface makes this node a router there.
+fn routers(links: &[Link], addresses: &[Announcement]) -> HashSet<u32> {
+    let with_ipv6: HashSet<u32> =
+        addresses.iter().filter(|place| place.address.is_ipv6()).map(|place| place.interface).collect();
+    let forwards = |link: &&Link| {
+        let value = sysctl::read(&format!("net/ipv6/conf/{}/forwarding", link.name));
+        value.is_ok_and(|value| value != "0")
+    };
+    links.iter().filter(|link| with_ipv6.contains(&link.index)).filter(forwards).map(|link| link.index).collect()
 }
 
 /// Interfaces with neighbours that cannot be told: their link-layer addresses are not Ethernet's.

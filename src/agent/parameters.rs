@@ -3,7 +3,12 @@
 mod entry;
 
 use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use nix::libc;
 
 use crate::ocf::{Call, Failure, FailureKind, Problems};
 
@@ -12,14 +17,24 @@ pub use entry::{AddressEntry, check_host, later, prefix_length};
 /// More would be a slip of the pen: an IPv6 network, for instance, written as a range.
 const MOST: usize = 65_536;
 
+/// Bytes of a file: the longest list of [`MOST`] addresses, each with prefix and interface, has half of it.
+const LARGEST_FILE: u64 = 8 << 20;
+
 /// The addresses of parameter `ip`, each `ADDRESS[-LAST][/PREFIX][@NIC]`, separated by blanks, commas or newlines.
 ///
 /// # Errors
 /// Every wrong word, not only the first one.
 pub fn address_list(call: &Call) -> Result<Vec<AddressEntry>, Failure> {
     let mut list = AddressList::default();
-    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    list.read_text("ip", call.text("ip").unwrap_or_default());
     list.finish()
+}
+
+/// As [`address_list`], without the words that cannot be read: for a stop that must do what it can.
+pub fn understood_addresses(call: &Call) -> Vec<AddressEntry> {
+    let mut list = AddressList::default();
+    list.read_text("ip", call.text("ip").unwrap_or_default());
+    list.entries
 }
 
 /// Addresses from one or more texts.
@@ -31,28 +46,33 @@ pub struct AddressList {
 }
 
 impl AddressList {
-    /// Adds the words of `text`. `name` says where the words of a line (from 1) stand, for messages. A `#` begins a
-    /// comment that reaches to the end of its line.
-    pub fn read(&mut self, text: &str, kind: FailureKind, name: impl Fn(usize) -> String) {
-        for (number, line) in text.lines().enumerate() {
-            let code = line.split('#').next().unwrap_or_default();
-            for word in code.split([' ', ',', '\t', '\r']).filter(|word| !word.is_empty()) {
-                if let Err(reason) = self.add(word) {
-                    let text = format!("{} \"{word}\": {reason}", name(number + 1));
-                    self.problems.keep(Err::<(), _>(Failure::new(kind, text)));
-                }
+    /// Adds the words of a parameter's value. A `#` begins a comment that reaches to the end of its line.
+    pub fn read_text(&mut self, parameter: &str, text: &str) {
+        self.read(text, FailureKind::BadParameter, |_, word| format!("{parameter} \"{word}\""));
+    }
+
+    /// Adds the words of a file, which may differ from node to node. Messages name the line and never quote it: they go
+    /// into the cluster's configuration, which more people can read than the file.
+    pub fn read_file(&mut self, parameter: &str, path: &Path) {
+        let shown = path.display();
+        match read_list(path) {
+            Ok(text) => self.read(&text, FailureKind::BadHere, |line, _| format!("{parameter} {shown}:{line}")),
+            Err(cause) => {
+                let text = format!("{parameter} {shown}: read: {cause}");
+                self.problems.keep(Err::<(), _>(Failure::bad_here(text)));
             }
         }
     }
 
-    /// Adds the words of a file, which may differ from node to node.
-    pub fn read_file(&mut self, parameter: &str, path: &Path) {
-        let shown = path.display();
-        match std::fs::read_to_string(path) {
-            Ok(text) => self.read(&text, FailureKind::BadHere, |line| format!("{parameter} {shown}:{line}")),
-            Err(cause) => {
-                let text = format!("{parameter} {shown}: read: {cause}");
-                self.problems.keep(Err::<(), _>(Failure::bad_here(text)));
+    /// `name` says in messages where a word of a line (from 1) stands.
+    fn read(&mut self, text: &str, kind: FailureKind, name: impl Fn(usize, &str) -> String) {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split('#').next().unwrap_or_default();
+            for word in code.split([' ', ',', '\t', '\r']).filter(|word| !word.is_empty()) {
+                if let Err(reason) = self.add(word) {
+                    let text = format!("{}: {reason}", name(number + 1, word));
+                    self.problems.keep(Err::<(), _>(Failure::new(kind, text)));
+                }
             }
         }
     }
@@ -97,6 +117,25 @@ impl AddressList {
     }
 }
 
+/// The text of a file that may be a list of addresses: neither a device or pipe, which might never end, nor one that is
+/// much too long.
+fn read_list(path: &Path) -> io::Result<String> {
+    let unfit = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
+    // To open a pipe would wait for a writer.
+    let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let kind = file.metadata()?.file_type();
+    // Reading a directory says so itself.
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(unfit("not a regular file".into()));
+    }
+    let mut text = String::new();
+    file.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > LARGEST_FILE {
+        true => Err(unfit(format!("larger than {} MiB: not a list of at most {MOST} addresses", LARGEST_FILE >> 20))),
+        false => Ok(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +143,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<String>, String> {
         let mut list = AddressList::default();
-        list.read(text, FailureKind::BadParameter, |line| format!("ip:{line}"));
+        list.read(text, FailureKind::BadParameter, |line, word| format!("ip:{line} \"{word}\""));
         let entries = list.finish().map_err(|failure| failure.to_string())?;
         Ok(entries.iter().map(|entry| entry.address.to_string()).collect())
     }
@@ -150,9 +189,45 @@ mod tests {
         };
         let wrong = read(&path).unwrap_err();
         assert_eq!(wrong.problems()[0].kind, FailureKind::BadHere);
-        let expected = format!("ip_file {}:3 \"192.0.2.300\": not an IPv4 or IPv6 address", path.display());
+        let expected = format!("ip_file {}:3: not an IPv4 or IPv6 address", path.display());
         assert_eq!(wrong.to_string(), expected);
         let missing = read(&scratch.path().join("nosuch")).unwrap_err();
         assert_eq!(missing.problems()[0].kind, FailureKind::BadHere);
+    }
+
+    #[test]
+    fn no_message_about_a_file_has_a_word_of_it() {
+        let scratch = Scratch::new("secrets");
+        let path = scratch.path().join("shadow");
+        const SECRET: &str = "s3cret";
+        for line in [
+            "root:$6$s3cret:19000:0:99999:7:::",
+            "192.0.2.9/s3cret",
+            "192.0.2.9/255.s3cret",
+            "192.0.2.9-s3cret",
+            "s3cret-192.0.2.9@s3cret",
+            "2001:db8::1/s3cret@eth0",
+            "a/s3cret",
+        ] {
+            std::fs::write(&path, line).expect("write");
+            let mut list = AddressList::default();
+            list.read_file("ip_file", &path);
+            let text = list.finish().expect_err(line).to_string();
+            assert!(!text.contains(SECRET) && text.contains("shadow:1: "), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_list_is_refused_without_reading_it_to_the_end() {
+        let scratch = Scratch::new("no-list");
+        let (pipe, long) = (scratch.path().join("pipe"), scratch.path().join("long"));
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("pipe");
+        std::fs::write(&long, vec![b'\n'; 8 << 20]).expect("write");
+        let read = |path: &Path| read_list(path).map(|text| text.len()).map_err(|cause| cause.to_string());
+        assert_eq!(read(&long), Ok(8 << 20));
+        std::fs::write(&long, vec![b'\n'; (8 << 20) + 1]).expect("write");
+        assert!(read(&long).expect_err("long").starts_with("larger than 8 MiB"));
+        assert_eq!(read(&pipe), Err("not a regular file".into()));
+        assert_eq!(read(Path::new("/dev/zero")), Err("not a regular file".into()));
     }
 }

@@ -19,7 +19,7 @@ pub(super) use wanted::Claim;
 use std::collections::HashSet;
 
 use super::{forget, turn};
-use crate::model::AddressOptions;
+use crate::model::{AddressOptions, InterfaceAddress};
 use crate::netlink::Route;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::AddressState;
@@ -56,6 +56,7 @@ impl Agent for RealServer {
         record::folder().write_json(&call.instance, &record)?;
         // Before the address: with it there and these not, one ARP answer sends the clients past the director.
         settings::set(call, &record.wanted)?;
+        settings::check(&record.wanted, &route.links()?)?;
         devices::set_up(call, &record.wanted.devices(), &mut route)?;
         let node = Node::look(&mut route)?;
         Failure::collect(record.wanted.claims.iter().map(|claim| put(call, claim, &node, &mut route)))
@@ -63,10 +64,11 @@ impl Agent for RealServer {
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let _turn = turn(call, &record::folder());
-        let record = record::read(&call.instance);
-        let record =
-            record.unwrap_or_else(|| Record { wanted: wanted::parse(call).unwrap_or_default(), former: vec![] });
-        withdraw(call, &record, &mut Route::open()?)?;
+        let mut route = Route::open()?;
+        match record::read(&call.instance) {
+            Some(record) => withdraw(call, &record, &mut route)?,
+            None => withdraw_presumed(call, &mut route)?,
+        }
         forget(call, &record::folder());
         Ok(())
     }
@@ -124,33 +126,54 @@ fn outdated(call: &Call, wanted: &Wanted, route: &mut Route) -> Result<Vec<(Stri
     }
 }
 
-/// Puts the address on its device, unless this node is its director now.
+/// Puts the address on its device, as that of a host, unless this node is its director now.
 fn put(call: &Call, claim: &Claim, node: &Node, route: &mut Route) -> Result<(), Failure> {
+    let wide: Vec<InterfaceAddress> = node.wide_copies(claim).cloned().collect();
+    if claim.address.is_ipv6() {
+        // The kernel keeps it once for each interface: only after its removal can it have another prefix.
+        devices::remove(call, &wide, node, route)?;
+    }
     match node.state(claim) {
-        AddressState::Present => return Ok(()),
+        AddressState::Present => {}
         AddressState::Missing if node.is_director_of(claim.address) => {
             call.log().info(format!("address {}: another interface has it, left there", claim.address));
-            return Ok(());
         }
-        // IPv6 keeps an address once for each interface: only after its removal can it have another prefix.
-        AddressState::Different(held) => devices::remove(call, &held, route)?,
-        AddressState::Missing => {}
+        AddressState::Different(_) | AddressState::Missing => {
+            let place = node.place(claim);
+            call.log().info(format!("address {place}: add to {}", claim.device));
+            // Nobody is asked on these devices whether another host has it.
+            route.add_address(&place, AddressOptions::USABLE_AT_ONCE)?;
+        }
     }
-    let place = node.place(claim);
-    call.log().info(format!("address {place}: add to {}", claim.device));
-    // Nobody is asked on these devices whether another host has it.
-    route.add_address(&place, AddressOptions::USABLE_AT_ONCE)?;
+    match claim.address.is_ipv4() {
+        true => devices::remove(call, &wide, node, route),
+        false => Ok(()),
+    }
+}
+
+/// Undoes what a start did, as far as no other instance needs it. What has the address on its device is ours, whatever its
+/// prefix: the record names it.
+fn withdraw(call: &Call, record: &Record, route: &mut Route) -> Result<(), Failure> {
+    let node = Node::look(route)?;
+    let others = claims_of_others(call);
+    let ours = record.wanted.claims.iter().filter(|claim| !others.contains(claim));
+    let leaving: Vec<InterfaceAddress> = ours.flat_map(|claim| node.copies(claim)).cloned().collect();
+    devices::remove(call, &leaving, &node, route)?;
+    settings::give_back(call, record);
     Ok(())
 }
 
-/// Undoes what a start did, as far as no other instance needs it.
-fn withdraw(call: &Call, record: &Record, route: &mut Route) -> Result<(), Failure> {
+/// Without a record, ours is what a start would have led to, as far as the parameters can be read.
+fn withdraw_presumed(call: &Call, route: &mut Route) -> Result<(), Failure> {
     let node = Node::look(route)?;
-    let others: HashSet<Claim> =
-        record::others(&call.instance).into_iter().flat_map(|(_, other)| other.wanted.claims).collect();
-    let ours = record.wanted.claims.iter().filter(|claim| !others.contains(claim));
+    let others = claims_of_others(call);
+    let presumed = wanted::presumed_claims(call);
+    let ours = presumed.iter().filter(|claim| !others.contains(claim));
     let present = ours.filter(|claim| node.state(claim) == AddressState::Present);
-    Failure::collect(present.map(|claim| devices::remove(call, &node.place(claim), route)))?;
-    settings::give_back(call, record);
-    Ok(())
+    let leaving: Vec<InterfaceAddress> = present.map(|claim| node.place(claim)).collect();
+    devices::remove(call, &leaving, &node, route)
+}
+
+fn claims_of_others(call: &Call) -> HashSet<Claim> {
+    record::others(&call.instance).into_iter().flat_map(|(_, other)| other.wanted.claims).collect()
 }

@@ -4,10 +4,12 @@
 //! there `stop` knows what to remove whatever became of the parameters and the routes.
 
 mod assignment;
+mod broadcast;
 mod changes;
 mod conflicts;
 mod description;
 mod expected;
+mod links;
 mod loopback;
 mod neighbours;
 mod node;
@@ -21,12 +23,13 @@ mod verdict;
 use std::time::{Duration, Instant};
 
 use super::{announcer, forget};
-use crate::model::InterfaceAddress;
+use crate::model::{AddressOptions, InterfaceAddress};
 use crate::netlink::route::Events;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::plan::{AddressState, AddressTable};
 use assignment::Assignment;
 use expected::{assign, claims, expected};
+use links::Down;
 use node::Node;
 use owner::Claims;
 use record::Record;
@@ -55,27 +58,20 @@ impl Agent for Vip {
         let parameters = parameters::parse(call, ValidationLevel::Local)?;
         let options = parameters.options;
         let wanted = assign(parameters, record.as_ref(), &mut node)?;
-        node.raise_links(call, &wanted)?;
-        if call.boolean("run_arping") {
-            conflicts::refuse(&node, &wanted)?;
-        }
-        let events = Events::subscribe()?;
-        let mut transaction = Transaction::new(call, &mut node, record);
-        let started = transaction
-            .bring_about(&wanted, options)
-            .and_then(|()| transaction.put_into_service(&wanted, &events))
-            .and_then(|()| transaction.complete(&wanted));
-        started.inspect_err(|_| {
-            announcer::cancel(call);
-            transaction.roll_back();
-        })
+        let down = Down::of(&node, &wanted);
+        start(call, &mut node, record, &wanted, options).inspect_err(|_| down.restore(call, &mut node))
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         announcer::cancel(call);
         // One that cannot be read may name addresses that the parameters do not: nothing would prove that they are gone.
-        withdraw(call, read_patiently(call)?)?;
-        forget(call, &record::folder());
+        let left = withdraw(call, read_patiently(call)?)?;
+        if left.is_empty() {
+            forget(call, &record::folder());
+        } else {
+            // The next stop tries again.
+            record::write(call, &left).unwrap_or_else(|failure| call.log().warning(failure));
+        }
         Ok(())
     }
 
@@ -124,6 +120,30 @@ impl Agent for Vip {
     }
 }
 
+/// The addresses on their interfaces, and known to the neighbours.
+fn start(
+    call: &Call,
+    node: &mut Node,
+    record: Option<Record>,
+    wanted: &[Assignment],
+    options: AddressOptions,
+) -> Result<(), Failure> {
+    node.raise_links(call, wanted)?;
+    if call.boolean("run_arping") {
+        conflicts::refuse(call, node, wanted)?;
+    }
+    let events = Events::subscribe()?;
+    let mut transaction = Transaction::new(call, node, record);
+    let started = transaction
+        .bring_about(wanted, options)
+        .and_then(|()| transaction.put_into_service(wanted, &events))
+        .and_then(|()| transaction.complete(wanted));
+    started.inspect_err(|_| {
+        announcer::cancel(call);
+        transaction.roll_back();
+    })
+}
+
 /// What keeps the record from being read may pass: a table of open files that is full, for instance.
 fn read_patiently(call: &Call) -> Result<Option<Record>, Failure> {
     const PAUSE: Duration = Duration::from_millis(100);
@@ -137,16 +157,17 @@ fn read_patiently(call: &Call) -> Result<Option<Record>, Failure> {
     }
 }
 
-fn withdraw(call: &Call, record: Option<Record>) -> Result<(), Failure> {
+/// What could not be put in order, for the next stop.
+fn withdraw(call: &Call, record: Option<Record>) -> Result<Record, Failure> {
     let known = record.clone();
     let namespace = call.text("network_namespace").map(Into::into);
     let entered = record.clone().unwrap_or_else(|| Record { namespace, ..Record::default() });
-    let Some(mut node) = Node::enter_again(&entered)? else { return Ok(()) };
-    Transaction::new(call, &mut node, record).withdraw(|node| claims(call, known.as_ref(), node))?;
+    let Some(mut node) = Node::enter_again(&entered)? else { return Ok(Record::default()) };
+    let left = Transaction::new(call, &mut node, record).withdraw(|node| claims(call, known.as_ref(), node))?;
     if call.boolean("flush_routes") {
         node.flush_cached_routes().unwrap_or_else(|error| call.log().warning(error));
     }
-    Ok(())
+    Ok(left)
 }
 
 /// A network namespace that has lost its name lives on as long as a process is in it, and so do its addresses, which only
@@ -185,7 +206,7 @@ fn without_an_interface(call: &Call, failure: Failure, ours: &[InterfaceAddress]
 /// would only take them away for a moment.
 fn announce_and_inspect(call: &Call, node: &mut Node, wanted: &[Assignment], edited: Option<String>) -> Status {
     let refreshed = announcer::refresh(call, wanted.iter().map(|wanted| &wanted.address)).map(|()| None);
-    let conflicts = if call.check_level >= 10 { conflicts::tell(node, wanted) } else { Ok(None) };
+    let conflicts = if call.check_level >= 10 { conflicts::tell(call, node, wanted) } else { Ok(None) };
     let findings = [refreshed, conflicts, policy::fault(call, node, wanted), Ok(edited)];
     let told = findings.into_iter().filter_map(|finding| finding.unwrap_or_else(|failure| Some(failure.to_string())));
     let told: Vec<String> = told.collect();

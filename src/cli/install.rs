@@ -1,8 +1,11 @@
 //! `lvs-agents install`: the binary, and a link for each agent in pacemaker's resource.d.
+//!
+//! The cluster runs meanwhile: a monitor that finds no agent is answered "not installed", and its resource leaves the node
+//! for good. So each name leads to a working program at every moment: what is new takes the name of what is old.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -13,35 +16,72 @@ const BINARY: &str = "usr/sbin/lvs-agents";
 const AGENT_FOLDER: &str = "usr/lib/ocf/resource.d/rust";
 /// From the folder of the agents to the binary; relative, so that it also holds below another root.
 const LINK_TARGET: &str = "../../../../sbin/lvs-agents";
+/// Of programs and folders, whatever the umask of the one who installs: the cluster also runs agents as other users.
+const MODE: u32 = 0o755;
 
 /// Installs below `root`. Everything is looked at before anything is written: what is in the way and not ours stays.
 pub fn run(root: &Path, out: &mut impl Write) -> anyhow::Result<()> {
-    let links: Vec<PathBuf> = AGENTS.iter().map(|(name, _)| root.join(AGENT_FOLDER).join(name)).collect();
-    for link in &links {
-        refuse_foreign(link)?;
-    }
     let binary = root.join(BINARY);
-    copy_self(&binary)?;
-    writeln!(out, "{}: installed", binary.display())?;
-    for link in links {
-        make_link(&link)?;
-        writeln!(out, "{} -> {LINK_TARGET}", link.display())?;
+    let links: Vec<PathBuf> = AGENTS.iter().map(|(name, _)| root.join(AGENT_FOLDER).join(name)).collect();
+    refuse_foreign_program(&binary)?;
+    for link in &links {
+        refuse_foreign_link(link)?;
     }
+    for path in [&binary].into_iter().chain(&links) {
+        create_parent(path)?;
+    }
+    copy_self(&binary)?;
+    for link in &links {
+        make_link(link)?;
+    }
+    // Nobody may be reading: what was done is done.
+    let _ = tell(&binary, &links, out);
     Ok(())
 }
 
+fn tell(binary: &Path, links: &[PathBuf], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}: installed", binary.display())?;
+    links.iter().try_for_each(|link| writeln!(out, "{} -> {LINK_TARGET}", link.display()))
+}
+
 /// Ours is a link to a file of our name, or nothing at all.
-fn refuse_foreign(link: &Path) -> anyhow::Result<()> {
-    let name = link.display();
-    match fs::symlink_metadata(link) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).with_context(|| format!("{name}: look at it")),
-        Ok(_) => {}
+fn refuse_foreign_link(link: &Path) -> anyhow::Result<()> {
+    if !is_there(link)? {
+        return Ok(());
     }
     match fs::read_link(link) {
         Ok(target) if target.file_name().is_some_and(|file| file == "lvs-agents") => Ok(()),
-        _ => bail!("{name}: replace: it is not a link to lvs-agents; move it away first"),
+        _ => bail!("{}: replace: it is not a link to lvs-agents; move it away first", link.display()),
     }
+}
+
+/// Ours is a program that knows where its agents go, or nothing at all. It is not asked: a foreign one would do what it
+/// does.
+fn refuse_foreign_program(binary: &Path) -> anyhow::Result<()> {
+    if !is_there(binary)? || is_of_this_program(binary).unwrap_or(false) {
+        return Ok(());
+    }
+    bail!("{}: replace: it is not the program lvs-agents; move it away first", binary.display())
+}
+
+fn is_there(path: &Path) -> anyhow::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        looked => looked.map(|_| true).with_context(|| format!("{}: look at it", path.display())),
+    }
+}
+
+/// Of whatever version: each has the folder of the agents in its text.
+fn is_of_this_program(file: &Path) -> io::Result<bool> {
+    /// Much more than this program has; another one needs not be read to its end.
+    const LARGEST: u64 = 1 << 30;
+    if !fs::symlink_metadata(file)?.is_file() {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    File::open(file)?.take(LARGEST).read_to_end(&mut bytes)?;
+    let mark = AGENT_FOLDER.as_bytes();
+    Ok(bytes.starts_with(b"\x7fELF") && bytes.windows(mark.len()).any(|part| part == mark))
 }
 
 /// A running monitor keeps the old file: the new one takes its name, not its place.
@@ -50,34 +90,61 @@ fn copy_self(binary: &Path) -> anyhow::Result<()> {
     if fs::canonicalize(binary).is_ok_and(|present| present == source) {
         return Ok(());
     }
-    let name = binary.display();
-    create_parent(binary)?;
-    let temporary = binary.with_file_name(format!(".lvs-agents.{}", std::process::id()));
-    let copied = fs::copy(&source, &temporary)
-        .and_then(|_| fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755)))
-        .and_then(|()| fs::rename(&temporary, binary));
-    copied.with_context(|| format!("{name}: write")).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    let temporary = temporary(binary);
+    let copied = write_copy(&source, &temporary).and_then(|()| fs::rename(&temporary, binary));
+    copied.with_context(|| format!("{}: write", binary.display())).inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
+fn write_copy(source: &Path, copy: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(copy)?;
+    io::copy(&mut File::open(source)?, &mut file)?;
+    file.set_permissions(fs::Permissions::from_mode(MODE))?;
+    // Its name must not be on the disk before its content is: a node that loses power now must have agents when it boots.
+    file.sync_all()
+}
+
+/// One that is right stays: to replace it would only risk something.
 fn make_link(link: &Path) -> anyhow::Result<()> {
-    let name = link.display();
-    create_parent(link)?;
-    match fs::remove_file(link) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("{name}: remove"));
-        }
-        _ => {}
+    if fs::read_link(link).is_ok_and(|target| target == Path::new(LINK_TARGET)) {
+        return Ok(());
     }
-    symlink(LINK_TARGET, link).with_context(|| format!("{name}: link"))
+    let temporary = temporary(link);
+    // Of an installation that was killed.
+    let _ = fs::remove_file(&temporary);
+    let linked = symlink(LINK_TARGET, &temporary).and_then(|()| fs::rename(&temporary, link));
+    linked.with_context(|| format!("{}: link", link.display())).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// In the same folder, with a dot in front: the cluster takes it for no agent.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", std::process::id()))
 }
 
 fn create_parent(path: &Path) -> anyhow::Result<()> {
     let parent = path.parent().context("/: has no parent")?;
-    fs::create_dir_all(parent).with_context(|| format!("{}: create", parent.display()))
+    create_folder(parent).with_context(|| format!("{}: create", parent.display()))
+}
+
+/// Those that are there keep the modes that their owner gave them.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        create_folder(parent)?;
+    }
+    match DirBuilder::new().create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        made => made.and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(MODE))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::testing::Scratch;
 
@@ -94,15 +161,85 @@ mod tests {
     }
 
     #[test]
-    fn each_link_leads_to_the_binary_and_a_second_install_is_fine() {
+    fn a_foreign_program_of_our_name_is_refused_and_stays() {
+        let scratch = Scratch::new("install-program");
+        let binary = scratch.path().join(BINARY);
+        create_parent(&binary).expect("folder");
+        let refused = || {
+            let error = run(scratch.path(), &mut io::sink()).expect_err("refused");
+            assert!(error.to_string().contains("sbin/lvs-agents: replace: it is not the program"), "{error}");
+            assert!(!scratch.path().join(AGENT_FOLDER).exists());
+        };
+        for content in [&b"#!/bin/sh\nexec true\n"[..], b"", b"\x7fELF of another program"] {
+            fs::write(&binary, content).expect("foreign program");
+            refused();
+            assert_eq!(fs::read(&binary).expect("read"), content);
+        }
+        fs::remove_file(&binary).expect("remove");
+        symlink("/bin/true", &binary).expect("link");
+        refused();
+        fs::remove_file(&binary).expect("remove");
+        fs::create_dir(&binary).expect("folder");
+        refused();
+    }
+
+    #[test]
+    fn each_link_leads_to_the_binary_and_a_second_install_leaves_it_alone() {
         let scratch = Scratch::new("install");
+        let mut inodes = Vec::new();
         for _ in 0..2 {
             run(scratch.path(), &mut io::sink()).expect("install");
             let binary = fs::canonicalize(scratch.path().join(BINARY)).expect("binary");
             for (name, _) in AGENTS {
                 let link = scratch.path().join(AGENT_FOLDER).join(name);
-                assert_eq!(fs::canonicalize(link).expect(name), binary);
+                assert_eq!(fs::canonicalize(&link).expect(name), binary);
+                inodes.push(fs::symlink_metadata(&link).expect(name).ino());
             }
+        }
+        let (first, second) = inodes.split_at(AGENTS.len());
+        assert_eq!(first, second);
+    }
+
+    /// A monitor in such a moment would be answered "not installed", which bans the resource from the node.
+    #[test]
+    fn a_link_that_is_replaced_is_never_missing() {
+        let scratch = Scratch::new("install-gap");
+        run(scratch.path(), &mut io::sink()).expect("install");
+        let link = scratch.path().join(AGENT_FOLDER).join("vip");
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    // Another way to the same program, as an older version wrote it.
+                    let old = temporary(&link).with_extension("old");
+                    symlink("../../../../sbin/../sbin/lvs-agents", &old)
+                        .and_then(|()| fs::rename(&old, &link))
+                        .expect("old");
+                    make_link(&link).expect("new");
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+            while !done.load(Ordering::Relaxed) {
+                assert!(fs::symlink_metadata(&link).is_ok(), "the link is missing");
+            }
+        });
+    }
+
+    #[test]
+    fn what_nobody_reads_is_no_failure_and_every_part_is_installed() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let scratch = Scratch::new("install-closed");
+        run(scratch.path(), &mut Closed).expect("install");
+        for (name, _) in AGENTS {
+            assert!(scratch.path().join(AGENT_FOLDER).join(name).exists(), "{name}");
         }
     }
 }

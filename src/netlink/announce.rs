@@ -60,16 +60,17 @@ impl Announcer {
     }
 
     /// IPv4: a gratuitous ARP request and a reply, because some neighbours heed only one of them. IPv6: one unsolicited
-    /// neighbour advertisement. To every neighbour on the interface's link.
+    /// neighbour advertisement, which says whether this node is a router on the link (`is_router`). To every neighbour on
+    /// the interface's link.
     ///
     /// # Errors
     /// `ENETDOWN` when the interface is down, `ENXIO` or `ENODEV` when it is gone.
-    pub fn announce(&self, at: Station, address: IpAddr) -> Result<()> {
+    pub fn announce(&self, at: Station, address: IpAddr, is_router: bool) -> Result<()> {
         let sent = match address {
             IpAddr::V4(ip) => self
                 .send_arp(at, &frame::gratuitous_arp_request(ip, at.mac))
                 .and_then(|()| self.send_arp(at, &frame::gratuitous_arp_reply(ip, at.mac))),
-            IpAddr::V6(ip) => self.send_ipv6(at, ALL_NODES, &frame::unsolicited_advertisement(ip, at.mac)),
+            IpAddr::V6(ip) => self.send_ipv6(at, ALL_NODES, &frame::unsolicited_advertisement(ip, at.mac, is_router)),
         };
         sent.map_err(|error| error.during(format_args!("{address}: announce on interface {}", at.interface)))
     }

@@ -63,18 +63,19 @@ impl<T: NlAttrType> Attributes<T> {
         Ok(u16::from_be_bytes(self.required_bytes(kind)?))
     }
 
-    /// Text up to its NUL, if it has one.
+    /// Text up to its NUL, if it has one. The kernel takes any bytes for the name of an interface; a byte that is not part
+    /// of UTF-8 reads as `\xNN`. To refuse it would break every action for a name that this program has no use for.
     pub fn required_text(&self, kind: T) -> Result<String> {
-        text(self.required(kind)?, kind)
+        self.required(kind).map(text)
     }
 
-    pub fn optional_text(&self, kind: T) -> Result<Option<String>> {
-        self.optional(kind).map(|bytes| text(bytes, kind)).transpose()
+    pub fn optional_text(&self, kind: T) -> Option<String> {
+        self.optional(kind).map(text)
     }
 
     /// Of a list in which the number comes any number of times.
-    pub fn texts(&self, kind: T) -> Result<Vec<String>> {
-        self.iter().filter(|(number, _)| *number == kind).map(|(_, bytes)| text(bytes, kind)).collect()
+    pub fn texts(&self, kind: T) -> Vec<String> {
+        self.iter().filter(|(number, _)| *number == kind).map(|(_, bytes)| text(bytes)).collect()
     }
 
     /// 4 or 16 bytes by family; more is a union (`nf_inet_addr`) of which the first bytes count.
@@ -94,10 +95,14 @@ fn first_bytes<const N: usize, T: NlAttrType>(bytes: &[u8], kind: T) -> Result<[
         .ok_or_else(|| Error::malformed(format!("attribute {kind:?} has {} bytes, expected at least {N}", bytes.len())))
 }
 
-fn text<T: NlAttrType>(bytes: &[u8], kind: T) -> Result<String> {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    let text = bytes.get(..end).unwrap_or_default();
-    String::from_utf8(text.to_vec()).map_err(|_| Error::malformed(format!("attribute {kind:?} is not UTF-8")))
+fn text(bytes: &[u8]) -> String {
+    let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
 }
 
 fn address<T: NlAttrType>(bytes: &[u8], kind: T, family: Family) -> Result<IpAddr> {
@@ -176,6 +181,20 @@ mod tests {
         assert_eq!(inner.required_u32(CtrlAttr::Version), Ok(7));
         let missing = inner.required_u16(CtrlAttr::FamilyId).expect_err("missing");
         assert_eq!(missing.to_string(), "unexpected message: attribute FamilyId is missing");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_as_numbers_and_two_different_names_stay_different() {
+        for (bytes, expected) in [
+            (&b"eth0\0"[..], "eth0"),
+            (b"eth0\0rest", "eth0"),
+            (b"", ""),
+            ("na\u{ef}ve".as_bytes(), "na\u{ef}ve"),
+            (b"a\xff\xfeb\0", "a\\xff\\xfeb"),
+            (b"\xc3", "\\xc3"),
+        ] {
+            assert_eq!(text(bytes), expected, "{bytes:?}");
+        }
     }
 
     #[test]

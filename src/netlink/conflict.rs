@@ -1,7 +1,7 @@
 //! Asks the network whether another host has an address (RFC 5227 for IPv4, RFC 4862 §5.4 for IPv6), for many addresses
 //! at once and in a fraction of a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -29,42 +29,98 @@ pub struct Claim {
     pub mac: [u8; 6],
 }
 
-/// Claims of other hosts to these addresses, each address at most once for each interface. Asks three times within
-/// 300 ms, and ends early when all are claimed. `own`: the link-layer addresses of this host, which answers for its
-/// addresses on each interface that is attached to the same link.
+/// How the network is asked.
+pub struct Manner<'a> {
+    /// The link-layer addresses of this host, which answers for its addresses on each interface that is attached to the
+    /// same link.
+    pub own: &'a [[u8; 6]],
+    /// Returns when the next question may leave: each is a frame to every host of the link.
+    pub pace: &'a mut dyn FnMut(),
+    /// When the last question leaves.
+    pub deadline: Instant,
+}
+
+/// Claims of other hosts to these addresses, each address at most once for each interface. Asks up to three times, with
+/// 100 ms for the answers after each round, and ends early when all are claimed.
 ///
 /// # Errors
-/// Needs `CAP_NET_RAW`. When an interface is down or gone.
-pub fn find(questions: &[(Station, IpAddr)], own: &[[u8; 6]]) -> Result<Vec<Claim>> {
+/// Needs `CAP_NET_RAW`. When an interface is down or gone. When not every address could be asked for before the deadline.
+pub fn find(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<Claim>> {
+    /// So many questions have fewer answers than an ear has room for.
+    const BETWEEN_LOOKS: usize = 64;
     let announcer = Announcer::open()?;
     // Before the first question, or an answer could come too early to be heard.
-    let ears = ears(questions)?;
-    let mut claims: HashMap<(IpAddr, u32), Claim> = HashMap::new();
-    for _ in 0..ROUNDS {
-        let open = |(at, address): &&(Station, IpAddr)| !claims.contains_key(&(*address, at.interface));
-        let asked: Vec<_> = questions.iter().filter(open).collect();
-        if asked.is_empty() {
+    let mut inquiry = Inquiry::new(questions, &manner)?;
+    for round in 0..ROUNDS {
+        let open: Vec<_> = questions.iter().filter(|question| !inquiry.is_claimed(question)).collect();
+        if open.is_empty() {
             break;
         }
-        for (at, address) in asked {
+        for (asked, (at, address)) in open.iter().enumerate() {
+            (manner.pace)();
+            let now = Instant::now();
+            if now >= manner.deadline {
+                let count = questions.len();
+                let text = format!("no time for more than {asked} of {count} addresses; give the action more");
+                return if round > 0 { Ok(inquiry.claims()) } else { Err(out_of_time(text)) };
+            }
             match announcer.probe(*at, *address) {
                 // Others fill the link for a moment; it is asked for again.
                 Err(error) if error.is(Errno::ENOBUFS) => {}
                 asked => asked?,
             }
-        }
-        listen(&ears, Instant::now() + ROUND, |at, packet| {
-            let Some((address, mac)) = frame::claim(packet) else { return };
-            let is_asked = questions.iter().any(|(asked, ip)| asked.interface == at.interface && *ip == address);
-            if is_asked && !own.contains(&mac) {
-                let claim = Claim { address, interface: at.interface, mac };
-                claims.entry((address, at.interface)).or_insert(claim);
+            if asked % BETWEEN_LOOKS == BETWEEN_LOOKS - 1 {
+                inquiry.listen(now)?;
             }
-        })?;
+        }
+        inquiry.listen(Instant::now() + ROUND)?;
     }
-    let mut claims: Vec<Claim> = claims.into_values().collect();
-    claims.sort_by_key(|claim| (claim.address, claim.interface));
-    Ok(claims)
+    Ok(inquiry.claims())
+}
+
+fn out_of_time(text: String) -> Error {
+    Error::from(Errno::ETIMEDOUT).hinting(text).during("address conflicts: ask the network")
+}
+
+/// What has been asked for, and what has been heard.
+struct Inquiry {
+    asked: HashSet<(IpAddr, u32)>,
+    own: HashSet<[u8; 6]>,
+    ears: Vec<Ear>,
+    claims: HashMap<(IpAddr, u32), Claim>,
+}
+
+impl Inquiry {
+    fn new(questions: &[(Station, IpAddr)], manner: &Manner<'_>) -> Result<Self> {
+        Ok(Self {
+            asked: questions.iter().map(|(at, address)| (*address, at.interface)).collect(),
+            own: manner.own.iter().copied().collect(),
+            ears: ears(questions)?,
+            claims: HashMap::new(),
+        })
+    }
+
+    fn is_claimed(&self, (at, address): &(Station, IpAddr)) -> bool {
+        self.claims.contains_key(&(*address, at.interface))
+    }
+
+    /// Takes in what has arrived, and what arrives until `deadline`.
+    fn listen(&mut self, deadline: Instant) -> Result<()> {
+        let Self { asked, own, ears, claims } = self;
+        listen(ears, deadline, |at, packet| {
+            let Some((address, mac)) = frame::claim(packet) else { return };
+            let key = (address, at.interface);
+            if asked.contains(&key) && !own.contains(&mac) {
+                claims.entry(key).or_insert(Claim { address, interface: at.interface, mac });
+            }
+        })
+    }
+
+    fn claims(self) -> Vec<Claim> {
+        let mut claims: Vec<Claim> = self.claims.into_values().collect();
+        claims.sort_by_key(|claim| (claim.address, claim.interface));
+        claims
+    }
 }
 
 /// A socket for one protocol on one interface.
@@ -94,14 +150,55 @@ fn listening(interface: u32, protocol: i32) -> Result<OwnedFd> {
     let ear = socket(AddressFamily::Packet, SockType::Datagram, flags, None)?;
     // The default holds fewer; without CAP_NET_ADMIN it stays, and answers of a later round count.
     let _ = setsockopt(&ear, sockopt::RcvBufForce, &RECEIVE_BUFFER);
+    if protocol == libc::ETH_P_IPV6 {
+        hear_advertisements_only(&ear)?;
+    }
     bind(ear.as_raw_fd(), &link_address(interface, protocol, [0; 6])?)?;
     Ok(ear)
 }
 
-/// Hands every packet that arrives until `deadline` to `hear`.
+/// Of all IPv6 that comes in, only neighbour advertisements wake us: next header 58, type 136 (RFC 4861 §4.4). A busy host's
+/// other packets would fill the ear.
+fn hear_advertisements_only(ear: &OwnedFd) -> Result<()> {
+    let load =
+        |at: u32| libc::sock_filter { code: (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: at };
+    let unless = |value: u32, skip: u8| libc::sock_filter {
+        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+        jt: 0,
+        jf: skip,
+        k: value,
+    };
+    let answer =
+        |length: u32| libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: length };
+    let mut program = [load(6), unless(58, 3), load(40), unless(136, 1), answer(u32::MAX), answer(0)];
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the option is read from `filter`, whose program lives through the call, and is copied by the kernel.
+    let set = unsafe {
+        libc::setsockopt(
+            ear.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const filter).cast(),
+            size_of_val(&filter) as libc::socklen_t,
+        )
+    };
+    Ok(Errno::result(set).map(drop)?)
+}
+
+/// Hands to `hear` every packet that has arrived, and those that arrive until `deadline`.
 fn listen(ears: &[Ear], deadline: Instant, mut hear: impl FnMut(Station, &[u8])) -> Result<()> {
     let mut buffer = [0; 2048];
     loop {
+        for ear in ears {
+            // An interface that went down says so here once; the next question to it is the error.
+            drain(
+                |buffer| recv(ear.socket.as_raw_fd(), buffer, MsgFlags::empty()).ok(),
+                &mut buffer,
+                |packet| {
+                    hear(ear.at, packet);
+                },
+            );
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
@@ -113,12 +210,15 @@ fn listen(ears: &[Ear], deadline: Instant, mut hear: impl FnMut(Station, &[u8]))
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Error::from(errno).during("address conflicts: wait for answers")),
         }
-        for ear in ears {
-            // An interface that went down says so here once; the next question to it is the error.
-            while let Ok(length) = recv(ear.socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                hear(ear.at, buffer.get(..length).unwrap_or_default());
-            }
-        }
+    }
+}
+
+/// What has arrived, or so much of it that the other ears and the deadline get their turn: a flood has no end.
+fn drain(mut receive: impl FnMut(&mut [u8]) -> Option<usize>, buffer: &mut [u8], mut hear: impl FnMut(&[u8])) {
+    const MOST: usize = 1024;
+    for _ in 0..MOST {
+        let Some(length) = receive(buffer) else { return };
+        hear(buffer.get(..length).unwrap_or_default());
     }
 }
 

@@ -179,7 +179,7 @@ fn outcome(number: i32, message: &Message<'_>, attributes_at: usize) -> Result<(
     let tail = message.payload.get(attributes_at..).filter(|_| message.flags.contains(NlmF::ACK_TLVS));
     let explanation = tail
         .and_then(|tail| Attributes::<NlmsgerrAttr>::decode(tail).ok())
-        .and_then(|attributes| attributes.optional_text(NlmsgerrAttr::Msg).ok().flatten());
+        .and_then(|attributes| attributes.optional_text(NlmsgerrAttr::Msg));
     Err(Error::from_errno(number.wrapping_neg(), explanation))
 }
 

@@ -91,9 +91,21 @@ impl Route {
     /// # Errors
     /// `ENODEV` when the interface is gone, and what its driver says.
     pub fn set_up(&mut self, interface: u32) -> Result<()> {
-        let request = Request { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload: link::encode_up(interface) };
-        let answer = self.socket.ask(&request);
-        answer.map(drop).map_err(|error| error.during(format_args!("interface {interface}: set up")))
+        self.change_link(interface, true).map_err(|error| error.during(format_args!("interface {interface}: set up")))
+    }
+
+    /// As `ip link set down` does: the kernel forgets the interface's routes, and its IPv6 addresses.
+    ///
+    /// # Errors
+    /// `ENODEV` when the interface is gone, and what its driver says.
+    pub fn set_down(&mut self, interface: u32) -> Result<()> {
+        self.change_link(interface, false)
+            .map_err(|error| error.during(format_args!("interface {interface}: set down")))
+    }
+
+    fn change_link(&mut self, interface: u32, up: bool) -> Result<()> {
+        let payload = link::encode_up(interface, up);
+        self.socket.ask(&Request { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload }).map(drop)
     }
 
     /// Executes changes in order: one result for each, as [`Route::execute`] gives it.
@@ -146,6 +158,14 @@ impl Route {
 
     fn change_address(&mut self, change: AddressChange) -> Result<bool> {
         self.change_addresses(&[change]).pop().unwrap_or_else(|| Err(Error::malformed("no result")))
+    }
+
+    /// As [`Route::execute`], for an address that shall be as it was observed. False: it is there.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn restore_address(&mut self, observed: &ObservedAddress) -> Result<bool> {
+        self.execute(&[AddressRequest::restore(observed)]).pop().unwrap_or_else(|| Err(Error::malformed("no result")))
     }
 
     /// Labels of single addresses in the selection policy of IPv6; those of networks are left out.

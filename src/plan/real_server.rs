@@ -40,12 +40,17 @@ impl InterfaceSetting {
 
     /// Path below /proc/sys, with slashes.
     pub fn name(&self) -> String {
-        format!("net/ipv4/conf/{}/{}", self.interface, self.rule.key)
+        self.name_for(&self.interface)
     }
 
     /// The same of every interface.
     pub fn name_for_all(&self) -> String {
-        format!("net/ipv4/conf/all/{}", self.rule.key)
+        self.name_for("all")
+    }
+
+    /// The same of another interface.
+    pub fn name_for(&self, interface: &str) -> String {
+        format!("net/ipv4/conf/{interface}/{}", self.rule.key)
     }
 
     /// What to set.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -68,9 +68,10 @@ impl RunDir {
         self.folder("vip", "announcer")
     }
 
-    /// When the next announcement of this node may leave.
+    /// When the next announcement of this node may leave. Its name starts with a dot, or it would be that of the lock of a
+    /// health monitor `announcements`.
     pub fn announcement_pace(&self) -> PathBuf {
-        self.root.join("announcements.lock")
+        self.root.join(".announcements.lock")
     }
 
     /// The control socket of a health monitor.
@@ -92,7 +93,7 @@ impl RunDir {
     /// health monitor while it writes real servers of declared services.
     pub fn declaring_lock(&self) -> Result<PathBuf, FileError> {
         let services = self.services();
-        create_folder(&services.path)?;
+        services.create()?;
         Ok(services.path.join(".declaring.lock"))
     }
 
@@ -102,13 +103,14 @@ impl RunDir {
     }
 
     fn folder(&self, name: &str, extension: &'static str) -> Folder {
-        Folder { path: self.root.join(name), extension }
+        Folder { root: self.root.clone(), path: self.root.join(name), extension }
     }
 }
 
 /// One file for each instance.
 #[derive(Debug, Clone)]
 pub struct Folder {
+    root: PathBuf,
     path: PathBuf,
     extension: &'static str,
 }
@@ -125,7 +127,7 @@ impl Folder {
 
     /// A file to lock for all instances together. Its name starts with a dot: it belongs to no instance.
     pub fn lock(&self) -> Result<PathBuf, FileError> {
-        create_folder(&self.path)?;
+        self.create()?;
         Ok(self.path.join(".lock"))
     }
 
@@ -136,8 +138,13 @@ impl Folder {
 
     /// Mode 0600; as a whole or not at all.
     pub fn write(&self, instance: &str, text: &str) -> Result<(), FileError> {
-        create_folder(&self.path)?;
+        self.create()?;
         write_private(&self.file(instance), text.as_bytes())
+    }
+
+    fn create(&self) -> Result<(), FileError> {
+        create_folder(&self.root)?;
+        create_folder(&self.path)
     }
 
     /// `None`: there is no such file.
@@ -206,7 +213,20 @@ fn file_name(instance: &str) -> String {
 
 fn create_folder(path: &Path) -> Result<(), FileError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|cause| FileError::new(path, "create", cause))
+    made.map_err(|cause| FileError::new(path, "create", cause))?;
+    take_possession(path).map_err(|cause| FileError::new(path, "make private", cause))
+}
+
+/// Of a folder that was there already, whoever made it: what is in it says what an action of root's removes.
+fn take_possession(path: &Path) -> io::Result<()> {
+    let (found, user) = (fs::metadata(path)?, nix::unistd::geteuid().as_raw());
+    if found.uid() != user {
+        chown(path, Some(user), None)?;
+    }
+    if found.mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -250,6 +270,22 @@ mod tests {
         run_dir.refusals().write("db", "[]").expect("write");
         assert_eq!(run_dir.services().instances(), [""; 0]);
         assert_eq!(run_dir.refusals().instances(), ["db"]);
+    }
+
+    #[test]
+    fn no_instance_has_the_name_of_a_file_of_all() {
+        let run_dir = RunDir::at("/r");
+        let of_all =
+            [run_dir.announcement_pace(), run_dir.handed_back(), run_dir.services().path.join(".declaring.lock")];
+        for file in of_all {
+            let name = file.file_name().expect("name").to_string_lossy().into_owned();
+            let (stem, _) = name.rsplit_once('.').expect("extension");
+            for instance in [stem, stem.trim_start_matches('.'), &name] {
+                let files = [run_dir.lock(instance), run_dir.socket(instance), run_dir.services().file(instance)];
+                let locks = [run_dir.real_servers().lock_of(instance), run_dir.services().lock_of(instance)];
+                assert!(files.iter().chain(&locks).all(|taken| *taken != file), "{instance}: {}", file.display());
+            }
+        }
     }
 
     #[test]

@@ -121,3 +121,24 @@ fn a_higher_value_that_does_not_do_fails_start_and_says_whose_it_is() {
     realserver.stop();
     assert_eq!(get(&host, "eth0/arp_ignore"), "0");
 }
+
+/// It would answer the client's router for the address: what counts is the higher of its own value and that of all.
+#[test]
+fn where_all_interfaces_are_meant_the_higher_value_of_one_counts() {
+    let host = host();
+    let realserver = host.agent("realserver").param("ip", "192.0.2.9");
+    set(&host, "eth0/arp_ignore", 3);
+    realserver.run("start").expect(1).says("net/ipv4/conf/eth0/arp_ignore: is 3, must be 1");
+    assert_eq!(addresses(&host), [""; 0]);
+    set(&host, "eth0/arp_ignore", 0);
+    realserver.start();
+    realserver.monitor().expect(0).silent();
+    set(&host, "eth0/arp_ignore", 3);
+    realserver.monitor().expect(1).says("net/ipv4/conf/eth0/arp_ignore: is 3, must be 1");
+    // Stricter than wanted; and nobody asks the loopback.
+    set(&host, "eth0/arp_ignore", 8);
+    set(&host, "lo/arp_ignore", 3);
+    realserver.monitor().expect(0).silent();
+    realserver.stop();
+    assert_eq!((settings(&host), get(&host, "eth0/arp_ignore")), (FORMER.map(String::from).to_vec(), "8".into()));
+}

@@ -98,3 +98,35 @@ fn the_helper_is_in_a_session_of_its_own_and_holds_no_pipe() {
     let open = host.sh(&format!("for fd in 0 1 2; do readlink /proc/{helper}/fd/$fd; done"));
     assert_eq!(open, "/dev/null\n".repeat(3));
 }
+
+/// Names of resources may begin with a dash.
+#[test]
+fn an_instance_that_is_named_like_an_option_has_a_helper_like_any_other() {
+    let (host, peer) = pair();
+    let ear = Ear::on(&peer);
+    let vip = host.agent("vip").instance("--version").params(&[("ip", "192.0.2.9"), ("arp_count", "3")]);
+    vip.params(&[("arp_interval", "100"), ("arp_repeat_after", "0")]).start();
+    until_equal("the helper has ended", &vec![], || host.processes_with(HELPER));
+    assert_eq!(ear.announced(), counts(&[("192.0.2.9", 3)]));
+}
+
+/// It outlives the action by seconds, and everything that lives can be looked at or taken over.
+#[test]
+fn the_helper_keeps_neither_the_environment_nor_the_rights_of_the_action() {
+    let (host, _peer) = pair();
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9"), ("arp_count", "100"), ("arp_interval", "1000")]);
+    vip.variable("OCF_RESKEY_passwd", "secret").start();
+    let [helper] = host.processes_with(HELPER)[..] else { panic!("one helper: {:?}", host.processes()) };
+    let status = || host.read(&format!("/proc/{helper}/status"));
+    let line = |name: &str| {
+        let status = status();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    // CAP_NET_RAW, and nothing else.
+    for set in ["CapEff:", "CapPrm:"] {
+        until_equal(set, &"0000000000002000".to_owned(), || line(set));
+    }
+    until_equal("NoNewPrivs", &"1".to_owned(), || line("NoNewPrivs:"));
+    assert_eq!(host.read(&format!("/proc/{helper}/environ")), "");
+}

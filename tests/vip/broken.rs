@@ -204,3 +204,49 @@ fn a_reload_without_a_record_knows_the_namespace_and_the_file() {
     host.agent("vip").stop();
     assert!(!host.sh("ip -n inner -4 address show").contains("203.0.113.9"));
 }
+
+/// The kernel takes any bytes for a name, and another program's may be anything.
+#[test]
+fn names_that_are_not_utf_8_break_no_action() {
+    let host = host();
+    let odd = r"$(printf 'odd\377')";
+    host.sh(&format!(
+        "ip link add \"{odd}\" type veth peer name odd-end && ip link set odd-end up && ip link set \"{odd}\" up"
+    ));
+    host.sh(&format!("ip link property add dev eth0 altname \"{odd}-too\""));
+    host.sh("ip address add 203.0.113.1/24 dev eth0 label \"$(printf 'eth0:\\377')\"");
+    host.sh(&format!("ip address add 203.0.113.2/24 dev \"{odd}\""));
+    let before = host.addresses();
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9"), ("nic", "eth0"), ("arp_count", "2")]);
+    vip.clone().variable("OCF_CHECK_LEVEL", "10").run("validate-all").expect(0).silent();
+    vip.probe().expect(7);
+    vip.start();
+    vip.monitor().expect(0).silent();
+    vip.run("reload-agent").expect(0).silent();
+    vip.stop();
+    assert_eq!(host.addresses(), before);
+    // Such an interface is one like any other, where a route leads to it.
+    let there = host.agent("vip").params(&[("ip", "203.0.113.9"), ("iflabel", "")]).param("proto", "kernel");
+    host.sh("ip address del 203.0.113.1/24 dev eth0");
+    there.start();
+    assert!(host.addresses().iter().any(|line| line.starts_with("odd") && line.contains(" 203.0.113.9/24")));
+    there.monitor().expect(0).silent();
+    there.stop();
+    let realserver = host.agent("realserver").param("ip", "192.0.2.9");
+    realserver.start();
+    realserver.monitor().expect(0).silent();
+    realserver.stop();
+}
+
+/// What is in it says what root removes.
+#[test]
+fn a_run_directory_that_somebody_else_made_becomes_private() {
+    let host = host();
+    host.sh(
+        "mkdir -p /run/lvs-agents/vip && chmod 777 /run/lvs-agents /run/lvs-agents/vip && chown 1234 /run/lvs-agents",
+    );
+    started(&host);
+    assert_eq!(host.sh("stat -c '%a %u' /run/lvs-agents /run/lvs-agents/vip"), "700 0\n700 0\n");
+    host.agent("vip").stop();
+    assert_eq!(host.addresses(), NODE);
+}

@@ -60,3 +60,24 @@ fn a_monitor_of_level_10_asks_the_network() {
     }
     deep.monitor().expect(0).silent();
 }
+
+/// All announcements and questions of a node take their moments from one file: thousands of broadcasts at once would be a
+/// storm on every host of the link.
+#[test]
+fn the_questions_of_start_and_monitor_leave_at_the_pace_of_the_node() {
+    const PACE: &str = "/run/lvs-agents/.announcements.lock";
+    /// 125 microseconds for each question, and what may be made up for at a time.
+    const GAP: u128 = 125_000;
+    const CREDIT: u128 = 10_000_000;
+    let (host, _peer) = pair();
+    let vip = vip(&host, "192.0.2.10-192.0.2.250");
+    let moment = || -> Option<u128> {
+        let bytes = std::fs::read(host.path(PACE)).ok()?;
+        bytes.try_into().ok().map(u128::from_ne_bytes)
+    };
+    vip.clone().param("run_arping", "yes").start();
+    let first = moment().expect("the start has asked");
+    vip.variable("OCF_CHECK_LEVEL", "10").monitor().expect(0).silent();
+    let last = moment().expect("the monitor has asked");
+    assert!(last + CREDIT >= first + 3 * 241 * GAP, "three rounds: {} us", (last - first) / 1000);
+}

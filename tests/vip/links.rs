@@ -119,3 +119,29 @@ fn an_interface_whose_name_another_one_has_taken() {
     vip.stop();
     assert_eq!(host.addresses(), ["eth0 198.51.100.1/24", "old 192.0.2.1/24"]);
 }
+
+/// The next start may be on another node, and a cable that nobody watches carries what nobody expects.
+#[test]
+fn a_start_that_fails_sets_down_again_what_it_has_set_up() {
+    let host = two_interfaces();
+    host.sh("ip link add eth2 type veth peer name cable2 && ip link set eth2 up");
+    let flags = |nic: &str| host.sh(&format!("ip -o link show {nic}"));
+    let is_up = |nic: &str| flags(nic).contains("UP");
+    // Of an interface that is new the kernel does not know it yet.
+    until("no carrier", || flags("eth2").contains("NO-CARRIER").then_some(()));
+    host.sh("ip link set eth2 down");
+    // Without a carrier, and, later, where announcements are refused.
+    vip(&host, "203.0.113.9/24@eth2").timeout(2).run("start").expect(1).says("nic eth2: use: no carrier");
+    assert!(!is_up("eth2"));
+    host.sh("ip link set cable2 up");
+    let refused = vip(&host, "203.0.113.9/24@eth2 192.0.2.9").param("arp_count", "1");
+    refused.under(&["setpriv", "--bounding-set", "-net_raw"]).run("start").expect(4);
+    assert!(!is_up("eth2") && is_up("eth0"));
+    // One that somebody else uses stays up, and so does one that was up.
+    host.sh("ip address add 203.0.113.1/24 dev eth2 && ip link set eth2 up");
+    let refused = vip(&host, "203.0.113.9/24@eth2").param("arp_count", "1");
+    refused.under(&["setpriv", "--bounding-set", "-net_raw"]).run("start").expect(4);
+    assert!(is_up("eth2"));
+    vip(&host, "203.0.113.9/24@eth2").start();
+    assert!(is_up("eth2"));
+}

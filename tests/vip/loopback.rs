@@ -211,3 +211,51 @@ fn a_start_that_fails_late_gives_the_address_back() {
     assert_eq!(host.addresses(), SERVING);
     realserver.monitor().expect(0).silent();
 }
+
+/// An administrator's script gives it a label, and scope and broadcast address so that nobody else sees it.
+#[test]
+fn what_moved_aside_comes_back_as_it_was() {
+    let host = Host::with_eth0(&["192.0.2.1/24"]);
+    host.sh("ip address add 192.0.2.9/32 broadcast 192.0.2.9 scope host label lo:0 dev lo");
+    let before = host.sh("ip -o address show dev lo");
+    let vip = vip(&host).param("lvs_support", "yes");
+    for _ in 0..2 {
+        vip.start();
+        assert!(!host.sh("ip -o address show dev lo").contains("192.0.2.9"));
+        vip.stop();
+        assert_eq!(host.sh("ip -o address show dev lo"), before);
+    }
+}
+
+/// The address is gone from the network, which is all that the cluster must know; but it is not forgotten.
+#[test]
+fn what_cannot_be_put_back_now_is_put_back_by_the_next_stop() {
+    let host = node();
+    host.sh("ip address add 2001:db8::9/128 dev lo");
+    let vip = host.agent("vip").params(&[("ip", "2001:db8::9"), ("nodad", "yes"), ("arp_count", "0")]);
+    let vip = vip.param("lvs_support", "yes");
+    vip.start();
+    host.sh("echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6");
+    vip.stop();
+    assert_eq!(host.addresses(), ALONE);
+    vip.monitor().expect(7).silent();
+    vip.probe().expect(7).silent();
+    host.sh("echo 0 > /proc/sys/net/ipv6/conf/lo/disable_ipv6");
+    vip.stop();
+    assert_eq!(host.addresses(), ["eth0 192.0.2.1/24", "eth0 2001:db8::1/64", "lo 2001:db8::9/128"]);
+    assert_eq!(host.run_files(), [""; 0]);
+}
+
+/// The record of a version that did not know of labels.
+#[test]
+fn what_moved_aside_under_an_older_version_comes_back() {
+    let host = host();
+    let vip = vip(&host).param("lvs_support", "yes");
+    vip.start();
+    let path = "/run/lvs-agents/vip/my-vip.json";
+    let mut record: serde_json::Value = serde_json::from_str(&host.read(path)).expect("record");
+    record["moved_aside"][0].as_object_mut().expect("one").remove("description");
+    host.write(path, &record.to_string());
+    vip.stop();
+    assert_eq!(host.addresses(), STANDBY);
+}

@@ -15,6 +15,7 @@ mod many;
 mod numbers;
 mod proof;
 mod reload;
+mod tunnel;
 
 use common::{Host, kill};
 

@@ -111,7 +111,7 @@ fn an_edited_file_is_told_and_start_applies_the_difference() {
     host.replace(FILE, "192.0.2.21 192.0.2.22 192.0.2.23");
     vip.monitor().expect(190).says("edited, 2 addresses to add or change, 1 to remove");
     host.replace(FILE, "192.0.2.21 x");
-    vip.monitor().expect(190).says(&format!("ip_file {FILE}:1 \"x\": not an IPv4 or IPv6 address"));
+    vip.monitor().expect(190).says(&format!("ip_file {FILE}:1: not an IPv4 or IPv6 address"));
     host.sh(&format!("rm {FILE}"));
     vip.monitor().expect(190).says("No such file");
     vip.probe().expect(190);

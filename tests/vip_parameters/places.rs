@@ -23,11 +23,15 @@ const IPV6: &str = "eth0 2001:db8::9/64 nodad";
 const LABEL: &str = "label 2001:db8::9/128 99";
 const V6: (&str, &str) = ("ip", "2001:db8::9");
 
-pub const INTERFACES: [Row; 13] = [
+pub const INTERFACES: [Row; 16] = [
     valid(&[("nic", "eth0")], &["eth0 192.0.2.9/24"]),
     valid(&[("nic", "eth0"), V6], &[IPV6, LABEL]),
     valid(&[("nic", "front")], &["eth0 192.0.2.9/24"]).after(FRONT),
     valid(&[("nic", "eth0:db")], &["eth0 192.0.2.9/24 label eth0:db"]),
+    // Either half may be empty, as in IPaddr2.
+    boundary(&[("nic", "eth0:")], &["eth0 192.0.2.9/24"]),
+    boundary(&[("nic", "eth0:"), ("iflabel", "db")], &["eth0 192.0.2.9/24"]),
+    boundary(&[("nic", ":db")], &["eth0 192.0.2.9/24 label eth0:db"]),
     valid(&[("nic", "lo"), ("ip", "192.0.2.9@eth0")], &["eth0 192.0.2.9/24"]),
     valid(&[("nic", "lo"), V6], &["lo 2001:db8::9/128 nodad", "route 2001:db8::9 dev lo", LABEL]),
     boundary(&[("nic", "a23456789012345")], &["a23456789012345 192.0.2.9/24"]).after(LONG_NAME),
@@ -40,14 +44,20 @@ pub const INTERFACES: [Row; 13] = [
     boundary(&[("nic", "eth0:abcdefghij")], &["eth0 192.0.2.9/24 label eth0:abcdefghij"]),
 ];
 
-pub const BROADCAST: [Row; 9] = [
+const OWN_BROADCAST: &str = "ip address del 192.0.2.1/24 dev eth0 && ip address add 192.0.2.1/24 broadcast + dev eth0";
+
+pub const BROADCAST: [Row; 12] = [
     valid(&[("broadcast", "+")], &["eth0 192.0.2.9/24 brd 192.0.2.255"]),
     valid(&[("broadcast", "-")], &["eth0 192.0.2.9/24"]),
     valid(&[("broadcast", "192.0.2.127")], &["eth0 192.0.2.9/24 brd 192.0.2.127"]),
     valid(&[("broadcast", "+"), ("ip", "192.0.2.9 2001:db8::9")], &["eth0 192.0.2.9/24 brd 192.0.2.255", IPV6, LABEL]),
-    valid(&[("broadcast", "")], &["eth0 192.0.2.9/24 brd 192.0.2.255"])
-        .after("ip address add 192.0.2.8/24 brd + dev eth0"),
-    valid(&[("broadcast", "-")], &["eth0 192.0.2.9/24"]).after("ip address add 192.0.2.8/24 brd + dev eth0"),
+    // As in IPaddr2: that of the node's own address, whatever the prefix of ours.
+    valid(&[("broadcast", "")], &["eth0 192.0.2.9/24 brd 192.0.2.255"]).after(OWN_BROADCAST),
+    valid(&[("broadcast", ""), ("ip", "192.0.2.9/32")], &["eth0 192.0.2.9/32 brd 192.0.2.255"]).after(OWN_BROADCAST),
+    valid(&[("broadcast", ""), ("ip", "192.0.2.9/16@eth0")], &["eth0 192.0.2.9/16", "route 192.0.0.0/16 dev eth0"])
+        .after(OWN_BROADCAST),
+    valid(&[("broadcast", "")], &["eth0 192.0.2.9/24"]).after("ip address add 192.0.2.8/24 brd + dev eth0"),
+    valid(&[("broadcast", "-")], &["eth0 192.0.2.9/24"]).after(OWN_BROADCAST),
     boundary(
         &[("broadcast", "+"), ("ip", "192.0.2.9/30")],
         &["eth0 192.0.2.9/30 brd 192.0.2.11", "route 192.0.2.8/30 dev eth0"],
@@ -135,13 +145,16 @@ pub const ROUTES: [Row; 22] = [
 /// The kernel adds its own route beside the static one.
 const STATIC: &[&str] = &["eth0 198.51.100.9/24", "route 198.51.100.0/24 dev eth0"];
 
-pub const IPV6_ONLY: [Row; 17] = [
+pub const IPV6_ONLY: [Row; 19] = [
     valid(&[("nodad", "yes"), V6], &[IPV6, LABEL]),
     valid(&[("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
     valid(&[("optimistic", "yes"), ("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
     valid(&[("optimistic", "yes"), V6], &[IPV6, LABEL]),
     valid(&[("optimistic", "no"), V6], &[IPV6, LABEL]),
     valid(&[("preferred_lft", "forever"), V6], &[IPV6, LABEL]),
+    // Not said: never a source, unless the address may be one.
+    valid(&[("preferred_lft", ""), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
+    valid(&[("preferred_lft", ""), ("lvs_ipv6_addrlabel", "no"), V6], &[IPV6]),
     valid(&[("preferred_lft", "3600"), V6], &["eth0 2001:db8::9/64 nodad preferred 3600", LABEL]),
     boundary(&[("preferred_lft", "0"), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
     boundary(&[("preferred_lft", "1"), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
@@ -184,6 +197,17 @@ fn the_preferred_lifetime_is_not_for_ipv4() {
         &[("preferred_lft", "0"), ("ip", "192.0.2.9 2001:db8::9")],
         &["eth0 192.0.2.9/24", "eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL],
     )]);
+}
+
+/// IPaddr2 never reads it there, so it must not stop a resource in the whole cluster that came from IPaddr2.
+#[test]
+fn what_one_family_has_no_use_for_does_no_harm() {
+    check_all(&[
+        valid(&[("preferred_lft", "perhaps")], &["eth0 192.0.2.9/24"]),
+        valid(&[("iflabel", "db"), V6], &[IPV6, LABEL]),
+        valid(&[("iflabel", "much-longer-than-a-label"), V6], &[IPV6, LABEL]),
+        valid(&[("nic", "eth0:x"), V6], &[IPV6, LABEL]),
+    ]);
 }
 
 #[test]

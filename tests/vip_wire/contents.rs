@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::capture::{Frame, needs, now};
 use super::common::{Agent, Host, until, until_equal};
-use super::told::{announcement, series};
+use super::told::{announcement, announcement_by_router, series};
 use super::{Wire, address};
 
 const SCRIPT: &str = "/usr/lib/ocf/resource.d/heartbeat/IPaddr2";
@@ -73,4 +73,21 @@ fn the_frames_of_one_address_are_those_of_ipaddr2() {
         // In turns there, in pairs here: the same order.
         assert_eq!(ours, theirs, "{ip}");
     }
+}
+
+/// Hosts that use the address as their router give up their default route when they hear that it is none (RFC 4861,
+/// section 7.2.5).
+#[test]
+fn where_the_node_forwards_ipv6_its_advertisements_say_that_it_is_a_router() {
+    let wire = Wire::new();
+    wire.host.sh("echo 1 > /proc/sys/net/ipv6/conf/eth0/forwarding");
+    let before = wire.sent().len();
+    let vip = wire.vip("fe80::9").params(&[("arp_count", "2"), ("arp_interval", "50")]);
+    vip.start();
+    until_equal("the helper has ended", &vec![], || wire.host.processes_with("announce"));
+    let frames: Vec<Vec<u8>> = wire.sent().split_off(before).into_iter().map(|frame| frame.bytes).collect();
+    let expected = announcement_by_router(wire.mac, "fe80::9".parse().expect("address"));
+    let ours: Vec<&Vec<u8>> = frames.iter().filter(|frame| frame.get(54) == Some(&136)).collect();
+    assert_eq!(ours, [&expected, &expected], "the first one by start, the second one by its helper");
+    vip.stop();
 }

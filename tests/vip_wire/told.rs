@@ -18,6 +18,11 @@ pub fn announcement(mac: Mac, address: IpAddr) -> Vec<Vec<u8>> {
     }
 }
 
+/// The advertisement of a router (RFC 4861, section 4.4).
+pub fn announcement_by_router(mac: Mac, address: Ipv6Addr) -> Vec<u8> {
+    discovery((mac, address), ALL_NODES, &[136, 0xa0, 2], address)
+}
+
 /// What makes a gateway learn where `address` is: it is asked for its own in the name of that one.
 pub fn question(mac: Mac, address: IpAddr, gateway: IpAddr) -> Vec<u8> {
     match (address, gateway) {

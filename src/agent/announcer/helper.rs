@@ -7,9 +7,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
 
 use super::{Announcement, Orders, Round};
-use crate::agent::{own_program, settle_in};
+use crate::agent::{instance_argument, own_program, settle_in};
 use crate::netlink::{self, Route};
 use crate::ocf::Call;
 use crate::system::{Folder, Lock, RunDir};
@@ -30,7 +31,10 @@ pub(super) fn spawn(call: &Call, orders: &Orders) -> io::Result<()> {
     let mut command = own_program("lvs-agents: announce");
     // Pacemaker kills the group of an action that takes too long, and whoever reads the action's output waits for its
     // pipes to close.
-    command.args(["announce", "--instance", &call.instance]).current_dir("/");
+    command.arg("announce").arg(instance_argument(&call.instance)).current_dir("/");
+    // It needs nothing of what the cluster says to an action, passwords among it, and everybody who may look at a process
+    // sees its environment for as long as it lives.
+    command.env_clear();
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn()?;
     // Before it has its orders: it begins when nobody else is named.
@@ -60,6 +64,7 @@ pub fn work(instance: &str) -> anyhow::Result<()> {
     settle_in();
     // Fails only for the leader of a group, who needs no session of its own to survive the group's end.
     let _ = nix::unistd::setsid();
+    keep_only_the_right_to_send();
     let orders: Orders = serde_json::from_reader(io::stdin()).context("orders: read")?;
     let null = std::fs::File::open("/dev/null").context("/dev/null: open")?;
     nix::unistd::dup2_stdin(&null).context("standard input: close")?;
@@ -70,6 +75,16 @@ pub fn work(instance: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     Ok(repeat(&orders)?)
+}
+
+/// Of an action's rights, those on frames: it lives for seconds, reads what neighbours cannot write, and changes nothing.
+fn keep_only_the_right_to_send() {
+    let Ok(own) = capabilities(None) else { return };
+    let kept = own.permitted & CapabilitySet::NET_RAW;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    // A kernel that refuses to take rights leaves the helper as it was.
+    let _ = set_capabilities(None, sets);
+    let _ = set_no_new_privs(true);
 }
 
 fn repeat(orders: &Orders) -> Result<(), netlink::Error> {
@@ -90,7 +105,7 @@ fn repeat(orders: &Orders) -> Result<(), netlink::Error> {
         }
         let spread = orders.series.interval / u32::try_from(left.len()).unwrap_or(u32::MAX);
         // Nobody hears of what fails here; the next round comes anyway.
-        Round::prepare(&mut route, orders.ask_gateways)?.send(&left, spread, drop);
+        Round::prepare(&mut route, orders)?.send(&left, spread, drop);
     }
     Ok(())
 }

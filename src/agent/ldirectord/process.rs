@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_millis(10);
 pub fn start(call: &Call) -> Result<(), Failure> {
     let mut command = agent::own_program("lvs-agents: ldirectord");
     let ready_within = (call.timeout / 2).as_secs().to_string();
-    command.args(["daemon", "--detach", "--ready-within", &ready_within, "--instance", &call.instance]);
+    command.args(["daemon", "--detach", "--ready-within", &ready_within, &agent::instance_argument(&call.instance)]);
     for name in ["configfile", "logfile"] {
         if let Some(path) = call.text(name) {
             command.args([&format!("--{name}"), path]);

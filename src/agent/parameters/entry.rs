@@ -19,7 +19,8 @@ impl AddressEntry {
     }
 }
 
-/// The addresses that `word` stands for, at most `most`.
+/// The addresses that `word` stands for, at most `most`. Reasons never quote it: it may come from a file that not everybody
+/// may read.
 pub fn parse(word: &str, most: usize) -> Result<Vec<AddressEntry>, String> {
     let (rest, nic) = match word.split_once('@') {
         Some((_, "")) => return Err("the nic after \"@\" is missing".into()),
@@ -92,10 +93,10 @@ pub fn prefix_length(address: IpAddr, text: &str) -> Result<u8, String> {
         return u8::try_from(length)
             .ok()
             .filter(|length| whole && *length > 0)
-            .ok_or_else(|| format!("\"{text}\" is not a netmask: its ones must be on the left, as in 255.255.255.0"));
+            .ok_or_else(|| "not a netmask: its ones must be on the left, as in 255.255.255.0".into());
     }
     let number = text.parse::<u8>().ok().filter(|number| (1..=longest).contains(number));
-    number.ok_or_else(|| format!("prefix \"{text}\" is not between 1 and {longest}"))
+    number.ok_or_else(|| format!("the prefix is not between 1 and {longest}"))
 }
 
 #[cfg(test)]
@@ -114,9 +115,9 @@ mod tests {
         assert_eq!(one("2001:db8::1/64"), Ok((Some(64), None)));
         for (word, reason) in [
             ("300.0.2.1", "not an IPv4 or IPv6 address"),
-            ("192.0.2.1/33", "prefix \"33\" is not between 1 and 32"),
-            ("2001:db8::1/129", "prefix \"129\" is not between 1 and 128"),
-            ("192.0.2.1/", "prefix \"\" is not between 1 and 32"),
+            ("192.0.2.1/33", "the prefix is not between 1 and 32"),
+            ("2001:db8::1/129", "the prefix is not between 1 and 128"),
+            ("192.0.2.1/", "the prefix is not between 1 and 32"),
             ("192.0.2.1@", "the nic after \"@\" is missing"),
             ("0.0.0.0", "not the address of a host"),
             ("224.0.0.1", "not the address of a host"),

@@ -16,7 +16,8 @@ pub const DESCRIPTION: Description = Description {
             "ip",
             Kind::Text,
             "virtual IP addresses",
-            "IPv4 and IPv6 addresses, separated by blanks, commas or newlines; FIRST-LAST stands for a range.",
+            "IPv4 and IPv6 addresses, separated by blanks, commas or newlines; FIRST-LAST stands for a range. Those of the \
+             loopback itself, such as 127.0.0.1, are refused.",
         )
         .required(),
         Parameter::new(
@@ -33,7 +34,8 @@ pub const DESCRIPTION: Description = Description {
             Kind::Text,
             "interfaces without ARP for the addresses",
             "Interfaces that must neither answer ARP requests for the addresses nor use them in their own, separated by \
-             blanks or commas. all means every interface, later ones too.",
+             blanks or commas. all means every interface, later ones too; one with a higher value of its own that answers \
+             for the addresses nonetheless, such as arp_ignore=3, is a failure.",
         )
         .default("all"),
     ],

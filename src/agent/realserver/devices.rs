@@ -1,7 +1,9 @@
 //! The devices that hold the addresses of a real server.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
+use super::node::Node;
 use crate::model::InterfaceAddress;
 use crate::netlink::{self, Route};
 use crate::ocf::{Call, Failure};
@@ -65,10 +67,35 @@ pub fn set_up(call: &Call, devices: &[String], route: &mut Route) -> Result<(), 
     Ok(())
 }
 
-/// Deletes it, if it is there.
-pub fn remove(call: &Call, held: &InterfaceAddress, route: &mut Route) -> Result<(), Failure> {
-    if route.delete_address(held)? {
-        call.log().info(format!("address {held}: deleted from interface {}", held.interface));
+/// Deletes addresses, those that are there. What the kernel takes along with the first one of a network, and is not to
+/// leave, is added again: `before` is the node with all of them.
+pub fn remove(call: &Call, leaving: &[InterfaceAddress], before: &Node, route: &mut Route) -> Result<(), Failure> {
+    let removed = Failure::collect(leaving.iter().map(|held| {
+        if route.delete_address(held)? {
+            call.log().info(format!("address {held}: deleted from interface {}", held.interface));
+        }
+        Ok(())
+    }));
+    let takes_others = |held: &InterfaceAddress| held.address.is_ipv4() && held.prefix_length < 32;
+    if leaving.iter().any(takes_others) {
+        let restored = restore_others(call, leaving, before, route);
+        restored.unwrap_or_else(|failure| call.log().warning(failure));
     }
-    Ok(())
+    removed
+}
+
+fn restore_others(call: &Call, leaving: &[InterfaceAddress], before: &Node, route: &mut Route) -> Result<(), Failure> {
+    let key = |held: &InterfaceAddress| (held.identity(), held.prefix_length);
+    let (interfaces, leaving): (HashSet<u32>, HashSet<_>) =
+        leaving.iter().map(|held| (held.interface, key(held))).unzip();
+    let after: HashSet<_> = Node::look(route)?.addresses.iter().map(key).collect();
+    let lost = before.observed.iter().filter(|observed| {
+        let held = &observed.address;
+        let is_known = leaving.contains(&key(held)) || after.contains(&key(held));
+        held.address.is_ipv4() && interfaces.contains(&held.interface) && !is_known
+    });
+    Failure::collect(lost.map(|observed| {
+        call.log().warning(format!("address {}: went with another of its network, added again", observed.address));
+        Ok(route.restore_address(observed).map(drop)?)
+    }))
 }

@@ -7,12 +7,14 @@ use super::wanted::{Claim, Wanted, no_such_interface};
 use super::{devices, settings};
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
-use crate::netlink::route::Link;
+use crate::netlink::route::{Link, ObservedAddress};
 use crate::ocf::Failure;
 use crate::plan::{self, AddressState};
 
 pub struct Node {
-    links: Vec<Link>,
+    pub links: Vec<Link>,
+    pub observed: Vec<ObservedAddress>,
+    /// The same, without what nobody can choose.
     pub addresses: Vec<InterfaceAddress>,
     by_identity: HashMap<(IpAddr, u32), Vec<InterfaceAddress>>,
     /// On another interface than those of real servers.
@@ -22,8 +24,8 @@ pub struct Node {
 impl Node {
     pub fn look(route: &mut Route) -> Result<Self, Failure> {
         let links = route.links()?;
-        let addresses: Vec<InterfaceAddress> =
-            route.addresses_on(&links)?.into_iter().map(|held| held.address).collect();
+        let observed = route.addresses_on(&links)?;
+        let addresses: Vec<InterfaceAddress> = observed.iter().map(|held| held.address.clone()).collect();
         let own: Vec<u32> =
             links.iter().filter(|link| devices::ALL.contains(&link.name.as_str())).map(|link| link.index).collect();
         let mut by_identity: HashMap<_, Vec<_>> = HashMap::new();
@@ -31,7 +33,7 @@ impl Node {
             by_identity.entry(held.identity()).or_default().push(held.clone());
         }
         let elsewhere = plan::held_elsewhere(&own, &addresses);
-        Ok(Self { links, addresses, by_identity, elsewhere })
+        Ok(Self { links, observed, addresses, by_identity, elsewhere })
     }
 
     fn link(&self, name: &str) -> Option<&Link> {
@@ -50,9 +52,18 @@ impl Node {
     }
 
     pub fn state(&self, claim: &Claim) -> AddressState {
-        let place = self.place(claim);
-        let copies = self.by_identity.get(&place.identity());
-        plan::address_state(&place, copies.map(Vec::as_slice).unwrap_or_default())
+        plan::address_state(&self.place(claim), self.copies(claim))
+    }
+
+    /// The address on its device, with whatever prefixes.
+    pub fn copies(&self, claim: &Claim) -> &[InterfaceAddress] {
+        self.by_identity.get(&self.place(claim).identity()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Those with another prefix than that of a host. On the loopback, one makes its whole network the node's own.
+    pub fn wide_copies(&self, claim: &Claim) -> impl Iterator<Item = &InterfaceAddress> {
+        let host = plan::host_prefix(claim.address);
+        self.copies(claim).iter().filter(move |held| held.prefix_length != host)
     }
 
     /// The director's resource on this node holds it.
@@ -71,10 +82,7 @@ impl Node {
         let faults = devices.iter().filter_map(|device| self.device_fault(device));
         let faults = faults.chain(wanted.claims.iter().filter_map(|claim| self.address_fault(claim)));
         let faults = faults.map(|text| Err(Failure::generic(text)));
-        Failure::collect(faults.chain(wanted.settings().iter().map(|setting| match &setting.interface {
-            nic if nic != "all" && self.link(nic).is_none() => Err(Failure::generic(no_such_interface(nic))),
-            _ => settings::check(setting),
-        })))
+        Failure::collect(faults.chain([settings::check(wanted, &self.links)]))
     }
 
     fn device_fault(&self, device: &str) -> Option<String> {
@@ -92,7 +100,11 @@ impl Node {
                 Some(format!("ip \"{address}\": is {held} on {device}, must be {}", self.place(claim)))
             }
             AddressState::Missing if self.lacks(claim) => Some(format!("ip \"{address}\": missing on {device}")),
-            AddressState::Missing | AddressState::Present => None,
+            AddressState::Present => {
+                let wide = self.wide_copies(claim).next();
+                wide.map(|held| format!("ip \"{address}\": is also {held} on {device}, which is more than a host"))
+            }
+            AddressState::Missing => None,
         }
     }
 }

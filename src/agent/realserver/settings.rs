@@ -1,8 +1,11 @@
 //! Kernel settings that the instances of a node share: the first one that changes a value remembers it, the last one
 //! that needs the setting puts it back.
 
+use std::io::ErrorKind;
+
 use super::record::{self, Record};
-use super::wanted::Wanted;
+use super::wanted::{Wanted, no_such_interface};
+use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
 use crate::plan::InterfaceSetting;
 use crate::system::{FileError, sysctl};
@@ -29,21 +32,45 @@ pub fn set(call: &Call, wanted: &Wanted) -> Result<(), Failure> {
             call.log().info(format!("{name}: set to {value} (was {present})"));
         }
     }
-    Failure::collect(wanted.settings().iter().map(check))
+    Ok(())
 }
 
 /// # Errors
-/// When what counts, the higher of the interface's value and that of `all`, will not do.
-pub fn check(setting: &InterfaceSetting) -> Result<(), Failure> {
-    let (own, all) = (sysctl::read(&setting.name())?, sysctl::read(&setting.name_for_all())?);
-    let (name, number) = match (number(&own), number(&all)) {
-        (own, all) if all > own => (setting.name_for_all(), all),
-        (own, _) => (setting.name(), own),
-    };
-    if setting.accepts(number) {
-        return Ok(());
+/// Every interface for which a setting will not do. What counts is the higher of its own value and that of `all`.
+pub fn check(wanted: &Wanted, links: &[Link]) -> Result<(), Failure> {
+    Failure::collect(wanted.settings().iter().map(|setting| check_one(setting, links)))
+}
+
+fn check_one(setting: &InterfaceSetting, links: &[Link]) -> Result<(), Failure> {
+    if setting.interface != "all" {
+        if !links.iter().any(|link| link.name == setting.interface) {
+            return Err(Failure::generic(no_such_interface(&setting.interface)));
+        }
+        let (own, all) = (number(&sysctl::read(&setting.name())?), number(&sysctl::read(&setting.name_for_all())?));
+        let (name, value) = if all > own { (setting.name_for_all(), all) } else { (setting.name(), own) };
+        return judge(setting, &name, value);
     }
-    Err(Failure::generic(format!("{name}: is {number}, must be {}", setting.value())))
+    let all = number(&sysctl::read(&setting.name())?);
+    judge(setting, &setting.name(), all)?;
+    // Elsewhere nobody asks by ARP.
+    let asked = links.iter().filter(|link| !link.loopback && !link.no_arp);
+    Failure::collect(asked.map(|link| {
+        let name = setting.name_for(&link.name);
+        match sysctl::read(&name) {
+            Ok(own) if number(&own) > all => judge(setting, &name, number(&own)),
+            Ok(_) => Ok(()),
+            // Gone meanwhile.
+            Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }))
+}
+
+fn judge(setting: &InterfaceSetting, name: &str, value: i32) -> Result<(), Failure> {
+    match setting.accepts(value) {
+        true => Ok(()),
+        false => Err(Failure::generic(format!("{name}: is {value}, must be {}", setting.value()))),
+    }
 }
 
 /// For each setting that this instance, or one before it, changed: hands the former value to another instance that

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::devices;
-use crate::agent::parameters;
+use crate::agent::parameters::{self, AddressEntry};
 use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
 use crate::plan::{self, InterfaceSetting};
@@ -77,15 +77,33 @@ pub fn parse(call: &Call) -> Result<Wanted, Failure> {
 
 fn claims(call: &Call) -> Result<Vec<Claim>, Failure> {
     let entries = parameters::address_list(call)?;
-    let odd = entries.iter().filter(|entry| entry.prefix_length.is_some() || entry.nic.is_some());
-    Failure::collect(odd.map(|entry| {
-        let reason =
-            "takes neither prefix nor nic here: it becomes a host address, on the device of the forwarding method";
-        Err(Failure::bad_parameter(format!("ip \"{}\": {reason}", entry.address)))
+    Failure::collect(entries.iter().map(|entry| match unfit(entry) {
+        Some(reason) => Err(Failure::bad_parameter(format!("ip \"{}\": {reason}", entry.address))),
+        None => Ok(()),
     }))?;
+    Ok(entries.iter().map(|entry| claim(call, entry)).collect())
+}
+
+/// Of the addresses that can be read, whatever is wrong besides: for a stop without a record.
+pub fn presumed_claims(call: &Call) -> Vec<Claim> {
+    let entries = parameters::understood_addresses(call);
+    entries.iter().filter(|entry| unfit(entry).is_none()).map(|entry| claim(call, entry)).collect()
+}
+
+fn claim(call: &Call, entry: &AddressEntry) -> Claim {
     let is_tunnelled = call.text("forwarding") == Some("ipip");
-    let claim = |address| Claim { address, device: devices::device_of(address, is_tunnelled).into() };
-    Ok(entries.into_iter().map(|entry| claim(entry.address)).collect())
+    Claim { address: entry.address, device: devices::device_of(entry.address, is_tunnelled).into() }
+}
+
+/// Why a real server cannot have such an address.
+fn unfit(entry: &AddressEntry) -> Option<&'static str> {
+    if entry.prefix_length.is_some() || entry.nic.is_some() {
+        return Some(
+            "takes neither prefix nor nic here: it becomes a host address, on the device of the forwarding method",
+        );
+    }
+    // A stop would take it from every program that talks to another one of the node.
+    entry.address.is_loopback().then_some("is the loopback address of every host, and no virtual IP")
 }
 
 fn nics(call: &Call) -> Result<Vec<String>, Failure> {

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::broadcast::OwnBroadcasts;
 use super::parameters::{Broadcast, Parameters};
 use super::record::RecordedAddress;
 use crate::agent::parameters::AddressEntry;
@@ -97,11 +98,8 @@ struct Search<'a> {
     /// By name and by alternative name.
     links_by_name: HashMap<&'a str, &'a Link>,
     routes: Vec<&'a ConnectedRoute>,
-    broadcasts: Broadcasts,
+    broadcasts: OwnBroadcasts,
 }
-
-/// The broadcast addresses that a node has: interface, prefix length, address.
-type Broadcasts = HashSet<(u32, u8, Ipv4Addr)>;
 
 fn routes_that_count<'a>(parameters: &Parameters, surroundings: &Surroundings<'a>) -> Vec<&'a ConnectedRoute> {
     // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where it is.
@@ -120,13 +118,12 @@ impl<'a> Search<'a> {
             let names = std::iter::once(&link.name).chain(&link.altnames);
             names.map(move |name| (name.as_str(), link))
         };
-        let broadcast = |held: &InterfaceAddress| Some((held.interface, held.prefix_length, held.broadcast?));
         Self {
             parameters,
             links: surroundings.links,
             links_by_name: surroundings.links.iter().flat_map(names).collect(),
             routes: routes_that_count(parameters, surroundings),
-            broadcasts: surroundings.held.iter().filter_map(broadcast).collect(),
+            broadcasts: OwnBroadcasts::of(surroundings.held),
         }
     }
 
@@ -135,6 +132,8 @@ impl<'a> Search<'a> {
         let link = self.link(entry)?;
         let prefix_length = match entry.prefix_length {
             Some(length) => length,
+            // As on every host, and as IPaddr2 has it.
+            None if address.is_loopback() && address.is_ipv4() => 8,
             None if is_device(link) => plan::host_prefix(address),
             None => self.prefix_of_route(address, link)?,
         };
@@ -204,8 +203,7 @@ fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
     Ok(full)
 }
 
-/// `known`: what the node has already.
-fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, known: &Broadcasts) -> Option<Ipv4Addr> {
+fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, own: &OwnBroadcasts) -> Option<Ipv4Addr> {
     let IpAddr::V4(address) = wanted.address else { return None };
     let host_bits = u32::MAX.checked_shr(wanted.prefix_length.into()).unwrap_or(0);
     // A network of one or two addresses has none to spare (RFC 3021).
@@ -214,7 +212,7 @@ fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, known: &Br
         Broadcast::None => None,
         Broadcast::Given(given) => Some(given),
         Broadcast::Derived => last,
-        Broadcast::Inherited => last.filter(|last| known.contains(&(wanted.interface, wanted.prefix_length, *last))),
+        Broadcast::Inherited => own.inherited(wanted),
     }
 }
 

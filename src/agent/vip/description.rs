@@ -42,7 +42,7 @@ pub const DESCRIPTION: Description = Description {
             Kind::Text,
             "prefix length",
             "Prefix length (24) or IPv4 netmask (255.255.255.0) of addresses that do not carry their own; in a mixed list, \
-             of the IPv4 addresses. Default: that of the connected route. On loopback: 32 or 128.",
+             of the IPv4 addresses. Default: that of the connected route. On loopback: 32 or 128, and 8 in 127.0.0.0/8.",
         ),
         Parameter::new("netmask", Kind::Text, "prefix length", "Older name of cidr_netmask.").alias_of("cidr_netmask"),
         Parameter::new(
@@ -56,15 +56,16 @@ pub const DESCRIPTION: Description = Description {
             "iflabel",
             Kind::Text,
             "label",
-            "IPv4 label behind the interface's name, as in eth0:vip. Together they have at most 15 characters.",
+            "IPv4 label behind the interface's name, as in eth0:vip. Together they have at most 15 characters. IPv6 \
+             addresses have none.",
         )
         .reloadable(),
         Parameter::new(
             "broadcast",
             Kind::Text,
             "broadcast address",
-            "IPv4 broadcast address, + to derive it from the prefix, - for none. Default: that of another address of the \
-             same network on the interface, else none.",
+            "IPv4 broadcast address, + to derive it from the prefix, - for none. Default: that of the interface's own \
+             address in the same network, else none.",
         ),
         Parameter::new(
             "proto",
@@ -112,7 +113,8 @@ pub const DESCRIPTION: Description = Description {
             Kind::Boolean,
             "look for address conflicts",
             "Before start puts the addresses up, ask for 0.3 s whether another host has one of them (ARP and neighbour \
-             discovery); if so, start fails and names the other host. Monitor with OCF_CHECK_LEVEL=10 asks as well.",
+             discovery); if so, start fails and names the other host. Monitor with OCF_CHECK_LEVEL=10 asks as well. 2700 \
+             addresses take a second more: the questions leave at the pace of the announcements.",
         )
         .default("no")
         .reloadable(),
@@ -179,16 +181,18 @@ pub const DESCRIPTION: Description = Description {
             Kind::Text,
             "IPv6 preferred lifetime",
             "forever, or the number of seconds after which an IPv6 address is not chosen as a source any more. \
-             0: never chosen.",
-        )
-        .default("forever"),
+             0: never chosen, which is the default while lvs_ipv6_addrlabel is on, else forever. A tunnel (forwarding \
+             method ipip) whose outer source is the virtual IP leads to real servers that drop its packets, since they \
+             have the address too.",
+        ),
         Parameter::new(
             "lvs_ipv6_addrlabel",
             Kind::Boolean,
             "keep IPv6 addresses from being sources",
             "Give IPv6 addresses a label of their own in the kernel's address selection (RFC 6724), so that this node does \
-             not use them as the source of its own connections. The checks of real servers need that: these have the \
-             address too, and would answer themselves.",
+             not use them as the source of its own connections, and, where preferred_lft is not set, add them as deprecated. \
+             The checks of real servers and tunnels to them need that: these have the address too, and would answer \
+             themselves.",
         )
         .default("yes")
         .reloadable(),

@@ -5,14 +5,28 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::assignment::Assignment;
 use super::node::Node;
 use super::record::{self, Record, RecordedAddress};
 use crate::agent::realserver::{self, Claim};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
+use crate::netlink;
+use crate::netlink::route::{AddressRequest, ObservedAddress};
 use crate::ocf::{Call, Failure};
 use crate::plan;
 use crate::system::{RunDir, write_private};
+
+/// A loopback address that has made room for one of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedAside {
+    #[serde(flatten)]
+    placed: RecordedAddress,
+    /// The kernel's own words for it, with label, scope and broadcast address. Empty in the record of an older version.
+    #[serde(default)]
+    description: Vec<u8>,
+}
 
 /// Takes the wanted addresses off the loopback: those that a realserver instance of this node has put there, which
 /// brings them back by its own record; with `lvs_support` also others, which ours remembers. In the real servers' turn.
@@ -26,14 +40,16 @@ pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Assignment], record: &
     let wanted_here: HashSet<(IpAddr, u32)> = wanted.iter().map(|wanted| wanted.address.identity()).collect();
     let wanted_at_all: HashSet<IpAddr> = wanted.iter().map(|wanted| wanted.address.address).collect();
     let (mut going, mut remembered) = (Vec::new(), Vec::new());
-    for held in node.held.iter().filter(|held| wanted_at_all.contains(&held.address)) {
+    for observed in node.observed.iter().filter(|observed| wanted_at_all.contains(&observed.address.address)) {
+        let held = &observed.address;
         let Some(link) = node.link(held.interface).filter(|_| !wanted_here.contains(&held.identity())) else {
             continue;
         };
         if claims.contains(&Claim { address: held.address, device: link.name.clone() }) {
             going.push(held.clone());
         } else if support && link.loopback {
-            remembered.push(RecordedAddress::new(held.address, held.prefix_length, &link.name, link.index));
+            let placed = RecordedAddress::new(held.address, held.prefix_length, &link.name, link.index);
+            remembered.push(MovedAside { placed, description: observed.description().to_vec() });
             going.push(held.clone());
         }
     }
@@ -44,20 +60,27 @@ pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Assignment], record: &
     node.delete(call, &going)
 }
 
-/// Puts back what had moved aside for the addresses of this instance, whether these are still there or not. In the real
-/// servers' turn.
-pub fn come_back(call: &Call, node: &mut Node, addresses: &HashSet<IpAddr>, record: &Record) -> Result<(), Failure> {
+/// Puts back what had moved aside for the addresses of this instance, whether these are still there or not. What cannot be
+/// put back stays in `record`. In the real servers' turn.
+pub fn come_back(
+    call: &Call,
+    node: &mut Node,
+    addresses: &HashSet<IpAddr>,
+    record: &mut Record,
+) -> Result<(), Failure> {
     let claims = claims(record);
     let claimed = claims.iter().filter(|claim| addresses.contains(&claim.address));
-    let claimed = claimed.map(|Claim { address, device }| (*address, plan::host_prefix(*address), device.as_str()));
-    let aside = record.moved_aside.iter().map(|placed| (placed.address, placed.prefix_length, placed.nic.as_str()));
-    let place = |(address, prefix_length, device): (IpAddr, u8, &str)| {
-        let link = node.links.iter().find(|link| link.name == device)?;
-        let place = InterfaceAddress { address, prefix_length, interface: link.index, label: None, broadcast: None };
-        Some(AddressChange::Add(place, AddressOptions::USABLE_AT_ONCE))
-    };
-    let changes: Vec<AddressChange> = claimed.chain(aside).filter_map(place).collect();
-    let results = node.route.change_addresses(&changes);
+    let claimed =
+        claimed.filter_map(|Claim { address, device }| addition(node, *address, plan::host_prefix(*address), device));
+    let claimed: Vec<AddressChange> = claimed.collect();
+    let mut results = node.route.change_addresses(&claimed);
+    for aside in std::mem::take(&mut record.moved_aside) {
+        let result = put_back(node, &aside);
+        if result.is_err() {
+            record.moved_aside.push(aside);
+        }
+        results.push(result);
+    }
     let count = results.iter().filter(|result| matches!(result, Ok(true))).count();
     if count > 0 {
         call.log().info(format!("{count} addresses: back to the loopback"));
@@ -66,6 +89,28 @@ pub fn come_back(call: &Call, node: &mut Node, addresses: &HashSet<IpAddr>, reco
         noted.unwrap_or_else(|error| call.log().warning(error));
     }
     Failure::collect(results.into_iter().map(|result| result.map(drop).map_err(Failure::from)))
+}
+
+/// As it was. False: it is there.
+fn put_back(node: &mut Node, aside: &MovedAside) -> Result<bool, netlink::Error> {
+    if let Ok(observed) = ObservedAddress::from_description(&aside.description) {
+        return node.route.restore_address(&observed);
+    }
+    let RecordedAddress { address, prefix_length, nic, .. } = &aside.placed;
+    match addition(node, *address, *prefix_length, nic) {
+        Some(addition) => execute(node, AddressRequest::change(addition)),
+        None => Ok(false),
+    }
+}
+
+fn execute(node: &mut Node, request: AddressRequest) -> Result<bool, netlink::Error> {
+    node.route.execute(&[request]).pop().unwrap_or(Ok(false))
+}
+
+fn addition(node: &Node, address: IpAddr, prefix_length: u8, device: &str) -> Option<AddressChange> {
+    let link = node.links.iter().find(|link| link.name == device)?;
+    let place = InterfaceAddress { address, prefix_length, interface: link.index, label: None, broadcast: None };
+    Some(AddressChange::Add(place, AddressOptions::USABLE_AT_ONCE))
 }
 
 /// The real servers' addresses are on the node's own loopback, not on that of a namespace.

@@ -51,7 +51,7 @@ impl Node {
         Ok(node)
     }
 
-    fn look_at_links(&mut self) -> Result<(), Failure> {
+    pub fn look_at_links(&mut self) -> Result<(), Failure> {
         self.links = self.route.links()?;
         self.positions = self.links.iter().enumerate().map(|(position, link)| (link.index, position)).collect();
         Ok(())

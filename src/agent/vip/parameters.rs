@@ -61,13 +61,14 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
     problems.keep(add_clone_number(call, &mut entries));
     problems.keep(check_number(call, level, &entries));
     let (nic, label) = nic_and_label(call);
+    let options = problems.keep(options(call, &entries)).unwrap_or_default();
     let parameters = Parameters {
         entries,
         nic,
         label,
         broadcast: problems.keep(broadcast(call)).unwrap_or(Broadcast::None),
         route_protocol: problems.keep(route_protocol(call)).flatten(),
-        options: problems.keep(options(call)).unwrap_or_default(),
+        options,
     };
     problems.keep(parameters.check());
     problems.finish()?;
@@ -77,7 +78,7 @@ pub fn parse(call: &Call, level: ValidationLevel) -> Result<Parameters, Failure>
 /// Which addresses are meant, as far as that can be read: whatever else is wrong does not make them somebody else's.
 pub fn readable(call: &Call) -> Parameters {
     let mut list = AddressList::default();
-    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    list.read_text("ip", call.text("ip").unwrap_or_default());
     if let Some(path) = call.text("ip_file") {
         list.read_file("ip_file", Path::new(path));
     }
@@ -101,7 +102,7 @@ pub fn readable(call: &Call) -> Parameters {
 
 fn entries(call: &Call, level: ValidationLevel) -> Result<Vec<AddressEntry>, Failure> {
     let mut list = AddressList::default();
-    list.read(call.text("ip").unwrap_or_default(), FailureKind::BadParameter, |_| "ip".into());
+    list.read_text("ip", call.text("ip").unwrap_or_default());
     let file = call.text("ip_file");
     if let Some(path) = file.filter(|_| level == ValidationLevel::Local) {
         list.read_file("ip_file", Path::new(path));
@@ -149,7 +150,7 @@ fn fill_in_prefix(call: &Call, entries: &mut [AddressEntry]) -> Result<(), Failu
     for entry in entries.iter_mut().filter(meant) {
         let length = prefix_length(entry.address, text);
         // Equal for all of them: said once.
-        let length = length.map_err(|reason| Failure::bad_parameter(format!("cidr_netmask: {reason}")))?;
+        let length = length.map_err(|reason| Failure::bad_parameter(format!("cidr_netmask \"{text}\": {reason}")))?;
         entry.prefix_length = Some(length);
     }
     Ok(())
@@ -178,13 +179,14 @@ fn add_clone_number(call: &Call, entries: &mut [AddressEntry]) -> Result<(), Fai
     Ok(())
 }
 
-/// IPaddr2's old form `NIC:LABEL` wins over `iflabel`, as there.
+/// IPaddr2's old form `NIC:LABEL` wins over `iflabel`, as there. Either half of it may be empty, and is then none.
 fn nic_and_label(call: &Call) -> (Option<String>, Option<String>) {
-    let label = call.text("iflabel");
-    match call.text("nic").map(|nic| nic.split_once(':').map_or((nic, label), |(nic, label)| (nic, Some(label)))) {
-        Some((nic, label)) => (Some(nic.into()), label.map(Into::into)),
-        None => (None, label.map(Into::into)),
-    }
+    let (nic, label) = match call.text("nic") {
+        Some(nic) => nic.split_once(':').unwrap_or((nic, call.text("iflabel").unwrap_or_default())),
+        None => ("", call.text("iflabel").unwrap_or_default()),
+    };
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (said(nic), said(label))
 }
 
 fn broadcast(call: &Call) -> Result<Broadcast, Failure> {
@@ -213,13 +215,10 @@ fn route_protocol(call: &Call) -> Result<Option<u8>, Failure> {
     }
 }
 
-fn options(call: &Call) -> Result<AddressOptions, Failure> {
-    let preferred_lifetime = match call.text("preferred_lft").map(str::trim) {
-        None | Some("forever") => None,
-        Some(text) => Some(text.parse().map_err(|_| {
-            Failure::bad_parameter(format!("preferred_lft \"{text}\": expected forever or a number of seconds"))
-        })?),
-    };
+/// Of what IPv4 addresses have no use for, IPaddr2 reads nothing: a slip in it must not keep them from the whole cluster.
+fn options(call: &Call, entries: &[AddressEntry]) -> Result<AddressOptions, Failure> {
+    let is_ipv4_alone = !entries.is_empty() && entries.iter().all(|entry| entry.address.is_ipv4());
+    let preferred_lifetime = if is_ipv4_alone { None } else { preferred_lifetime(call)? };
     let (no_dad, optimistic) = (call.boolean("nodad"), call.boolean("optimistic"));
     Ok(AddressOptions {
         no_dad,
@@ -231,14 +230,27 @@ fn options(call: &Call) -> Result<AddressOptions, Failure> {
     })
 }
 
+/// In seconds; `None`: for ever.
+///
+/// An address that shall not be a source is none from its first moment on: IPVS chooses the outer source of a tunnel (ipip)
+/// once for each real server and keeps it. A virtual IP that is chosen is what the real server has too, so that it drops the
+/// packet. The label of the selection policy does not suffice: an address of the outgoing interface comes before one with the
+/// right label (RFC 6724, section 5, rules 3, 5 and 6).
+fn preferred_lifetime(call: &Call) -> Result<Option<u32>, Failure> {
+    match call.text("preferred_lft").map(str::trim) {
+        None if call.boolean("lvs_ipv6_addrlabel") => Ok(Some(0)),
+        None | Some("forever") => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|_| {
+            Failure::bad_parameter(format!("preferred_lft \"{text}\": expected forever or a number of seconds"))
+        }),
+    }
+}
+
 impl Parameters {
-    /// Combinations that make no sense anywhere.
+    /// Combinations that make no sense anywhere. A label is none of them where all addresses are IPv6, which have none: IPaddr2
+    /// has always let it pass.
     fn check(&self) -> Result<(), Failure> {
         let mut problems = Problems::default();
-        if self.label.is_some() && !self.entries.is_empty() && self.entries.iter().all(|entry| entry.address.is_ipv6())
-        {
-            problems.keep(Err::<(), _>(Failure::bad_parameter("iflabel: IPv6 addresses have no label")));
-        }
         for entry in self.entries.iter().filter(|entry| entry.needs_nic() && self.nic_of(entry).is_none()) {
             let text = "name its interface (nic=, or @NIC behind it): every interface has link-local addresses";
             problems.keep(Err::<(), _>(Failure::bad_parameter(format!("ip \"{}\": {text}", entry.address))));

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::assignment::Assignment;
+use super::loopback::MovedAside;
 use crate::agent::parameters::AddressEntry;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Link;
@@ -30,7 +31,7 @@ pub struct Record {
     /// Interfaces on which `promote_secondaries` is set for the time of a deletion.
     pub promoting: Vec<String>,
     /// Loopback addresses that have made room for ours, to be put back (`lvs_support`).
-    pub moved_aside: Vec<RecordedAddress>,
+    pub moved_aside: Vec<MovedAside>,
 }
 
 /// An address on an interface.
@@ -125,6 +126,16 @@ impl Record {
         let others: HashSet<IpAddr> = other.all().map(|recorded| recorded.address).collect();
         let placed = self.all().filter(|recorded| !others.contains(&recorded.address)).cloned().collect();
         Self { placed, unfinished: Vec::new(), ..self.clone() }
+    }
+
+    /// What has moved aside, and where; nothing else.
+    pub fn to_be_put_back(&self) -> Self {
+        Self {
+            namespace: self.namespace.clone(),
+            namespace_identity: self.namespace_identity,
+            moved_aside: self.moved_aside.clone(),
+            ..Self::default()
+        }
     }
 
     /// Nothing is left to be put in order.

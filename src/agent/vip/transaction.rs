@@ -6,10 +6,11 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::assignment::Assignment;
+use super::loopback::{self, MovedAside};
 use super::node::Node;
 use super::owner::{self, Claims};
 use super::record::{self, Record};
-use super::{loopback, policy, verdict};
+use super::{policy, verdict};
 use crate::agent::{announcer, forget, turn};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
 use crate::netlink::route::{AddressRequest, Events, ObservedAddress};
@@ -165,20 +166,23 @@ impl<'a> Transaction<'a> {
     pub fn roll_back(mut self) {
         let _turn = turn(self.call, &record::folder());
         let _turn_of_real_servers = turn(self.call, &RunDir::system().real_servers());
-        let is_aside = self.bring_back_to_the_loopback().map_err(|failure| self.call.log().warning(failure)).is_err();
+        let aside = self.bring_back_to_the_loopback();
         self.give_back_addresses().unwrap_or_else(|failure| {
             self.call.log().warning(format!("taking back what was changed: {failure}"));
         });
-        self.rewrite_record(is_aside).unwrap_or_else(|failure| self.call.log().warning(failure));
+        self.rewrite_record(aside).unwrap_or_else(|failure| self.call.log().warning(failure));
     }
 
     /// What had moved aside for the addresses that go. Those of an earlier start stay, and so does what moved aside for them.
-    fn bring_back_to_the_loopback(&mut self) -> Result<(), Failure> {
+    /// What could not be put back.
+    fn bring_back_to_the_loopback(&mut self) -> Vec<MovedAside> {
         let former = self.former.clone().unwrap_or_default();
         let mut going = self.record.without(&former);
         going.moved_aside.retain(|aside| !former.moved_aside.contains(aside));
         let addresses = going.all().map(|recorded| recorded.address).collect();
-        loopback::come_back(self.call, self.node, &addresses, &going)
+        let came_back = loopback::come_back(self.call, self.node, &addresses, &mut going);
+        came_back.unwrap_or_else(|failure| self.call.log().warning(failure));
+        going.moved_aside
     }
 
     fn give_back_addresses(&mut self) -> Result<(), Failure> {
@@ -203,7 +207,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// What was written down before, and what could not be taken back.
-    fn rewrite_record(&mut self, is_aside: bool) -> Result<(), Failure> {
+    fn rewrite_record(&mut self, aside: Vec<MovedAside>) -> Result<(), Failure> {
         self.node.look_again()?;
         let mut record = self.former.take().unwrap_or_else(|| Record::of_what_is_there(self.call, &[], &[]));
         let former = Claims::recorded(&record).of_ours(&self.node.links, &self.node.held);
@@ -213,9 +217,7 @@ impl<'a> Transaction<'a> {
         let left: Vec<InterfaceAddress> = left.into_iter().filter(|held| !kept.contains(held)).collect();
         record.add_unfinished(&self.node.links, &left);
         record.promoting.clone_from(&self.record.promoting);
-        if is_aside {
-            record.moved_aside.clone_from(&self.record.moved_aside);
-        }
+        record.moved_aside.extend(aside);
         policy::remove(self.call, self.node, &self.record.without(&record));
         record.policy_label = self.record.policy_label.filter(|_| record.all().next().is_some());
         if record.is_empty() {
@@ -225,11 +227,12 @@ impl<'a> Transaction<'a> {
         record::write(self.call, &record)
     }
 
-    /// Takes every address of this instance off its interface, and looks whether one is left.
+    /// Takes every address of this instance off its interface, and looks whether one is left. What could not be put back on
+    /// the loopback is answered, as a record for the next stop.
     ///
     /// # Errors
     /// When one is.
-    pub fn withdraw(&mut self, claims: impl Fn(&mut Node) -> Result<Claims, Failure>) -> Result<(), Failure> {
+    pub fn withdraw(&mut self, claims: impl Fn(&mut Node) -> Result<Claims, Failure>) -> Result<Record, Failure> {
         let _turn = turn(self.call, &record::folder());
         // A realserver instance that starts now must not take the address for ours.
         let _turn_of_real_servers = turn(self.call, &RunDir::system().real_servers());
@@ -241,7 +244,7 @@ impl<'a> Transaction<'a> {
             self.record = Record::of_what_is_there(self.call, &self.node.links, &leaving);
         }
         let addresses = self.addresses();
-        let came_back = loopback::come_back(self.call, self.node, &addresses, &self.record);
+        let came_back = loopback::come_back(self.call, self.node, &addresses, &mut self.record);
         let deletions: Vec<AddressChange> =
             plan::deletion_order(leaving).into_iter().map(AddressChange::Delete).collect();
         let deleted = self.change(&deletions);
@@ -250,7 +253,7 @@ impl<'a> Transaction<'a> {
         // The address is gone: what else is not as it should be is no reason for fencing.
         came_back.unwrap_or_else(|failure| self.call.log().warning(failure));
         policy::remove(self.call, self.node, &self.record);
-        Ok(())
+        Ok(self.record.to_be_put_back())
     }
 
     /// Whatever the kernel has answered: what it shows now is the proof.

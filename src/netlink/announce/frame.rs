@@ -12,6 +12,8 @@ const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// Lets caches take the new link-layer address in place of the old one (RFC 4861 §4.4).
 const OVERRIDE: u8 = 0x20;
+/// The sender is a router (RFC 4861 §4.4).
+const ROUTER: u8 = 0x80;
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -50,9 +52,12 @@ fn arp(operation: u8, sender: (Ipv4Addr, [u8; 6]), target: (Ipv4Addr, [u8; 6])) 
     packet
 }
 
-/// A neighbour advertisement that nobody asked for, from `ip` to all nodes of the link (RFC 4861 §7.2.6).
-pub fn unsolicited_advertisement(ip: Ipv6Addr, mac: [u8; 6]) -> Vec<u8> {
-    let message = neighbour_message(NEIGHBOUR_ADVERTISEMENT, OVERRIDE, ip, Some((TARGET_LINK_LAYER_ADDRESS, mac)));
+/// A neighbour advertisement that nobody asked for, from `ip` to all nodes of the link (RFC 4861 §7.2.6). `is_router`:
+/// whether this node forwards what comes in there. A host that hears "no router" from an address that it uses as one gives up
+/// its default route through it (§7.2.5).
+pub fn unsolicited_advertisement(ip: Ipv6Addr, mac: [u8; 6], is_router: bool) -> Vec<u8> {
+    let flags = if is_router { OVERRIDE | ROUTER } else { OVERRIDE };
+    let message = neighbour_message(NEIGHBOUR_ADVERTISEMENT, flags, ip, Some((TARGET_LINK_LAYER_ADDRESS, mac)));
     icmpv6(ip, ALL_NODES, message)
 }
 

@@ -50,7 +50,7 @@ fn neighbours_get_a_request_and_a_reply() {
         let (va, vb) = pair();
         let sniffer = sniffer(vb);
         let address = "10.9.0.1".parse().expect("address");
-        Announcer::open().and_then(|open| open.announce(va, IpAddr::V4(address))).expect("announce");
+        Announcer::open().and_then(|open| open.announce(va, IpAddr::V4(address), false)).expect("announce");
         let header = [&BROADCAST[..], &MAC, &[0x08, 0x06]].concat();
         let payloads = [frame::gratuitous_arp_request(address, MAC), frame::gratuitous_arp_reply(address, MAC)];
         for payload in payloads {
@@ -65,9 +65,9 @@ fn neighbours_get_an_advertisement() {
         let (va, vb) = pair();
         let sniffer = sniffer(vb);
         let address = "2001:db8::1".parse().expect("address");
-        Announcer::open().and_then(|open| open.announce(va, IpAddr::V6(address))).expect("announce");
+        Announcer::open().and_then(|open| open.announce(va, IpAddr::V6(address), true)).expect("announce");
         let header = [&[0x33, 0x33, 0, 0, 0, 1][..], &MAC, &[0x86, 0xdd]].concat();
-        let payload = frame::unsolicited_advertisement(address, MAC);
+        let payload = frame::unsolicited_advertisement(address, MAC, true);
         assert_eq!(next_frame(&sniffer, 0x86dd), [&header[..], &payload].concat());
     });
 }
@@ -85,7 +85,9 @@ fn a_neighbour_takes_the_new_link_layer_address() {
             ip(line);
         }
         for address in ["10.9.0.1", "2001:db8::1"] {
-            Announcer::open().and_then(|open| open.announce(va, address.parse().expect("address"))).expect("announce");
+            Announcer::open()
+                .and_then(|open| open.announce(va, address.parse().expect("address"), false))
+                .expect("announce");
             let learned = crate::netlink::testing::poll(|| {
                 let arguments = ["neigh", "show", "to", address, "dev", "vb"];
                 let output = std::process::Command::new("ip").args(arguments).output().expect("run ip");
@@ -102,11 +104,11 @@ fn an_interface_that_is_down_or_gone_is_an_error_that_names_it() {
         let (va, _) = pair();
         ip("link set va down");
         let (announcer, address) = (Announcer::open().expect("open"), "10.9.0.1".parse().expect("address"));
-        let error = announcer.announce(va, address).expect_err("down");
+        let error = announcer.announce(va, address, false).expect_err("down");
         assert!(error.is(Errno::ENETDOWN), "{error}");
         let start = format!("10.9.0.1: announce on interface {}: ", va.interface);
         assert!(error.to_string().starts_with(&start), "{error}");
-        let error = announcer.announce(Station { interface: 9999, ..va }, address).expect_err("gone");
+        let error = announcer.announce(Station { interface: 9999, ..va }, address, false).expect_err("gone");
         assert!(error.is(Errno::ENXIO) || error.is(Errno::ENODEV), "{error}");
     });
 }

@@ -14,6 +14,11 @@ fn stations() -> (Station, Station) {
     (station("va"), station("vb"))
 }
 
+/// Asks without haste.
+fn find(questions: &[(Station, IpAddr)], own: &[[u8; 6]]) -> Result<Vec<Claim>> {
+    super::find(questions, Manner { own, pace: &mut || {}, deadline: Instant::now() + Duration::from_secs(60) })
+}
+
 #[test]
 fn another_host_is_found_by_its_link_layer_address() {
     in_namespace(|| {
@@ -52,4 +57,29 @@ fn an_interface_that_is_down_is_an_error_that_names_the_address() {
         let error = find(&[(va, "10.9.0.1".parse().expect("address"))], &[]).expect_err("down");
         assert!(error.to_string().starts_with("10.9.0.1: probe on interface"), "{error}");
     });
+}
+
+/// Each of them is a frame to every host of the link.
+#[test]
+fn every_question_waits_for_its_moment_and_none_leaves_after_the_deadline() {
+    in_namespace(|| {
+        let (va, _) = stations();
+        let questions: Vec<_> = (1..=100).map(|host| (va, IpAddr::from([10, 9, 0, host]))).collect();
+        let mut moments = 0;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let claims = super::find(&questions, Manner { own: &[], pace: &mut || moments += 1, deadline }).expect("ask");
+        assert_eq!((claims, moments), (vec![], 3 * questions.len()));
+        let error = super::find(&questions, Manner { own: &[], pace: &mut || {}, deadline: Instant::now() });
+        let text = "address conflicts: ask the network: Connection timed out (no time for more than 0 of 100 addresses; \
+                    give the action more)";
+        assert_eq!(error.expect_err("late").to_string(), text);
+    });
+}
+
+/// What came is looked at, however much more comes; else an action would hang as long as a broken network floods it.
+#[test]
+fn a_flood_without_end_is_not_listened_to_without_end() {
+    let mut heard = 0;
+    drain(|buffer| Some(buffer.len()), &mut [0; 64], |_| heard += 1);
+    assert!(heard > 100, "{heard}");
 }

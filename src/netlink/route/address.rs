@@ -51,6 +51,19 @@ pub struct ObservedAddress {
     pub(super) description: Vec<u8>,
 }
 
+impl ObservedAddress {
+    /// The kernel's own description of the address, from which [`ObservedAddress::from_description`] reads it again.
+    pub fn description(&self) -> &[u8] {
+        &self.description
+    }
+
+    /// # Errors
+    /// When the bytes are no description of an address.
+    pub fn from_description(description: &[u8]) -> Result<Self> {
+        decode(description)?.ok_or_else(|| Error::malformed("neither an IPv4 nor an IPv6 address"))
+    }
+}
+
 /// `None` for families other than IPv4 and IPv6.
 pub(super) fn decode(payload: &[u8]) -> Result<Option<ObservedAddress>> {
     let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("an address header is cut off"))?;
@@ -76,7 +89,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<ObservedAddress>> {
             address,
             prefix_length: *header.ifa_prefixlen(),
             interface: *header.ifa_index(),
-            label: attributes.optional_text(AddressAttribute::Label)?,
+            label: attributes.optional_text(AddressAttribute::Label),
             broadcast,
         },
         tentative: flags & TENTATIVE != 0,

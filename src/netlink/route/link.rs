@@ -19,6 +19,7 @@ pub(super) const HEADER: usize = 16;
 pub struct Link {
     /// Never 0.
     pub index: u32,
+    /// As the kernel has it, but for bytes that are not UTF-8, which read as `\xNN`.
     pub name: String,
     /// `ip link property add dev NAME altname …`
     pub altnames: Vec<String>,
@@ -56,13 +57,13 @@ pub(super) fn list() -> Result<Vec<u8>> {
     Ok(message.into_bytes())
 }
 
-/// `struct ifinfomsg` that asks for `IFF_UP`, and for no other flag to change.
-pub(super) fn encode_up(index: u32) -> Vec<u8> {
+/// `struct ifinfomsg` that asks for `IFF_UP` to be set or taken, and for no other flag to change.
+pub(super) fn encode_up(index: u32, up: bool) -> Vec<u8> {
     /// include/uapi/linux/if.h
     const IFF_UP: u32 = 1;
     // Family, padding, type: none of them matters to a change of flags.
     let mut header = vec![0; 4];
-    for field in [index, IFF_UP, IFF_UP] {
+    for field in [index, if up { IFF_UP } else { 0 }, IFF_UP] {
         header.extend(field.to_ne_bytes());
     }
     header
@@ -93,5 +94,5 @@ fn altnames(attributes: &Attributes<LinkAttribute>) -> Result<Vec<String>> {
         return Ok(Vec::new());
     };
     let list = Attributes::<LinkAttribute>::decode(list)?;
-    list.texts(LinkAttribute::AlternativeName)
+    Ok(list.texts(LinkAttribute::AlternativeName))
 }

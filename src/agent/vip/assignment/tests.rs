@@ -1,6 +1,5 @@
 use super::*;
 use crate::model::AddressOptions;
-use crate::ocf::FailureKind;
 
 pub(in crate::agent::vip) fn link(index: u32, name: &str) -> Link {
     Link {
@@ -29,7 +28,7 @@ pub(in crate::agent::vip) fn route(network: &str, interface: u32, protocol: u8) 
 
 pub(in crate::agent::vip) fn parameters(ip: &str, nic: Option<&str>) -> Parameters {
     let mut list = crate::agent::parameters::AddressList::default();
-    list.read(ip, FailureKind::BadParameter, |_| "ip".into());
+    list.read_text("ip", ip);
     Parameters {
         entries: list.finish().expect("entries"),
         nic: nic.map(Into::into),
@@ -77,7 +76,7 @@ fn every_address_gets_one_interface_or_a_reason_why_not() {
         ("2001:db8:0:1::9/80", None, Ok("eth1 2001:db8:0:1::9/80")),
         ("2001:db9::9", Some("eth0"), Err("ip \"2001:db9::9\": find its prefix:")),
         ("fe80::9", Some("eth0"), Ok("eth0 fe80::9/64")),
-        ("127.0.0.3", None, Ok("lo 127.0.0.3/32")),
+        ("127.0.0.3", None, Ok("lo 127.0.0.3/8")),
         ("192.0.2.9", Some("lo"), Ok("lo 192.0.2.9/32")),
         ("203.0.113.7", None, Ok("eth1 203.0.113.7/32")),
         ("192.0.2.9", Some("nosuch"), Err("nic \"nosuch\": no such interface on this node")),
@@ -146,10 +145,10 @@ fn broadcast_addresses() {
         label: None,
         broadcast: None,
     };
-    let node = vip(24);
+    let node = InterfaceAddress { address: [192, 0, 2, 1].into(), broadcast: Some([192, 0, 2, 255].into()), ..vip(24) };
     let of = |kind, place: &InterfaceAddress| {
-        let known = [(node.interface, node.prefix_length, [192, 0, 2, 255].into())].into();
-        broadcast_address(kind, place, &known).map(|broadcast| broadcast.to_string())
+        broadcast_address(kind, place, &OwnBroadcasts::of(std::slice::from_ref(&node)))
+            .map(|broadcast| broadcast.to_string())
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(Broadcast::Derived, &vip(24)), text("192.0.2.255"));
@@ -157,8 +156,11 @@ fn broadcast_addresses() {
     assert_eq!(of(Broadcast::Derived, &vip(31)), None);
     assert_eq!(of(Broadcast::Derived, &vip(32)), None);
     assert_eq!(of(Broadcast::Inherited, &vip(24)), text("192.0.2.255"));
-    assert_eq!(of(Broadcast::Inherited, &vip(32)), None);
-    assert_eq!(of(Broadcast::Inherited, &vip(25)), None);
+    // As IPaddr2: what the node's own address has, for a part of its network too, and not for more than that.
+    assert_eq!(of(Broadcast::Inherited, &vip(32)), text("192.0.2.255"));
+    assert_eq!(of(Broadcast::Inherited, &vip(25)), text("192.0.2.255"));
+    assert_eq!(of(Broadcast::Inherited, &vip(23)), None);
+    assert_eq!(of(Broadcast::Inherited, &node), None);
     assert_eq!(of(Broadcast::Inherited, &InterfaceAddress { interface: 3, ..vip(24) }), None);
     assert_eq!(of(Broadcast::None, &vip(24)), None);
     assert_eq!(of(Broadcast::Given([192, 0, 2, 7].into()), &vip(24)), text("192.0.2.7"));

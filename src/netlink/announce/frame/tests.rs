@@ -60,7 +60,10 @@ fn advertisement_bytes() {
         0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x97,
         2, 1, 0x52, 0x54, 0, 0xab, 0xcd, 0xef,
     ];
-    assert_eq!(unsolicited_advertisement(v6("2001:db8::97"), MAC), expected);
+    assert_eq!(unsolicited_advertisement(v6("2001:db8::97"), MAC, false), expected);
+    let by_router = unsolicited_advertisement(v6("2001:db8::97"), MAC, true);
+    assert_eq!((&by_router[..42], &by_router[42..45]), (&expected[..42], &[0x59, 0x10, 0xa0][..]));
+    assert_eq!(by_router[45..], expected[45..]);
 }
 
 #[test]
@@ -82,14 +85,14 @@ fn a_claim_is_read_from_announcements_and_answers_only() {
     assert_eq!(claim(&gratuitous_arp_reply(VIP, MAC)), Some((VIP.into(), MAC)));
     assert_eq!(claim(&arp_question(VIP, MAC, Ipv4Addr::LOCALHOST)), Some((VIP.into(), MAC)));
     assert_eq!(claim(&arp_probe(VIP, MAC)), Some((Ipv4Addr::UNSPECIFIED.into(), MAC)));
-    assert_eq!(claim(&unsolicited_advertisement(ip, MAC)), Some((ip.into(), MAC)));
+    assert_eq!(claim(&unsolicited_advertisement(ip, MAC, true)), Some((ip.into(), MAC)));
     assert_eq!(claim(&solicitation_probe(ip)), None);
     assert_eq!(claim(&solicitation(ip, MAC, v6("2001:db8::1"))), None);
 }
 
 #[test]
 fn nothing_is_claimed_by_what_is_cut_off() {
-    for packet in [gratuitous_arp_reply(VIP, MAC).to_vec(), unsolicited_advertisement(v6("2001:db8::97"), MAC)] {
+    for packet in [gratuitous_arp_reply(VIP, MAC).to_vec(), unsolicited_advertisement(v6("2001:db8::97"), MAC, false)] {
         let needed = if packet.len() == 28 { 18 } else { packet.len() };
         for length in 0..needed {
             assert_eq!(claim(&packet[..length]), None, "{length} bytes");
@@ -103,7 +106,7 @@ proptest! {
     fn every_checksum_adds_up(source: u128, target: u128, mac: [u8; 6]) {
         let (source, target) = (Ipv6Addr::from_bits(source), Ipv6Addr::from_bits(target));
         for packet in [
-            unsolicited_advertisement(source, mac),
+            unsolicited_advertisement(source, mac, false),
             solicitation(source, mac, target),
             solicitation_probe(target),
         ] {
