@@ -225,10 +225,15 @@ fn explain(result: Result<(), String>, entry: &Entry, report: &mut Report) {
     }
 }
 
-/// Only the keyword is shown: what follows may be a password after a mistyped `passwd`.
+/// Only the keyword is shown: what follows may be a password after a mistyped `passwd`. Nor is a keyword shown that is none:
+/// the wrong file may have been named, such as /etc/shadow, and what is said here ends up in the cluster's configuration.
 fn unknown(keyword: &str) -> String {
+    /// Longer than any directive.
+    const LONGEST: usize = 24;
+    let is_word = |character: char| character.is_ascii_alphabetic() || "_-[]".contains(character);
     match directive::suggestion(keyword) {
         Some(meant) => format!("\"{keyword}\": unknown directive: did you mean \"{meant}\"?"),
-        None => format!("\"{keyword}\": unknown directive"),
+        None if keyword.len() <= LONGEST && keyword.chars().all(is_word) => format!("\"{keyword}\": unknown directive"),
+        None => "unknown directive: expected KEYWORD = VALUE".into(),
     }
 }

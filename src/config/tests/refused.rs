@@ -21,6 +21,8 @@ fn unknown_and_unsupported_words() {
     all_refused(&[
         ("foo=bar", "line 1: \"foo\": unknown directive"),
         ("[vip]", "line 1: \"[vip]\": unknown directive"),
+        ("root:$6$salt$hash:19000:0:99999:7:::", "line 1: unknown directive: expected KEYWORD = VALUE"),
+        ("YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo=", "line 1: unknown directive: expected KEYWORD = VALUE"),
         ("include /etc/x", "line 1: \"include\": unknown directive"),
         ("chektimeout=3", "line 1: \"chektimeout\": unknown directive: did you mean \"checktimeout\"?"),
         ("CheckTimeout=3", "line 1: \"CheckTimeout\": unknown directive: did you mean \"checktimeout\"?"),
