@@ -45,7 +45,7 @@ show_reason() {
 }
 
 # daemon_pids HOST: pids of our health monitors there; two of them would be two hands on one table.
-daemon_pids() { on "$1" pgrep -d ' ' -f ' daemon --detach .*--instance '; }
+daemon_pids() { on "$1" pgrep -d ' ' -f ' daemon --detach .*--instance='; }
 
 # daemon_is_new HOST PID: there is one, and it is not PID.
 daemon_is_new() {

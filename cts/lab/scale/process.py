@@ -86,7 +86,7 @@ def daemon_pid():
                 words = file.read().split(b"\0")
         except OSError:
             continue
-        if b"daemon" in words and b"--instance" in words:
+        if b"daemon" in words and any(word.startswith(b"--instance=") for word in words):
             return int(pid)
     return None
 
