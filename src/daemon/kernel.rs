@@ -32,8 +32,8 @@ pub enum Answer {
         changes: Vec<Change>,
         failures: Vec<Failure>,
     },
-    /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared others than those that the
-    /// loop knows. What the loop wants may be wrong by now.
+    /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared others
+    /// than those that the loop knows. What the loop wants may be wrong by now.
     Postponed(Vec<Change>),
     Compared {
         desired: Table,

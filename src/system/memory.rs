@@ -27,6 +27,6 @@ pub fn keep_for_reuse() {
 /// thread frees after a large answer, another one uses for the next. For a process whose threads seldom work at once; it has
 /// to be called before the first of them starts.
 pub fn share_one_heap() {
-    // SAFETY: as above.
+    // SAFETY: the function takes the allocator's own locks; a value that it refuses changes nothing.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }

@@ -33,16 +33,22 @@ fn stop_removes_an_address_that_has_a_peer() {
     }
 }
 
+/// 203.0.113.9/24 on eth1 of the namespace `inner`.
+fn started_in_namespace(host: &Host) -> Agent<'_> {
+    host.sh("mkdir -p /run/netns && ip netns add inner");
+    with_eth1(host);
+    host.sh("ip link set eth1 netns inner && ip -n inner link set eth1 up");
+    let vip = vip(host, "203.0.113.9/24").params(&[("nic", "eth1"), ("network_namespace", "inner")]);
+    vip.start();
+    vip
+}
+
 /// Processes keep it, or one of them has it open.
 #[test]
 fn stop_removes_the_address_from_a_namespace_that_has_lost_its_name_and_lives_on() {
     for keeper in ["ip netns exec inner sleep 1000", "sleep 1000 9</run/netns/inner"] {
         let host = host();
-        host.sh("mkdir -p /run/netns && ip netns add inner");
-        with_eth1(&host);
-        host.sh("ip link set eth1 netns inner && ip -n inner link set eth1 up");
-        let vip = vip(&host, "203.0.113.9/24").params(&[("nic", "eth1"), ("network_namespace", "inner")]);
-        vip.start();
+        let vip = started_in_namespace(&host);
         host.sh(&format!("({keeper}) >/dev/null 2>&1 & echo $! > /run/test/keeper"));
         super::common::until("keeper", || (!host.processes_with("1000").is_empty()).then_some(()));
         let inside = "nsenter --net=/run/test/inner ip -4 -o address";
@@ -61,11 +67,7 @@ fn stop_removes_the_address_from_a_namespace_that_has_lost_its_name_and_lives_on
 #[test]
 fn stop_finds_the_namespace_of_the_start_when_another_one_has_its_name() {
     let host = host();
-    host.sh("mkdir -p /run/netns && ip netns add inner");
-    with_eth1(&host);
-    host.sh("ip link set eth1 netns inner && ip -n inner link set eth1 up");
-    let vip = vip(&host, "203.0.113.9/24").params(&[("nic", "eth1"), ("network_namespace", "inner")]);
-    vip.start();
+    let vip = started_in_namespace(&host);
     host.sh("ip netns exec inner sleep 1000 >/dev/null 2>&1 & echo $! > /run/test/keeper");
     super::common::until("keeper", || (!host.processes_with("1000").is_empty()).then_some(()));
     host.sh("ip netns del inner && ip netns add inner");

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::node::Node;
-use crate::model::InterfaceAddress;
+use crate::model::{AddressChange, InterfaceAddress};
 use crate::netlink::{self, Route};
 use crate::ocf::{Call, Failure};
+use crate::plan;
 
 pub const LOOPBACK: &str = "lo";
 const IPV4_TUNNEL: &str = "tunl0";
@@ -85,15 +86,11 @@ pub fn remove(call: &Call, leaving: &[InterfaceAddress], before: &Node, route: &
 }
 
 fn restore_others(call: &Call, leaving: &[InterfaceAddress], before: &Node, route: &mut Route) -> Result<(), Failure> {
-    let key = |held: &InterfaceAddress| (held.identity(), held.prefix_length);
-    let (interfaces, leaving): (HashSet<u32>, HashSet<_>) =
-        leaving.iter().map(|held| (held.interface, key(held))).unzip();
-    let after: HashSet<_> = Node::look(route)?.addresses.iter().map(key).collect();
-    let lost = before.observed.iter().filter(|observed| {
-        let held = &observed.address;
-        let is_known = leaving.contains(&key(held)) || after.contains(&key(held));
-        held.address.is_ipv4() && interfaces.contains(&held.interface) && !is_known
-    });
+    let changes: Vec<AddressChange> = leaving.iter().cloned().map(AddressChange::Delete).collect();
+    let after = Node::look(route)?;
+    let lost = plan::lost_addresses(&before.addresses, &changes, &after.addresses.iter().collect());
+    let lost: HashSet<&InterfaceAddress> = lost.into_iter().collect();
+    let lost = before.observed.iter().filter(|observed| lost.contains(&observed.address));
     Failure::collect(lost.map(|observed| {
         call.log().warning(format!("address {}: went with another of its network, added again", observed.address));
         Ok(route.restore_address(observed).map(drop)?)
