@@ -34,7 +34,7 @@ pub use load::{NameMissing, load_file, parse_named};
 pub use names::{AnyName, SystemResolver};
 pub use parameters::{parse_parameters, survives_rendering};
 pub use problem::{Origin, Problem};
-pub use render::render;
+pub use render::{render, render_into};
 
 /// Looks names up. Numeric addresses and ports never reach it.
 pub trait Resolver {

@@ -16,14 +16,20 @@ pub fn render(config: &Config) -> String {
     let lines: usize = config.services.iter().map(|service| USUAL_SECTION + service.real_servers.len()).sum();
     let mut text = String::with_capacity(lines * USUAL_LINE);
     // Writing into a string cannot fail.
-    let _ = render_global(&mut text, &config.global);
-    for service in &config.services {
-        let _ = render_service(&mut text, service);
-    }
+    let _ = render_into(&mut text, config);
     text
 }
 
-fn render_global(out: &mut String, global: &Global) -> fmt::Result {
+/// The same text, for a reader that does not need it as a whole.
+///
+/// # Errors
+/// Those of the writer alone.
+pub fn render_into(out: &mut dyn Write, config: &Config) -> fmt::Result {
+    render_global(out, &config.global)?;
+    config.services.iter().try_for_each(|service| render_service(out, service))
+}
+
+fn render_global(out: &mut dyn Write, global: &Global) -> fmt::Result {
     let default = Global::default();
     if global.checkinterval != default.checkinterval {
         writeln!(out, "checkinterval={}", global.checkinterval.as_secs())?;
@@ -44,7 +50,7 @@ fn render_global(out: &mut String, global: &Global) -> fmt::Result {
     }
 }
 
-fn render_service(out: &mut String, service: &Service) -> fmt::Result {
+fn render_service(out: &mut dyn Write, service: &Service) -> fmt::Result {
     let six = if service.service.key.family() == Family::Ipv6 { "6" } else { "" };
     render_virtual(out, &service.service, six)?;
     writeln!(out, "\tcheckinterval={}", service.checkinterval.as_secs())?;
@@ -74,7 +80,7 @@ fn render_service(out: &mut String, service: &Service) -> fmt::Result {
     Ok(())
 }
 
-fn render_virtual(out: &mut String, service: &VirtualService, six: &str) -> fmt::Result {
+fn render_virtual(out: &mut dyn Write, service: &VirtualService, six: &str) -> fmt::Result {
     match service.key {
         ServiceKey::Fwmark { mark, .. } => writeln!(out, "virtual{six}={mark}")?,
         ServiceKey::Address { protocol, address, port } => {
@@ -101,7 +107,7 @@ fn render_virtual(out: &mut String, service: &VirtualService, six: &str) -> fmt:
     Ok(())
 }
 
-fn render_check(out: &mut String, check: &Check, with_question: bool) -> fmt::Result {
+fn render_check(out: &mut dyn Write, check: &Check, with_question: bool) -> fmt::Result {
     // Without negotiatetimeout this counts for every kind of check.
     writeln!(out, "\tchecktimeout={}", check.timeout.as_secs())?;
     match &*check.method {
@@ -135,7 +141,7 @@ fn render_check(out: &mut String, check: &Check, with_question: bool) -> fmt::Re
     }
 }
 
-fn render_question(out: &mut String, check: &Check, wanted: bool) -> fmt::Result {
+fn render_question(out: &mut dyn Write, check: &Check, wanted: bool) -> fmt::Result {
     let Some((request, receive)) = question(check).filter(|_| wanted) else { return Ok(()) };
     writeln!(out, "\trequest=\"{request}\"")?;
     if receive.is_empty() { Ok(()) } else { writeln!(out, "\treceive=\"{receive}\"") }
@@ -147,7 +153,7 @@ struct Shown {
     question: bool,
 }
 
-fn render_real(out: &mut String, real: &RealServerConfig, six: &str, shown: Shown) -> fmt::Result {
+fn render_real(out: &mut dyn Write, real: &RealServerConfig, six: &str, shown: Shown) -> fmt::Result {
     let RealServer { key, forwarding, weight, upper_threshold, lower_threshold, .. } = &real.real_server;
     match (shown.port && key.port != 0, six) {
         (true, _) => write!(out, "\treal{six}={key}")?,

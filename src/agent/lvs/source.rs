@@ -6,24 +6,20 @@ use super::description;
 use crate::config::{self, Config};
 use crate::ocf::{Call, Failure, ValidationLevel};
 use crate::ownership;
+use crate::system::RunDir;
 
-/// What is to be declared.
-pub struct Source {
-    pub config: Config,
-    /// The same in the configuration language, with every name resolved.
-    pub text: String,
-}
-
-impl Source {
-    /// `before`: the text that was declared last. The same text again is known to be readable.
-    pub fn load(call: &Call, before: Option<&str>) -> Result<Self, Failure> {
-        let config = load(call)?;
-        let text = config::render(&config);
-        if before != Some(&text) {
-            check_text(call, &config, &text)?;
-        }
-        Ok(Self { config, text })
+/// The text that declares the configuration: in its own language, with every name resolved. `None`: it is declared already,
+/// by the same text, which is known to be readable.
+///
+/// # Errors
+/// When a reader of the text would not understand what was meant.
+pub fn undeclared(call: &Call, run_dir: &RunDir, config: &Config) -> Result<Option<String>, Failure> {
+    if run_dir.services().holds(&call.instance, |out| config::render_into(out, config)) {
+        return Ok(None);
     }
+    let text = config::render(config);
+    check_text(call, config, &text)?;
+    Ok(Some(text))
 }
 
 pub fn validate(call: &Call, level: ValidationLevel) -> Result<(), Failure> {
@@ -31,7 +27,10 @@ pub fn validate(call: &Call, level: ValidationLevel) -> Result<(), Failure> {
         (Some(_), ValidationLevel::Consistency) => refuse_both(call),
         // Names are looked up on the node that runs the resource only.
         (None, ValidationLevel::Consistency) => load_parameters(call, &config::AnyName::default()).map(|_| ()),
-        (_, ValidationLevel::Local) => Source::load(call, None).map(|_| ()),
+        (_, ValidationLevel::Local) => {
+            let config = load(call)?;
+            check_text(call, &config, &config::render(&config))
+        }
     }
 }
 
