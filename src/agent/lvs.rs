@@ -39,7 +39,7 @@ impl Agent for Lvs {
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
         let config = source::load(call)?;
-        let undeclared = source::undeclared(call, &run_dir, &config)?;
+        let undeclared = source::undeclared(call, &run_dir, &config);
         // Before the lock, which all others wait for: a module may take long to load.
         let mut ipvs = Ipvs::open_loading()?;
         let turn = Turn::take(call, &run_dir)?;
