@@ -9,11 +9,12 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
 
 use super::lateness::Lateness;
+use super::peak::Peak;
 use super::schedule::{Id, Schedule, Start};
 use super::{Deliver, Finished, Job, Shared};
 use crate::check::{self, Burden, CheckFailure, CheckKind, FailureKind, lag};
 use crate::health::Outcome;
-use crate::system::descriptors;
+use crate::system::{descriptors, memory};
 
 /// The longest time between two turns while checks run: how late a result is handed over.
 const BUSY: Duration = Duration::from_millis(10);
@@ -47,6 +48,7 @@ pub(super) struct Worker {
     room: usize,
     /// What the checks that run have of it.
     used: usize,
+    peak: Peak,
     ended: Arc<Mutex<Vec<Ended>>>,
     lateness: Lateness,
 }
@@ -95,6 +97,7 @@ impl Worker {
             running: HashMap::new(),
             room: room(descriptors::limit()),
             used: 0,
+            peak: Peak::default(),
             ended: Arc::default(),
             lateness: Lateness::new(Instant::now()),
         }
@@ -131,6 +134,10 @@ impl Worker {
             (self.deliver)(finished);
         }
         self.start_what_is_due();
+        if self.peak.is_over(self.used) {
+            // The first round of ten thousand conversations would be held for as long as the daemon lives.
+            memory::give_back();
+        }
         // A new time each: handing over may have taken long.
         let now = Instant::now();
         let next = self.next_turn(now);
