@@ -56,7 +56,7 @@ fn a_broken_file_changes_nothing_is_told_and_can_be_repaired() {
     for (broken, words) in [
         (config(AUTORELOAD, "nonsense=1"), "\"nonsense\": unknown directive"),
         (config(AUTORELOAD, "").replace("gate 3", "gat 3"), "line 6"),
-        (config(AUTORELOAD, "").replace("wrr", "wrong"), "scheduler \"wrong\""),
+        (config(AUTORELOAD, "").replace("wrr", "wrong"), "scheduler wrong: this kernel does not have it"),
     ] {
         host.replace(CONFIG, &broken);
         until_equal(words, &true, || ldirectord.monitor().stderr.contains(words));
