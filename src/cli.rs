@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
-use crate::daemon::{self, Options, Readiness};
+use crate::daemon::{self, HealthMonitorOptions, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::{RunDir, memory};
 
@@ -115,7 +115,10 @@ fn execute(command: Command) -> anyhow::Result<ExitStatus> {
         Command::Daemon { instance, configfile, logfile, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
-            run_daemon(Options { instance, configfile, logfile, ready_within, run_dir: RunDir::system() }, detach)?;
+            run_daemon(
+                HealthMonitorOptions { instance, configfile, logfile, ready_within, run_dir: RunDir::system() },
+                detach,
+            )?;
         }
         Command::Announce { instance } => agent::repeat_announcements(&instance)?,
     }
@@ -133,7 +136,7 @@ pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitStatus {
     ocf::main(agent, action) as ExitStatus
 }
 
-fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
+fn run_daemon(options: HealthMonitorOptions, detach: bool) -> anyhow::Result<()> {
     if detach {
         agent::settle_in();
         nix::unistd::setsid().context("session: start one of our own")?;
@@ -141,9 +144,9 @@ fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
     let mut readiness = Readiness::new(detach);
     let result = daemon::run(options, &mut readiness);
     if let Err(error) = &result
-        && !readiness.is_told()
+        && !readiness.is_reported()
     {
-        readiness.tell_failure(&format!("{error:#}"));
+        readiness.report_failure(&format!("{error:#}"));
     }
     if let Err(error) = result {
         bail!(error);

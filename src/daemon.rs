@@ -9,6 +9,7 @@ pub mod control;
 mod core;
 mod declaring;
 pub mod event;
+mod health_record;
 mod journal;
 mod kernel;
 mod loader;
@@ -16,7 +17,6 @@ mod log;
 mod presence;
 pub mod protocol;
 mod readiness;
-mod record;
 mod services;
 mod signals;
 mod source;
@@ -32,15 +32,15 @@ use anyhow::{Context, bail};
 
 use self::checker::{Checker, Pulse};
 use self::configuration::Configuration;
-use self::core::{Core, Hands, Message};
+use self::core::{Core, LoopMessage, LoopThreads};
 use self::event::Sinks;
 use self::journal::Journal;
-use self::kernel::Kernel;
+use self::kernel::KernelThread;
 use self::loader::Loader;
 use self::log::Log;
-use self::presence::Presence;
-use self::source::Source;
-use self::view::View;
+use self::presence::InstancePresence;
+use self::source::ServiceSource;
+use self::view::LivenessView;
 use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
 pub use readiness::{ANSWER_READY, Readiness};
@@ -51,7 +51,7 @@ const INBOX: usize = 256;
 
 /// What a health monitor is started with.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct HealthMonitorOptions {
     /// Name of the pacemaker resource, or `ldirectord` when started by hand.
     pub instance: String,
     /// A ldirectord.cf; without it, what the `lvs` agents of this node declare is looked after.
@@ -69,7 +69,7 @@ pub struct Options {
 /// # Errors
 /// Another monitor of this instance runs, the configuration is wrong, the kernel has no IPVS or takes nothing of the
 /// configuration; at the end, what could not be removed.
-pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
+pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::Result<()> {
     memory::share_one_heap();
     descriptors::raise_limit();
     options.run_dir.create()?;
@@ -81,14 +81,14 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
     // First of all: threads inherit which signals they leave to the one that waits for them.
     signals::listen(deliver(&inbox, |message| message)).context("signals: wait for them")?;
     let source = match &options.configfile {
-        Some(path) => Source::File(path.clone()),
-        None => Source::Declarations(options.run_dir.clone()),
+        Some(path) => ServiceSource::File(path.clone()),
+        None => ServiceSource::Declarations(options.run_dir.clone()),
     };
     let log =
         Log::start(log_target(&options, &Config::default()), &options.instance).context("log: start its thread")?;
     let checker = Arc::new(
         Checker::start(Box::new({
-            let deliver = deliver(&inbox, Message::Results);
+            let deliver = deliver(&inbox, LoopMessage::Results);
             move |finished| {
                 deliver(finished);
             }
@@ -97,44 +97,44 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
     );
     // The loop ends the checks by dropping them, however many peers of the control socket are being served then.
     let pulse = Arc::downgrade(&checker);
-    let view = View::new(move || pulse.upgrade().map_or_else(Pulse::steady, |checker| checker.pulse()));
-    let kernel = Kernel::start({
-        let deliver = deliver(&inbox, Message::Kernel);
+    let view = LivenessView::new(move || pulse.upgrade().map_or_else(Pulse::steady, |checker| checker.pulse()));
+    let kernel = KernelThread::start({
+        let deliver = deliver(&inbox, LoopMessage::Kernel);
         move |answer| {
             deliver(answer);
         }
     })
     .context("kernel: start its thread")?;
-    let presence = Presence::new(
+    let presence = InstancePresence::new(
         options.run_dir.clone(),
         options.instance.clone(),
         lock,
         view.clone(),
-        deliver(&inbox, Message::Call),
+        deliver(&inbox, LoopMessage::Call),
     )?;
     let name = source.name();
-    let report = deliver(&inbox, Message::Configuration);
+    let report = deliver(&inbox, LoopMessage::Configuration);
     let loader = Loader::start(source, options.run_dir.clone(), options.instance.clone(), report)
         .context("configuration: start its thread")?;
     let mut sinks = Sinks::default();
     sinks.add(Journal::new(log.clone()));
-    let hands = Hands { checker, kernel, log };
+    let threads = LoopThreads { checker, kernel, log };
     // Its only other owners are the threads: when all of them are gone, the loop hears of it.
     drop(inbox);
-    Core::new(options, readiness, hands, Configuration::new(loader, name), presence, view, sinks).run(&messages)
+    Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)
 }
 
 /// What puts something into the loop's inbox; false when the loop has ended.
 fn deliver<T>(
-    inbox: &SyncSender<Message>,
-    wrap: impl Fn(T) -> Message + Clone + Send + 'static,
+    inbox: &SyncSender<LoopMessage>,
+    wrap: impl Fn(T) -> LoopMessage + Clone + Send + 'static,
 ) -> impl Fn(T) -> bool + Clone + Send + 'static {
     let inbox = inbox.clone();
     move |thing| inbox.send(wrap(thing)).is_ok()
 }
 
 /// The configuration's `logfile`, else the resource's, else ldirectord's default.
-fn log_target(options: &Options, config: &Config) -> LogTarget {
+fn log_target(options: &HealthMonitorOptions, config: &Config) -> LogTarget {
     let chosen = config.global.logfile.clone();
     chosen.or_else(|| options.logfile.clone()).unwrap_or_default()
 }

@@ -19,7 +19,7 @@ pub fn prepare(config: &Config, mut log: impl FnMut(String)) -> Result<(), FileE
         plan::director_sysctls(&service.service, reals, service.quiescent)
     });
     for setting in needed.collect::<BTreeSet<_>>() {
-        if setting == plan::STANDBY_SERVES && sends_and_receives() {
+        if setting == plan::BACKUP_ONLY && sends_and_receives() {
             let reason = "sync daemons run in both states, and this director would direct nothing any more";
             log(format!("{}: left as it is: {reason}", setting.name));
             continue;

@@ -6,5 +6,5 @@
 mod member;
 mod pool;
 
-pub use member::{Admission, Health, Member, Outcome, Standing, Transition, unasked_limit};
-pub use pool::{Known, Pool, PoolEvent, PoolSettings, RealServerSettings};
+pub use member::{Admission, Health, Member, Outcome, ServingState, Transition, unasked_limit};
+pub use pool::{KnownHealth, Pool, PoolEvent, PoolSettings, RealServerSettings};

@@ -8,5 +8,5 @@ mod record;
 mod registry;
 
 pub use declaration::{Declaration, Declared, declaration, keys, reads_back};
-pub use record::{MonitorRecord, Refusal};
-pub use registry::{Care, Owner, Registry};
+pub use record::{HealthRecord, Refusal};
+pub use registry::{RealServerMover, Registry, ServiceOwner};

@@ -12,6 +12,6 @@ pub use addresses::{
     lost_addresses,
 };
 pub use difference::{Difference, DifferenceKind, differences, entry_differences};
-pub use ipvs::{Role, deletions, table_changes};
+pub use ipvs::{TableRole, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
-pub use sysctls::{STANDBY_SERVES, director_sysctls};
+pub use sysctls::{BACKUP_ONLY, director_sysctls};

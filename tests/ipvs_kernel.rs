@@ -10,7 +10,7 @@ use lvs_agents::model::{
     Change, ForwardingMethod, Persistence, RealServer, RealServerKey, Scheduler, ServiceEntry, ServiceFlags,
     ServiceKey, Table, VirtualService,
 };
-use lvs_agents::netlink::ipvs::{Connections, Depth, Ipvs, Version};
+use lvs_agents::netlink::ipvs::{ComparisonDepth, Connections, Ipvs, Version};
 use nix::sched::{CloneFlags, unshare};
 
 fn in_namespace(test: impl FnOnce(Ipvs) + Send + 'static) {
@@ -401,22 +401,22 @@ fn many() -> Table {
 fn a_quick_comparison_asks_only_for_what_differs_or_cannot_be_seen_otherwise() {
     in_namespace(|mut ipvs| {
         let wanted = many();
-        let missing = ipvs.compare(&wanted, Depth::Quick).expect("compare");
+        let missing = ipvs.compare(&wanted, ComparisonDepth::Quick).expect("compare");
         assert_eq!(missing, wanted.keys().map(|key| (*key, None)).collect::<Vec<_>>());
         apply(&mut ipvs, &additions(&wanted));
         let names = |compared: &[(ServiceKey, Option<ServiceEntry>)]| -> BTreeSet<String> {
             compared.iter().map(|(key, _)| key.to_string()).collect()
         };
         let unseen = lines(&["fwmark 7", "fwmark 7 ipv6", "tcp 10.9.0.1:3306"]);
-        assert_eq!(names(&ipvs.compare(&wanted, Depth::Quick).expect("compare")), unseen);
+        assert_eq!(names(&ipvs.compare(&wanted, ComparisonDepth::Quick).expect("compare")), unseen);
         command("ipvsadm", "-e -t 10.9.7.3:80 -r 10.9.1.1:80 -w 9");
         command("ipvsadm", "-D -t 10.9.7.4:80");
         command("ipvsadm", "-E -t 10.9.7.5:80 -s wrr -p 61 -M 255.255.255.0");
-        let found = ipvs.compare(&wanted, Depth::Quick).expect("compare");
+        let found = ipvs.compare(&wanted, ComparisonDepth::Quick).expect("compare");
         assert_eq!(found.len(), unseen.len() + 3);
         for (key, held) in found {
             assert_eq!(Ok(held), ipvs.service(&key), "{key}: as netlink tells");
         }
-        assert_eq!(ipvs.compare(&wanted, Depth::Thorough).expect("compare").len(), wanted.len());
+        assert_eq!(ipvs.compare(&wanted, ComparisonDepth::Thorough).expect("compare").len(), wanted.len());
     });
 }

@@ -122,7 +122,7 @@ impl Drop for Checker {
 /// What the checking thread and the others tell each other.
 #[derive(Debug)]
 struct Shared {
-    orders: Mutex<Orders>,
+    orders: Mutex<CheckOrders>,
     /// There are new orders.
     changed: Notify,
     /// Zero of the times below, in nanoseconds.
@@ -134,7 +134,7 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
-struct Orders {
+struct CheckOrders {
     wanted: Option<HashSet<Arc<Job>>>,
     end: bool,
 }
@@ -151,7 +151,7 @@ impl Shared {
         }
     }
 
-    fn orders(&self) -> MutexGuard<'_, Orders> {
+    fn orders(&self) -> MutexGuard<'_, CheckOrders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 
 use super::loader::{Loaded, Loader};
-use super::protocol::Reply;
+use super::protocol::ControlReply;
 use super::source::Stamp;
 use crate::config::Config;
 use crate::model::ServiceKey;
 use crate::ownership;
-use crate::plan::Role;
+use crate::plan::TableRole;
 
 /// What the loop still needs of a configuration once its services are looked after.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
-    pub role: Option<Role>,
+    pub role: Option<TableRole>,
     pub stamp: Stamp,
     pub services: BTreeSet<ServiceKey>,
     /// Those that the monitor's end removes.
@@ -22,8 +22,8 @@ pub struct InForce {
 }
 
 impl InForce {
-    pub fn new(config: &Config, role: Role, stamp: Stamp) -> Self {
-        let removed = config.services.iter().filter(|service| role == Role::OwnsServices && service.cleanstop);
+    pub fn new(config: &Config, role: TableRole, stamp: Stamp) -> Self {
+        let removed = config.services.iter().filter(|service| role == TableRole::OwnsServices && service.cleanstop);
         Self {
             role: Some(role),
             stamp,
@@ -48,7 +48,7 @@ pub struct Configuration {
     pub pending: Option<Box<Loaded>>,
     /// It has come into force since the last beat: what its reading took can be given back.
     pub is_fresh: bool,
-    callers: Vec<(u64, Sender<Reply>)>,
+    callers: Vec<(u64, Sender<ControlReply>)>,
 }
 
 impl Configuration {
@@ -71,18 +71,18 @@ impl Configuration {
     }
 
     pub fn stands_by(&self) -> bool {
-        self.in_force.role == Some(Role::Observes)
+        self.in_force.role == Some(TableRole::Observes)
     }
 
     /// Reads the source again; `caller`, if there is one, hears how it went.
-    pub fn reload(&mut self, caller: Option<Sender<Reply>>) {
+    pub fn reload(&mut self, caller: Option<Sender<ControlReply>>) {
         let order = self.loader.reload();
         self.callers.extend(caller.map(|caller| (order, caller)));
     }
 
     /// Tells those who wait for one of the first `answered` orders how the configuration is now.
     pub fn answer(&mut self, answered: u64) {
-        let reply = self.error.clone().map_or(Reply::Done, Reply::Failed);
+        let reply = self.error.clone().map_or(ControlReply::Done, ControlReply::Failed);
         self.callers.retain(|(order, caller)| {
             let is_answered = *order <= answered;
             if is_answered {

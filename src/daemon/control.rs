@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::protocol::{Reply, Request};
-use super::view::View;
+use super::protocol::{ControlReply, ControlRequest};
+use super::view::LivenessView;
 
 /// A request has to fit into this many bytes, so that no peer can fill our memory.
 const LONGEST_REQUEST: u64 = 4096;
@@ -28,16 +28,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A request on its way to the loop, with the way back.
 #[derive(Debug)]
-pub struct Call {
-    pub request: Request,
-    pub reply: Sender<Reply>,
+pub struct ControlCall {
+    pub request: ControlRequest,
+    pub reply: Sender<ControlReply>,
     /// Closes when the answer is on its way: a process that ends before that would swallow it.
     pub sent: Receiver<()>,
 }
 
-impl Call {
+impl ControlCall {
     /// Answers, and waits until the peer has it, at most half a second.
-    pub fn answer_and_wait(self, reply: Reply) {
+    pub fn answer_and_wait(self, reply: ControlReply) {
         const PATIENCE: Duration = Duration::from_millis(500);
         // A peer that went away wants no answer; then nothing is waited for either.
         let _ = self.reply.send(reply);
@@ -50,7 +50,11 @@ impl Call {
 ///
 /// # Errors
 /// When the socket cannot be made, or its thread not started.
-pub fn listen(path: &Path, view: View, forward: impl Fn(Call) -> bool + Clone + Send + 'static) -> anyhow::Result<()> {
+pub fn listen(
+    path: &Path,
+    view: LivenessView,
+    forward: impl Fn(ControlCall) -> bool + Clone + Send + 'static,
+) -> anyhow::Result<()> {
     // It may not be there, and what is in the way otherwise shows at the next step.
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path).with_context(|| format!("{}: listen", path.display()))?;
@@ -81,7 +85,7 @@ pub fn listen(path: &Path, view: View, forward: impl Fn(Call) -> bool + Clone + 
 }
 
 /// One request of one peer. What goes wrong is the loss of this peer only.
-fn serve(peer: &UnixStream, view: &View, forward: &impl Fn(Call) -> bool) {
+fn serve(peer: &UnixStream, view: &LivenessView, forward: &impl Fn(ControlCall) -> bool) {
     if peer.set_read_timeout(Some(PEER_TIMEOUT)).and_then(|()| peer.set_write_timeout(Some(PEER_TIMEOUT))).is_err() {
         return;
     }
@@ -91,9 +95,9 @@ fn serve(peer: &UnixStream, view: &View, forward: &impl Fn(Call) -> bool) {
     }
     let (_sending, sent) = channel();
     let reply = match serde_json::from_str(&line) {
-        Ok(Request::Alive) => Reply::Alive(view.liveness(Instant::now())),
+        Ok(ControlRequest::Alive) => ControlReply::Alive(view.liveness(Instant::now())),
         Ok(request) => ask_loop(request, sent, forward),
-        Err(cause) => Reply::Failed(format!("request \"{}\": {cause}", line.trim_end())),
+        Err(cause) => ControlReply::Failed(format!("request \"{}\": {cause}", line.trim_end())),
     };
     if let Ok(mut text) = serde_json::to_string(&reply) {
         text.push('\n');
@@ -103,19 +107,21 @@ fn serve(peer: &UnixStream, view: &View, forward: &impl Fn(Call) -> bool) {
     }
 }
 
-fn ask_loop(request: Request, sent: Receiver<()>, forward: &impl Fn(Call) -> bool) -> Reply {
+fn ask_loop(request: ControlRequest, sent: Receiver<()>, forward: &impl Fn(ControlCall) -> bool) -> ControlReply {
     let (reply, answer) = channel();
-    if !forward(Call { request, reply, sent }) {
-        return Reply::Failed("the monitor is ending".into());
+    if !forward(ControlCall { request, reply, sent }) {
+        return ControlReply::Failed("the monitor is ending".into());
     }
-    answer.recv_timeout(LOOP_TIMEOUT).unwrap_or_else(|_| Reply::Failed("the monitor's loop does not answer".into()))
+    answer
+        .recv_timeout(LOOP_TIMEOUT)
+        .unwrap_or_else(|_| ControlReply::Failed("the monitor's loop does not answer".into()))
 }
 
 /// Asks the monitor behind `path`.
 ///
 /// # Errors
 /// Nobody listens, no answer within `timeout`, or the answer makes no sense.
-pub fn ask(path: &Path, request: &Request, timeout: Duration) -> anyhow::Result<Reply> {
+pub fn ask(path: &Path, request: &ControlRequest, timeout: Duration) -> anyhow::Result<ControlReply> {
     let name = path.display();
     let stream = UnixStream::connect(path).with_context(|| format!("{name}: connect"))?;
     stream.set_read_timeout(Some(timeout)).with_context(|| format!("{name}: set timeout"))?;
@@ -137,8 +143,8 @@ mod tests {
     use crate::daemon::checker::Pulse;
     use crate::testing::Scratch;
 
-    fn view() -> View {
-        View::new(|| Pulse { last_turn: Instant::now(), late: Duration::ZERO })
+    fn view() -> LivenessView {
+        LivenessView::new(|| Pulse { last_turn: Instant::now(), late: Duration::ZERO })
     }
 
     #[test]
@@ -149,13 +155,13 @@ mod tests {
         listen(&path, view(), move |call| calls.send(call).is_ok()).expect("listen");
         let busy = std::thread::spawn({
             let path = path.clone();
-            move || ask(&path, &Request::Status, Duration::from_secs(60))
+            move || ask(&path, &ControlRequest::Status, Duration::from_secs(60))
         });
         let call = unread.recv().expect("the loop has the call");
-        let alive = ask(&path, &Request::Alive, Duration::from_secs(10)).expect("answered");
-        assert!(matches!(alive, Reply::Alive(_)));
-        call.answer_and_wait(Reply::Done);
-        assert_eq!(busy.join().expect("thread").expect("answered"), Reply::Done);
+        let alive = ask(&path, &ControlRequest::Alive, Duration::from_secs(10)).expect("answered");
+        assert!(matches!(alive, ControlReply::Alive(_)));
+        call.answer_and_wait(ControlReply::Done);
+        assert_eq!(busy.join().expect("thread").expect("answered"), ControlReply::Done);
     }
 
     #[test]
@@ -164,9 +170,10 @@ mod tests {
         let path = scratch.path().join("socket");
         listen(&path, view(), |_| false).expect("listen");
         let silent: Vec<_> = (0..PEERS / 2).map(|_| UnixStream::connect(&path).expect("connect")).collect();
-        assert!(matches!(ask(&path, &Request::Alive, Duration::from_secs(4)), Ok(Reply::Alive(_))));
+        assert!(matches!(ask(&path, &ControlRequest::Alive, Duration::from_secs(4)), Ok(ControlReply::Alive(_))));
         drop(silent);
-        let Reply::Failed(cause) = ask(&path, &Request::Stop, Duration::from_secs(4)).expect("answered") else {
+        let ControlReply::Failed(cause) = ask(&path, &ControlRequest::Stop, Duration::from_secs(4)).expect("answered")
+        else {
             panic!("the loop has ended")
         };
         assert_eq!(cause, "the monitor is ending");

@@ -35,7 +35,7 @@ pub enum Event<'a> {
     NobodyServes {
         service: ServiceKey,
     },
-    SomebodyServes {
+    ServedAgain {
         service: ServiceKey,
     },
     /// The kernel has executed a change. `held`: its entry before; `pool`: `None` for a service that leaves.
@@ -71,7 +71,7 @@ pub enum Event<'a> {
     ConfigurationChanged {
         source: &'a str,
     },
-    ConfigurationTaken {
+    ConfigurationApplied {
         warnings: &'a [String],
         first: bool,
     },
@@ -95,7 +95,7 @@ pub enum Event<'a> {
 
 /// Takes every event. Called in the core's thread: a sink that may block hands over to a thread of its own.
 pub trait Sink {
-    fn take(&mut self, event: &Event<'_>);
+    fn receive(&mut self, event: &Event<'_>);
 
     /// The loop has done its turn: what was gathered since the last one may be passed on together.
     fn end_turn(&mut self) {}
@@ -116,7 +116,7 @@ impl Sinks {
 
     pub fn emit(&mut self, event: Event<'_>) {
         for sink in &mut self.0 {
-            sink.take(&event);
+            sink.receive(&event);
         }
     }
 }

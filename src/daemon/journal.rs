@@ -21,7 +21,7 @@ impl Journal {
 }
 
 impl Sink for Journal {
-    fn take(&mut self, event: &Event<'_>) {
+    fn receive(&mut self, event: &Event<'_>) {
         for line in sentences(event) {
             self.lines.push((Timestamp::now(), line));
         }
@@ -44,7 +44,7 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
         Event::NobodyServes { service } => {
             vec![format!("WARNING: {}: neither a real server nor a fallback serves", name(service))]
         }
-        Event::SomebodyServes { service } => vec![format!("{}: is served again", name(service))],
+        Event::ServedAgain { service } => vec![format!("{}: is served again", name(service))],
         Event::Changed { change, held, pool } => vec![change_sentence(*pool, change, *held)],
         Event::Drift { differences, .. } => differences
             .iter()
@@ -59,7 +59,7 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
             vec![format!("ERROR: a check could not be made, real servers keep their state for now: {cause}")]
         }
         Event::ConfigurationChanged { source } => vec![format!("Configuration '{source}' has changed")],
-        Event::ConfigurationTaken { warnings, first } => {
+        Event::ConfigurationApplied { warnings, first } => {
             let taken = (!first).then(|| "Reread new configuration".to_owned());
             warnings.iter().map(|warning| format!("WARNING: {warning}")).chain(taken).collect()
         }
@@ -118,7 +118,7 @@ fn name(key: &ServiceKey) -> String {
 
 fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
     let fallback = pool.and_then(|pool| pool.settings().fallback.as_ref());
-    let configured = pool.is_some_and(|pool| pool.standing(real).is_some());
+    let configured = pool.is_some_and(|pool| pool.serving_state(real).is_some());
     if !configured && fallback.is_some_and(|fallback| fallback.key == *real) { "fallback" } else { "real" }
 }
 
@@ -130,7 +130,7 @@ fn suffix(pool: Option<&Pool>, real: &RealServerKey) -> String {
 }
 
 fn reason(pool: &Pool, real: &RealServerKey) -> String {
-    pool.standing(real).map(|standing| standing.reason).unwrap_or_default()
+    pool.serving_state(real).map(|serving_state| serving_state.reason).unwrap_or_default()
 }
 
 #[cfg(test)]

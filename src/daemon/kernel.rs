@@ -12,25 +12,25 @@ use super::declaring;
 use super::source::Stamp;
 use crate::model::{Change, ServiceEntry, ServiceKey, Table};
 use crate::netlink;
-use crate::netlink::ipvs::{Depth, Failure, Ipvs};
+use crate::netlink::ipvs::{ChangeFailure, ComparisonDepth, Ipvs};
 use crate::system::{Lock, RunDir};
 
 /// What the loop wants of the kernel.
 #[derive(Debug)]
-pub enum Order {
+pub enum KernelOrder {
     /// Executes the changes in order.
     Write(Vec<Change>),
     /// Finds the services that the kernel holds otherwise.
-    Compare { desired: Table, depth: Depth },
+    Compare { desired: Table, depth: ComparisonDepth },
 }
 
 /// What became of an order.
 #[derive(Debug)]
-pub enum Answer {
+pub enum KernelAnswer {
     /// All changes were tried; these failed.
     Written {
         changes: Vec<Change>,
-        failures: Vec<Failure>,
+        failures: Vec<ChangeFailure>,
     },
     /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared others
     /// than those that the loop knows. What the loop wants may be wrong by now.
@@ -48,7 +48,7 @@ pub enum Answer {
 
 /// Nothing is written for declarations that are not those of `stamp`, nor while one is being made.
 #[derive(Debug, Clone)]
-pub struct Guard {
+pub struct WriteGuard {
     pub run_dir: RunDir,
     pub stamp: Stamp,
     /// False: one that declares or programs has taken too long, and only the stamp decides.
@@ -57,18 +57,18 @@ pub struct Guard {
 
 /// The loop's end.
 #[derive(Debug)]
-pub struct Kernel {
-    orders: Sender<(Order, Option<Guard>)>,
+pub struct KernelThread {
+    orders: Sender<(KernelOrder, Option<WriteGuard>)>,
     /// When the order that is under way was given.
     ordered: Option<Instant>,
 }
 
-impl Kernel {
+impl KernelThread {
     /// `deliver` gets the answer to each order, in the kernel's thread.
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn start(deliver: impl Fn(Answer) + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(deliver: impl Fn(KernelAnswer) + Send + 'static) -> std::io::Result<Self> {
         let (orders, received) = channel();
         let work = move || work(&received, deliver);
         std::thread::Builder::new().name("kernel".into()).spawn(work)?;
@@ -85,7 +85,7 @@ impl Kernel {
         self.ordered.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    pub fn order(&mut self, order: Order, guard: Option<Guard>, now: Instant) {
+    pub fn order(&mut self, order: KernelOrder, guard: Option<WriteGuard>, now: Instant) {
         debug_assert!(!self.waits(), "one order at a time");
         self.ordered = Some(now);
         // Only a thread that has panicked hears nothing; then no answer comes, and monitor says so.
@@ -100,8 +100,8 @@ impl Kernel {
     }
 }
 
-fn work(orders: &Receiver<(Order, Option<Guard>)>, deliver: impl Fn(Answer)) {
-    let mut hand = Hand::default();
+fn work(orders: &Receiver<(KernelOrder, Option<WriteGuard>)>, deliver: impl Fn(KernelAnswer)) {
+    let mut hand = TableAccess::default();
     while let Ok((order, guard)) = orders.recv() {
         deliver(hand.execute(order, guard.as_ref()));
     }
@@ -109,26 +109,26 @@ fn work(orders: &Receiver<(Order, Option<Guard>)>, deliver: impl Fn(Answer)) {
 
 /// Opens its netlink socket when needed and again after an error: a broken socket must not end the monitor.
 #[derive(Debug, Default)]
-struct Hand {
+struct TableAccess {
     ipvs: Option<Ipvs>,
 }
 
-impl Hand {
-    fn execute(&mut self, order: Order, guard: Option<&Guard>) -> Answer {
+impl TableAccess {
+    fn execute(&mut self, order: KernelOrder, guard: Option<&WriteGuard>) -> KernelAnswer {
         match order {
-            Order::Write(changes) => self.write(changes, guard),
-            Order::Compare { desired, depth } => match self.with(|ipvs| ipvs.compare(&desired, depth)) {
-                Ok(found) => Answer::Compared { desired, found: found.into_iter().collect() },
-                Err(error) => Answer::Failed { changes: Vec::new(), error },
+            KernelOrder::Write(changes) => self.write(changes, guard),
+            KernelOrder::Compare { desired, depth } => match self.with(|ipvs| ipvs.compare(&desired, depth)) {
+                Ok(found) => KernelAnswer::Compared { desired, found: found.into_iter().collect() },
+                Err(error) => KernelAnswer::Failed { changes: Vec::new(), error },
             },
         }
     }
 
-    fn write(&mut self, changes: Vec<Change>, guard: Option<&Guard>) -> Answer {
-        let Some(_lock) = guard.map_or(Some(None), Guard::enter) else { return Answer::Postponed(changes) };
+    fn write(&mut self, changes: Vec<Change>, guard: Option<&WriteGuard>) -> KernelAnswer {
+        let Some(_lock) = guard.map_or(Some(None), WriteGuard::enter) else { return KernelAnswer::Postponed(changes) };
         match self.with(|ipvs| Ok(ipvs.apply(&changes))) {
-            Ok(failures) => Answer::Written { changes, failures },
-            Err(error) => Answer::Failed { changes, error },
+            Ok(failures) => KernelAnswer::Written { changes, failures },
+            Err(error) => KernelAnswer::Failed { changes, error },
         }
     }
 
@@ -145,7 +145,7 @@ impl Hand {
     }
 }
 
-impl Guard {
+impl WriteGuard {
     /// The lock under which the declared services are the monitor's; `None`: not now. A run directory that cannot be locked
     /// (it is full, or lost) must not keep dead real servers in the table: then the stamp alone decides.
     fn enter(&self) -> Option<Option<Lock>> {
@@ -161,7 +161,7 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::source::Source;
+    use crate::daemon::source::ServiceSource;
     use crate::testing::Scratch;
 
     #[test]
@@ -172,8 +172,9 @@ mod tests {
         let held: Vec<Lock> =
             [&declaring, &own].map(|path| Lock::try_acquire(path).expect("lock").expect("free")).into();
         run_dir.services().write("one", "").expect("write");
-        let stamp = Source::Declarations(run_dir.clone()).stamp();
-        let may_write = |stamp, heeds_locks| Guard { run_dir: run_dir.clone(), stamp, heeds_locks }.enter().is_some();
+        let stamp = ServiceSource::Declarations(run_dir.clone()).stamp();
+        let may_write =
+            |stamp, heeds_locks| WriteGuard { run_dir: run_dir.clone(), stamp, heeds_locks }.enter().is_some();
         for lock in held {
             assert!(!may_write(stamp, true), "{}", lock.path().display());
             assert!(may_write(stamp, false), "not for ever");

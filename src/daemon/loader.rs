@@ -14,13 +14,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::declaring::Overdue;
-use super::source::{Source, Stamp};
+use super::source::{ServiceSource, Stamp};
 use crate::config::{Config, NameMissing};
 use crate::model::{ServiceKey, Table};
 use crate::ownership::Registry;
-use crate::plan::Role;
+use crate::plan::TableRole;
 use crate::system::{Lock, RunDir, descriptors};
-use reader::Reader;
+use reader::SourceReader;
 
 /// How often a file is looked at.
 const FILE_POLL: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ const RETRY_DECLARATIONS: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
-    pub role: Role,
+    pub role: TableRole,
     pub stamp: Stamp,
     /// What the kernel holds of the services that were not in the configuration before.
     pub observed: Table,
@@ -52,7 +52,7 @@ pub struct Loaded {
 
 /// What the loader has found out.
 #[derive(Debug)]
-pub enum News {
+pub enum LoaderNews {
     /// The source has changed. The configuration follows, unless it is a file without `autoreload`.
     Changed,
     /// The monitor that followed the declarations has ended, and this one follows them now.
@@ -68,10 +68,10 @@ pub enum News {
     Fault(String),
 }
 
-/// News, and how many orders to read again they answer.
+/// LoaderNews, and how many orders to read again they answer.
 #[derive(Debug)]
-pub struct Report {
-    pub news: News,
+pub struct LoaderReport {
+    pub news: LoaderNews,
     pub answered: u64,
 }
 
@@ -89,13 +89,14 @@ impl Loader {
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(
-        source: Source,
+        source: ServiceSource,
         run_dir: RunDir,
         instance: String,
-        deliver: impl Fn(Report) -> bool + Send + 'static,
+        deliver: impl Fn(LoaderReport) -> bool + Send + 'static,
     ) -> std::io::Result<Self> {
         let (orders, received) = channel();
-        let mut watch = Watch::new(Reader::new(source, run_dir.clone(), instance), run_dir, Box::new(deliver));
+        let mut watch =
+            SourceWatch::new(SourceReader::new(source, run_dir.clone(), instance), run_dir, Box::new(deliver));
         std::thread::Builder::new().name("loader".into()).spawn(move || watch.work(&received))?;
         Ok(Self { orders, ordered: 0 })
     }
@@ -116,10 +117,10 @@ struct Retry {
 }
 
 /// When what is read.
-struct Watch {
-    reader: Reader,
+struct SourceWatch {
+    reader: SourceReader,
     run_dir: RunDir,
-    deliver: Box<dyn Fn(Report) -> bool + Send>,
+    deliver: Box<dyn Fn(LoaderReport) -> bool + Send>,
     ordered: u64,
     /// Held by the one monitor of this node that follows the declarations: two would undo each other's work.
     following: Option<Lock>,
@@ -134,8 +135,8 @@ struct Watch {
     callback: Option<PathBuf>,
 }
 
-impl Watch {
-    fn new(reader: Reader, run_dir: RunDir, deliver: Box<dyn Fn(Report) -> bool + Send>) -> Self {
+impl SourceWatch {
+    fn new(reader: SourceReader, run_dir: RunDir, deliver: Box<dyn Fn(LoaderReport) -> bool + Send>) -> Self {
         Self {
             reader,
             run_dir,
@@ -152,7 +153,7 @@ impl Watch {
         }
     }
 
-    fn source(&self) -> &Source {
+    fn source(&self) -> &ServiceSource {
         self.reader.source()
     }
 
@@ -177,13 +178,13 @@ impl Watch {
             Ok(()) => self.load(),
             Err(error) => {
                 self.retry = Some(self.next_retry(self.stamp));
-                self.tell(News::Refused(error))
+                self.report(LoaderNews::Refused(error))
             }
         }
     }
 
-    fn tell(&self, news: News) -> bool {
-        (self.deliver)(Report { news, answered: self.ordered })
+    fn report(&self, news: LoaderNews) -> bool {
+        (self.deliver)(LoaderReport { news, answered: self.ordered })
     }
 
     /// Told when it begins, when it becomes another one, and when it ends; false when the loop has ended.
@@ -192,7 +193,7 @@ impl Watch {
             return true;
         }
         self.trouble.clone_from(&trouble);
-        self.tell(News::Trouble(trouble))
+        self.report(LoaderNews::Trouble(trouble))
     }
 
     fn look(&mut self) -> bool {
@@ -207,7 +208,7 @@ impl Watch {
             return true;
         }
         if stood_by != self.stands_by() {
-            return self.tell(if stood_by { News::TookOver } else { News::StandsBy }) && self.load();
+            return self.report(if stood_by { LoaderNews::TookOver } else { LoaderNews::StandsBy }) && self.load();
         }
         if self.stands_by() {
             return true;
@@ -248,23 +249,24 @@ impl Watch {
         if stamp == self.stamp {
             return false;
         }
-        let settled = !self.source().owns_services() || self.fresh == Some(stamp);
+        let is_whole = !self.source().owns_services() || self.fresh == Some(stamp);
         self.fresh = Some(stamp);
-        settled
+        is_whole
     }
 
     /// What the `lvs` agents declare is always followed; a file only with `autoreload=yes`. The callback of a file is
     /// run either way, as ldirectord does.
     fn follow_change(&mut self) -> bool {
         self.stamp = self.source().stamp();
-        let mut goes_on = self.tell(News::Changed);
+        let mut goes_on = self.report(LoaderNews::Changed);
         if !self.source().owns_services() || self.autoreload {
             goes_on = goes_on && self.load();
         }
-        if let (Some(program), Source::File(path)) = (&self.callback, self.source())
+        if let (Some(program), ServiceSource::File(path)) = (&self.callback, self.source())
             && let Err(cause) = run_callback(program, path)
         {
-            goes_on = goes_on && self.tell(News::Fault(format!("callback {}: start: {cause}", program.display())));
+            goes_on =
+                goes_on && self.report(LoaderNews::Fault(format!("callback {}: start: {cause}", program.display())));
         }
         goes_on
     }
@@ -278,12 +280,12 @@ impl Watch {
                 self.autoreload = loaded.config.global.autoreload;
                 self.callback = loaded.config.global.callback.clone();
                 self.retry = (!loaded.troubles.is_empty()).then(|| self.next_retry(loaded.stamp));
-                self.tell(News::Loaded(Box::new(loaded)))
+                self.report(LoaderNews::Loaded(Box::new(loaded)))
             }
             Err(error) => {
                 self.retry = Some(self.next_retry(stamp));
                 let hint = if error.is::<NameMissing>() { " (it is tried again)" } else { "" };
-                self.tell(News::Refused(format!("{error:#}{hint}")))
+                self.report(LoaderNews::Refused(format!("{error:#}{hint}")))
             }
         }
     }

@@ -23,7 +23,7 @@ const WAITING: usize = 32_768;
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
-enum Order {
+enum LogOrder {
     Lines(Vec<(Timestamp, String)>),
     Retarget(LogTarget),
     /// Answered when everything before it is written.
@@ -33,7 +33,7 @@ enum Order {
 /// The writer's end that the rest of the monitor holds. Its calls never block and never fail.
 #[derive(Debug, Clone)]
 pub struct Log {
-    orders: Sender<Order>,
+    orders: Sender<LogOrder>,
     waiting: Arc<AtomicUsize>,
     lost: usize,
 }
@@ -46,13 +46,13 @@ impl Log {
     pub fn start(target: LogTarget, instance: &str) -> std::io::Result<Self> {
         let (orders, received) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = Writer { target, instance: instance.into(), waiting: Arc::clone(&waiting) };
+        let writer = LogWriter { target, instance: instance.into(), waiting: Arc::clone(&waiting) };
         std::thread::Builder::new().name("log".into()).spawn(move || writer.work(&received))?;
         Ok(Self { orders, waiting, lost: 0 })
     }
 
     pub fn retarget(&mut self, target: LogTarget) {
-        self.send(Order::Retarget(target));
+        self.send(LogOrder::Retarget(target));
     }
 
     /// Lines with their times. Together, since each call wakes the writer.
@@ -70,40 +70,40 @@ impl Log {
             return;
         }
         self.waiting.fetch_add(lines.len(), Ordering::Relaxed);
-        self.send(Order::Lines(lines));
+        self.send(LogOrder::Lines(lines));
     }
 
     /// Waits until the lines so far are written, at most half a second.
     pub fn flush(&mut self) {
         let (written, answer) = channel();
-        self.send(Order::Flush(written));
+        self.send(LogOrder::Flush(written));
         // A writer that hangs is no reason to hang as well.
         let _ = answer.recv_timeout(LAST_LINES);
     }
 
-    fn send(&mut self, order: Order) {
+    fn send(&mut self, order: LogOrder) {
         // A writer that has panicked writes nothing any more; there is no other place to say so.
         let _ = self.orders.send(order);
     }
 }
 
-struct Writer {
+struct LogWriter {
     target: LogTarget,
     instance: String,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Writer {
-    fn work(mut self, orders: &Receiver<Order>) {
+impl LogWriter {
+    fn work(mut self, orders: &Receiver<LogOrder>) {
         while let Ok(order) = orders.recv() {
             match order {
-                Order::Lines(lines) => {
+                LogOrder::Lines(lines) => {
                     self.write(&lines);
                     self.waiting.fetch_sub(lines.len(), Ordering::Relaxed);
                 }
-                Order::Retarget(target) => self.target = target,
+                LogOrder::Retarget(target) => self.target = target,
                 // The caller may have stopped waiting.
-                Order::Flush(written) => drop(written.send(())),
+                LogOrder::Flush(written) => drop(written.send(())),
             }
         }
     }

@@ -5,13 +5,13 @@
 
 use std::mem::{self, ManuallyDrop};
 
-use super::control::{self, Call};
-use super::view::View;
+use super::control::{self, ControlCall};
+use super::view::LivenessView;
 use crate::system::{Lock, RunDir};
 
 /// Whether this process still is the monitor of its instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum InstanceStanding {
     Kept,
     /// The lock had been removed, and was taken again.
     Restored(String),
@@ -20,7 +20,7 @@ pub enum Standing {
 }
 
 /// The lock and the socket.
-pub struct Presence {
+pub struct InstancePresence {
     run_dir: RunDir,
     instance: String,
     /// Never unlocked by us but by the kernel, with the end of the process: a process that sees it free knows that we are
@@ -29,7 +29,7 @@ pub struct Presence {
     listen: Box<dyn Fn() -> anyhow::Result<()>>,
 }
 
-impl Presence {
+impl InstancePresence {
     /// Listens at once. `forward` hands a call to the loop; false when that has ended.
     ///
     /// # Errors
@@ -38,8 +38,8 @@ impl Presence {
         run_dir: RunDir,
         instance: String,
         lock: Lock,
-        view: View,
-        forward: impl Fn(Call) -> bool + Clone + Send + 'static,
+        view: LivenessView,
+        forward: impl Fn(ControlCall) -> bool + Clone + Send + 'static,
     ) -> anyhow::Result<Self> {
         let socket = run_dir.socket(&instance);
         let listen = Box::new(move || control::listen(&socket, view.clone(), forward.clone()));
@@ -51,14 +51,14 @@ impl Presence {
     ///
     /// # Errors
     /// When the run directory cannot be written: no reason to stop checking.
-    pub fn keep(&mut self) -> anyhow::Result<Standing> {
-        let mut standing = Standing::Kept;
+    pub fn keep(&mut self) -> anyhow::Result<InstanceStanding> {
+        let mut standing = InstanceStanding::Kept;
         if !self.lock.is_in_place() {
             let path = self.run_dir.lock(&self.instance);
             self.run_dir.create()?;
-            let Some(taken) = Lock::try_acquire(&path)? else { return Ok(Standing::Superseded) };
+            let Some(taken) = Lock::try_acquire(&path)? else { return Ok(InstanceStanding::Superseded) };
             drop(ManuallyDrop::into_inner(mem::replace(&mut self.lock, ManuallyDrop::new(taken))));
-            standing = Standing::Restored(format!("{}: was removed: locked again", path.display()));
+            standing = InstanceStanding::Restored(format!("{}: was removed: locked again", path.display()));
         }
         if !self.run_dir.socket(&self.instance).exists() {
             (self.listen)()?;

@@ -2,7 +2,7 @@
 //!
 //! A daemon of one version and an agent of the next speak it with each other while an upgrade is under way: a field is
 //! never renamed or given another meaning, a new one has a default, and unknown ones are skipped. A request that the
-//! daemon does not know is answered with [`Reply::Failed`].
+//! daemon does not know is answered with [`ControlReply::Failed`].
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub const VERSION: u32 = 2;
 /// `{"drain": {"server": "10.0.0.1"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Request {
+pub enum ControlRequest {
     /// Is the monitor alive, and what is wrong? Answered within a second, whatever the checks and the loop do.
     Alive,
     Status,
@@ -22,17 +22,19 @@ pub enum Request {
     /// Leave the table as promised and end. Answered when the table is written.
     Stop,
     /// Are the present declarations in force, and has every service of theirs been checked?
-    Settled,
+    #[serde(rename = "settled")]
+    DeclarationsInForce,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reply {
+pub enum ControlReply {
     Alive(Liveness),
-    Status(Box<MonitorStatus>),
+    Status(Box<HealthMonitorStatus>),
     Done,
     Failed(String),
-    Settled(bool),
+    #[serde(rename = "settled")]
+    DeclarationsInForce(bool),
 }
 
 /// Whether the monitor does its work.
@@ -78,7 +80,7 @@ pub struct ServiceFault {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MonitorStatus {
+pub struct HealthMonitorStatus {
     pub instance: String,
     pub pid: u32,
     pub version: String,
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn an_old_daemons_answer_is_understood() {
-        let Reply::Alive(liveness) = serde_json::from_str(OLD_ALIVE).expect("understood") else {
+        let ControlReply::Alive(liveness) = serde_json::from_str(OLD_ALIVE).expect("understood") else {
             panic!("another reply")
         };
         let expected = Liveness { configuration_error: Some("line 3".into()), ..Default::default() };
@@ -152,7 +154,7 @@ mod tests {
         }
         let fault = ServiceFault { service: "tcp 192.0.2.1:80".into(), cause: "refused".into(), since: 1 };
         let ours = Liveness { version: VERSION, faults: vec![fault], checks_late_seconds: 7.5, ..Default::default() };
-        let text = serde_json::to_string(&Reply::Alive(ours)).expect("encoded");
+        let text = serde_json::to_string(&ControlReply::Alive(ours)).expect("encoded");
         let OldReply::Alive(read) = serde_json::from_str(&text).expect("understood");
         assert_eq!(read.late_seconds, 0.0, "late checks are no hang");
         assert_eq!((read.kernel_error, read.check_error, read.configuration_error), (None, None, None));
@@ -161,11 +163,11 @@ mod tests {
     #[test]
     fn requests_are_the_words_of_the_first_version() {
         for (request, word) in [
-            (Request::Alive, "\"alive\""),
-            (Request::Status, "\"status\""),
-            (Request::Reload, "\"reload\""),
-            (Request::Stop, "\"stop\""),
-            (Request::Settled, "\"settled\""),
+            (ControlRequest::Alive, "\"alive\""),
+            (ControlRequest::Status, "\"status\""),
+            (ControlRequest::Reload, "\"reload\""),
+            (ControlRequest::Stop, "\"stop\""),
+            (ControlRequest::DeclarationsInForce, "\"settled\""),
         ] {
             assert_eq!(serde_json::to_string(&request).expect("encoded"), word);
         }
@@ -174,6 +176,6 @@ mod tests {
     #[test]
     fn a_field_of_a_later_version_is_skipped() {
         let later = OLD_ALIVE.replace("{\"late", "{\"promoted\":true,\"late");
-        assert!(matches!(serde_json::from_str(&later), Ok(Reply::Alive(_))));
+        assert!(matches!(serde_json::from_str(&later), Ok(ControlReply::Alive(_))));
     }
 }

@@ -11,34 +11,34 @@ pub const ANSWER_READY: &str = "ready";
 #[derive(Debug)]
 pub struct Readiness {
     waited_for: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Readiness {
     pub fn new(waited_for: bool) -> Self {
-        Self { waited_for, told: false }
+        Self { waited_for, reported: false }
     }
 
-    pub fn is_told(&self) -> bool {
-        self.told
+    pub fn is_reported(&self) -> bool {
+        self.reported
     }
 
-    pub fn tell_ready(&mut self) {
-        self.tell(ANSWER_READY);
+    pub fn report_ready(&mut self) {
+        self.report(ANSWER_READY);
     }
 
-    /// Before [`Readiness::tell_ready`] only: later, nobody listens.
-    pub fn tell_failure(&mut self, reason: &str) {
-        self.tell(&reason.replace('\n', "; "));
+    /// Before [`Readiness::report_ready`] only: later, nobody listens.
+    pub fn report_failure(&mut self, reason: &str) {
+        self.report(&reason.replace('\n', "; "));
     }
 
     /// The other end may have been killed by a timeout: then nobody wants the line, which is no failure of ours.
     /// Afterwards the descriptors point nowhere, since the pipes of the caller must close for it to end.
-    fn tell(&mut self, line: &str) {
-        if self.told {
+    fn report(&mut self, line: &str) {
+        if self.reported {
             return;
         }
-        self.told = true;
+        self.reported = true;
         if !self.waited_for {
             return;
         }

@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use fault::Fault;
-use known::Remembered;
+pub use fault::LastingFault;
+use known::RecentHealth;
 use questions::Questions;
 use removal::Removal;
 
@@ -26,43 +26,43 @@ use super::event::{Event, Sinks};
 use crate::config;
 use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
 use crate::model::{Change, CheckMethod, ServiceEntry, ServiceKey, Table, apply_change};
-use crate::netlink::ipvs::Failure;
+use crate::netlink::ipvs::ChangeFailure;
 use crate::ownership::Registry;
-use crate::plan::{self, Role};
+use crate::plan::{self, TableRole};
 
 /// One virtual service.
 #[derive(Debug)]
-struct Watched {
+struct WatchedService {
     pool: Pool,
     /// What the kernel holds, as far as is known. `None`: no such service.
     held: Option<ServiceEntry>,
-    fault: Option<Fault>,
+    fault: Option<LastingFault>,
 }
 
 /// All of them.
 #[derive(Debug)]
 pub struct Services {
-    role: Role,
-    watched: BTreeMap<ServiceKey, Watched>,
+    role: TableRole,
+    watched: BTreeMap<ServiceKey, WatchedService>,
     questions: Questions,
     /// Services whose entry in the kernel may have to change.
     dirty: BTreeSet<ServiceKey>,
     removal: Removal,
     /// When time alone may change something.
     next_change: Option<Instant>,
-    remembered: Remembered,
+    remembered: RecentHealth,
 }
 
 impl Services {
     pub fn new() -> Self {
         Self {
-            role: Role::Observes,
+            role: TableRole::Observes,
             watched: BTreeMap::new(),
             questions: Questions::default(),
             dirty: BTreeSet::new(),
             removal: Removal::default(),
             next_change: None,
-            remembered: Remembered::default(),
+            remembered: RecentHealth::default(),
         }
     }
 
@@ -76,14 +76,14 @@ impl Services {
     }
 
     /// What is wrong with which service.
-    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &Fault)> {
+    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &LastingFault)> {
         let watched = self.watched.iter().filter_map(|(key, watched)| Some((key, watched.fault.as_ref()?)));
         watched.chain(self.removal.faults())
     }
 
     /// Services that should have a server and have none. One whose first checks are under way may have one in a moment.
     pub fn unserved(&self, now: Instant) -> impl Iterator<Item = &ServiceKey> {
-        let is_unserved = move |pool: &Pool| pool.nobody_serves() && !pool.is_switched_off() && pool.is_settled(now);
+        let is_unserved = move |pool: &Pool| pool.nobody_serves() && !pool.is_switched_off() && pool.is_decided(now);
         self.watched.iter().filter(move |(_, watched)| is_unserved(&watched.pool)).map(|(key, _)| key)
     }
 
@@ -93,8 +93,8 @@ impl Services {
     }
 
     /// Every service has been checked as far as a start has to wait for it.
-    pub fn are_settled(&self, now: Instant) -> bool {
-        self.watched.values().all(|watched| watched.pool.is_settled(now))
+    pub fn are_decided(&self, now: Instant) -> bool {
+        self.watched.values().all(|watched| watched.pool.is_decided(now))
     }
 
     /// Every real server has had a result.
@@ -105,7 +105,8 @@ impl Services {
     /// The kernel has refused so much that not one of them can be served.
     pub fn all_failed(&self) -> bool {
         let is_empty = |held: &ServiceEntry| held.real_servers.is_empty();
-        let has_failed = |watched: &Watched| watched.fault.is_some() && watched.held.as_ref().is_none_or(is_empty);
+        let has_failed =
+            |watched: &WatchedService| watched.fault.is_some() && watched.held.as_ref().is_none_or(is_empty);
         !self.watched.is_empty() && self.watched.values().all(has_failed)
     }
 
@@ -125,7 +126,7 @@ impl Services {
     pub fn configure(
         &mut self,
         services: &[config::Service],
-        role: Role,
+        role: TableRole,
         observed: Table,
         known: &Registry,
         now: Instant,
@@ -145,7 +146,7 @@ impl Services {
                     let held = observed.remove(&key);
                     let known = self.remembered.recall(&key, known, now);
                     let pool = Pool::new(settings, held.as_ref(), &known, now);
-                    Watched { pool, held, fault: None }
+                    WatchedService { pool, held, fault: None }
                 }
             };
             self.watched.insert(key, watched);
@@ -154,7 +155,7 @@ impl Services {
         self.remembered.forget_old(now);
         for (key, watched) in before {
             self.remembered.keep(key, &watched.pool, now);
-            if role == Role::OwnsServices {
+            if role == TableRole::OwnsServices {
                 self.removal.add(key);
             }
         }
@@ -231,7 +232,7 @@ impl Services {
 
     /// The kernel has tried the changes. Only a comparison takes a fault back: it sees what other changes of the service
     /// have left out.
-    pub fn written(&mut self, changes: &[Change], failures: Vec<Failure>, now: Instant, sinks: &mut Sinks) {
+    pub fn written(&mut self, changes: &[Change], failures: Vec<ChangeFailure>, now: Instant, sinks: &mut Sinks) {
         let mut failures = failures.into_iter().peekable();
         let mut refused: BTreeMap<ServiceKey, Vec<String>> = BTreeMap::new();
         for change in changes {
@@ -253,9 +254,9 @@ impl Services {
         }
     }
 
-    fn note_failure(&mut self, failure: &Failure, refused: &mut BTreeMap<ServiceKey, Vec<String>>) {
+    fn note_failure(&mut self, failure: &ChangeFailure, refused: &mut BTreeMap<ServiceKey, Vec<String>>) {
         let key = failure.change.service();
-        if self.role == Role::MovesRealServers && failure.is_about_a_missing_service() {
+        if self.role == TableRole::MovesRealServers && failure.is_about_a_missing_service() {
             // Its owner has removed it: that is as it shall be.
             if let Some(watched) = self.watched.get_mut(key) {
                 watched.held = None;
@@ -319,9 +320,9 @@ impl Services {
 
 /// What the kernel holds otherwise than it shall, as far as it is this monitor's to mend. A service that another program
 /// owns comes and goes with its owner.
-fn differences(role: Role, wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> Vec<String> {
+fn differences(role: TableRole, wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> Vec<String> {
     match (role, held) {
-        (Role::Observes, _) | (Role::MovesRealServers, None) => Vec::new(),
+        (TableRole::Observes, _) | (TableRole::MovesRealServers, None) => Vec::new(),
         _ => plan::entry_differences(wanted, held).iter().map(ToString::to_string).collect(),
     }
 }
@@ -334,7 +335,7 @@ fn emit(pool: &Pool, events: Vec<PoolEvent>, sinks: &mut Sinks) {
             PoolEvent::FallbackIn => Event::FallbackIn { service },
             PoolEvent::FallbackOut => Event::FallbackOut { service },
             PoolEvent::NobodyServes => Event::NobodyServes { service },
-            PoolEvent::SomebodyServes => Event::SomebodyServes { service },
+            PoolEvent::ServedAgain => Event::ServedAgain { service },
         });
     }
 }

@@ -2,22 +2,22 @@
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::core::Message;
+use super::core::LoopMessage;
 
 /// Blocks the signals for this thread and those that it starts from now on, and waits for them in one of its own.
 /// (Programs that are started have none blocked: the standard library sees to that.)
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub fn listen(deliver: impl Fn(Message) -> bool + Send + 'static) -> std::io::Result<()> {
+pub fn listen(deliver: impl Fn(LoopMessage) -> bool + Send + 'static) -> std::io::Result<()> {
     let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
     signals.thread_block()?;
     let wait = move || {
         while let Ok(signal) = signals.wait() {
             let message = match signal {
-                Signal::SIGHUP => Message::Reload,
-                Signal::SIGINT => Message::Terminate("INT"),
-                _ => Message::Terminate("TERM"),
+                Signal::SIGHUP => LoopMessage::Reload,
+                Signal::SIGINT => LoopMessage::Terminate("INT"),
+                _ => LoopMessage::Terminate("TERM"),
             };
             if !deliver(message) {
                 return;

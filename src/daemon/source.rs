@@ -15,7 +15,7 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(20);
 
 /// A source of virtual services.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum ServiceSource {
     /// A ldirectord.cf: the monitor creates and removes the virtual services itself.
     File(PathBuf),
     /// `<run>/services`: the `lvs` agents own the virtual services, the monitor follows them.
@@ -39,7 +39,7 @@ impl Stamp {
 
     /// Whether the declarations are still those of this stamp.
     pub fn is_current(&self, run_dir: &RunDir) -> bool {
-        *self == Source::Declarations(run_dir.clone()).stamp()
+        *self == ServiceSource::Declarations(run_dir.clone()).stamp()
     }
 
     /// For how long a change may still come that leaves the same stamp.
@@ -61,9 +61,9 @@ pub struct Reading {
 }
 
 /// The text of each declaration that could be understood, for the time when a newer one cannot be.
-pub type Remembered = BTreeMap<String, String>;
+pub type UnderstoodTexts = BTreeMap<String, String>;
 
-impl Source {
+impl ServiceSource {
     pub fn stamp(&self) -> Stamp {
         match self {
             Self::File(path) => Stamp::of(path),
@@ -85,7 +85,7 @@ impl Source {
     }
 
     /// Reads everything, or says everything that is wrong.
-    pub fn read(&self, remembered: &mut Remembered) -> anyhow::Result<Reading> {
+    pub fn read(&self, remembered: &mut UnderstoodTexts) -> anyhow::Result<Reading> {
         match self {
             Self::File(path) => {
                 let stamp = self.stamp();
@@ -97,11 +97,11 @@ impl Source {
 
     /// A declaration that cannot be read must not blind the monitor for the others, nor may its own services be
     /// forgotten: their real servers would stay as they are, whatever becomes of them.
-    fn read_declarations(&self, run_dir: &RunDir, remembered: &mut Remembered) -> Reading {
-        let stamp = self.settled_stamp();
+    fn read_declarations(&self, run_dir: &RunDir, remembered: &mut UnderstoodTexts) -> Reading {
+        let stamp = self.certain_stamp();
         let folder = run_dir.services();
         let mut reading = Reading { config: Config::default(), stamp, troubles: Vec::new() };
-        let mut understood = Remembered::new();
+        let mut understood = UnderstoodTexts::new();
         for instance in folder.instances() {
             let (newest, before) = (folder.read(&instance), remembered.remove(&instance));
             let candidates = [newest.map_err(anyhow::Error::from), Ok(before)];
@@ -127,7 +127,7 @@ impl Source {
     }
 
     /// The stamp, once no change can hide behind it any more.
-    fn settled_stamp(&self) -> Stamp {
+    fn certain_stamp(&self) -> Stamp {
         std::thread::sleep(self.stamp().doubtful_for(SystemTime::now()));
         self.stamp()
     }
@@ -152,8 +152,8 @@ mod tests {
     fn one_unreadable_declaration_keeps_its_services_and_does_not_hide_the_others() {
         let scratch = Scratch::new("source");
         let run_dir = RunDir::at(scratch.path());
-        let source = Source::Declarations(run_dir.clone());
-        let mut remembered = Remembered::new();
+        let source = ServiceSource::Declarations(run_dir.clone());
+        let mut remembered = UnderstoodTexts::new();
         let write = |instance: &str, text: &str| run_dir.services().write(instance, text).expect("write");
         write("a", SERVICE);
         write("b", &SERVICE.replace("192.0.2.1", "192.0.2.9"));
@@ -176,10 +176,10 @@ mod tests {
     fn every_rename_into_the_folder_after_a_reading_changes_the_stamp() {
         let scratch = Scratch::new("stamp");
         let run_dir = RunDir::at(scratch.path());
-        let source = Source::Declarations(run_dir.clone());
+        let source = ServiceSource::Declarations(run_dir.clone());
         for number in 0..20 {
             run_dir.services().write("a", SERVICE).expect("write");
-            let stamp = source.settled_stamp();
+            let stamp = source.certain_stamp();
             run_dir.services().write("a", SERVICE).expect("write");
             assert!(!stamp.is_current(&run_dir), "{number}");
         }

@@ -11,28 +11,28 @@ const NOTICEABLE: Duration = Duration::from_secs(3);
 
 /// Shared by the loop, which writes, and the control socket, which reads.
 #[derive(Clone)]
-pub struct View(Arc<Inner>);
+pub struct LivenessView(Arc<SharedView>);
 
-struct Inner {
-    state: Mutex<State>,
+struct SharedView {
+    state: Mutex<ViewState>,
     pulse: Box<dyn Fn() -> Pulse + Send + Sync>,
 }
 
-struct State {
+struct ViewState {
     liveness: Liveness,
     /// When the loop last took a turn.
     turn: Instant,
 }
 
-impl View {
+impl LivenessView {
     /// `pulse` tells how the checking thread does; it must not block.
     pub fn new(pulse: impl Fn() -> Pulse + Send + Sync + 'static) -> Self {
-        let state = State { liveness: Liveness { starting: true, ..Liveness::default() }, turn: Instant::now() };
-        Self(Arc::new(Inner { state: Mutex::new(state), pulse: Box::new(pulse) }))
+        let state = ViewState { liveness: Liveness { starting: true, ..Liveness::default() }, turn: Instant::now() };
+        Self(Arc::new(SharedView { state: Mutex::new(state), pulse: Box::new(pulse) }))
     }
 
     /// The loop lives.
-    pub fn take_turn(&self, now: Instant) {
+    pub fn note_turn(&self, now: Instant) {
         self.state().turn = now;
     }
 
@@ -55,7 +55,7 @@ impl View {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ViewState> {
         // A panic while it was held leaves whole values: each is written in one assignment.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,11 +74,11 @@ mod tests {
     fn the_part_that_stands_still_longest_counts() {
         let start = Instant::now();
         let after = move |seconds| start + Duration::from_secs(seconds);
-        let view = View::new(move || Pulse { last_turn: after(9), late: Duration::from_secs(3) });
-        view.take_turn(after(10));
+        let view = LivenessView::new(move || Pulse { last_turn: after(9), late: Duration::from_secs(3) });
+        view.note_turn(after(10));
         assert_eq!(view.liveness(after(10)).late_seconds, 0.0, "a second is ordinary");
         assert_eq!(view.liveness(after(20)).late_seconds, 11.0, "the checks");
-        view.take_turn(after(5));
+        view.note_turn(after(5));
         assert_eq!(view.liveness(after(20)).late_seconds, 15.0, "the loop");
         assert_eq!(view.liveness(after(20)).checks_late_seconds, 3.0);
     }

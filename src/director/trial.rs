@@ -57,23 +57,23 @@ fn missing_schedulers(used: &HashMap<&Scheduler, (&Service, usize)>, missing: &[
 }
 
 /// Addresses of one line that are refused for one reason.
-struct Refused {
+struct RefusedAddresses {
     first: IpAddr,
     others: usize,
 }
 
 fn refused_addresses(config: &Config, addresses: &Addresses) -> Vec<Problem> {
     let mut seen = HashSet::new();
-    let mut refused: BTreeMap<(Origin, &str, &str), Refused> = BTreeMap::new();
+    let mut refused: BTreeMap<(Origin, &str, &str), RefusedAddresses> = BTreeMap::new();
     for (origin, role, address) in destinations(config) {
         if !seen.insert((role, address)) {
             continue;
         }
         let Some(cause) = addresses.objection(address) else { continue };
         let entry = refused.entry((origin, role, cause));
-        entry.and_modify(|refused| refused.others += 1).or_insert(Refused { first: address, others: 0 });
+        entry.and_modify(|refused| refused.others += 1).or_insert(RefusedAddresses { first: address, others: 0 });
     }
-    let problem = |((origin, role, cause), Refused { first, others }): (_, Refused)| {
+    let problem = |((origin, role, cause), RefusedAddresses { first, others }): (_, RefusedAddresses)| {
         let others = if others == 0 { String::new() } else { format!(" (and {others} more)") };
         Problem { origin, text: format!("{role} {first}{others}: the kernel refuses {cause}") }
     };

@@ -56,7 +56,7 @@ impl fmt::Display for Health {
 
 /// Whether a real server may serve, and the reason that `status` shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct ServingState {
     pub serves: bool,
     pub reason: String,
 }
@@ -95,20 +95,20 @@ pub struct Member {
     health: Health,
     since: Instant,
     /// Bad checks since the last good one.
-    failures: Row,
+    failures: ResultRow,
     /// Attempts since the last good or bad check.
-    unasked: Row,
+    unasked: ResultRow,
 }
 
 /// Like results in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Row {
+struct ResultRow {
     times: u32,
     /// Of the last one.
     cause: String,
 }
 
-impl Row {
+impl ResultRow {
     fn add(&mut self, cause: &str) {
         self.times = self.times.saturating_add(1);
         cause.clone_into(&mut self.cause);
@@ -117,7 +117,12 @@ impl Row {
 
 impl Member {
     pub fn new(admission: Admission, now: Instant) -> Self {
-        Self { health: Health::Unknown(admission), since: now, failures: Row::default(), unasked: Row::default() }
+        Self {
+            health: Health::Unknown(admission),
+            since: now,
+            failures: ResultRow::default(),
+            unasked: ResultRow::default(),
+        }
     }
 
     pub fn health(&self) -> Health {
@@ -154,7 +159,7 @@ impl Member {
     }
 
     fn fail(&mut self, cause: &str, failurecount: u32, now: Instant) -> Option<Transition> {
-        self.unasked = Row::default();
+        self.unasked = ResultRow::default();
         self.failures.add(cause);
         let failures = self.failures.times;
         match self.health {
@@ -211,8 +216,8 @@ impl Member {
     }
 
     /// Whether it serves and why, for `failurecount` failures in a row until down.
-    pub fn standing(&self, failurecount: u32) -> Standing {
-        let counted = |what: &str, row: &Row, limit: u32| {
+    pub fn serving_state(&self, failurecount: u32) -> ServingState {
+        let counted = |what: &str, row: &ResultRow, limit: u32| {
             (row.times > 0).then(|| format!("{what} {} of {limit}: {}", row.times.min(limit), row.cause))
         };
         let failed = counted("check failed", &self.failures, failurecount);
@@ -222,7 +227,7 @@ impl Member {
             (Some(trouble), None) | (None, Some(trouble)) => trouble,
             (None, None) => self.untroubled().into(),
         };
-        Standing { serves: self.serves(), reason }
+        ServingState { serves: self.serves(), reason }
     }
 
     /// Why it serves or not while nothing has gone wrong.

@@ -5,7 +5,7 @@ mod tally;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use super::{Admission, Member, Outcome, Standing, Transition};
+use super::{Admission, Member, Outcome, ServingState, Transition};
 use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey, VirtualService};
 use tally::Tally;
 
@@ -37,7 +37,7 @@ pub struct PoolSettings {
 
 /// What the monitors before this one knew of the real servers of a virtual service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Known {
+pub struct KnownHealth {
     pub up: BTreeSet<RealServerKey>,
     pub down: BTreeSet<RealServerKey>,
 }
@@ -54,7 +54,7 @@ pub enum PoolEvent {
     /// No real server serves, none is expected to at once, and there is no fallback.
     NobodyServes,
     /// The end of [`PoolEvent::NobodyServes`].
-    SomebodyServes,
+    ServedAgain,
 }
 
 /// A virtual service with the health of its real servers. One result costs the same whatever their number.
@@ -77,7 +77,7 @@ impl Pool {
     /// says otherwise. One that is not starts outside, so that no dead server gets a connection.
     ///
     /// The events of the beginning come from the first [`Pool::advance`], which is due at once.
-    pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, known: &Known, now: Instant) -> Self {
+    pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, known: &KnownHealth, now: Instant) -> Self {
         let held = |key: &RealServerKey| observed.and_then(|entry| entry.real_servers.get(key));
         let admission = |real: &RealServer| match held(&real.key) {
             // Weight 0 is a failed real server that was quiesced, unless it is what the configuration asks for.
@@ -112,7 +112,7 @@ impl Pool {
     /// Takes a new configuration. What is known of a real server that stays is kept; a new one starts outside, and so
     /// does one that was switched off, since no check of it was made meanwhile.
     pub fn reconfigure(&mut self, settings: PoolSettings, now: Instant) -> Vec<PoolEvent> {
-        let before = self.presence();
+        let before = self.unserved_state();
         let mut patient_until = self.patient_until;
         let members = settings.real_servers.iter().map(|real| match self.known(real) {
             Some(member) => member.clone(),
@@ -124,7 +124,7 @@ impl Pool {
         let members = members.collect();
         *self = Self::of(settings, members, patient_until, self.unserved);
         self.unserved = self.is_unserved(now);
-        before.events_until(self.presence()).collect()
+        before.events_until(self.unserved_state()).collect()
     }
 
     fn known(&self, real: &RealServerSettings) -> Option<&Member> {
@@ -142,7 +142,7 @@ impl Pool {
     /// Takes the result of a check. One of a real server that is not of this pool (any more), or is switched off,
     /// changes nothing.
     pub fn note(&mut self, key: RealServerKey, outcome: &Outcome, now: Instant) -> Vec<PoolEvent> {
-        let before = self.presence();
+        let before = self.unserved_state();
         let Some(place) = self.index.get(&key).copied() else { return Vec::new() };
         let (real, member) = (&self.settings.real_servers[place], &mut self.members[place]);
         if real.disabled {
@@ -154,15 +154,15 @@ impl Pool {
         self.unserved = self.is_unserved(now);
         let mut events = Vec::new();
         events.extend(transition.map(|transition| PoolEvent::Member { real: key, transition }));
-        events.extend(before.events_until(self.presence()));
+        events.extend(before.events_until(self.unserved_state()));
         events
     }
 
     /// Does what time alone changes.
     pub fn advance(&mut self, now: Instant) -> Vec<PoolEvent> {
-        let before = self.presence();
+        let before = self.unserved_state();
         self.unserved = self.is_unserved(now);
-        before.events_until(self.presence()).collect()
+        before.events_until(self.unserved_state()).collect()
     }
 
     /// When [`Pool::advance`] is due, if no result comes before; `None`: never.
@@ -190,14 +190,14 @@ impl Pool {
         self.tally.enabled == 0 && !self.settings.real_servers.is_empty()
     }
 
-    fn presence(&self) -> Presence {
+    fn unserved_state(&self) -> UnservedState {
         let has_fallback = self.settings.fallback.is_some();
-        Presence { fallback: self.unserved && has_fallback, nobody: self.unserved && !has_fallback }
+        UnservedState { fallback: self.unserved && has_fallback, nobody: self.unserved && !has_fallback }
     }
 
     /// The fallback is in.
     pub fn fallback_serves(&self) -> bool {
-        self.presence().fallback
+        self.unserved_state().fallback
     }
 
     /// Neither a real server of weight above 0 nor the fallback is in.
@@ -212,7 +212,7 @@ impl Pool {
 
     /// Whether a start need not wait for more results: a real server that has passed a check serves and none that was
     /// put in without one is still to be asked, or the fallback serves, or every real server has been asked.
-    pub fn is_settled(&self, now: Instant) -> bool {
+    pub fn is_decided(&self, now: Instant) -> bool {
         let Tally { trusted, untried, unasked, .. } = self.tally;
         let fallback_serves = self.settings.fallback.is_some() && self.is_unserved(now);
         unasked == 0 || fallback_serves || (trusted > 0 && untried == 0)
@@ -254,33 +254,33 @@ impl Pool {
     }
 
     /// Each real server with its health, and whether and why it serves.
-    pub fn members(&self) -> impl Iterator<Item = (&RealServer, &Member, Standing)> {
+    pub fn members(&self) -> impl Iterator<Item = (&RealServer, &Member, ServingState)> {
         let members = self.settings.real_servers.iter().zip(&self.members);
-        members.map(|(real, member)| (&real.real_server, member, self.standing_of(real, member)))
+        members.map(|(real, member)| (&real.real_server, member, self.serving_state_of(real, member)))
     }
 
     /// Whether and why one real server serves; `None` when it is not of this pool.
-    pub fn standing(&self, key: &RealServerKey) -> Option<Standing> {
+    pub fn serving_state(&self, key: &RealServerKey) -> Option<ServingState> {
         let place = *self.index.get(key)?;
-        Some(self.standing_of(&self.settings.real_servers[place], &self.members[place]))
+        Some(self.serving_state_of(&self.settings.real_servers[place], &self.members[place]))
     }
 
-    fn standing_of(&self, real: &RealServerSettings, member: &Member) -> Standing {
+    fn serving_state_of(&self, real: &RealServerSettings, member: &Member) -> ServingState {
         match real.disabled {
-            true => Standing { serves: false, reason: "checktype=off".into() },
-            false => member.standing(self.settings.failurecount),
+            true => ServingState { serves: false, reason: "checktype=off".into() },
+            false => member.serving_state(self.settings.failurecount),
         }
     }
 }
 
 /// What clients get when no real server serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Presence {
+struct UnservedState {
     fallback: bool,
     nobody: bool,
 }
 
-impl Presence {
+impl UnservedState {
     fn events_until(self, now: Self) -> impl Iterator<Item = PoolEvent> {
         let fallback = match (self.fallback, now.fallback) {
             (false, true) => Some(PoolEvent::FallbackIn),
@@ -289,7 +289,7 @@ impl Presence {
         };
         let nobody = match (self.nobody, now.nobody) {
             (false, true) => Some(PoolEvent::NobodyServes),
-            (true, false) => Some(PoolEvent::SomebodyServes),
+            (true, false) => Some(PoolEvent::ServedAgain),
             _ => None,
         };
         fallback.into_iter().chain(nobody)

@@ -114,9 +114,9 @@ fn address<T: NlAttrType>(bytes: &[u8], kind: T, family: Family) -> Result<IpAdd
 
 /// Attributes to be sent, in the order in which they are added.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Cursor<Vec<u8>>);
+pub(super) struct AttributeWriter(Cursor<Vec<u8>>);
 
-impl Writer {
+impl AttributeWriter {
     /// Starts after a fixed header.
     pub fn after(header: Vec<u8>) -> Self {
         let mut cursor = Cursor::new(header);
@@ -157,9 +157,9 @@ mod tests {
     use super::*;
 
     fn written() -> Vec<u8> {
-        let mut inner = Writer::default();
+        let mut inner = AttributeWriter::default();
         inner.put(CtrlAttr::Version, 7u32).expect("inner");
-        let mut writer = Writer::after(vec![9; 4]);
+        let mut writer = AttributeWriter::after(vec![9; 4]);
         writer.put(CtrlAttr::FamilyName, "IPVS").expect("name");
         writer.nest(CtrlAttr::Ops, inner).expect("nest");
         writer.into_bytes()
@@ -212,6 +212,6 @@ mod tests {
 
     #[test]
     fn a_value_longer_than_an_attribute_is_refused() {
-        assert!(Writer::default().put(CtrlAttr::Ops, Buffer::from(vec![0; 65_532])).is_err());
+        assert!(AttributeWriter::default().put(CtrlAttr::Ops, Buffer::from(vec![0; 65_532])).is_err());
     }
 }

@@ -21,7 +21,7 @@ const ROUND: Duration = Duration::from_millis(100);
 
 /// Another host that has an address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
+pub struct ForeignClaim {
     pub address: IpAddr,
     /// Index of our interface to its link.
     pub interface: u32,
@@ -45,7 +45,7 @@ pub struct Manner<'a> {
 ///
 /// # Errors
 /// Needs `CAP_NET_RAW`. When an interface is down or gone. When not every address could be asked for before the deadline.
-pub fn find(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<Claim>> {
+pub fn find(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<ForeignClaim>> {
     /// So many questions have fewer answers than an ear has room for.
     const BETWEEN_LOOKS: usize = 64;
     let announcer = Announcer::open()?;
@@ -87,7 +87,7 @@ struct Inquiry {
     asked: HashSet<(IpAddr, u32)>,
     own: HashSet<[u8; 6]>,
     ears: Vec<Ear>,
-    claims: HashMap<(IpAddr, u32), Claim>,
+    claims: HashMap<(IpAddr, u32), ForeignClaim>,
 }
 
 impl Inquiry {
@@ -111,13 +111,13 @@ impl Inquiry {
             let Some((address, mac)) = frame::claim(packet) else { return };
             let key = (address, at.interface);
             if asked.contains(&key) && !own.contains(&mac) {
-                claims.entry(key).or_insert(Claim { address, interface: at.interface, mac });
+                claims.entry(key).or_insert(ForeignClaim { address, interface: at.interface, mac });
             }
         })
     }
 
-    fn claims(self) -> Vec<Claim> {
-        let mut claims: Vec<Claim> = self.claims.into_values().collect();
+    fn claims(self) -> Vec<ForeignClaim> {
+        let mut claims: Vec<ForeignClaim> = self.claims.into_values().collect();
         claims.sort_by_key(|claim| (claim.address, claim.interface));
         claims
     }

@@ -22,16 +22,16 @@ use neli::consts::nl::NlmF;
 use neli::consts::socket::NlFamily;
 use nix::errno::Errno;
 
-pub use apply::Failure;
-pub use compare::{Depth, Held};
+pub use apply::ChangeFailure;
+pub use compare::{ComparisonDepth, Held};
 pub use connections::Connections;
 
-use super::message::Request;
+use super::message::NetlinkRequest;
 use super::module::load_module;
 use super::socket::Socket;
 use super::{Error, Result};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table, VirtualService};
-use constants::{Command, DAEMON_BACKUP, DAEMON_MASTER};
+use constants::{DAEMON_BACKUP, DAEMON_MASTER, IpvsCommand};
 
 /// Which sync daemons run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,7 +127,7 @@ impl Ipvs {
     /// On any failure: never a part of the list.
     pub fn services(&mut self) -> Result<Vec<VirtualService>> {
         let during = |error: Error| error.during("ipvs: read the table");
-        let payloads = self.dump(Command::GetService, Vec::new()).map_err(during)?;
+        let payloads = self.dump(IpvsCommand::GetService, Vec::new()).map_err(during)?;
         payloads.iter().filter_map(|payload| decode::service(payload).map_err(during).transpose()).collect()
     }
 
@@ -148,7 +148,7 @@ impl Ipvs {
     /// Executes the changes in order, and goes on after a failure. Each is idempotent: adding what exists edits it,
     /// editing what is gone adds it, deleting what is gone is done. Sent in batches, with one result for each; nothing
     /// is rolled back.
-    pub fn apply(&mut self, changes: &[Change]) -> Vec<Failure> {
+    pub fn apply(&mut self, changes: &[Change]) -> Vec<ChangeFailure> {
         apply::run(changes, |batch| self.send_changes(batch))
     }
 
@@ -168,7 +168,7 @@ impl Ipvs {
     /// On any failure.
     pub fn sync_daemons(&mut self) -> Result<SyncDaemons> {
         let during = |error: Error| error.during("ipvs: read the sync daemons");
-        let payloads = self.dump(Command::GetDaemon, Vec::new()).map_err(during)?;
+        let payloads = self.dump(IpvsCommand::GetDaemon, Vec::new()).map_err(during)?;
         let states: Result<Vec<u32>> = payloads.iter().map(|payload| decode::sync_state(payload)).collect();
         let states = states.map_err(during)?;
         Ok(SyncDaemons { master: states.contains(&DAEMON_MASTER), backup: states.contains(&DAEMON_BACKUP) })
@@ -178,18 +178,18 @@ impl Ipvs {
     /// On any failure.
     pub fn version(&mut self) -> Result<Version> {
         let during = |error: Error| error.during("ipvs: read the version");
-        decode::version(&self.ask_one(Command::GetInfo).map_err(during)?).map_err(during)
+        decode::version(&self.ask_one(IpvsCommand::GetInfo).map_err(during)?).map_err(during)
     }
 
     /// # Errors
     /// On any failure.
     pub fn timeouts(&mut self) -> Result<Timeouts> {
         let during = |error: Error| error.during("ipvs: read the timeouts");
-        decode::timeouts(&self.ask_one(Command::GetConfig).map_err(during)?).map_err(during)
+        decode::timeouts(&self.ask_one(IpvsCommand::GetConfig).map_err(during)?).map_err(during)
     }
 
     fn service_alone(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>> {
-        let request = self.request(Command::GetService, encode::identity(key)?);
+        let request = self.request(IpvsCommand::GetService, encode::identity(key)?);
         match self.socket.ask(&request) {
             Err(error) if error.is(Errno::ESRCH) => Ok(None),
             Err(error) => Err(error),
@@ -202,7 +202,7 @@ impl Ipvs {
     }
 
     fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<(RealServer, Connections)>> {
-        let payloads = self.dump(Command::GetDest, encode::identity(key)?)?;
+        let payloads = self.dump(IpvsCommand::GetDest, encode::identity(key)?)?;
         payloads.iter().map(|payload| decode::destination(payload, key.family())).collect()
     }
 
@@ -223,18 +223,18 @@ impl Ipvs {
         results.into_iter().map(|result| result.or_else(|| answers.next()).unwrap_or_else(unanswered)).collect()
     }
 
-    fn ask_one(&mut self, command: Command) -> Result<Vec<u8>> {
+    fn ask_one(&mut self, command: IpvsCommand) -> Result<Vec<u8>> {
         let request = self.request(command, Vec::new());
         self.socket.ask(&request)?.into_iter().next().ok_or_else(|| Error::malformed("an empty answer"))
     }
 
-    fn dump(&mut self, command: Command, attributes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+    fn dump(&mut self, command: IpvsCommand, attributes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
         let request = self.request(command, attributes);
         self.socket.dump(&request)
     }
 
-    fn request(&self, command: Command, attributes: Vec<u8>) -> Request {
-        Request { kind: self.family, flags: NlmF::empty(), payload: encode::generic(command, &attributes) }
+    fn request(&self, command: IpvsCommand, attributes: Vec<u8>) -> NetlinkRequest {
+        NetlinkRequest { kind: self.family, flags: NlmF::empty(), payload: encode::generic(command, &attributes) }
     }
 }
 

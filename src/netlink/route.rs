@@ -24,7 +24,7 @@ pub use link::Link;
 pub use local::LocalTable;
 pub use policy::PolicyLabel;
 
-use super::message::Request;
+use super::message::NetlinkRequest;
 use super::socket::Socket;
 use super::{Error, Result};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
@@ -72,7 +72,8 @@ impl Route {
     /// # Errors
     /// As [`Route::addresses`].
     pub fn addresses_on(&mut self, links: &[Link]) -> Result<Vec<ObservedAddress>> {
-        let request = Request { kind: Rtm::Getaddr.into(), flags: NlmF::empty(), payload: vec![0; address::HEADER] };
+        let request =
+            NetlinkRequest { kind: Rtm::Getaddr.into(), flags: NlmF::empty(), payload: vec![0; address::HEADER] };
         let payloads = self.socket.dump_seen(&request);
         let addresses: Result<Vec<_>> =
             payloads.and_then(|list| list.iter().filter_map(|entry| address::decode(entry).transpose()).collect());
@@ -105,7 +106,7 @@ impl Route {
 
     fn change_link(&mut self, interface: u32, up: bool) -> Result<()> {
         let payload = link::encode_up(interface, up);
-        self.socket.ask(&Request { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload }).map(drop)
+        self.socket.ask(&NetlinkRequest { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload }).map(drop)
     }
 
     /// Executes changes in order: one result for each, as [`Route::execute`] gives it.
@@ -130,12 +131,12 @@ impl Route {
     pub fn execute(&mut self, requests: &[AddressRequest]) -> Vec<Result<bool>> {
         let mut results = Vec::with_capacity(requests.len());
         for batch in requests.chunks(BATCH) {
-            let encoded: Result<Vec<Request>> = batch.iter().map(AddressRequest::encode).collect();
+            let encoded: Result<Vec<NetlinkRequest>> = batch.iter().map(AddressRequest::encode).collect();
             let answers = match encoded {
                 Ok(requests) => self.socket.batch(&requests),
                 Err(error) => vec![Err(error); batch.len()],
             };
-            results.extend(batch.iter().zip(answers).map(|(request, answer)| settle(&request.change, answer)));
+            results.extend(batch.iter().zip(answers).map(|(request, answer)| address_result(&request.change, answer)));
         }
         results
     }
@@ -200,7 +201,7 @@ impl Route {
     }
 
     fn change_policy_label(&mut self, kind: Rtm, flags: NlmF, label: &PolicyLabel) -> Result<()> {
-        let request = Request { kind: kind.into(), flags, payload: policy::encode(label)? };
+        let request = NetlinkRequest { kind: kind.into(), flags, payload: policy::encode(label)? };
         self.socket.ask(&request).map(drop)
     }
 
@@ -250,7 +251,7 @@ impl Route {
         payload: Vec<u8>,
         decode: impl Fn(&[u8]) -> Result<Option<T>>,
     ) -> Result<Vec<T>> {
-        let payloads = self.socket.dump(&Request { kind: kind.into(), flags: NlmF::empty(), payload })?;
+        let payloads = self.socket.dump(&NetlinkRequest { kind: kind.into(), flags: NlmF::empty(), payload })?;
         payloads.iter().filter_map(|payload| decode(payload).transpose()).collect()
     }
 }
@@ -282,7 +283,7 @@ impl AddressRequest {
         Self { change, description: Some(observed.description.clone()) }
     }
 
-    fn encode(&self) -> Result<Request> {
+    fn encode(&self) -> Result<NetlinkRequest> {
         let (kind, flags) = match &self.change {
             AddressChange::Add(..) => (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL),
             AddressChange::Delete(_) => (Rtm::Deladdr, NlmF::empty()),
@@ -292,11 +293,11 @@ impl AddressRequest {
             (None, AddressChange::Add(place, options)) => address::encode_new(place, *options)?,
             (None, AddressChange::Delete(place)) => address::encode_delete(place)?,
         };
-        Ok(Request { kind: kind.into(), flags, payload })
+        Ok(NetlinkRequest { kind: kind.into(), flags, payload })
     }
 }
 
-fn settle(change: &AddressChange, answer: Result<()>) -> Result<bool> {
+fn address_result(change: &AddressChange, answer: Result<()>) -> Result<bool> {
     match (change, answer) {
         (_, Ok(())) => Ok(true),
         (AddressChange::Add(..), Err(error)) if error.is(Errno::EEXIST) => Ok(false),

@@ -10,7 +10,7 @@ use crate::model::{RealServerKey, ServiceKey};
 /// What a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct MonitorRecord {
+pub struct HealthRecord {
     /// It created the virtual services itself (`configfile`) instead of following the `lvs` agent's.
     pub owns_services: bool,
     /// Every virtual service that it looks after.
@@ -23,7 +23,7 @@ pub struct MonitorRecord {
     pub known_down: BTreeMap<String, Vec<String>>,
 }
 
-impl MonitorRecord {
+impl HealthRecord {
     /// As it is left at the end of a monitor: what it knew of real servers grows old from then on.
     #[must_use]
     pub fn without_knowledge(self) -> Self {

@@ -86,7 +86,7 @@ fn service_details(wanted: &VirtualService, held: &VirtualService) -> String {
     if wanted.flags != held.flags {
         details.push(("flags", "others".into(), "as configured".into()));
     }
-    tell(details)
+    describe(details)
 }
 
 fn real_server_details(wanted: &RealServer, held: &RealServer) -> String {
@@ -98,11 +98,11 @@ fn real_server_details(wanted: &RealServer, held: &RealServer) -> String {
     if !held.local {
         details.push(("forwarding method", held.forwarding.to_string(), wanted.forwarding.to_string()));
     }
-    tell(details)
+    describe(details)
 }
 
 /// `NAME is HELD, must be WANTED` for each that differs.
-fn tell(details: Vec<(&str, String, String)>) -> String {
+fn describe(details: Vec<(&str, String, String)>) -> String {
     let wrong = details.into_iter().filter(|(_, held, wanted)| held != wanted);
     let texts: Vec<String> = wrong.map(|(name, held, wanted)| format!("{name} is {held}, must be {wanted}")).collect();
     texts.join(", ")

@@ -7,7 +7,7 @@ use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, 
 
 /// What the caller is to the virtual services of its desired table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum TableRole {
     /// The caller owns the virtual services: missing ones are added, wrong ones changed.
     OwnsServices,
     /// Another program owns them: only real servers of services that exist are touched. Without this, a health monitor
@@ -21,13 +21,13 @@ pub enum Role {
 ///
 /// All additions and raised weights come first, then lowered weights, then deletions. So a fallback is in before the
 /// last real server goes, and a real server is back before the fallback goes, across all services of one call.
-pub fn table_changes(desired: &Table, observed: &Table, role: Role) -> Vec<Change> {
+pub fn table_changes(desired: &Table, observed: &Table, role: TableRole) -> Vec<Change> {
     let mut changes = Vec::new();
     for (key, wanted) in desired {
         match (observed.get(key), role) {
-            (_, Role::Observes) | (None, Role::MovesRealServers) => {}
+            (_, TableRole::Observes) | (None, TableRole::MovesRealServers) => {}
             (Some(present), _) => changes.extend(entry_changes(wanted, present, role)),
-            (None, Role::OwnsServices) => changes.extend(new_entry(wanted)),
+            (None, TableRole::OwnsServices) => changes.extend(new_entry(wanted)),
         }
     }
     changes.sort_by_key(|(stage, _)| *stage);
@@ -55,9 +55,9 @@ fn new_entry(wanted: &ServiceEntry) -> Vec<(Stage, Change)> {
     service.chain(reals.map(|real| (Stage::Raise, Change::AddRealServer(key, real.clone())))).collect()
 }
 
-fn entry_changes(wanted: &ServiceEntry, present: &ServiceEntry, role: Role) -> Vec<(Stage, Change)> {
+fn entry_changes(wanted: &ServiceEntry, present: &ServiceEntry, role: TableRole) -> Vec<(Stage, Change)> {
     let mut changes = Vec::new();
-    if role == Role::OwnsServices && wanted.service != present.service {
+    if role == TableRole::OwnsServices && wanted.service != present.service {
         changes.push((Stage::Service, Change::EditService(wanted.service.clone())));
     }
     let key = wanted.service.key;

@@ -12,7 +12,7 @@ const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiescent_t
 /// Without it, a standby director that holds the table and is a real server of the active one directs what that one
 /// has sent it, maybe straight back: a loop that only the packet's TTL ends. With it, a director whose sync daemon is
 /// in backup state directs nothing; without a sync daemon it changes nothing.
-pub const STANDBY_SERVES: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
+pub const BACKUP_ONLY: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
 
 /// What a director needs for one virtual service. `quiescent`: a failed real server keeps its entry at weight 0.
 pub fn director_sysctls<'a>(
@@ -29,7 +29,7 @@ pub fn director_sysctls<'a>(
     };
     let candidates = [
         (masquerades, forwarding),
-        (leaves_address, STANDBY_SERVES),
+        (leaves_address, BACKUP_ONLY),
         (!quiescent, EXPIRE_REMOVED),
         (quiescent && service.persistence.is_some(), EXPIRE_QUIESCED),
     ];

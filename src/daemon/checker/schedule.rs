@@ -28,12 +28,12 @@ pub fn first_round(jobs: usize) -> Duration {
 
 /// One job in a [`Schedule`]; never used for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(u64);
+pub struct JobId(u64);
 
 /// A run that is to begin.
 #[derive(Debug, Clone)]
-pub struct Start {
-    pub id: Id,
+pub struct DueRun {
+    pub id: JobId,
     pub job: Arc<Job>,
     /// From the time at which it was due to now.
     pub late: Duration,
@@ -42,37 +42,37 @@ pub struct Start {
 /// All jobs and when each of them is due.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    jobs: HashMap<Id, Entry>,
+    jobs: HashMap<JobId, ScheduledJob>,
     /// Each job that does not run, once, with when it is due and when it came to wait: of those due in the same instant
     /// none is always the last.
-    queue: BinaryHeap<Reverse<(Instant, u64, Id)>>,
+    queue: BinaryHeap<Reverse<(Instant, u64, JobId)>>,
     ids: u64,
     waits: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ScheduledJob {
     job: Arc<Job>,
     /// One instant of the grid.
     beat: Instant,
-    state: State,
+    state: JobState,
     /// Was answered at least once.
     asked: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum JobState {
     Waiting { due: Instant },
     Running { since: Instant, late: Duration },
 }
 
 /// Two jobs with the same one ask the same: only how often and how patiently may differ.
-type Question = (CheckMethod, SocketAddr);
+type JobQuestion = (CheckMethod, SocketAddr);
 
 impl Schedule {
     /// The job that has been due for the longest time; it counts as running from now on. `None`: none is due, or the next
     /// one does not fit now. That one keeps its place, and those behind it wait too.
-    pub fn start_next(&mut self, now: Instant, fits: impl FnOnce(&Job) -> bool) -> Option<Start> {
+    pub fn start_next(&mut self, now: Instant, fits: impl FnOnce(&Job) -> bool) -> Option<DueRun> {
         let Reverse((due, _, id)) = *self.queue.peek()?;
         let entry = self.jobs.get_mut(&id)?;
         if due > now || !fits(&entry.job) {
@@ -80,8 +80,8 @@ impl Schedule {
         }
         self.queue.pop();
         let late = now - due;
-        entry.state = State::Running { since: now, late };
-        Some(Start { id, job: Arc::clone(&entry.job), late })
+        entry.state = JobState::Running { since: now, late };
+        Some(DueRun { id, job: Arc::clone(&entry.job), late })
     }
 
     /// When the next job that does not run is due; in the past when it is late.
@@ -90,13 +90,13 @@ impl Schedule {
     }
 
     /// The run of a job has ended: it waits for its next turn. `None` when the job is no longer wanted.
-    pub fn finished(&mut self, id: Id, now: Instant) -> Option<Arc<Job>> {
+    pub fn finished(&mut self, id: JobId, now: Instant) -> Option<Arc<Job>> {
         let others_are_late = self.next().is_some_and(|due| due < now);
         let entry = self.jobs.get_mut(&id)?;
-        if let State::Running { since, late } = entry.state {
+        if let JobState::Running { since, late } = entry.state {
             entry.asked = true;
             let due = entry.next_start(since, late, now, others_are_late);
-            entry.state = State::Waiting { due };
+            entry.state = JobState::Waiting { due };
             self.waits += 1;
             self.queue.push(Reverse((due, self.waits, id)));
         }
@@ -106,12 +106,12 @@ impl Schedule {
     /// The whole new set of jobs. A job that stays is not touched. A new one that asks what one that leaves asked takes
     /// over its place on the grid, scaled to its own interval: an edit of a timeout for all servers moves no check.
     /// Gives the jobs that have left while they ran.
-    pub fn replace(&mut self, wanted: HashSet<Arc<Job>>, now: Instant) -> Vec<Id> {
+    pub fn replace(&mut self, wanted: HashSet<Arc<Job>>, now: Instant) -> Vec<JobId> {
         let (stay, leave) = self.jobs.drain().partition::<HashMap<_, _>, _>(|(_, entry)| wanted.contains(&entry.job));
         self.jobs = stay;
-        let abandoned = leave.iter().filter(|(_, entry)| matches!(entry.state, State::Running { .. }));
+        let abandoned = leave.iter().filter(|(_, entry)| matches!(entry.state, JobState::Running { .. }));
         let abandoned = abandoned.map(|(id, _)| *id).collect();
-        let mut predecessors: HashMap<Question, Vec<Entry>> = HashMap::new();
+        let mut predecessors: HashMap<JobQuestion, Vec<ScheduledJob>> = HashMap::new();
         for entry in leave.into_values() {
             predecessors.entry(question(&entry.job)).or_default().push(entry);
         }
@@ -123,9 +123,9 @@ impl Schedule {
             let predecessor = predecessors.get_mut(&question(&job)).and_then(Vec::pop);
             let entry = match predecessor.filter(|entry| entry.asked) {
                 Some(predecessor) => predecessor.succeeded_by(job, now),
-                None => Entry::new(job, now, phase(self.ids), round),
+                None => ScheduledJob::new(job, now, phase(self.ids), round),
             };
-            self.jobs.insert(Id(self.ids), entry);
+            self.jobs.insert(JobId(self.ids), entry);
         }
         let waiting = self.jobs.iter().filter_map(|(id, entry)| Some(Reverse((entry.due()?, id.0, *id))));
         self.queue = waiting.collect();
@@ -134,18 +134,18 @@ impl Schedule {
     }
 }
 
-impl Entry {
+impl ScheduledJob {
     /// The first run comes soon, at the same phase of the first round as the others have in the interval.
     fn new(job: Arc<Job>, now: Instant, phase: f64, round: Duration) -> Self {
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let due = now + round.min(interval).mul_f64(phase);
-        Self { job, beat: now + interval.mul_f64(phase), state: State::Waiting { due }, asked: false }
+        Self { job, beat: now + interval.mul_f64(phase), state: JobState::Waiting { due }, asked: false }
     }
 
     fn due(&self) -> Option<Instant> {
         match self.state {
-            State::Waiting { due } => Some(due),
-            State::Running { .. } => None,
+            JobState::Waiting { due } => Some(due),
+            JobState::Running { .. } => None,
         }
     }
 
@@ -169,8 +169,8 @@ impl Entry {
     /// has another deadline; it counts all the same.
     fn succeeded_by(mut self, job: Arc<Job>, now: Instant) -> Self {
         let due = match self.state {
-            State::Waiting { due } => due,
-            State::Running { since, late } => self.next_start(since, late, now, false),
+            JobState::Waiting { due } => due,
+            JobState::Running { since, late } => self.next_start(since, late, now, false),
         };
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let scaled = |at: Instant| {
@@ -180,7 +180,7 @@ impl Entry {
         // What is due stays so: many that are late keep their order.
         let due = if due <= now { due } else { scaled(due) };
         let beat = scaled(first_beat(self.beat, self.interval(), now));
-        Self { job, beat, state: State::Waiting { due }, asked: true }
+        Self { job, beat, state: JobState::Waiting { due }, asked: true }
     }
 }
 
@@ -191,7 +191,7 @@ fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
     beat + Duration::from_nanos(u64::try_from(step).unwrap_or(u64::MAX))
 }
 
-fn question(job: &Job) -> Question {
+fn question(job: &Job) -> JobQuestion {
     let method = match &*job.check.method {
         // Not its text: a new pattern to the same server does not make a burst either.
         CheckMethod::Http(question) => CheckMethod::Http(HttpCheck { receive: None, ..question.clone() }),

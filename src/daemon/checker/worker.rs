@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
 
 use super::lateness::Lateness;
-use super::schedule::{Id, Schedule, Start};
+use super::schedule::{DueRun, JobId, Schedule};
 use super::{Deliver, Finished, Job, Shared};
 use crate::check::{self, CheckFailure, FailureKind, lag};
 use crate::health::Outcome;
@@ -44,44 +44,44 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     deliver: Deliver,
     schedule: Schedule,
-    running: HashMap<Id, Running>,
+    running: HashMap<JobId, RunningCheck>,
     room: usize,
-    ended: Arc<Mutex<Vec<Ended>>>,
+    ended: Arc<Mutex<Vec<EndedRun>>>,
     lateness: Lateness,
 }
 
 /// A check that runs. It takes its part of the room until its end is seen.
-struct Running {
+struct RunningCheck {
     task: AbortHandle,
     weight: usize,
 }
 
 /// Tells the end of a run when it is dropped: when the check has panicked or was given up, too.
-struct Report {
-    ended: Arc<Mutex<Vec<Ended>>>,
-    id: Id,
+struct RunReport {
+    ended: Arc<Mutex<Vec<EndedRun>>>,
+    id: JobId,
     late: Duration,
     outcome: Option<Outcome>,
 }
 
-struct Ended {
-    id: Id,
+struct EndedRun {
+    id: JobId,
     outcome: Outcome,
     late: Duration,
 }
 
-impl Report {
+impl RunReport {
     fn end_with(mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
 }
 
-impl Drop for Report {
+impl Drop for RunReport {
     fn drop(&mut self) {
         let outcome = self.outcome.take();
         let outcome = outcome
             .unwrap_or_else(|| Outcome::NotAsked("check: ended without a result (a fault of lvs-agents)".into()));
-        lock(&self.ended).push(Ended { id: self.id, outcome, late: self.late });
+        lock(&self.ended).push(EndedRun { id: self.id, outcome, late: self.late });
     }
 }
 
@@ -141,7 +141,7 @@ impl Worker {
         let ended = mem::take(&mut *lock(&self.ended));
         let now = Instant::now();
         let mut finished = Vec::with_capacity(ended.len());
-        for Ended { id, outcome, late } in ended {
+        for EndedRun { id, outcome, late } in ended {
             if let Some(running) = self.running.remove(&id) {
                 self.room += running.weight;
             }
@@ -165,15 +165,15 @@ impl Worker {
         }
     }
 
-    fn start(&mut self, Start { id, job, late }: Start) {
-        let report = Report { ended: Arc::clone(&self.ended), id, late, outcome: None };
+    fn start(&mut self, DueRun { id, job, late }: DueRun) {
+        let report = RunReport { ended: Arc::clone(&self.ended), id, late, outcome: None };
         let weight = weight(&job);
         let task = tokio::spawn(async move {
             let outcome = outcome(check::run(&job.check).await);
             report.end_with(outcome);
         });
         self.room -= weight;
-        self.running.insert(id, Running { task: task.abort_handle(), weight });
+        self.running.insert(id, RunningCheck { task: task.abort_handle(), weight });
     }
 
     fn next_turn(&self, now: Instant) -> Instant {

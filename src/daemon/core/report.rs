@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Core;
-use crate::daemon::protocol::{Liveness, MonitorStatus, ServiceFault, VERSION};
-use crate::daemon::services::Fault;
+use crate::daemon::protocol::{HealthMonitorStatus, Liveness, ServiceFault, VERSION};
+use crate::daemon::services::LastingFault;
 use crate::daemon::status;
 
 /// How long a table that cannot be read or written is no fault worth telling: a module that is loaded, a busy kernel.
@@ -12,12 +12,12 @@ const PASSING: Duration = Duration::from_secs(10);
 
 impl Core<'_> {
     pub(super) fn liveness(&self, now: Instant) -> Liveness {
-        let fault = |(key, fault): (&_, &Fault)| ServiceFault {
+        let fault = |(key, fault): (&_, &LastingFault)| ServiceFault {
             service: ToString::to_string(key),
             cause: fault.cause.clone(),
             since: seconds(wall_clock(fault.since, now)),
         };
-        let silent = self.hands.kernel.waits_for(now);
+        let silent = self.threads.kernel.waits_for(now);
         let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
         let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
         Liveness {
@@ -34,10 +34,10 @@ impl Core<'_> {
         }
     }
 
-    pub(super) fn status(&self) -> MonitorStatus {
+    pub(super) fn status(&self) -> HealthMonitorStatus {
         let now = Instant::now();
         self.view.publish(self.liveness(now));
-        MonitorStatus {
+        HealthMonitorStatus {
             instance: self.options.instance.clone(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::start::{Progress, Verdict};
-use super::{Core, End, Message};
+use super::start::{StartProgress, StartVerdict};
+use super::{Core, LoopEnd, LoopMessage};
 use crate::daemon::declaring;
 use crate::daemon::event::Event;
-use crate::daemon::kernel::{Guard, Order};
-use crate::daemon::presence::Standing;
-use crate::netlink::ipvs::Depth;
-use crate::plan::Role;
+use crate::daemon::kernel::{KernelOrder, WriteGuard};
+use crate::daemon::presence::InstanceStanding;
+use crate::netlink::ipvs::ComparisonDepth;
+use crate::plan::TableRole;
 use crate::system::memory;
 
 /// At most one write to the kernel in this time, for all results that came meanwhile: much shorter than any check, much
@@ -117,31 +117,31 @@ impl Clock {
         self.compare_at = now + BEAT;
     }
 
-    fn depth(&mut self, now: Instant) -> Depth {
+    fn depth(&mut self, now: Instant) -> ComparisonDepth {
         if now < self.thorough_at {
-            return Depth::Quick;
+            return ComparisonDepth::Quick;
         }
         self.is_thorough = true;
-        Depth::Thorough
+        ComparisonDepth::Thorough
     }
 }
 
 impl Core<'_> {
     /// Does what is due.
-    pub(super) fn turn(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<Option<End>> {
+    pub(super) fn turn(&mut self, now: Instant, inbox: &Receiver<LoopMessage>) -> anyhow::Result<Option<LoopEnd>> {
         self.services.advance(now, &mut self.sinks);
         self.clock.change_at = self.services.next_change();
         self.use_kernel(now);
-        if !self.readiness.is_told() && !self.configuration.is_first() {
+        if !self.readiness.is_reported() && !self.configuration.is_first() {
             self.end_start(now, inbox)?;
         }
         if now >= self.clock.beat_at {
             self.clock.beat_at = now + BEAT;
-            if self.keep_presence() == Standing::Superseded {
-                return Ok(Some(End::Superseded));
+            if self.keep_presence() == InstanceStanding::Superseded {
+                return Ok(Some(LoopEnd::Superseded));
             }
             if let Some(loaded) = self.configuration.pending.take() {
-                self.configure(loaded, now)?;
+                self.put_in_force(loaded, now)?;
             }
             if std::mem::take(&mut self.configuration.is_fresh) {
                 memory::give_back();
@@ -170,45 +170,45 @@ impl Core<'_> {
             if changes.is_empty() {
                 self.clock.nothing_waits();
             } else {
-                self.hands.kernel.order(Order::Write(changes), self.guard(now), now);
+                self.threads.kernel.order(KernelOrder::Write(changes), self.guard(now), now);
                 return;
             }
         }
         if now >= self.clock.compare_at {
-            let order = Order::Compare { desired: self.services.desired(now), depth: self.clock.depth(now) };
-            self.hands.kernel.order(order, None, now);
+            let order = KernelOrder::Compare { desired: self.services.desired(now), depth: self.clock.depth(now) };
+            self.threads.kernel.order(order, None, now);
             self.clock.compare_at = now + COMPARISON;
         }
     }
 
     /// The kernel takes an order, and there is something to order.
     pub(super) fn kernel_is_free(&self) -> bool {
-        !self.configuration.is_first() && !self.configuration.stands_by() && !self.hands.kernel.waits()
+        !self.configuration.is_first() && !self.configuration.stands_by() && !self.threads.kernel.waits()
     }
 
     /// What the declarations say must not be undone by one that has not read them yet.
-    fn guard(&self, now: Instant) -> Option<Guard> {
+    fn guard(&self, now: Instant) -> Option<WriteGuard> {
         let in_force = &self.configuration.in_force;
-        let follows = in_force.role == Some(Role::MovesRealServers);
+        let follows = in_force.role == Some(TableRole::MovesRealServers);
         let heeds_locks = !self.clock.is_out_of_patience(now);
-        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_locks })
+        follows.then(|| WriteGuard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_locks })
     }
 
     /// The kernel holds what is known to be right.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
-        !self.hands.kernel.waits() && !self.services.is_dirty() && self.services.are_settled(now)
+        !self.threads.kernel.waits() && !self.services.is_dirty() && self.services.are_decided(now)
     }
 
     /// Tells that clients can be served. A table of which the kernel takes nothing at all is no start: the reason reaches
     /// the cluster instead of the log alone.
-    fn end_start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
+    fn end_start(&mut self, now: Instant, inbox: &Receiver<LoopMessage>) -> anyhow::Result<()> {
         let has_failed = self.services.all_failed() || self.table_fault.is_some();
         let (is_ready, are_asked) = (self.is_ready(now), self.services.are_asked());
-        let verdict = self.start.judge(now, Progress { has_failed, is_ready, are_asked });
-        if verdict == Verdict::Waits {
+        let verdict = self.start.judge(now, StartProgress { has_failed, is_ready, are_asked });
+        if verdict == StartVerdict::Waits {
             return Ok(());
         }
-        if verdict == Verdict::Failed {
+        if verdict == StartVerdict::Failed {
             let faults = self.services.faults().map(|(_, fault)| fault.cause.clone());
             let causes: Vec<String> = self.table_fault.iter().map(|fault| fault.cause.clone()).chain(faults).collect();
             let failure = self.stop(inbox).map(|failure| format!("; {failure}")).unwrap_or_default();
@@ -218,8 +218,8 @@ impl Core<'_> {
         self.view.publish(self.liveness(now));
         // What the start has done can be read in the log when it returns.
         self.sinks.end_turn();
-        self.hands.log.flush();
-        self.readiness.tell_ready();
+        self.threads.log.flush();
+        self.readiness.report_ready();
         Ok(())
     }
 
@@ -229,15 +229,15 @@ impl Core<'_> {
     }
 
     /// A run directory that cannot be written is told once and is no reason to stop checking.
-    fn keep_presence(&mut self) -> Standing {
+    fn keep_presence(&mut self) -> InstanceStanding {
         if !self.record.exists() {
             self.record.outdate();
         }
         let (standing, error) = match self.presence.keep() {
             Ok(standing) => (standing, None),
-            Err(error) => (Standing::Kept, Some(format!("{error:#}"))),
+            Err(error) => (InstanceStanding::Kept, Some(format!("{error:#}"))),
         };
-        if let Standing::Restored(sentence) = &standing {
+        if let InstanceStanding::Restored(sentence) = &standing {
             self.sinks.emit(Event::Fault { cause: sentence });
         }
         if let Some(cause) = error.as_ref().filter(|_| self.presence_error != error) {
@@ -290,7 +290,7 @@ mod tests {
         let (mut clock, mut now) = (Clock::new(start), start);
         let (mut pauses, mut count) = (Vec::new(), 0);
         while now < start + Duration::from_secs(3600) {
-            let is_thorough = clock.depth(now) == Depth::Thorough;
+            let is_thorough = clock.depth(now) == ComparisonDepth::Thorough;
             let cost = if is_thorough { thorough } else { quick };
             now += cost;
             clock.compared(now, cost);

@@ -4,31 +4,35 @@ use super::*;
 use crate::testing::Scratch;
 
 /// A monitor of declarations, whose rhythm is the test's.
-struct Lab {
-    watch: Watch,
+struct LoaderLab {
+    watch: SourceWatch,
     told: Arc<Mutex<Vec<String>>>,
     run_dir: RunDir,
     _scratch: Scratch,
 }
 
-impl Lab {
+impl LoaderLab {
     fn new(name: &str) -> Self {
         let scratch = Scratch::new(name);
         let run_dir = RunDir::at(scratch.path());
         let told = Arc::<Mutex<Vec<String>>>::default();
         let heard = Arc::clone(&told);
-        let deliver = move |report: Report| {
+        let deliver = move |report: LoaderReport| {
             heard.lock().expect("told").push(match report.news {
-                News::Loaded(loaded) => format!("loaded {:?}", loaded.role),
-                News::Trouble(None) => "trouble ended".into(),
-                News::Trouble(Some(_)) => "trouble".into(),
-                News::Refused(_) => "refused".into(),
+                LoaderNews::Loaded(loaded) => format!("loaded {:?}", loaded.role),
+                LoaderNews::Trouble(None) => "trouble ended".into(),
+                LoaderNews::Trouble(Some(_)) => "trouble".into(),
+                LoaderNews::Refused(_) => "refused".into(),
                 other => format!("{other:?}"),
             });
             true
         };
-        let source = Source::Declarations(run_dir.clone());
-        let watch = Watch::new(Reader::new(source, run_dir.clone(), "one".into()), run_dir.clone(), Box::new(deliver));
+        let source = ServiceSource::Declarations(run_dir.clone());
+        let watch = SourceWatch::new(
+            SourceReader::new(source, run_dir.clone(), "one".into()),
+            run_dir.clone(),
+            Box::new(deliver),
+        );
         Self { watch, told, run_dir, _scratch: scratch }
     }
 
@@ -55,7 +59,7 @@ impl Lab {
 
 #[test]
 fn what_keeps_the_declarations_from_being_followed_is_told_once_and_so_is_its_end() {
-    let mut lab = Lab::new("following");
+    let mut lab = LoaderLab::new("following");
     assert!(lab.watch.begin());
     assert_eq!(lab.take(), ["loaded MovesRealServers"]);
     for _ in 0..2 {
@@ -71,7 +75,7 @@ fn what_keeps_the_declarations_from_being_followed_is_told_once_and_so_is_its_en
 
 #[test]
 fn an_order_to_read_that_could_not_be_followed_is_caught_up_with() {
-    let mut lab = Lab::new("order");
+    let mut lab = LoaderLab::new("order");
     assert!(lab.watch.begin());
     let obstacle = lab.spoil_the_lock();
     lab.look();
@@ -88,7 +92,7 @@ fn an_order_to_read_that_could_not_be_followed_is_caught_up_with() {
 
 #[test]
 fn a_monitor_that_stands_by_takes_over_when_the_lock_is_free() {
-    let mut lab = Lab::new("take-over");
+    let mut lab = LoaderLab::new("take-over");
     let path = lab.run_dir.following_lock().expect("folder");
     let other = Lock::try_acquire(&path).expect("lock").expect("free");
     assert!(lab.watch.begin());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::health::{Known, Pool};
+use crate::health::{KnownHealth, Pool};
 use crate::model::{RealServerKey, ServiceKey};
 use crate::ownership::Registry;
 
@@ -13,9 +13,9 @@ const MEMORY: Duration = Duration::from_secs(600);
 
 /// What was known when a service left, by service.
 #[derive(Debug, Default)]
-pub struct Remembered(BTreeMap<ServiceKey, (Instant, Known)>);
+pub struct RecentHealth(BTreeMap<ServiceKey, (Instant, KnownHealth)>);
 
-impl Remembered {
+impl RecentHealth {
     pub fn keep(&mut self, key: ServiceKey, pool: &Pool, now: Instant) {
         self.0.insert(key, (now, knowledge(pool)));
     }
@@ -26,10 +26,13 @@ impl Remembered {
     }
 
     /// What is known of a service that comes: by this monitor, else by those before it.
-    pub fn recall(&mut self, key: &ServiceKey, before: &Registry, now: Instant) -> Known {
+    pub fn recall(&mut self, key: &ServiceKey, before: &Registry, now: Instant) -> KnownHealth {
         match self.0.remove(key) {
             Some((since, known)) if since + MEMORY > now => known,
-            _ => Known { up: before.known_up(key).copied().collect(), down: before.known_down(key).copied().collect() },
+            _ => KnownHealth {
+                up: before.known_up(key).copied().collect(),
+                down: before.known_down(key).copied().collect(),
+            },
         }
     }
 
@@ -40,7 +43,7 @@ impl Remembered {
         now: Instant,
     ) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, Vec<String>>) {
         let (mut up, mut down) = (BTreeMap::new(), BTreeMap::new());
-        let mut add = |key: &ServiceKey, known: &Known| {
+        let mut add = |key: &ServiceKey, known: &KnownHealth| {
             up.insert(key.to_string(), texts(&known.up));
             down.insert(key.to_string(), texts(&known.down));
         };
@@ -52,8 +55,8 @@ impl Remembered {
     }
 }
 
-fn knowledge(pool: &Pool) -> Known {
-    Known { up: pool.known_up().collect(), down: pool.known_down().collect() }
+fn knowledge(pool: &Pool) -> KnownHealth {
+    KnownHealth { up: pool.known_up().collect(), down: pool.known_down().collect() }
 }
 
 fn texts(keys: &BTreeSet<RealServerKey>) -> Vec<String> {

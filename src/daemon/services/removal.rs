@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::Fault;
+use super::fault::LastingFault;
 use crate::model::{Change, ServiceKey};
 use crate::plan;
 
@@ -10,7 +10,7 @@ use crate::plan;
 #[derive(Debug, Default)]
 pub struct Removal {
     /// With why the kernel does not let it go.
-    leaving: BTreeMap<ServiceKey, Option<Fault>>,
+    leaving: BTreeMap<ServiceKey, Option<LastingFault>>,
     /// It is to be tried, for the first time or again.
     is_due: bool,
 }
@@ -42,11 +42,11 @@ impl Removal {
     }
 
     /// `None`: this service does not leave.
-    pub fn fault_of(&mut self, key: &ServiceKey) -> Option<&mut Option<Fault>> {
+    pub fn fault_of(&mut self, key: &ServiceKey) -> Option<&mut Option<LastingFault>> {
         self.leaving.get_mut(key)
     }
 
-    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &Fault)> {
+    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &LastingFault)> {
         self.leaving.iter().filter_map(|(key, fault)| Some((key, fault.as_ref()?)))
     }
 }

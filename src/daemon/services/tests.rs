@@ -16,7 +16,7 @@ const OTHER: &str = "tcp 192.0.2.9:80";
 struct Heard(std::rc::Rc<std::cell::RefCell<Vec<String>>>);
 
 impl Sink for Heard {
-    fn take(&mut self, event: &Event<'_>) {
+    fn receive(&mut self, event: &Event<'_>) {
         let word = match event {
             Event::Result { .. } => return,
             Event::Transition { real, transition, .. } => format!("{real} {transition:?}"),
@@ -37,7 +37,7 @@ impl Heard {
     }
 }
 
-struct Lab {
+struct ServicesLab {
     services: Services,
     /// The kernel, as the changes have made it.
     table: Table,
@@ -46,8 +46,8 @@ struct Lab {
     now: Instant,
 }
 
-impl Lab {
-    fn new(role: Role, text: &str, observed: Table) -> Self {
+impl ServicesLab {
+    fn new(role: TableRole, text: &str, observed: Table) -> Self {
         let (mut sinks, heard) = (Sinks::default(), Heard::default());
         sinks.add(heard.clone());
         let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, now: Instant::now() };
@@ -55,7 +55,7 @@ impl Lab {
         lab
     }
 
-    fn configure(&mut self, role: Role, text: &str, observed: Table) {
+    fn configure(&mut self, role: TableRole, text: &str, observed: Table) {
         let config = parse_file(text.as_bytes(), &crate::config::AnyName::default()).expect("right");
         let known = Registry::default();
         self.services.configure(&config.services, role, observed, &known, self.now, &mut self.sinks);
@@ -68,7 +68,7 @@ impl Lab {
         for change in &changes {
             if refused(change) {
                 let error = netlink::Error::from(nix::errno::Errno::EINVAL).during(change);
-                failures.push(Failure { change: change.clone(), error });
+                failures.push(ChangeFailure { change: change.clone(), error });
                 continue;
             }
             let mut entry = self.table.remove(change.service());
@@ -127,7 +127,7 @@ fn bad() -> Outcome {
 
 #[test]
 fn many_results_are_one_write() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
     assert_eq!(lab.tick_all().len(), 2, "two services, nobody in them");
     lab.hear(2, Outcome::Good);
     lab.hear(3, Outcome::Good);
@@ -139,7 +139,7 @@ fn many_results_are_one_write() {
 
 #[test]
 fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
     let refused = |change: &Change| matches!(change, Change::AddRealServer(key, server) if key.to_string() == OTHER && server.weight == 3);
     lab.tick(refused);
     lab.hear(2, Outcome::Good);
@@ -171,7 +171,7 @@ fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
 
 #[test]
 fn a_change_of_another_entry_does_not_hide_a_fault() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     lab.tick_all();
     lab.hear(2, Outcome::Good);
     lab.tick(|_| true);
@@ -182,7 +182,7 @@ fn a_change_of_another_entry_does_not_hide_a_fault() {
 
 #[test]
 fn what_another_program_changed_is_told_and_mended() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     lab.hear(2, Outcome::Good);
     lab.hear(3, Outcome::Good);
     lab.tick_all();
@@ -204,17 +204,17 @@ fn what_another_program_changed_is_told_and_mended() {
 #[test]
 fn a_monitor_that_moves_real_servers_brings_no_service_back() {
     let text = text(&["192.0.2.1"]);
-    let mut owner = Lab::new(Role::OwnsServices, &text, Table::new());
+    let mut owner = ServicesLab::new(TableRole::OwnsServices, &text, Table::new());
     owner.hear(2, Outcome::Good);
     owner.tick_all();
-    let mut lab = Lab::new(Role::MovesRealServers, &text, owner.table.clone());
+    let mut lab = ServicesLab::new(TableRole::MovesRealServers, &text, owner.table.clone());
     lab.table.clear();
     lab.hear(2, bad());
     lab.hear(3, bad());
     let gone = |_: &Change| true;
     let changes = lab.services.changes(lab.now);
     assert!(!changes.is_empty() && changes.iter().all(gone));
-    let missing = |change: &Change| Failure {
+    let missing = |change: &Change| ChangeFailure {
         change: change.clone(),
         error: netlink::Error::from(nix::errno::Errno::ESRCH).during(change),
     };
@@ -227,16 +227,16 @@ fn a_monitor_that_moves_real_servers_brings_no_service_back() {
 
 #[test]
 fn one_that_only_observes_changes_nothing() {
-    let mut lab = Lab::new(Role::Observes, &text(&["192.0.2.1"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::Observes, &text(&["192.0.2.1"]), Table::new());
     lab.hear(2, Outcome::Good);
     assert!(lab.tick_all().is_empty());
 }
 
 #[test]
 fn a_result_of_a_check_that_is_gone_leaves_no_fault() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     let job = lab.services.jobs().into_iter().next().expect("a job");
-    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]).replace("connect", "ping"), Table::new());
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]).replace("connect", "ping"), Table::new());
     let finished = Finished { job, outcome: Outcome::NotAsked("too many open files".into()), late: Duration::ZERO };
     lab.services.note(&finished, lab.now, &mut lab.sinks);
     assert_eq!(lab.services.check_error(), None);
@@ -244,9 +244,9 @@ fn a_result_of_a_check_that_is_gone_leaves_no_fault() {
 
 #[test]
 fn a_service_that_left_is_removed_until_it_is_gone() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
     lab.tick_all();
-    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     assert_eq!(
         lab.tick(|change| matches!(change, Change::DeleteService(_))),
         [format!("virtual service {OTHER}: delete")]
@@ -261,9 +261,9 @@ fn a_service_that_left_is_removed_until_it_is_gone() {
 fn a_service_that_cannot_be_removed_is_a_fault_until_it_is_gone_or_wanted_again() {
     let (both, one) = (text(&["192.0.2.1", "192.0.2.9"]), text(&["192.0.2.1"]));
     for comes_back in [false, true] {
-        let mut lab = Lab::new(Role::OwnsServices, &both, Table::new());
+        let mut lab = ServicesLab::new(TableRole::OwnsServices, &both, Table::new());
         lab.tick_all();
-        lab.configure(Role::OwnsServices, &one, Table::new());
+        lab.configure(TableRole::OwnsServices, &one, Table::new());
         lab.heard.take_all();
         for _ in 0..3 {
             lab.compare();
@@ -273,7 +273,7 @@ fn a_service_that_cannot_be_removed_is_a_fault_until_it_is_gone_or_wanted_again(
         let told = lab.heard.take_all();
         assert_eq!(told.iter().filter(|word| word.contains("delete")).count(), 1, "told once: {told:?}");
         match comes_back {
-            true => lab.configure(Role::OwnsServices, &both, lab.table.clone()),
+            true => lab.configure(TableRole::OwnsServices, &both, lab.table.clone()),
             false => lab.compare(),
         }
         lab.tick_all();
@@ -283,18 +283,18 @@ fn a_service_that_cannot_be_removed_is_a_fault_until_it_is_gone_or_wanted_again(
 
 #[test]
 fn a_write_that_fails_when_its_declaration_has_gone_leaves_no_fault() {
-    let mut owner = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut owner = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     owner.hear(2, Outcome::Good);
     owner.tick_all();
-    let mut lab = Lab::new(Role::MovesRealServers, &text(&["192.0.2.1"]), owner.table.clone());
+    let mut lab = ServicesLab::new(TableRole::MovesRealServers, &text(&["192.0.2.1"]), owner.table.clone());
     lab.hear(2, bad());
     let under_way = lab.services.changes(lab.now);
-    lab.configure(Role::MovesRealServers, "", Table::new());
-    let refused = |change: &Change| Failure {
+    lab.configure(TableRole::MovesRealServers, "", Table::new());
+    let refused = |change: &Change| ChangeFailure {
         change: change.clone(),
         error: netlink::Error::from(nix::errno::Errno::EINVAL).during(change),
     };
-    let failures: Vec<Failure> = under_way.iter().map(refused).collect();
+    let failures: Vec<ChangeFailure> = under_way.iter().map(refused).collect();
     assert!(!failures.is_empty());
     lab.services.written(&under_way, failures, lab.now, &mut lab.sinks);
     assert_eq!(lab.faults(), [""; 0]);
@@ -302,9 +302,9 @@ fn a_write_that_fails_when_its_declaration_has_gone_leaves_no_fault() {
 
 #[test]
 fn what_a_killed_monitor_has_left_is_removed_unless_it_is_wanted_again() {
-    let mut lab = Lab::new(Role::OwnsServices, "", Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, "", Table::new());
     lab.services.inherit([SERVICE, OTHER].map(|key| key.parse().expect("key")));
-    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     let changes = lab.tick_all();
     let deleted: Vec<&String> = changes.iter().filter(|change| change.ends_with("delete")).collect();
     assert_eq!(deleted, [&format!("virtual service {OTHER}: delete")]);
@@ -313,10 +313,10 @@ fn what_a_killed_monitor_has_left_is_removed_unless_it_is_wanted_again() {
 /// The next monitor is to know it: the record has become old.
 #[test]
 fn health_that_changes_nothing_in_the_table_has_changed_all_the_same() {
-    let mut before = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut before = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     before.hear(2, Outcome::Good);
     before.tick_all();
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), before.table.clone());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), before.table.clone());
     lab.tick_all();
     assert!(lab.hear(2, Outcome::Good), "from unknown to up");
     assert_eq!(lab.tick_all(), [""; 0]);
@@ -330,7 +330,7 @@ fn the_fallback_is_patient_while_thousands_are_asked_for_the_first_time() {
     let reals: String =
         (0..8000).map(|number| format!("\treal=10.0.{}.{}:80 gate\n", number / 250, number % 250 + 1)).collect();
     let text = format!("virtual=192.0.2.1:80\n{reals}\tfallback=127.0.0.1:80 gate\n\tchecktype=connect\n");
-    let mut lab = Lab::new(Role::OwnsServices, &text, Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text, Table::new());
     for (milliseconds, expected) in [(0, vec![]), (1299, vec![]), (1, vec!["127.0.0.1=1"])] {
         lab.now += Duration::from_millis(milliseconds);
         lab.services.advance(lab.now, &mut lab.sinks);
@@ -342,16 +342,17 @@ fn the_fallback_is_patient_while_thousands_are_asked_for_the_first_time() {
 #[test]
 fn what_is_known_of_a_service_outlives_a_restart_of_its_owner() {
     let two = text(&["192.0.2.1"]);
-    let mut lab = Lab::new(Role::MovesRealServers, &two, Table::new());
+    let mut lab = ServicesLab::new(TableRole::MovesRealServers, &two, Table::new());
     lab.hear(2, bad());
-    lab.configure(Role::MovesRealServers, "", Table::new());
+    lab.configure(TableRole::MovesRealServers, "", Table::new());
     let (_, down) = lab.services.known(lab.now);
     assert_eq!(down.get(SERVICE), Some(&vec!["192.0.2.2:80".to_owned()]));
     lab.now += Duration::from_secs(599);
-    lab.configure(Role::MovesRealServers, &two, Table::new());
-    let standing = lab.services.pools().next().and_then(|pool| pool.standing(&real(2, 1).key)).expect("a member");
-    assert!(!standing.serves && standing.reason.contains("down"), "{}", standing.reason);
-    lab.configure(Role::MovesRealServers, "", Table::new());
+    lab.configure(TableRole::MovesRealServers, &two, Table::new());
+    let serving_state =
+        lab.services.pools().next().and_then(|pool| pool.serving_state(&real(2, 1).key)).expect("a member");
+    assert!(!serving_state.serves && serving_state.reason.contains("down"), "{}", serving_state.reason);
+    lab.configure(TableRole::MovesRealServers, "", Table::new());
     lab.now += Duration::from_secs(601);
     assert_eq!(lab.services.known(lab.now).1.len(), 0, "after ten minutes it is forgotten");
 }
@@ -367,7 +368,7 @@ mod convergence {
         fn the_table_is_as_wanted_once_nothing_is_refused(
             steps in proptest::collection::vec((2..4u8, any::<bool>(), any::<u8>()), 0..40)
         ) {
-            let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+            let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
             for (host, good, noise) in steps {
                 lab.hear(host, if good { Outcome::Good } else { bad() });
                 lab.now += Duration::from_millis(300);

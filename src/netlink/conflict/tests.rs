@@ -15,7 +15,7 @@ fn stations() -> (Station, Station) {
 }
 
 /// Asks without haste.
-fn find(questions: &[(Station, IpAddr)], own: &[[u8; 6]]) -> Result<Vec<Claim>> {
+fn find(questions: &[(Station, IpAddr)], own: &[[u8; 6]]) -> Result<Vec<ForeignClaim>> {
     super::find(questions, Manner { own, pace: &mut || {}, deadline: Instant::now() + Duration::from_secs(60) })
 }
 
@@ -31,7 +31,7 @@ fn another_host_is_found_by_its_link_layer_address() {
             ["10.9.0.1", "10.9.0.2", "2001:db8::1", "2001:db8::2"].map(|text| text.parse().expect(text)).to_vec();
         let questions: Vec<_> = addresses.iter().map(|address| (va, *address)).collect();
         let claims = find(&questions, &[va.mac]).expect("ask");
-        let claim = |address: IpAddr| Claim { address, interface: va.interface, mac: vb.mac };
+        let claim = |address: IpAddr| ForeignClaim { address, interface: va.interface, mac: vb.mac };
         assert_eq!(claims, [claim(addresses[0]), claim(addresses[2])]);
         // With both interfaces ours, nobody else has any of them.
         assert_eq!(find(&questions, &[va.mac, vb.mac]).expect("ask"), []);

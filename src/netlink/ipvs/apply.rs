@@ -14,26 +14,26 @@ const BATCH: usize = 64;
 
 /// A change that the kernel refused. `error` says it in full: object, attempt and cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct ChangeFailure {
     pub change: Change,
     pub error: Error,
 }
 
-impl Failure {
+impl ChangeFailure {
     /// The virtual service of the change is not there (any more).
     pub fn is_about_a_missing_service(&self) -> bool {
         self.error.is(Errno::ESRCH)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ChangeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
 /// `send` executes the changes that it is given, in order, and answers with one result for each.
-pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Vec<Failure> {
+pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Vec<ChangeFailure> {
     let mut failures = Vec::new();
     for batch in changes.chunks(BATCH) {
         let all: Vec<&Change> = batch.iter().collect();
@@ -45,12 +45,12 @@ pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Re
             let result = if restored.contains(change.service()) { send_one(&mut send, change) } else { result };
             let was_gone =
                 matches!(change, Change::EditService(_)) && matches!(&result, Err(error) if error.is(Errno::ESRCH));
-            match settle(change, result, &mut send) {
+            match retry_as_equivalent(change, result, &mut send) {
                 Ok(()) if was_gone => {
                     restored.insert(change.service());
                 }
                 Ok(()) => {}
-                Err(error) => failures.push(Failure { change: change.clone(), error: explain(change, error) }),
+                Err(error) => failures.push(ChangeFailure { change: change.clone(), error: explain(change, error) }),
             }
         }
     }
@@ -58,7 +58,11 @@ pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Re
 }
 
 /// The second attempt, where the first one's error says that the change has an equivalent.
-fn settle(change: &Change, result: Result<()>, send: &mut impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Result<()> {
+fn retry_as_equivalent(
+    change: &Change,
+    result: Result<()>,
+    send: &mut impl FnMut(&[&Change]) -> Vec<Result<()>>,
+) -> Result<()> {
     let Err(error) = result else { return Ok(()) };
     match equivalent(change, &error) {
         Equivalent::Done => Ok(()),

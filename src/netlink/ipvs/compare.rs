@@ -20,7 +20,7 @@ const AT_ONCE: usize = 4096;
 
 /// How exactly [`Ipvs::compare`] looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
+pub enum ComparisonDepth {
     /// What `/proc/net/ip_vs` shows as wanted is taken for it: scheduler flags and thresholds that another program has set
     /// on a service that is to have none stay unseen.
     Quick,
@@ -37,10 +37,10 @@ impl Ipvs {
     ///
     /// # Errors
     /// On any failure: never a part of the answer.
-    pub fn compare(&mut self, desired: &Table, depth: Depth) -> Result<Held> {
+    pub fn compare(&mut self, desired: &Table, depth: ComparisonDepth) -> Result<Held> {
         let shown = match depth {
             // Without the file, or with one that cannot be understood, netlink is asked for everything.
-            Depth::Quick if desired.len() > ONE_BY_ONE => {
+            ComparisonDepth::Quick if desired.len() > ONE_BY_ONE => {
                 let file = File::open(PROC_TABLE).map(|file| BufReader::with_capacity(AT_ONCE, file));
                 file.map_or_else(|_| ProcTable::default(), |file| ProcTable::read(file, desired))
             }

@@ -10,7 +10,7 @@ pub(super) const GENERIC_HEADER: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Command {
+pub(super) enum IpvsCommand {
     NewService = 1,
     SetService = 2,
     DelService = 3,

@@ -7,32 +7,32 @@ use crate::model::{
     Change, Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceKey, VirtualService,
 };
 use crate::netlink::Result;
-use crate::netlink::attribute::Writer;
+use crate::netlink::attribute::AttributeWriter;
 
 /// A message of the family: generic netlink header, then the attributes.
-pub(super) fn generic(command: Command, attributes: &[u8]) -> Vec<u8> {
+pub(super) fn generic(command: IpvsCommand, attributes: &[u8]) -> Vec<u8> {
     [&[command as u8, FAMILY_VERSION, 0, 0], attributes].concat()
 }
 
 /// The command and the attributes that execute a change.
-pub(super) fn change(change: &Change) -> Result<(Command, Vec<u8>)> {
+pub(super) fn change(change: &Change) -> Result<(IpvsCommand, Vec<u8>)> {
     Ok(match change {
-        Change::AddService(service) => (Command::NewService, whole_service(service)?),
-        Change::EditService(service) => (Command::SetService, whole_service(service)?),
-        Change::DeleteService(key) => (Command::DelService, identity(key)?),
-        Change::AddRealServer(key, real) => (Command::NewDest, real_server(key, real)?),
-        Change::EditRealServer(key, real) => (Command::SetDest, real_server(key, real)?),
+        Change::AddService(service) => (IpvsCommand::NewService, whole_service(service)?),
+        Change::EditService(service) => (IpvsCommand::SetService, whole_service(service)?),
+        Change::DeleteService(key) => (IpvsCommand::DelService, identity(key)?),
+        Change::AddRealServer(key, real) => (IpvsCommand::NewDest, real_server(key, real)?),
+        Change::EditRealServer(key, real) => (IpvsCommand::SetDest, real_server(key, real)?),
         Change::DeleteRealServer(key, real) => {
-            let mut destination = Writer::default();
+            let mut destination = AttributeWriter::default();
             write_destination_key(&mut destination, real)?;
-            (Command::DelDest, with_destination(key, destination)?)
+            (IpvsCommand::DelDest, with_destination(key, destination)?)
         }
     })
 }
 
 /// A service by its key alone: to read or delete it, or to say whose real servers are meant.
 pub(super) fn identity(key: &ServiceKey) -> Result<Vec<u8>> {
-    let mut message = Writer::default();
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, service_key(key)?)?;
     Ok(message.into_bytes())
 }
@@ -46,13 +46,13 @@ fn whole_service(service: &VirtualService) -> Result<Vec<u8>> {
     nest.put(ServiceAttribute::Flags, flags)?;
     nest.put(ServiceAttribute::Timeout, service.persistence.map_or(0, |persistence| persistence.timeout))?;
     nest.put(ServiceAttribute::Netmask, netmask(service.key.family(), service.persistence))?;
-    let mut message = Writer::default();
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, nest)?;
     Ok(message.into_bytes())
 }
 
-fn service_key(key: &ServiceKey) -> Result<Writer> {
-    let mut nest = Writer::default();
+fn service_key(key: &ServiceKey) -> Result<AttributeWriter> {
+    let mut nest = AttributeWriter::default();
     nest.put(ServiceAttribute::Family, family_number(key.family()))?;
     match key {
         ServiceKey::Fwmark { mark, .. } => nest.put(ServiceAttribute::Fwmark, *mark)?,
@@ -91,7 +91,7 @@ fn ipv4_mask(prefix_length: u8) -> u32 {
 }
 
 fn real_server(key: &ServiceKey, real: &RealServer) -> Result<Vec<u8>> {
-    let mut nest = Writer::default();
+    let mut nest = AttributeWriter::default();
     write_destination_key(&mut nest, &real.key)?;
     let method = match real.forwarding {
         ForwardingMethod::Masq => FORWARD_MASQ,
@@ -105,14 +105,14 @@ fn real_server(key: &ServiceKey, real: &RealServer) -> Result<Vec<u8>> {
     with_destination(key, nest)
 }
 
-fn write_destination_key(nest: &mut Writer, key: &RealServerKey) -> Result<()> {
+fn write_destination_key(nest: &mut AttributeWriter, key: &RealServerKey) -> Result<()> {
     nest.put(DestAttribute::Family, family_number(Family::of(key.address)))?;
     nest.put(DestAttribute::Address, union_address(key.address))?;
     nest.put(DestAttribute::Port, key.port.to_be_bytes())
 }
 
-fn with_destination(key: &ServiceKey, destination: Writer) -> Result<Vec<u8>> {
-    let mut message = Writer::default();
+fn with_destination(key: &ServiceKey, destination: AttributeWriter) -> Result<Vec<u8>> {
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, service_key(key)?)?;
     message.nest(CommandAttribute::Dest, destination)?;
     Ok(message.into_bytes())

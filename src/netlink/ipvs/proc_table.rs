@@ -26,11 +26,11 @@ pub(super) struct ProcTable {
     /// The header and every line were as expected.
     is_whole: bool,
     /// The wanted services that exist.
-    services: HashMap<ServiceKey, Shown>,
+    services: HashMap<ServiceKey, ShownService>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum ShownService {
     /// Not all of it was understood, or it was told of twice.
     Unclear,
     Clear {
@@ -54,7 +54,7 @@ impl ProcTable {
                 NextLine::End => break,
                 NextLine::Cut => {
                     table.is_whole = false;
-                    section = section.map(Section::unclear);
+                    section = section.map(ProcSection::unclear);
                     break;
                 }
             }
@@ -63,36 +63,36 @@ impl ProcTable {
         table
     }
 
-    fn take_line<'d>(&mut self, line: &[u8], section: &mut Option<Section<'d>>, desired: &'d Table) {
+    fn take_line<'d>(&mut self, line: &[u8], section: &mut Option<ProcSection<'d>>, desired: &'d Table) {
         match (line.strip_prefix(b"  -> "), &mut *section) {
             (Some(real), Some(section)) => section.add(real_server(real)),
             (Some(_), None) => self.is_whole = false,
             (None, _) => {
                 self.take(section.take());
-                *section = service(line).map(|(key, held)| Section::new(key, held, desired));
+                *section = service(line).map(|(key, held)| ProcSection::new(key, held, desired));
                 self.is_whole &= section.is_some();
             }
         }
     }
 
-    fn take(&mut self, section: Option<Section<'_>>) {
+    fn take(&mut self, section: Option<ProcSection<'_>>) {
         let Some(section) = section.filter(|section| section.key.is_some()) else { return };
         self.is_whole &= section.is_clear;
         let Some(wanted) = section.wanted else { return };
         // A service that moves in the kernel's list while it is read may be told of twice.
         let shown = section.shown(wanted);
-        self.services.entry(wanted.service.key).and_modify(|first| *first = Shown::Unclear).or_insert(shown);
+        self.services.entry(wanted.service.key).and_modify(|first| *first = ShownService::Unclear).or_insert(shown);
     }
 
     /// Whether the text says all that matters of the service, and the service is as wanted.
     pub fn shows(&self, wanted: &VirtualService) -> bool {
-        let all = Shown::Clear { service_as_wanted: true, real_servers_as_wanted: true };
+        let all = ShownService::Clear { service_as_wanted: true, real_servers_as_wanted: true };
         tells_all_of(wanted) && self.services.get(&wanted.key) == Some(&all)
     }
 
     /// The same of its real servers alone.
     pub fn shows_real_servers(&self, key: &ServiceKey) -> bool {
-        matches!(self.services.get(key), Some(Shown::Clear { real_servers_as_wanted: true, .. }))
+        matches!(self.services.get(key), Some(ShownService::Clear { real_servers_as_wanted: true, .. }))
     }
 
     /// Whether the text proves that there is no such service, one of those that are wanted.
@@ -129,12 +129,12 @@ struct HeldRealServer {
     key: RealServerKey,
     weight: u32,
     /// `None`: the director itself, of which the kernel does not say the method.
-    forwarding: Option<Word>,
+    forwarding: Option<ForwardingWord>,
 }
 
 /// How a packet reaches the real server, in the text's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Word {
+enum ForwardingWord {
     Masq,
     Route,
     Tunnel,
@@ -143,9 +143,9 @@ enum Word {
 impl HeldRealServer {
     fn is_as(&self, wanted: &RealServer) -> bool {
         let word = match wanted.forwarding {
-            ForwardingMethod::Masq => Word::Masq,
-            ForwardingMethod::Gate => Word::Route,
-            ForwardingMethod::Ipip => Word::Tunnel,
+            ForwardingMethod::Masq => ForwardingWord::Masq,
+            ForwardingMethod::Gate => ForwardingWord::Route,
+            ForwardingMethod::Ipip => ForwardingWord::Tunnel,
         };
         let has_limits = wanted.upper_threshold != 0 || wanted.lower_threshold != 0;
         !has_limits
@@ -156,7 +156,7 @@ impl HeldRealServer {
 }
 
 /// A service whose real servers are being read.
-struct Section<'d> {
+struct ProcSection<'d> {
     /// `None`: a mark, or a protocol that the model does not have.
     key: Option<ServiceKey>,
     wanted: Option<&'d ServiceEntry>,
@@ -166,7 +166,7 @@ struct Section<'d> {
     is_clear: bool,
 }
 
-impl<'d> Section<'d> {
+impl<'d> ProcSection<'d> {
     fn new(key: Option<ServiceKey>, held: Option<HeldService<'_>>, desired: &'d Table) -> Self {
         let wanted = key.and_then(|key| desired.get(&key));
         let service_as_wanted = wanted.zip(held.as_ref()).is_some_and(|(wanted, held)| held.is_as(&wanted.service));
@@ -182,7 +182,7 @@ impl<'d> Section<'d> {
         self.real_servers.extend(real.filter(|_| self.wanted.is_some()));
     }
 
-    fn shown(mut self, wanted: &ServiceEntry) -> Shown {
+    fn shown(mut self, wanted: &ServiceEntry) -> ShownService {
         self.real_servers.sort_unstable();
         // A real server may be told of twice while the list changes.
         let distinct = self.real_servers.is_sorted_by(|one, next| one.key < next.key);
@@ -190,8 +190,8 @@ impl<'d> Section<'d> {
         let real_servers_as_wanted =
             self.real_servers.len() == wanted.real_servers.len() && pairs.all(|(held, wanted)| held.is_as(wanted));
         match self.is_clear && distinct {
-            true => Shown::Clear { service_as_wanted: self.service_as_wanted, real_servers_as_wanted },
-            false => Shown::Unclear,
+            true => ShownService::Clear { service_as_wanted: self.service_as_wanted, real_servers_as_wanted },
+            false => ShownService::Unclear,
         }
     }
 }
@@ -260,9 +260,9 @@ fn real_server(text: &[u8]) -> Option<HeldRealServer> {
     let mut words = words(text);
     let (address, port) = socket(words.next()?)?;
     let forwarding = match words.next()? {
-        b"Masq" => Some(Word::Masq),
-        b"Route" => Some(Word::Route),
-        b"Tunnel" => Some(Word::Tunnel),
+        b"Masq" => Some(ForwardingWord::Masq),
+        b"Route" => Some(ForwardingWord::Route),
+        b"Tunnel" => Some(ForwardingWord::Tunnel),
         b"Local" => None,
         _ => return None,
     };

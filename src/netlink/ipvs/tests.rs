@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Family, ForwardingMethod, Persistence, Protocol, Scheduler, ServiceFlags};
-use crate::netlink::attribute::Writer;
+use crate::netlink::attribute::AttributeWriter;
 use constants::{CommandAttribute, DestAttribute, ServiceAttribute};
 
 fn address_key(protocol: Protocol, socket: &str) -> ServiceKey {
@@ -51,7 +51,7 @@ mod golden {
             8, 0, 9, 0, 255, 255, 255, 0,
         ];
         let (command, bytes) = encode::change(&Change::AddService(service)).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::NewService, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::NewService, expected.as_slice()));
     }
 
     #[test]
@@ -72,7 +72,7 @@ mod golden {
             8, 0, 9, 0, 128, 0, 0, 0,
         ];
         let (command, bytes) = encode::change(&Change::EditService(service)).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::SetService, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::SetService, expected.as_slice()));
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod golden {
         let key = ServiceKey::Fwmark { mark: 7, family: Family::Ipv6 };
         let expected = [20, 0, 1, 0x80, 6, 0, 1, 0, 10, 0, 0, 0, 8, 0, 5, 0, 7, 0, 0, 0];
         let (command, bytes) = encode::change(&Change::DeleteService(key)).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::DelService, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::DelService, expected.as_slice()));
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod golden {
             8, 0, 6, 0, 200, 0, 0, 0,
         ];
         let (command, bytes) = encode::change(&change).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::NewDest, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::NewDest, expected.as_slice()));
     }
 
     #[test]
@@ -116,12 +116,12 @@ mod golden {
             6, 0, 2, 0, 0, 80, 0, 0,
         ];
         let (command, bytes) = encode::change(&change).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::DelDest, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::DelDest, expected.as_slice()));
     }
 
     #[test]
     fn messages_begin_with_command_and_version() {
-        assert_eq!(encode::generic(Command::GetDest, &[1, 2, 3, 4]), [8, 1, 0, 0, 1, 2, 3, 4]);
+        assert_eq!(encode::generic(IpvsCommand::GetDest, &[1, 2, 3, 4]), [8, 1, 0, 0, 1, 2, 3, 4]);
     }
 
     #[test]
@@ -144,29 +144,29 @@ mod golden {
 fn reported(key: &ServiceKey, real: &RealServer) -> Vec<u8> {
     let (_, sent) = encode::change(&Change::AddRealServer(*key, real.clone())).expect("encode");
     let nest = crate::netlink::attribute::Attributes::<CommandAttribute>::decode(&sent).expect("sent");
-    let mut destination = Writer::after(nest.required(CommandAttribute::Dest).expect("nest").to_vec());
+    let mut destination = AttributeWriter::after(nest.required(CommandAttribute::Dest).expect("nest").to_vec());
     destination.put(DestAttribute::ActiveConnections, 1u32).expect("active");
     destination.put(DestAttribute::InactiveConnections, 2u32).expect("inactive");
     destination.put(DestAttribute::PersistentConnections, 3u32).expect("persistent");
     destination.put(DestAttribute::from(10), [0u8; 12]).expect("statistics");
-    let mut message = Writer::default();
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Dest, destination).expect("nest");
-    encode::generic(Command::NewDest, &message.into_bytes())
+    encode::generic(IpvsCommand::NewDest, &message.into_bytes())
 }
 
 fn reported_service(service: &VirtualService) -> Vec<u8> {
     let (_, bytes) = encode::change(&Change::AddService(service.clone())).expect("encode");
-    encode::generic(Command::NewService, &bytes)
+    encode::generic(IpvsCommand::NewService, &bytes)
 }
 
 /// The payload with one attribute of the only nest added or, by coming first, overruled.
 fn with_attribute(payload: &[u8], nest: CommandAttribute, kind: u16, value: &[u8]) -> Vec<u8> {
     let attributes = crate::netlink::attribute::Attributes::<CommandAttribute>::decode(&payload[4..]).expect("payload");
-    let mut inner = Writer::default();
+    let mut inner = AttributeWriter::default();
     inner.put(DestAttribute::from(kind), value).expect("attribute");
     let inner = [inner.into_bytes(), attributes.required(nest).expect("nest").to_vec()].concat();
-    let mut message = Writer::after(payload[..4].to_vec());
-    message.nest(nest, Writer::after(inner)).expect("nest");
+    let mut message = AttributeWriter::after(payload[..4].to_vec());
+    message.nest(nest, AttributeWriter::after(inner)).expect("nest");
     message.into_bytes()
 }
 
@@ -289,13 +289,13 @@ fn every_forwarding_method_of_the_kernel_has_a_reading() {
 
 #[test]
 fn without_its_own_family_a_real_server_has_the_services() {
-    let mut destination = Writer::default();
+    let mut destination = AttributeWriter::default();
     for kind in [3u16, 4, 5, 6, 7, 8, 9] {
         destination.put(DestAttribute::from(kind), 0u32).expect("number");
     }
     destination.put(DestAttribute::Address, [10u8, 0, 0, 2]).expect("address");
     destination.put(DestAttribute::Port, [0u8, 80]).expect("port");
-    let mut message = Writer::after(vec![5, 1, 0, 0]);
+    let mut message = AttributeWriter::after(vec![5, 1, 0, 0]);
     message.nest(CommandAttribute::Dest, destination).expect("nest");
     let message = message.into_bytes();
     let (real, _) = decode::destination(&message, Family::Ipv4).expect("decode");

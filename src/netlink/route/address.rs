@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::constants::AddressAttribute;
 use crate::model::{AddressOptions, Family, InterfaceAddress};
-use crate::netlink::attribute::{Attributes, Writer};
+use crate::netlink::attribute::{AttributeWriter, Attributes};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct ifaddrmsg`.
@@ -131,7 +131,7 @@ pub(super) fn encode_delete(address: &InterfaceAddress) -> Result<Vec<u8>> {
     Ok(address_alone(address)?.into_bytes())
 }
 
-fn address_alone(address: &InterfaceAddress) -> Result<Writer> {
+fn address_alone(address: &InterfaceAddress) -> Result<AttributeWriter> {
     let (family, octets) = match address.address {
         IpAddr::V4(address) => (RtAddrFamily::Inet, address.octets().to_vec()),
         IpAddr::V6(address) => (RtAddrFamily::Inet6, address.octets().to_vec()),
@@ -145,7 +145,7 @@ fn address_alone(address: &InterfaceAddress) -> Result<Writer> {
         .map_err(|_| Error::malformed("an address header cannot be written"))?;
     let mut bytes = Cursor::new(Vec::new());
     header.to_bytes(&mut bytes)?;
-    let mut message = Writer::after(bytes.into_inner());
+    let mut message = AttributeWriter::after(bytes.into_inner());
     message.put(AddressAttribute::Local, Buffer::from(octets.clone()))?;
     message.put(AddressAttribute::Address, Buffer::from(octets))?;
     Ok(message)

@@ -105,27 +105,27 @@ pub(super) fn decode_gateway(payload: &[u8]) -> Result<Option<Gateway>> {
 }
 
 /// A route of any kind, of any table.
-pub(super) struct Entry {
+pub(super) struct RouteEntry {
     pub header: Rtmsg,
     pub family: Family,
     pub table: u32,
     pub attributes: Attributes<RouteAttribute>,
 }
 
-impl Entry {
+impl RouteEntry {
     fn interface(&self) -> Result<Option<u32>> {
         self.attributes.optional_u32(RouteAttribute::OutputInterface)
     }
 }
 
 /// A unicast route of the main table.
-fn main_route(payload: &[u8]) -> Result<Option<Entry>> {
-    let is_of_main = |entry: &Entry| entry.table == MAIN_TABLE && *entry.header.rtm_type() == Rtn::Unicast;
+fn main_route(payload: &[u8]) -> Result<Option<RouteEntry>> {
+    let is_of_main = |entry: &RouteEntry| entry.table == MAIN_TABLE && *entry.header.rtm_type() == Rtn::Unicast;
     Ok(entry(payload)?.filter(is_of_main))
 }
 
 /// `None` for a route that is neither IPv4 nor IPv6.
-pub(super) fn entry(payload: &[u8]) -> Result<Option<Entry>> {
+pub(super) fn entry(payload: &[u8]) -> Result<Option<RouteEntry>> {
     let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("a route header is cut off"))?;
     let header = Rtmsg::from_bytes_with_input(&mut Cursor::new(payload), HEADER)?;
     let attributes = Attributes::<RouteAttribute>::decode(attributes)?;
@@ -136,5 +136,5 @@ pub(super) fn entry(payload: &[u8]) -> Result<Option<Entry>> {
         RtAddrFamily::Inet6 => Family::Ipv6,
         _ => return Ok(None),
     };
-    Ok(Some(Entry { header, family, table, attributes }))
+    Ok(Some(RouteEntry { header, family, table, attributes }))
 }

@@ -8,7 +8,7 @@ use neli::rtnl::Ifinfomsg;
 
 use super::constants::LinkAttribute;
 use crate::netlink::announce::Station;
-use crate::netlink::attribute::{Attributes, Writer};
+use crate::netlink::attribute::{AttributeWriter, Attributes};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct ifinfomsg`.
@@ -52,7 +52,7 @@ impl Link {
 pub(super) fn list() -> Result<Vec<u8>> {
     /// include/uapi/linux/rtnetlink.h
     const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
-    let mut message = Writer::after(vec![0; HEADER]);
+    let mut message = AttributeWriter::after(vec![0; HEADER]);
     message.put(LinkAttribute::ExtendedFilter, RTEXT_FILTER_SKIP_STATS)?;
     Ok(message.into_bytes())
 }

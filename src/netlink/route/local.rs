@@ -18,13 +18,13 @@ const LOCAL_TABLE: u32 = 255;
 /// Local and broadcast routes. A question costs as many look-ups as the table has prefix lengths: about three.
 #[derive(Debug, Default)]
 pub struct LocalTable {
-    kinds: HashMap<(u8, u32), Kind>,
+    kinds: HashMap<(u8, u32), RouteKinds>,
     prefix_lengths: BTreeSet<u8>,
 }
 
 /// The kinds that the routes to one destination have.
 #[derive(Debug, Clone, Copy, Default)]
-struct Kind {
+struct RouteKinds {
     local: bool,
     broadcast: bool,
 }

@@ -11,7 +11,7 @@ use nix::libc;
 
 use super::constants::PolicyAttribute;
 use crate::model::Family;
-use crate::netlink::attribute::{Attributes, Writer};
+use crate::netlink::attribute::{AttributeWriter, Attributes};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct ifaddrlblmsg`.
@@ -45,7 +45,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<PolicyLabel>> {
 }
 
 pub(super) fn encode(label: &PolicyLabel) -> Result<Vec<u8>> {
-    let mut message = Writer::after(header(HOST));
+    let mut message = AttributeWriter::after(header(HOST));
     message.put(PolicyAttribute::Address, Buffer::from(label.address.octets().to_vec()))?;
     message.put(PolicyAttribute::Label, label.label)?;
     Ok(message.into_bytes())

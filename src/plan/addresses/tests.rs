@@ -125,14 +125,14 @@ fn only_what_nobody_deleted_and_is_gone_was_lost() {
 
 /// The addresses of an interface as the kernel keeps them: the first one of each subnet, then the others as they came.
 #[derive(Debug, Default, Clone)]
-struct Kernel {
+struct FakeInterface {
     promotes: bool,
     primary: Vec<InterfaceAddress>,
     secondary: Vec<InterfaceAddress>,
     promotions: usize,
 }
 
-impl Kernel {
+impl FakeInterface {
     fn held(&self) -> Vec<InterfaceAddress> {
         self.primary.iter().chain(&self.secondary).cloned().collect()
     }
@@ -171,7 +171,7 @@ proptest! {
         let mut places: Vec<_> =
             added.iter().map(|(subnet, host)| on(&format!("10.60.{subnet}.{host}/24"), 2, None)).collect();
         places.rotate_left(shuffle.index(added.len()));
-        let mut kernel = Kernel::default();
+        let mut kernel = FakeInterface::default();
         places.iter().for_each(|place| kernel.add(place.clone()));
         let is_ours = |place: &&InterfaceAddress| {
             places.iter().position(|known| known == *place).is_some_and(|index| ours[index])

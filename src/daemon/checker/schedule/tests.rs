@@ -24,7 +24,7 @@ struct Machine {
     zero: Instant,
     lanes: usize,
     length: Duration,
-    running: Vec<(Instant, Id)>,
+    running: Vec<(Instant, JobId)>,
     /// Each start: which port, when.
     starts: Vec<(u16, Duration)>,
 }

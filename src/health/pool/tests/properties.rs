@@ -49,7 +49,7 @@ fn any_pool() -> impl Strategy<Value = Pool> {
             service: settings.service.clone(),
             real_servers: held.into_iter().map(|(host, weight)| (real(host, 1).key, real(host, weight))).collect(),
         });
-        Pool::new(settings, observed.as_ref(), &Known { up, down }, now())
+        Pool::new(settings, observed.as_ref(), &KnownHealth { up, down }, now())
     })
 }
 
@@ -159,7 +159,7 @@ proptest! {
                 PoolEvent::FallbackIn => (&mut fallback, true),
                 PoolEvent::FallbackOut => (&mut fallback, false),
                 PoolEvent::NobodyServes => (&mut nobody, true),
-                PoolEvent::SomebodyServes => (&mut nobody, false),
+                PoolEvent::ServedAgain => (&mut nobody, false),
                 PoolEvent::Member { .. } => continue,
             };
             assert_ne!(*state, value, "{event:?} twice");

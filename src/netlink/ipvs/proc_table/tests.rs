@@ -197,7 +197,7 @@ fn a_line_that_is_not_understood_hides_its_service_alone() {
         let text = GOLDEN.replacen(from, to, 1);
         assert_ne!(text, GOLDEN);
         let hidden = shown().remove(0);
-        assert_eq!(read(&text, &hidden).services[&hidden.service.key], Shown::Unclear, "{to}");
+        assert_eq!(read(&text, &hidden).services[&hidden.service.key], ShownService::Unclear, "{to}");
         assert!(shows(&text, &entry(other.clone(), vec![])), "{to}");
         assert!(!lacks(&text, "tcp 10.9.0.9:80"), "{to}: not whole");
     }
@@ -209,7 +209,7 @@ fn what_is_told_of_twice_is_not_believed() {
     let real = "  -> 0A090101:0050      Route   1      0          0         \n";
     for text in [format!("{GOLDEN}{service}"), format!("{GOLDEN}{real}{real}")] {
         let wanted = shown().remove(3);
-        assert_eq!(read(&text, &wanted).services[&wanted.service.key], Shown::Unclear, "{text}");
+        assert_eq!(read(&text, &wanted).services[&wanted.service.key], ShownService::Unclear, "{text}");
     }
 }
 

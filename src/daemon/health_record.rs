@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::configuration::InForce;
 use super::services::Services;
 use crate::model::ServiceKey;
-use crate::ownership::MonitorRecord;
-use crate::plan::Role;
+use crate::ownership::HealthRecord;
+use crate::plan::TableRole;
 use crate::system::{FileError, RunDir};
 
 /// How often health that has changed is written down. A monitor that is killed in between leaves what it knew before, and
@@ -16,14 +16,14 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// The record's file and when it is due.
 #[derive(Debug)]
-pub struct Record {
+pub struct HealthRecordFile {
     run_dir: RunDir,
     instance: String,
     is_stale: bool,
     written: Option<Instant>,
 }
 
-impl Record {
+impl HealthRecordFile {
     pub fn new(run_dir: RunDir, instance: String) -> Self {
         Self { run_dir, instance, is_stale: false, written: None }
     }
@@ -58,8 +58,8 @@ impl Record {
         let mut removed = both(|in_force| &in_force.removed_at_stop);
         removed.extend(leaving);
         self.write_record(
-            &MonitorRecord {
-                owns_services: in_force.role == Some(Role::OwnsServices),
+            &HealthRecord {
+                owns_services: in_force.role == Some(TableRole::OwnsServices),
                 services: watched.iter().map(ToString::to_string).collect(),
                 removed_at_stop: removed.iter().map(ToString::to_string).collect(),
                 known_up,
@@ -76,10 +76,10 @@ impl Record {
     /// When the file cannot be written.
     pub fn write_end(&mut self, in_force: &InForce, now: Instant) -> Result<(), FileError> {
         let services = in_force.services.iter().map(ToString::to_string).collect();
-        self.write_record(&MonitorRecord { services, ..MonitorRecord::default() }, now)
+        self.write_record(&HealthRecord { services, ..HealthRecord::default() }, now)
     }
 
-    fn write_record(&mut self, record: &MonitorRecord, now: Instant) -> Result<(), FileError> {
+    fn write_record(&mut self, record: &HealthRecord, now: Instant) -> Result<(), FileError> {
         // A full disk is tried again after the pause, not at every turn of the loop.
         self.written = Some(now);
         self.is_stale = true;
