@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// `seconds` after a moment that stays the same.
+/// Returns the time `seconds` after a moment that stays the same.
 fn at(seconds: u64) -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
     *START.get_or_init(Instant::now) + Duration::from_secs(seconds)

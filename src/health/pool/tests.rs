@@ -27,7 +27,7 @@ fn settings(reals: &[(u8, u32)], quiescent: bool) -> PoolSettings {
     }
 }
 
-/// Last octet and weight of what the kernel shall hold.
+/// Returns the last octet and the weight of what the kernel shall hold.
 fn placed(pool: &Pool) -> Vec<(u8, u32)> {
     let octet = |key: &RealServerKey| match key.address {
         std::net::IpAddr::V4(address) => address.octets()[3],

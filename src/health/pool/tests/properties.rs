@@ -40,7 +40,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A pool over a kernel that holds anything, and monitors before that knew anything.
+/// A pool over a kernel that holds anything, after health monitors that knew anything.
 fn any_pool() -> impl Strategy<Value = Pool> {
     let keys = || proptest::collection::btree_set((1..6u8).prop_map(|host| real(host, 1).key), 0..4);
     let held = proptest::collection::btree_map(prop_oneof![1..6u8, Just(FALLBACK)], 0..3u32, 0..5);
@@ -72,7 +72,7 @@ fn fallback_is_in(pool: &Pool, at: Instant) -> bool {
     pool.entry(at).real_servers.contains_key(&real(FALLBACK, 1).key)
 }
 
-/// The same as the counters, the long way.
+/// Counts the same as the counters, the long way.
 fn recount(pool: &Pool) -> Tally {
     let off: BTreeSet<RealServerKey> =
         pool.settings().real_servers.iter().filter(|real| real.disabled).map(|real| real.real_server.key).collect();

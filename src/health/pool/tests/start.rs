@@ -1,4 +1,4 @@
-//! How a service begins: when the fallback comes, and when a start of the monitor may end.
+//! How a service begins: when the fallback comes, and when a start of the health monitor may end.
 
 use super::*;
 
