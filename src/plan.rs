@@ -1,5 +1,5 @@
-//! Decides what to change: `(desired, observed) -> changes`, pure, in an order in which no healthy real server is
-//! ever missing.
+//! Decides what to change: `(desired, observed) -> changes`. It is pure, and its order of changes never leaves out a
+//! healthy real server.
 
 mod addresses;
 mod difference;

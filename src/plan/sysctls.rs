@@ -14,7 +14,8 @@ const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiescent_t
 /// in backup state directs nothing; without a sync daemon it changes nothing.
 pub const BACKUP_ONLY: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
 
-/// What a director needs for one virtual service. `quiescent`: a failed real server keeps its entry at weight 0.
+/// Returns what a director needs for one virtual service. `quiescent` says that a failed real server keeps its entry at
+/// weight 0.
 pub fn director_sysctls<'a>(
     service: &VirtualService,
     real_servers: impl IntoIterator<Item = &'a RealServer>,

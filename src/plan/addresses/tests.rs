@@ -38,7 +38,7 @@ fn a_wanted_label_is_part_of_the_configuration() {
     assert_eq!(address_state(&wanted, std::slice::from_ref(&wanted)), AddressState::Present);
 }
 
-/// The changes in a few words: `+` and `-` with prefix and label.
+/// Returns the changes in a few words: `+` and `-` with prefix and label.
 fn steps(wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Vec<String> {
     let changes = address_changes(std::slice::from_ref(wanted), PLAIN, &held.iter().collect());
     let word = |change: &AddressChange| {
@@ -57,7 +57,7 @@ fn each_form_is_changed_into_the_wanted_one_without_a_moment_without_it() {
         (vip(24, 2, None), vec![vip(24, 2, None)], vec![]),
         (vip(24, 2, None), vec![vip(32, 2, None)], vec!["+24", "-32"]),
         (vip(24, 2, None), vec![vip(32, 2, None), vip(28, 2, None)], vec!["+24", "-32", "-28"]),
-        // What a kill -9 in the middle of a change of label leaves.
+        // A kill -9 in the middle of a change of label leaves this.
         (vip(24, 2, None), vec![vip(24, 2, None), vip(32, 2, None)], vec!["-32"]),
         (label("a"), vec![label("b")], vec!["+32", "-24b", "+24a", "-32"]),
         (label("a"), vec![label("b"), vip(28, 2, None)], vec!["-24b", "+24a", "-28"]),
@@ -69,7 +69,7 @@ fn each_form_is_changed_into_the_wanted_one_without_a_moment_without_it() {
     }
 }
 
-/// What the kernel holds after a change (without what it does to others of the subnet).
+/// Does with a change what the kernel does (but for the others of the subnet).
 fn execute(held: &mut Vec<InterfaceAddress>, change: &AddressChange) {
     match change {
         AddressChange::Add(place, _) => {
@@ -142,7 +142,7 @@ impl FakeInterface {
         if has_first { self.secondary.push(place) } else { self.primary.push(place) }
     }
 
-    /// False: it had gone with another one.
+    /// Returns false when the address had gone with another one.
     fn delete(&mut self, place: &InterfaceAddress) -> bool {
         let count = self.secondary.len();
         self.secondary.retain(|held| held != place);

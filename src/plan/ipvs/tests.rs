@@ -17,7 +17,7 @@ fn table(entries: &[(u16, &[(u8, u32)])]) -> Table {
     entries.iter().map(entry).collect()
 }
 
-/// What the kernel does with a change.
+/// Does with a change what the kernel does.
 fn execute(table: &mut Table, change: &Change) {
     match change {
         Change::AddService(service) => {
