@@ -1,7 +1,7 @@
 //! What this node's kernel would refuse of a configuration, found out before the configuration is taken.
 //!
-//! Schedulers are tried in a network namespace of their own, which has a table of its own, and addresses are judged as the
-//! kernel does. What cannot be found out is not objected to: the kernel has the last word in any case.
+//! Schedulers are tried in a network namespace of their own, which has a table of its own, and addresses are judged as
+//! the kernel judges them. What cannot be found out is not objected to: the kernel has the last word in any case.
 
 mod addresses;
 mod schedulers;
@@ -13,12 +13,14 @@ use crate::config::{Config, Origin, Problem, Service};
 use crate::model::Scheduler;
 use addresses::Addresses;
 
-/// Every scheduler and address that the kernel would refuse, in the order of the lines. One problem names all addresses of
-/// a line, and one line stands for all that have the same scheduler or address, so that a mistake in ten thousand services
-/// is one problem. Costs a network namespace, one question for each distinct scheduler, and one list of routes.
+/// Returns every scheduler and address that the kernel would refuse, in the order of the lines. One problem names all
+/// addresses of a line, and one line stands for all that have the same scheduler or address, so that a mistake in ten
+/// thousand services is one problem. This costs a network namespace, one question for each distinct scheduler, and one
+/// list of routes.
 ///
-/// Tries nothing and objects to nothing where this process lacks the rights, or the kernel has no IPVS at the moment.
-/// May take some 10 ms, and seconds on a machine that is busy with namespaces: not for a loop that must not wait.
+/// It tries nothing and objects to nothing where this process lacks the rights, or the kernel has no IPVS at the
+/// moment. It may take some 10 ms, and seconds on a machine that is busy with namespaces: a loop that must not wait
+/// cannot call it.
 pub fn refusals(config: &Config) -> Vec<Problem> {
     let used = schedulers_in(config);
     let missing = schedulers::missing(used.keys().map(|scheduler| (*scheduler).clone()).collect());
@@ -28,7 +30,7 @@ pub fn refusals(config: &Config) -> Vec<Problem> {
     problems
 }
 
-/// The first service with each scheduler, and how many there are.
+/// Returns the first service with each scheduler, and how many there are.
 fn schedulers_in(config: &Config) -> HashMap<&Scheduler, (&Service, usize)> {
     let mut used = HashMap::new();
     for service in &config.services {
@@ -80,7 +82,8 @@ fn refused_addresses(config: &Config, addresses: &Addresses) -> Vec<Problem> {
     refused.into_iter().map(problem).collect()
 }
 
-/// Whatever packets are sent to, and how messages name it. A fallback has the line of its virtual service.
+/// Returns every address that packets are sent to, and how messages name it. A fallback has the line of its virtual
+/// service.
 fn destinations(config: &Config) -> impl Iterator<Item = (Origin, &'static str, IpAddr)> {
     config.services.iter().flat_map(|service| {
         let reals = service.real_servers.iter();

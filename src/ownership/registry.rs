@@ -1,4 +1,4 @@
-//! Owners, health monitors and what those know, as a value.
+//! The owners of virtual services, the health monitors and what those know, as a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,8 +19,8 @@ pub enum ServiceOwner {
 }
 
 impl ServiceOwner {
-    /// The time since the start of this resource, by the wall clock; a start that changed nothing does not count. `None`:
-    /// it has left nothing in the run directory, or the clock was set back since.
+    /// Returns the time since the start of this resource, by the wall clock; a start that changed nothing does not
+    /// count. `None` means that it has left nothing in the run directory, or the clock was set back since.
     pub fn age(&self, run_dir: &RunDir) -> Option<Duration> {
         system::age(&match self {
             Self::Lvs(instance) => run_dir.services().file(instance),
@@ -39,45 +39,46 @@ impl fmt::Display for ServiceOwner {
     }
 }
 
-/// Who decides which real servers of a service are in.
+/// The program that decides which real servers of a service are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RealServerMover {
-    /// There never was a health monitor: every declared real server has to be there.
+    /// There never was a health monitor, so the service's owner decides: every declared real server has to be there.
     ServiceOwner,
-    /// One that has ended, and whose last decisions stand.
+    /// A health monitor that has ended, and whose last decisions stand.
     EndedHealthMonitor,
-    /// One that lives.
+    /// A living health monitor.
     HealthMonitor,
 }
 
 type RealServers = BTreeMap<ServiceKey, BTreeSet<RealServerKey>>;
 
-/// Who looks after what on this node, at the moment when it was read.
+/// Which process looks after what on this node, at the moment when it was read.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     owners: Vec<ServiceOwner>,
-    /// Virtual services, each with the place of its owner in `owners`.
+    /// The owned virtual services, each with the index of its owner in `owners`.
     claims: BTreeSet<(ServiceKey, usize)>,
-    /// Services that a health monitor names in its record.
+    /// The services that a health monitor names in its record.
     movers: BTreeMap<ServiceKey, RealServerMover>,
-    /// Health monitors that live and own no services: one of them looks after whatever is declared.
+    /// The health monitors that live and own no services: one of them looks after whatever is declared.
     followers: Vec<String>,
     known_up: RealServers,
     known_down: RealServers,
 }
 
 impl Registry {
-    /// Every declaration and every record of the node, each read once.
+    /// Reads every declaration and every record of the node, each once.
     pub fn read(run_dir: &RunDir) -> Self {
         Self::read_without(run_dir, None)
     }
 
-    /// As [`Registry::read`], without what this `lvs` resource has declared itself: it is no conflict of its own.
+    /// Reads the same as [`Registry::read`] without what this `lvs` resource has declared itself: it is no conflict of
+    /// its own.
     pub fn read_others(run_dir: &RunDir, instance: &str) -> Self {
         Self::read_without(run_dir, Some(instance))
     }
 
-    /// The health monitors alone: whom else a service belongs to costs the reading of every declaration.
+    /// Reads the records of the health monitors alone: the owners of services cost the reading of every declaration.
     pub fn read_health_monitors(run_dir: &RunDir) -> Self {
         let mut registry = Self::default();
         let folder = run_dir.monitors();
@@ -105,7 +106,7 @@ impl Registry {
         self.claims.extend(keys.into_iter().map(|key| (key, place)));
     }
 
-    /// Notes what a health monitor says of itself. `lives`: its process exists.
+    /// Notes what a health monitor says of itself. `lives` says whether its process exists.
     pub fn add_health_monitor(&mut self, instance: &str, record: &HealthRecord, lives: bool) {
         let keys: Vec<ServiceKey> = record.services.iter().filter_map(|text| text.parse().ok()).collect();
         let mover = if lives { RealServerMover::HealthMonitor } else { RealServerMover::EndedHealthMonitor };
@@ -123,14 +124,14 @@ impl Registry {
         }
     }
 
-    /// Every owned virtual service, in order.
+    /// Returns every owned virtual service, in order.
     pub fn owned(&self) -> impl Iterator<Item = ServiceKey> {
         let mut keys: Vec<ServiceKey> = self.claims.iter().map(|(key, _)| *key).collect();
         keys.dedup();
         keys.into_iter()
     }
 
-    /// The first of those that own the service.
+    /// Returns the first of the resources that own the service.
     pub fn owner_of(&self, key: &ServiceKey) -> Option<&ServiceOwner> {
         self.owners_of(key).next()
     }
@@ -139,7 +140,7 @@ impl Registry {
         self.claims.range((*key, 0)..=(*key, usize::MAX)).filter_map(|(_, place)| self.owners.get(*place))
     }
 
-    /// Each of `wanted` that another resource than `me` owns, in words.
+    /// Returns, in words, each of `wanted` that another resource than `me` owns.
     pub fn conflicts(&self, me: &ServiceOwner, wanted: &[ServiceKey]) -> Vec<String> {
         let foreign = |key| self.owners_of(key).find(|owner| *owner != me).map(|owner| (key, owner));
         let text = |(key, owner): (&ServiceKey, &ServiceOwner)| {
@@ -148,8 +149,9 @@ impl Registry {
         wanted.iter().filter_map(foreign).map(text).collect()
     }
 
-    /// Who decides over the real servers of a service that an `lvs` resource declares. A living health monitor that follows
-    /// the declarations does so from the moment of the declaration, even while its record does not name it yet.
+    /// Returns which program moves the real servers of a service that an `lvs` resource declares. A living health
+    /// monitor that follows the declarations does so from the moment of the declaration, even while its record does not
+    /// name it yet.
     pub fn real_server_mover(&self, key: &ServiceKey) -> RealServerMover {
         match !self.followers.is_empty() {
             true => RealServerMover::HealthMonitor,
@@ -157,17 +159,17 @@ impl Registry {
         }
     }
 
-    /// The real servers of a service that a health monitor, one that was killed included, knew to be well.
+    /// Returns the real servers of a service that a health monitor, a killed one included, knew to be well.
     pub fn known_up(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServerKey> {
         self.known_up.get(key).into_iter().flatten()
     }
 
-    /// Those that one knew to be down.
+    /// Returns the real servers of a service that a health monitor knew to be down.
     pub fn known_down(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServerKey> {
         self.known_down.get(key).into_iter().flatten()
     }
 
-    /// The living health monitors without a `configfile`: one follows the declarations, the others stand by.
+    /// Returns the living health monitors without a `configfile`: one follows the declarations, the others stand by.
     pub fn followers(&self) -> &[String] {
         &self.followers
     }

@@ -32,7 +32,7 @@ fn a_service_has_an_owner_and_another_one_conflicts_with_it_by_name() {
     let expected = "virtual service tcp 192.0.2.3:80: claimed by lvs resource \"db\": ldirectord resource \"file\" owns \
                     it on this node already; remove it from one";
     assert_eq!(told, [expected]);
-    // Of the same name, and yet another resource.
+    // A resource of another type may have the same name.
     assert_eq!(registry.conflicts(&ServiceOwner::Lvs("file".into()), &all).len(), 2);
     assert_eq!(registry.conflicts(&ServiceOwner::Ldirectord("file".into()), &all).len(), 1);
 }
@@ -57,10 +57,11 @@ fn a_monitor_that_lives_cares_before_one_that_has_ended() {
         (vec![(true, &[1], true)], RealServerMover::HealthMonitor),
         (vec![(true, &[1], true), (false, &[1], false)], RealServerMover::HealthMonitor),
         (vec![(false, &[1], false), (true, &[1], true)], RealServerMover::HealthMonitor),
-        // One that has a file of its own says nothing of other services.
+        // A health monitor with a file of its own says nothing of other services.
         (vec![(true, &[2], true)], RealServerMover::ServiceOwner),
         (vec![(false, &[2], false)], RealServerMover::ServiceOwner),
-        // One that follows the declarations will look after this one too; its record is only not so far yet.
+        // A health monitor that follows the declarations will look after this service too; its record is only not so
+        // far yet.
         (vec![(false, &[], true)], RealServerMover::HealthMonitor),
         (vec![(false, &[2], true)], RealServerMover::HealthMonitor),
     ] {
@@ -121,7 +122,7 @@ fn an_owner_is_as_old_as_what_its_start_has_written() {
     let run_dir = RunDir::at(scratch.path());
     run_dir.services().write("db", "text").expect("write");
     drop(Lock::try_acquire(&run_dir.lock("file")).expect("lock"));
-    // A health monitor writes its record again and again.
+    // The record's age says nothing: a health monitor writes it again and again.
     run_dir.monitors().write_json("other", &record(true, &[1])).expect("write");
     for (owner, is_known) in [
         (ServiceOwner::Lvs("db".into()), true),
