@@ -15,7 +15,7 @@ use neli::{FromBytesWithInput, Size, ToBytes};
 use super::{Error, Result};
 use crate::model::Family;
 
-/// Received attributes of one message or one nest. Numbers that this program does not know stay unread.
+/// The received attributes of one message or one nest. Numbers that this program does not know stay unread.
 #[derive(Debug)]
 pub(super) struct Attributes<T>(GenlBuffer<T, Buffer>);
 
@@ -37,7 +37,7 @@ impl<T: NlAttrType> Attributes<T> {
         self.optional(kind).ok_or_else(|| Error::malformed(format!("attribute {kind:?} is missing")))
     }
 
-    /// The first `N` bytes; a newer kernel may append to a structure.
+    /// Returns the first `N` bytes; a newer kernel may append to a structure.
     pub fn required_bytes<const N: usize>(&self, kind: T) -> Result<[u8; N]> {
         first_bytes(self.required(kind)?, kind)
     }
@@ -58,13 +58,14 @@ impl<T: NlAttrType> Attributes<T> {
         self.optional(kind).map(|bytes| Ok(u32::from_ne_bytes(first_bytes(bytes, kind)?))).transpose()
     }
 
-    /// A port: the only numbers that IPVS sends in network order.
+    /// Reads a port: ports are the only numbers that IPVS sends in network order.
     pub fn required_port(&self, kind: T) -> Result<u16> {
         Ok(u16::from_be_bytes(self.required_bytes(kind)?))
     }
 
-    /// Text up to its NUL, if it has one. The kernel takes any bytes for the name of an interface; a byte that is not part
-    /// of UTF-8 reads as `\xNN`. To refuse it would break every action for a name that this program has no use for.
+    /// Reads text up to its NUL, if it has one. The kernel takes any bytes for the name of an interface; a byte that is
+    /// not part of UTF-8 reads as `\xNN`. A refusal of it would break every action for a name that this program has no
+    /// use for.
     pub fn required_text(&self, kind: T) -> Result<String> {
         self.required(kind).map(text)
     }
@@ -73,12 +74,13 @@ impl<T: NlAttrType> Attributes<T> {
         self.optional(kind).map(text)
     }
 
-    /// Of a list in which the number comes any number of times.
+    /// Reads the texts of a list in which the number comes any number of times.
     pub fn texts(&self, kind: T) -> Vec<String> {
         self.iter().filter(|(number, _)| *number == kind).map(|(_, bytes)| text(bytes)).collect()
     }
 
-    /// 4 or 16 bytes by family; more is a union (`nf_inet_addr`) of which the first bytes count.
+    /// Reads an address of 4 or 16 bytes by family; a longer value is a union (`nf_inet_addr`) of which the first bytes
+    /// count.
     pub fn required_address(&self, kind: T, family: Family) -> Result<IpAddr> {
         address(self.required(kind)?, kind, family)
     }
@@ -125,7 +127,7 @@ impl AttributeWriter {
     }
 
     /// # Errors
-    /// When the value is longer than an attribute can be (64 KiB).
+    /// Fails when the value is longer than an attribute can be (64 KiB).
     pub fn put<T: NlAttrType, P: Size + ToBytes>(&mut self, kind: T, value: P) -> Result<()> {
         self.write(kind, value, false)
     }

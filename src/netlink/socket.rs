@@ -1,4 +1,4 @@
-//! A blocking netlink socket: batches of requests out, one checked result for each back.
+//! A blocking netlink socket: batches of requests go out, and one checked result for each comes back.
 
 use std::collections::HashSet;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
@@ -15,21 +15,23 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use super::message::{Collector, Ending, NetlinkReply, NetlinkRequest};
 use super::{Error, Result};
 
-/// Longest wait for the whole answer. The kernel answers within milliseconds; only a held lock delays it, and an agent
-/// that waits longer than its action timeout gets its node fenced.
+/// The longest wait for the whole answer. The kernel answers within milliseconds; only a held lock delays it, and an
+/// agent that waits longer than its action timeout gets its node fenced.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The kernel never sends more than 32 KiB of a list at once. This much memory comes fresh from the kernel, page by page
-/// as it is used; less would be cleared as a whole each time, a tenth of what a monitor executes.
+/// The largest datagram. The kernel never sends more than 32 KiB of a list at once. This much memory comes fresh from
+/// the kernel, page by page as it is used; less would be cleared as a whole each time, a tenth of what a health monitor
+/// executes.
 const DATAGRAM: usize = 128 * 1024;
-/// Room for lists and for the errors of a batch, each of which is accounted with about 1 KiB.
+/// The receive buffer: room for lists and for the errors of a batch, each of which is accounted with about 1 KiB.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// How long a list is read again and again, each time interrupted by a change: longer than hundreds of addresses take
-/// to come or go, much shorter than an action may last.
+/// to come or go, and much shorter than an action may last.
 const READ_AGAIN_FOR: Duration = Duration::from_secs(1);
-/// Between two reads, from the first value to the second: whoever changes the list needs the processor too.
+/// The pause between two reads, from the first value to the second: the program that changes the list needs the
+/// processor too.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
 
-/// Never shared: `&mut self` keeps requests and answers in step.
+/// The socket is never shared: `&mut self` keeps requests and answers in step.
 #[derive(Debug)]
 pub(super) struct Socket {
     descriptor: OwnedFd,
@@ -37,8 +39,8 @@ pub(super) struct Socket {
     timeout: Duration,
     sequence: u32,
     buffer: Vec<u8>,
-    /// An answer was lost or came too late: what is still queued belongs to nobody, and a list that the kernel has
-    /// not finished would make the next one fail with EBUSY.
+    /// Whether an answer was lost or came too late: what is still queued belongs to no request, and a list that the
+    /// kernel has not finished would make the next one fail with EBUSY.
     stale: bool,
 }
 
@@ -52,29 +54,29 @@ impl Socket {
         Ok(Self { descriptor, protocol, timeout, sequence: 0, buffer: vec![0; DATAGRAM], stale: false })
     }
 
-    /// One question, answered by any number of messages and an acknowledgement.
+    /// Asks one question, answered by any number of messages and an acknowledgement.
     pub fn ask(&mut self, request: &NetlinkRequest) -> Result<Vec<Vec<u8>>> {
         self.one(request, Ending::Acknowledgement).map(|reply| reply.payloads)
     }
 
-    /// Sends all requests at once; the kernel executes each in turn, whatever became of the others.
-    /// One result for each request, in order.
+    /// Sends all requests at once; the kernel executes each in turn, whatever became of the others. It returns one
+    /// result for each request, in order.
     pub fn batch(&mut self, requests: &[NetlinkRequest]) -> Vec<Result<()>> {
         self.exchange(requests, Ending::Acknowledgement).into_iter().map(|reply| reply.map(drop)).collect()
     }
 
-    /// A list, read again while it changes under the reader: never in part.
+    /// Reads a list, again while it changes under the reader: never in part.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when it does not come to rest.
+    /// Fails with [`Error::Interrupted`] when the list does not come to rest.
     pub fn dump(&mut self, request: &NetlinkRequest) -> Result<Vec<Vec<u8>>> {
         let request = NetlinkRequest { flags: request.flags | NlmF::DUMP, ..request.clone() };
         let reply = read_until_quiet(READ_AGAIN_FOR, || self.one(&request, Ending::Done))?;
         if reply.interrupted { Err(Error::Interrupted { attempt: String::new() }) } else { Ok(reply.payloads) }
     }
 
-    /// As [`Socket::dump`]; of a list that does not come to rest, all that was seen in a second of reading. What was there
-    /// all the time is in it.
+    /// Reads a list like [`Socket::dump`]; of a list that does not come to rest, it returns all that was seen in a
+    /// second of reading. What was there all the time is in it.
     pub fn dump_seen(&mut self, request: &NetlinkRequest) -> Result<Vec<Vec<u8>>> {
         let request = NetlinkRequest { flags: request.flags | NlmF::DUMP, ..request.clone() };
         Ok(read_until_quiet(READ_AGAIN_FOR, || self.one(&request, Ending::Done))?.payloads)
@@ -134,7 +136,7 @@ impl Socket {
         }
     }
 
-    /// The length of a datagram from the kernel; `None` for one that is to be ignored.
+    /// Returns the length of a datagram from the kernel; `None` for one that is to be ignored.
     fn receive(&mut self) -> Result<Option<usize>> {
         match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), &mut self.buffer) {
             Err(Errno::EINTR) => Ok(None),
@@ -148,8 +150,8 @@ impl Socket {
     }
 }
 
-/// Reads again as long as the list is interrupted. When it was so for all of `read_again_for`, the reply has everything that was
-/// seen, each entry once, and counts as interrupted.
+/// Reads again as long as the list is interrupted. When it was so for all of `read_again_for`, the reply has everything
+/// that was seen, each entry once, and counts as interrupted.
 fn read_until_quiet(read_again_for: Duration, mut read: impl FnMut() -> Result<NetlinkReply>) -> Result<NetlinkReply> {
     let deadline = Instant::now() + read_again_for;
     let [mut pause, longest] = PAUSE;
@@ -168,18 +170,18 @@ fn read_until_quiet(read_again_for: Duration, mut read: impl FnMut() -> Result<N
     }
 }
 
-/// A netlink socket that hears the notifications of these groups.
+/// Opens a netlink socket that hears the notifications of these groups.
 pub(super) fn connect(protocol: NlFamily, groups: &[u32]) -> Result<OwnedFd> {
     let socket = NlSocket::connect(protocol, None, Groups::new_groups(groups))?;
     socket.enable_ext_ack(true)?;
-    // SAFETY: into_raw_fd gives up the open descriptor, which nobody else owns.
+    // SAFETY: into_raw_fd gives up the open descriptor, which has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) })
 }
 
 fn open_descriptor(protocol: NlFamily, timeout: Duration) -> Result<OwnedFd> {
     let descriptor = connect(protocol, &[])?;
     setsockopt(&descriptor, sockopt::ReceiveTimeout, &TimeVal::milliseconds(timeout.as_millis() as i64))?;
-    // SO_RCVBUFFORCE needs CAP_NET_ADMIN; without it the limit of net.core.rmem_max is what can be had.
+    // SO_RCVBUFFORCE needs CAP_NET_ADMIN; without it the limit of net.core.rmem_max is the most that can be had.
     if setsockopt(&descriptor, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         setsockopt(&descriptor, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     }
@@ -199,7 +201,7 @@ mod tests {
     #[test]
     fn an_answer_that_does_not_come_is_a_timeout_and_the_next_request_is_answered() {
         let mut socket = Socket::with_timeout(NlFamily::Route, Duration::from_millis(50)).expect("open");
-        // Not a list, and sent without asking for an acknowledgement: the kernel says nothing to it.
+        // The request is no list, and it asks for no acknowledgement: the kernel says nothing to it.
         let silent = NetlinkRequest { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
         assert!(matches!(socket.dump(&silent), Err(Error::Timeout { .. })));
         assert!(socket.stale);

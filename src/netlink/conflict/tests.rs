@@ -33,7 +33,7 @@ fn another_host_is_found_by_its_link_layer_address() {
         let claims = find(&questions, &[va.mac]).expect("ask");
         let claim = |address: IpAddr| ForeignClaim { address, interface: va.interface, mac: vb.mac };
         assert_eq!(claims, [claim(addresses[0]), claim(addresses[2])]);
-        // With both interfaces ours, nobody else has any of them.
+        // With both interfaces ours, no other host has any of them.
         assert_eq!(find(&questions, &[va.mac, vb.mac]).expect("ask"), []);
     });
 }

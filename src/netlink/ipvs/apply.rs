@@ -1,4 +1,5 @@
-//! Executing changes: batches, one result for each, and what to do about a kernel that is already further or behind.
+//! Executes changes: in batches, with one result for each, and with what to do when the kernel is already further or
+//! behind.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,19 +9,21 @@ use nix::errno::Errno;
 use crate::model::Change;
 use crate::netlink::{Error, Result};
 
-/// Requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer that
-/// the kernel gives.
+/// The requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer
+/// that the kernel gives.
 const BATCH: usize = 64;
 
-/// A change that the kernel refused. `error` says it in full: object, attempt and cause.
+/// A change that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeFailure {
+    /// The change.
     pub change: Change,
+    /// Object, attempt and cause.
     pub error: Error,
 }
 
 impl ChangeFailure {
-    /// The virtual service of the change is not there (any more).
+    /// Whether the virtual service of the change is not there (any more).
     pub fn is_about_a_missing_service(&self) -> bool {
         self.error.is(Errno::ESRCH)
     }
@@ -32,7 +35,7 @@ impl fmt::Display for ChangeFailure {
     }
 }
 
-/// `send` executes the changes that it is given, in order, and answers with one result for each.
+/// Executes the changes. `send` executes those that it is given, in order, and answers with one result for each.
 pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Vec<ChangeFailure> {
     let mut failures = Vec::new();
     for batch in changes.chunks(BATCH) {
@@ -57,7 +60,7 @@ pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Re
     failures
 }
 
-/// The second attempt, where the first one's error says that the change has an equivalent.
+/// Makes a second attempt where the first one's error says that the change has an equivalent.
 fn retry_as_equivalent(
     change: &Change,
     result: Result<()>,
@@ -82,8 +85,8 @@ enum Equivalent {
     None,
 }
 
-/// A missing service is ESRCH and a missing real server ENOENT, but the latter is also what a missing scheduler is
-/// called (net/netfilter/ipvs/ip_vs_ctl.c).
+/// Returns what amounts to the same as a change that failed. A missing service is ESRCH and a missing real server
+/// ENOENT, but the latter also stands for a missing scheduler (net/netfilter/ipvs/ip_vs_ctl.c).
 fn equivalent(change: &Change, error: &Error) -> Equivalent {
     match change {
         Change::AddService(service) if error.is(Errno::EEXIST) => {
@@ -107,7 +110,7 @@ fn equivalent(change: &Change, error: &Error) -> Equivalent {
     }
 }
 
-/// The next step, for errors whose text alone misleads.
+/// Adds the next step to errors whose text alone misleads.
 fn explain(change: &Change, error: Error) -> Error {
     let error = error.during(change);
     match change {

@@ -1,4 +1,4 @@
-//! From the model to the kernel's bytes. The inverse is [`super::decode`].
+//! Turns the model into the kernel's bytes. The inverse is [`super::decode`].
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,12 +9,12 @@ use crate::model::{
 use crate::netlink::Result;
 use crate::netlink::attribute::AttributeWriter;
 
-/// A message of the family: generic netlink header, then the attributes.
+/// Builds a message of the family: the generic netlink header, then the attributes.
 pub(super) fn generic(command: IpvsCommand, attributes: &[u8]) -> Vec<u8> {
     [&[command as u8, FAMILY_VERSION, 0, 0], attributes].concat()
 }
 
-/// The command and the attributes that execute a change.
+/// Returns the command and the attributes that execute a change.
 pub(super) fn change(change: &Change) -> Result<(IpvsCommand, Vec<u8>)> {
     Ok(match change {
         Change::AddService(service) => (IpvsCommand::NewService, whole_service(service)?),
@@ -30,7 +30,7 @@ pub(super) fn change(change: &Change) -> Result<(IpvsCommand, Vec<u8>)> {
     })
 }
 
-/// A service by its key alone: to read or delete it, or to say whose real servers are meant.
+/// Names a service by its key alone: to read or delete it, or to say whose real servers are meant.
 pub(super) fn identity(key: &ServiceKey) -> Result<Vec<u8>> {
     let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, service_key(key)?)?;
@@ -76,7 +76,8 @@ fn service_flags(service: &VirtualService) -> u32 {
     scheduler.fold(persistent | one_packet, |flags, (set, bit)| if *set { flags | bit } else { flags })
 }
 
-/// Without persistence too: the kernel refuses an IPv6 service whose prefix length is not 1..=128.
+/// Returns the mask of a service, also of one without persistence: the kernel refuses an IPv6 service whose prefix
+/// length is not 1..=128.
 fn netmask(family: Family, persistence: Option<Persistence>) -> [u8; 4] {
     let prefix_length = persistence.map_or(family.bits(), |persistence| persistence.prefix_length);
     match family {
@@ -86,7 +87,7 @@ fn netmask(family: Family, persistence: Option<Persistence>) -> [u8; 4] {
 }
 
 fn ipv4_mask(prefix_length: u8) -> u32 {
-    // A shift by 32 overflows: the mask of prefix length 0 has no bit set.
+    // A shift by 32 overflows, and the mask of prefix length 0 has no bit set.
     u32::MAX.checked_shl(32 - u32::from(prefix_length.min(32))).unwrap_or(0)
 }
 
@@ -125,7 +126,7 @@ fn family_number(family: Family) -> u16 {
     }
 }
 
-/// `union nf_inet_addr`: an IPv4 address is its first 4 bytes, the rest zero.
+/// Writes a `union nf_inet_addr`: an IPv4 address is its first 4 bytes, and the rest is zero.
 fn union_address(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(address) => {

@@ -1,4 +1,4 @@
-//! Is there IPVS in this kernel, and under which number.
+//! Finds out whether this kernel has IPVS, and under which number.
 
 use neli::consts::genl::{CtrlAttr, CtrlCmd};
 use neli::consts::nl::{GenlId, NlmF};
@@ -10,7 +10,7 @@ use crate::netlink::message::NetlinkRequest;
 use crate::netlink::socket::Socket;
 use crate::netlink::{Error, Result};
 
-/// The family's number; `None` when the kernel does not know the name.
+/// Returns the family's number; `None` when the kernel does not know the name.
 pub(super) fn find(socket: &mut Socket) -> Result<Option<u16>> {
     let during = |error: Error| error.during("ipvs: find it in the kernel");
     let mut payload = AttributeWriter::after(vec![CtrlCmd::Getfamily.into(), FAMILY_VERSION, 0, 0]);

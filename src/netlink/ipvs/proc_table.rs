@@ -2,8 +2,8 @@
 //! the time of persistence in ticks of the kernel, whose length it does not say (`ip_vs_info_seq_show` in
 //! net/netfilter/ipvs/ip_vs_ctl.c).
 //!
-//! Only good for the answer "as wanted": whatever this does not understand, or what differs, has to be asked for by
-//! netlink. So nothing here is an error.
+//! The text is only good for the answer "as wanted": whatever is not understood here, or differs, has to be asked for
+//! by netlink. So nothing here is an error.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -14,16 +14,16 @@ use crate::model::{
     VirtualService,
 };
 
-/// The header; another one means columns that this does not know.
+/// The header; another one means columns that are not known here.
 const VERSION: &[u8] = b"IP Virtual Server version ";
 const COLUMNS: [&[u8]; 2] =
     [b"Prot LocalAddress:Port Scheduler Flags", b"  -> RemoteAddress:Port Forward Weight ActiveConn InActConn"];
 
-/// What a text of the kernel tells of wanted services by address. Nothing of the text itself is kept: it has a line for each
+/// What a text of the kernel tells of wanted services by address. The text itself is not kept: it has a line for each
 /// of what may be a hundred thousand entries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ProcTable {
-    /// The header and every line were as expected.
+    /// Whether the header and every line were as expected.
     is_whole: bool,
     /// The wanted services that exist.
     services: HashMap<ServiceKey, ShownService>,
@@ -31,7 +31,7 @@ pub(super) struct ProcTable {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ShownService {
-    /// Not all of it was understood, or it was told of twice.
+    /// The text was not understood in full, or told of the service twice.
     Unclear,
     Clear {
         service_as_wanted: bool,
@@ -90,7 +90,7 @@ impl ProcTable {
         tells_all_of(wanted) && self.services.get(&wanted.key) == Some(&all)
     }
 
-    /// The same of its real servers alone.
+    /// Whether the same holds of its real servers alone.
     pub fn shows_real_servers(&self, key: &ServiceKey) -> bool {
         matches!(self.services.get(key), Some(ShownService::Clear { real_servers_as_wanted: true, .. }))
     }
@@ -128,7 +128,7 @@ impl HeldService<'_> {
 struct HeldRealServer {
     key: RealServerKey,
     weight: u32,
-    /// `None`: the director itself, of which the kernel does not say the method.
+    /// `None` stands for the director itself, of which the kernel does not say the method.
     forwarding: Option<ForwardingWord>,
 }
 
@@ -157,11 +157,11 @@ impl HeldRealServer {
 
 /// A service whose real servers are being read.
 struct ProcSection<'d> {
-    /// `None`: a mark, or a protocol that the model does not have.
+    /// `None` stands for a mark, or a protocol that the model does not have.
     key: Option<ServiceKey>,
     wanted: Option<&'d ServiceEntry>,
     service_as_wanted: bool,
-    /// Of the wanted services only.
+    /// The real servers, which are kept of wanted services only.
     real_servers: Vec<HeldRealServer>,
     is_clear: bool,
 }
@@ -197,7 +197,7 @@ impl<'d> ProcSection<'d> {
 }
 
 enum NextLine {
-    /// Without its end.
+    /// A whole line, without its end.
     Whole,
     End,
     /// The text ends in the middle of a line, or could not be read on.
@@ -223,8 +223,8 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
 }
 
-/// `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None`: not even a service. Without a key: one of another kind;
-/// without the rest: not understood.
+/// Reads `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None` means that the line is no service. A service of
+/// another kind has no key, and one that is not understood has no rest.
 fn service(line: &[u8]) -> Option<(Option<ServiceKey>, Option<HeldService<'_>>)> {
     let mut words = words(line);
     let protocol = match words.next()? {
@@ -245,7 +245,7 @@ fn attributes<'a>(scheduler: &'a [u8], mut words: impl Iterator<Item = &'a [u8]>
         match word {
             b"ops" => held.one_packet = true,
             b"persistent" => {
-                // The time in ticks, and the mask.
+                // The two words are the time in ticks, and the mask.
                 decimal(words.next()?).and(hexadecimal(words.next()?))?;
                 held.is_persistent = true;
             }
@@ -255,7 +255,7 @@ fn attributes<'a>(scheduler: &'a [u8], mut words: impl Iterator<Item = &'a [u8]>
     Some(held)
 }
 
-/// `0A090101:0050      Route   1      0          0`.
+/// Reads `0A090101:0050      Route   1      0          0`.
 fn real_server(text: &[u8]) -> Option<HeldRealServer> {
     let mut words = words(text);
     let (address, port) = socket(words.next()?)?;
@@ -267,12 +267,12 @@ fn real_server(text: &[u8]) -> Option<HeldRealServer> {
         _ => return None,
     };
     let weight = decimal(words.next()?)?;
-    // The counts of connections.
+    // The two words are the counts of connections.
     decimal(words.next()?).and(decimal(words.next()?))?;
     Some(HeldRealServer { key: RealServerKey { address, port }, weight, forwarding })
 }
 
-/// `0A090101:0050` or `[2001:0db8:...:0001]:0050`.
+/// Reads `0A090101:0050` or `[2001:0db8:...:0001]:0050`.
 fn socket(word: &[u8]) -> Option<(IpAddr, u16)> {
     let colon = word.iter().rposition(|byte| *byte == b':')?;
     let (address, port) = (word.get(..colon)?, word.get(colon + 1..)?);
@@ -293,7 +293,7 @@ fn hexadecimal(word: &[u8]) -> Option<u32> {
     number(word, 16)
 }
 
-/// Digits alone: no sign, which the standard library would take.
+/// Reads digits alone, without the sign that the standard library would take.
 fn number(word: &[u8], base: u32) -> Option<u32> {
     if word.is_empty() {
         return None;

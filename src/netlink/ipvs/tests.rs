@@ -28,7 +28,7 @@ fn real(socket: &str) -> RealServer {
     }
 }
 
-/// Attributes with 2-byte numbers in host order, as on the machines that this is built for.
+/// The bytes have 2-byte numbers in host order, as on the machines that this is built for.
 #[cfg(target_endian = "little")]
 mod golden {
     use super::*;
@@ -305,7 +305,7 @@ fn without_its_own_family_a_real_server_has_the_services() {
 
 #[test]
 fn a_kernel_without_ipvs_is_none_and_not_an_error() {
-    // With IPVS the other answer is right; tests/ipvs_kernel.rs looks at that one.
+    // With IPVS the other answer is right; tests/ipvs_kernel.rs covers that.
     let has_ipvs = std::path::Path::new("/proc/net/ip_vs").exists();
     let opened = Ipvs::open().expect("open");
     assert_eq!(opened.is_some(), has_ipvs);

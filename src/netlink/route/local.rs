@@ -30,8 +30,8 @@ struct RouteKinds {
 }
 
 impl LocalTable {
-    /// Whether the kernel takes the address for a broadcast one: the longest prefix decides. False where a destination is
-    /// both, which depends on the order in which the two came.
+    /// Whether the kernel takes the address for a broadcast one: the longest prefix decides. The answer is false where
+    /// a destination is both, which depends on the order in which the two came.
     pub fn is_broadcast(&self, address: Ipv4Addr) -> bool {
         let routes = self.prefix_lengths.iter().rev();
         let longest = routes.into_iter().find_map(|length| self.kinds.get(&(*length, network(address, *length))));
@@ -66,14 +66,14 @@ fn network(address: Ipv4Addr, prefix_length: u8) -> u32 {
     address.to_bits() & u32::MAX.checked_shl(host_bits).unwrap_or(0)
 }
 
-/// Asks for the IPv4 routes of all tables: kernels before 4.20 cannot be asked for one.
+/// Builds a question for the IPv4 routes of all tables: kernels before 4.20 cannot be asked for one.
 pub(super) fn list() -> Vec<u8> {
     let mut header = vec![0; connected::HEADER];
     header[0] = libc::AF_INET as u8;
     header
 }
 
-/// `None` for a route of another table, and for one of another kind.
+/// Reads a route; `None` for a route of another table, and for one of another kind.
 pub(super) fn decode(payload: &[u8]) -> Result<Option<LocalRoute>> {
     let Some(route) = entry(payload)?.filter(|route| route.table == LOCAL_TABLE) else { return Ok(None) };
     let broadcast = match route.header.rtm_type() {

@@ -15,7 +15,7 @@ fn link(route: &mut Route, name: &str) -> Link {
     route.links().expect("links").into_iter().find(|link| link.is_called(name)).expect(name)
 }
 
-/// The address as the kernel has it now.
+/// Returns the address as the kernel has it now.
 fn observe(route: &mut Route, text: &str) -> Option<ObservedAddress> {
     let wanted: IpAddr = text.parse().expect("address");
     route.addresses().expect("addresses").into_iter().find(|observed| observed.address.address == wanted)
@@ -228,7 +228,7 @@ fn answers_cut_off_anywhere_are_errors_or_lack_their_end() {
     for length in 0..bytes.len() {
         match observed(&bytes[..length]) {
             Err(_) => errors += 1,
-            // Between two attributes nothing tells the difference but what is missing.
+            // Between two attributes only what is missing shows the difference.
             Ok(cut) => assert!(length % 4 == 0 && cut.expect("known family").address.address == vip.address),
         }
     }

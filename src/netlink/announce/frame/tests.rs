@@ -101,7 +101,7 @@ fn nothing_is_claimed_by_what_is_cut_off() {
 }
 
 proptest! {
-    /// What a receiver does (RFC 4443, section 2.3): with the checksum in place, the sum is all ones.
+    /// A receiver does this (RFC 4443, section 2.3): with the checksum in place, the sum is all ones.
     #[test]
     fn every_checksum_adds_up(source: u128, target: u128, mac: [u8; 6]) {
         let (source, target) = (Ipv6Addr::from_bits(source), Ipv6Addr::from_bits(target));

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::model::{ForwardingMethod, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, VirtualService};
 
-/// A kernel that knows existence only, with the error numbers of the real one.
+/// A stand-in for the kernel that knows existence only, with the error numbers of the real one.
 #[derive(Default)]
 struct FakeIpvs {
     table: BTreeMap<ServiceKey, BTreeSet<RealServerKey>>,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Persistence, Scheduler};
 
-/// As Linux 6.1 writes it, with one service of each kind.
+/// The text as Linux 6.1 writes it, with one service of each kind.
 const GOLDEN: &str = "\
 IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
@@ -44,7 +44,7 @@ fn entry(service: VirtualService, reals: Vec<RealServer>) -> ServiceEntry {
     ServiceEntry { service, real_servers: reals.into_iter().map(|real| (real.key, real)).collect() }
 }
 
-/// What the golden text shows in full, as it would be wanted.
+/// Returns what the golden text shows in full, as it would be wanted.
 fn shown() -> Vec<ServiceEntry> {
     use ForwardingMethod::{Gate, Ipip, Masq};
     let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
@@ -59,7 +59,7 @@ fn shown() -> Vec<ServiceEntry> {
     ]
 }
 
-/// Those whose real servers it shows, but not all of the service itself.
+/// Returns those whose real servers it shows, but not all of the service itself.
 fn shown_in_part() -> Vec<ServiceEntry> {
     let held = |timeout, prefix_length| Some(Persistence { timeout, prefix_length });
     let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
@@ -73,7 +73,7 @@ fn shown_in_part() -> Vec<ServiceEntry> {
     ]
 }
 
-/// What the text tells of the one wanted service.
+/// Reads what the text tells of the one wanted service.
 fn read(text: impl AsRef<[u8]>, wanted: &ServiceEntry) -> ProcTable {
     ProcTable::read(text.as_ref(), &Table::from([(wanted.service.key, wanted.clone())]))
 }
@@ -221,7 +221,7 @@ fn another_header_means_a_text_of_which_nothing_is_known() {
     }
 }
 
-/// As the kernel would write it.
+/// Writes the entry as the kernel would.
 fn written(entry: &ServiceEntry) -> String {
     let socket = |address: IpAddr, port: u16| match address {
         IpAddr::V4(address) => format!("{:08X}:{port:04X}", u32::from(address)),
