@@ -1,7 +1,8 @@
 //! The health monitor: one process whose loop (`core`) decides, and a thread for everything that may block.
 //!
-//! A check ends (`checker`) → its result goes into the pools (`services`) → the pools say what the table shall be → the
-//! difference is written (`kernel`). The configuration comes from `loader`; `control` answers who asks.
+//! The result of a check (`checker`) goes into the pools (`services`), the pools say what the table shall be, and the
+//! difference is written (`kernel`). The configuration comes from `loader`; `control` answers the requests of other
+//! processes.
 
 mod checker;
 mod configuration;
@@ -45,8 +46,8 @@ use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
 pub use readiness::{ANSWER_READY, Readiness};
 
-/// Messages that wait for the loop. A thread that delivers more than the loop can take waits: checks stretch, and nothing
-/// piles up.
+/// The most messages that wait for the loop. A thread that delivers more than the loop can handle waits: checks
+/// stretch, and nothing piles up.
 const INBOX: usize = 256;
 
 /// What a health monitor is started with.
@@ -54,21 +55,23 @@ const INBOX: usize = 256;
 pub struct HealthMonitorOptions {
     /// Name of the pacemaker resource, or `ldirectord` when started by hand.
     pub instance: String,
-    /// A ldirectord.cf; without it, what the `lvs` agents of this node declare is looked after.
+    /// A ldirectord.cf. Without it, the health monitor looks after what the `lvs` agents of this node declare.
     pub configfile: Option<PathBuf>,
-    /// Where to log when the configuration does not say.
+    /// The log's place when the configuration names none.
     pub logfile: Option<LogTarget>,
-    /// By then the start is over, even when checks with a longer timeout have not ended: the agent that waits for the
+    /// The start is over by then, even when checks with a longer timeout have not ended: the agent that waits for the
     /// start has a time limit too.
     pub ready_within: Duration,
+    /// The folder of locks, sockets and records.
     pub run_dir: RunDir,
 }
 
-/// Runs until it is told to stop. `readiness` is told once, when clients can be served as well as is known.
+/// Runs the health monitor until a request or a signal stops it. `readiness` reports once, when clients can be served
+/// as well as is known.
 ///
 /// # Errors
-/// Another monitor of this instance runs, the configuration is wrong, the kernel has no IPVS or takes nothing of the
-/// configuration; at the end, what could not be removed.
+/// Fails when another health monitor of this instance runs, the configuration is wrong, the kernel has no IPVS or takes
+/// nothing of the configuration; at the end, when something could not be removed.
 pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::Result<()> {
     memory::share_one_heap();
     descriptors::raise_limit();
@@ -78,7 +81,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         bail!("{}: lock: a health monitor of this name runs already", path.display());
     };
     let (inbox, messages) = sync_channel(INBOX);
-    // First of all: threads inherit which signals they leave to the one that waits for them.
+    // This comes before every other thread: threads inherit which signals they leave to the one that waits for them.
     signals::listen(deliver(&inbox, |message| message)).context("signals: wait for them")?;
     let source = match &options.configfile {
         Some(path) => ServiceSource::File(path.clone()),
@@ -119,12 +122,12 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let mut sinks = Sinks::default();
     sinks.add(Journal::new(log.clone()));
     let threads = LoopThreads { checker, kernel, log };
-    // Its only other owners are the threads: when all of them are gone, the loop hears of it.
+    // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
     Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)
 }
 
-/// What puts something into the loop's inbox; false when the loop has ended.
+/// Returns a function that puts a value into the loop's inbox and answers false when the loop has ended.
 fn deliver<T>(
     inbox: &SyncSender<LoopMessage>,
     wrap: impl Fn(T) -> LoopMessage + Clone + Send + 'static,
@@ -133,7 +136,7 @@ fn deliver<T>(
     move |thing| inbox.send(wrap(thing)).is_ok()
 }
 
-/// The configuration's `logfile`, else the resource's, else ldirectord's default.
+/// The target is the configuration's `logfile`, else the resource's, else ldirectord's default.
 fn log_target(options: &HealthMonitorOptions, config: &Config) -> LogTarget {
     let chosen = config.global.logfile.clone();
     chosen.or_else(|| options.logfile.clone()).unwrap_or_default()

@@ -1,6 +1,7 @@
-//! The control socket: the monitor's end, and the end of those who ask.
+//! The control socket: the health monitor's end, and the end of the programs that ask.
 //!
-//! The monitor's end has threads of its own: a loop that is busy, or hangs, must not look like a monitor that is dead.
+//! The health monitor's end has threads of its own: a loop that is busy, or hangs, must not look like a health monitor
+//! that is dead.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -15,47 +16,50 @@ use anyhow::{Context, bail};
 use super::protocol::{ControlReply, ControlRequest};
 use super::view::LivenessView;
 
-/// A request has to fit into this many bytes, so that no peer can fill our memory.
+/// The longest request in bytes, so that no peer can fill our memory.
 const LONGEST_REQUEST: u64 = 4096;
-/// A peer that does not finish its line, or does not read its answer, is dropped after this time.
+/// The time after which a peer that does not finish its line, or does not read its answer, is dropped.
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the loop may take for an answer. A reload waits for name servers, a stop for the kernel.
+/// How long the loop may take for an answer. A reload waits for name servers, and a stop waits for the kernel.
 const LOOP_TIMEOUT: Duration = Duration::from_secs(60);
-/// Peers that are served at once, each by a thread; one more is dropped, so that no peer can fill our memory either.
+/// The most peers that are served at once, each by a thread; one more is dropped, so that no peer can fill our memory
+/// either.
 const PEERS: usize = 32;
-/// Between two attempts to accept when the process is out of descriptors.
+/// The pause between two attempts to accept a peer when the process is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A request on its way to the loop, with the way back.
+/// A request on its way to the loop, with the way back for the answer.
 #[derive(Debug)]
 pub struct ControlCall {
+    /// What the peer asks for.
     pub request: ControlRequest,
+    /// The loop sends its answer here.
     pub reply: Sender<ControlReply>,
-    /// Closes when the answer is on its way: a process that ends before that would swallow it.
+    /// This channel closes when the answer is on its way: a process that ends before that would swallow it.
     pub sent: Receiver<()>,
 }
 
 impl ControlCall {
-    /// Answers, and waits until the peer has it, at most half a second.
+    /// Sends the answer, and waits at most half a second until the peer has it.
     pub fn answer_and_wait(self, reply: ControlReply) {
         const PATIENCE: Duration = Duration::from_millis(500);
-        // A peer that went away wants no answer; then nothing is waited for either.
+        // A peer that went away wants no answer, and the wait then ends at once.
         let _ = self.reply.send(reply);
         let _ = self.sent.recv_timeout(PATIENCE);
     }
 }
 
-/// Serves the socket for as long as the process lives, or until `forward` says that the loop has ended. A socket file
-/// left by a killed predecessor is replaced: the caller holds the instance's lock.
+/// Serves the socket as long as the process lives, or until `forward` says that the loop has ended. A socket file that
+/// a killed predecessor has left is replaced: the caller holds the instance's lock.
 ///
 /// # Errors
-/// When the socket cannot be made, or its thread not started.
+/// Fails when the socket cannot be made, or its thread cannot be started.
 pub fn listen(
     path: &Path,
     view: LivenessView,
     forward: impl Fn(ControlCall) -> bool + Clone + Send + 'static,
 ) -> anyhow::Result<()> {
-    // It may not be there, and what is in the way otherwise shows at the next step.
+    // The file may be missing; another obstacle shows at the next step.
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path).with_context(|| format!("{}: listen", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
@@ -84,7 +88,7 @@ pub fn listen(
     Ok(())
 }
 
-/// One request of one peer. What goes wrong is the loss of this peer only.
+/// Serves one request of one peer. Whatever goes wrong is the loss of this peer only.
 fn serve(peer: &UnixStream, view: &LivenessView, forward: &impl Fn(ControlCall) -> bool) {
     if peer.set_read_timeout(Some(PEER_TIMEOUT)).and_then(|()| peer.set_write_timeout(Some(PEER_TIMEOUT))).is_err() {
         return;
@@ -117,10 +121,10 @@ fn ask_loop(request: ControlRequest, sent: Receiver<()>, forward: &impl Fn(Contr
         .unwrap_or_else(|_| ControlReply::Failed("the monitor's loop does not answer".into()))
 }
 
-/// Asks the monitor behind `path`.
+/// Asks the health monitor behind `path`.
 ///
 /// # Errors
-/// Nobody listens, no answer within `timeout`, or the answer makes no sense.
+/// Fails when no process listens, when no answer comes within `timeout`, and when the answer makes no sense.
 pub fn ask(path: &Path, request: &ControlRequest, timeout: Duration) -> anyhow::Result<ControlReply> {
     let name = path.display();
     let stream = UnixStream::connect(path).with_context(|| format!("{name}: connect"))?;

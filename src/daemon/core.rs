@@ -1,7 +1,10 @@
-//! The loop: takes what the other threads deliver, lets the pure parts decide, and gives the next orders.
+//! The loop takes what the other threads deliver, lets the pure parts decide, and gives the next orders.
 //!
-//! It never waits for anything but its inbox: checks, the kernel, the configuration, the control socket and the log have
-//! threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
+//! It never waits for anything but its inbox: checks, the kernel, the configuration, the control socket and the log
+//! have threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
+//!
+//! This file has the loop itself and what each message does. `core/turn.rs` has what each turn does when its time has
+//! come, `core/start.rs` when the start is over, `core/end.rs` the end, and `core/report.rs` what others are told.
 
 mod end;
 mod report;
@@ -32,7 +35,7 @@ pub use report::{seconds, wall_clock};
 use start::StartDeadline;
 use turn::Clock;
 
-/// Messages that are taken in one turn: a flood of results must not keep the kernel from being written.
+/// The most messages that one turn handles: a flood of results must not keep the kernel from being written.
 const BATCH: usize = 4096;
 
 /// What the other threads deliver.
@@ -48,12 +51,12 @@ pub enum LoopMessage {
 
 /// Why the loop ends.
 enum LoopEnd {
-    /// The table was left as promised, unless the text says what could not be removed.
+    /// The loop was stopped and left the table as promised, unless the text says what could not be removed.
     Stopped(Option<String>),
     Superseded,
 }
 
-/// The threads that take orders.
+/// The threads that take the loop's orders.
 pub struct LoopThreads {
     pub checker: Arc<Checker>,
     pub kernel: KernelThread,
@@ -67,7 +70,7 @@ pub struct Core<'a> {
     threads: LoopThreads,
     configuration: Configuration,
     services: Services,
-    /// The table as a whole cannot be read or written.
+    /// Set while the table as a whole cannot be read or written.
     table_fault: Option<LastingFault>,
     presence: InstancePresence,
     presence_error: Option<String>,
@@ -110,14 +113,15 @@ impl<'a> Core<'a> {
         }
     }
 
-    /// Runs until it is told to stop.
+    /// Runs until a request or a signal stops the health monitor.
     ///
     /// # Errors
-    /// No configuration could be put in force at the start, or the table could not be left as promised at the end.
+    /// Fails when no configuration could be put in force at the start, or the table could not be left as promised at
+    /// the end.
     pub fn run(&mut self, inbox: &Receiver<LoopMessage>) -> anyhow::Result<()> {
         let result = match self.serve(inbox) {
             Ok(LoopEnd::Superseded) => {
-                // The table is the other's now.
+                // The table belongs to the other health monitor now.
                 self.say("Another health monitor has taken the place of this one, which ends");
                 Ok(())
             }
@@ -190,7 +194,7 @@ impl<'a> Core<'a> {
                 self.say("Health monitor stops on request");
                 let failure = self.stop(inbox);
                 call.answer_and_wait(failure.map_or(ControlReply::Done, ControlReply::Failed));
-                // The caller knows; nobody else has to.
+                // The caller has the failure; the process itself ends well.
                 return Some(LoopEnd::Stopped(None));
             }
             ControlRequest::Reload => self.configuration.reload(Some(call.reply)),
@@ -208,7 +212,7 @@ impl<'a> Core<'a> {
         let _ = call.reply.send(reply);
     }
 
-    /// The newest declarations are in force and checked, and the kernel has been told.
+    /// Whether the newest declarations are in force and checked, and the kernel holds what follows from them.
     fn declarations_are_in_force(&self) -> bool {
         let current = self.configuration.in_force.stamp.is_current(&self.options.run_dir);
         current && !self.configuration.stands_by() && self.is_ready(Instant::now())
@@ -246,7 +250,7 @@ impl<'a> Core<'a> {
         self.configuration.trouble = trouble;
     }
 
-    /// The configuration in force stays. It is told once for each cause: the loader tries again and again.
+    /// Keeps the configuration in force. Each cause is logged once: the loader tries again and again.
     fn refuse(&mut self, cause: String) {
         if self.configuration.error.as_ref() != Some(&cause) {
             self.sinks.emit(Event::ConfigurationRefused { cause: &cause });
@@ -254,14 +258,15 @@ impl<'a> Core<'a> {
         self.configuration.error = Some(cause);
     }
 
-    /// Puts a configuration in force. The record comes first, with the services of the old one too: killed in between,
-    /// the next stop knows all that may have to be removed. One that cannot be written down is tried again.
+    /// Puts a configuration in force. The record is written first, with the services of the old configuration too:
+    /// after a kill in between, the next stop knows all that may have to be removed. A configuration whose record
+    /// cannot be written is tried again.
     fn put_in_force(&mut self, loaded: Box<Loaded>, now: Instant) -> anyhow::Result<()> {
         let next = InForce::new(&loaded.config, loaded.role, loaded.stamp);
         self.services.inherit(loaded.orphans.iter().copied());
         let written = self.record.write(&next, Some(&self.configuration.in_force), &self.services, now);
         if let Err(error) = written {
-            // Only one that creates services needs the record for them.
+            // Only a health monitor that creates services needs the record for them.
             if loaded.role == TableRole::OwnsServices {
                 if self.configuration.is_first() {
                     bail!(error);

@@ -8,7 +8,7 @@ use super::log::Log;
 use crate::health::{Pool, Transition};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
 
-/// Writes a line for each event that an administrator wants to read about.
+/// Writes a line for each event that an administrator wants to read about, each with its level.
 pub struct Journal {
     log: Log,
     lines: Vec<(Timestamp, String)>,
@@ -36,7 +36,7 @@ impl Sink for Journal {
 
 fn sentences(event: &Event<'_>) -> Vec<String> {
     match event {
-        // Ten thousand a second; and what the fallback and the last server do is told by the changes of the table.
+        // These are left to the changes of the table, which tell what the fallback and the last server do.
         Event::Result { .. } | Event::FallbackIn { .. } | Event::FallbackOut { .. } => Vec::new(),
         Event::Transition { pool, real, transition } => {
             transition_sentence(pool, real, *transition).into_iter().collect()
@@ -69,7 +69,7 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
     }
 }
 
-/// Health that changes nothing in the table is worth a line too.
+/// Writes a line for health that changes nothing in the table.
 fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition) -> Option<String> {
     let service = name(&pool.key());
     match transition {
@@ -79,12 +79,12 @@ fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition
             reason(pool, real)
         )),
         Transition::Recovered => Some(format!("Resetting soft failure count: {real} ({service})")),
-        // The event of the check, and the changes of the table, say it already.
+        // The changes of the table and the line of the unmade check say it already.
         Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => None,
     }
 }
 
-/// A change that the kernel has executed. `held`: its entry before.
+/// Writes the line of a change that the kernel has executed. `held` is its entry before.
 fn change_sentence(pool: Option<&Pool>, change: &Change, held: Option<&ServiceEntry>) -> String {
     match change {
         Change::AddService(service) => format!("Added virtual server: {}", name(&service.key)),
@@ -108,7 +108,7 @@ fn weighted(verb: &str, pool: Option<&Pool>, key: &ServiceKey, real: &RealServer
     format!("{verb} {kind} server: {} ({service}) (Weight set to {}){suffix}", real.key, real.weight)
 }
 
-/// `IP:PORT` or the mark.
+/// Returns the service as ldirectord names it: `IP:PORT` or the mark.
 fn name(key: &ServiceKey) -> String {
     match key {
         ServiceKey::Address { address, port, .. } => std::net::SocketAddr::new(*address, *port).to_string(),

@@ -1,8 +1,8 @@
-//! The monitor's hand on the kernel's IPVS table: a thread of its own, since loading a module, a lock in the kernel or an
-//! answer that does not come must hold up neither a check nor the loop.
+//! The health monitor's access to the kernel's IPVS table: a thread of its own, since the loading of a module, a lock
+//! in the kernel or an answer that does not come must hold up neither a check nor the loop.
 //!
-//! It has one order at a time. So what the loop believes of the kernel while it waits is what the kernel had when the
-//! order was given, and an answer never describes a table from before the loop's own last change.
+//! The thread has one order at a time. So what the loop believes of the kernel while it waits is what the kernel had
+//! when the order was given, and an answer never describes a table from before the loop's own last change.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +15,7 @@ use crate::netlink;
 use crate::netlink::ipvs::{ChangeFailure, ComparisonDepth, Ipvs};
 use crate::system::{Lock, RunDir};
 
-/// What the loop wants of the kernel.
+/// What the loop orders.
 #[derive(Debug)]
 pub enum KernelOrder {
     /// Executes the changes in order.
@@ -32,30 +32,30 @@ pub enum KernelAnswer {
         changes: Vec<Change>,
         failures: Vec<ChangeFailure>,
     },
-    /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared others
-    /// than those that the loop knows. What the loop wants may be wrong by now.
+    /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared other
+    /// services than those that the loop knows. What the loop wants may be wrong by now.
     Postponed(Vec<Change>),
     Compared {
         desired: Table,
         found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
     },
-    /// The table as a whole could not be read or written; of `changes`, if it was to be written, nothing was tried.
+    /// The table as a whole could not be read or written; none of `changes`, if there were any, was tried.
     Failed {
         changes: Vec<Change>,
         error: netlink::Error,
     },
 }
 
-/// Nothing is written for declarations that are not those of `stamp`, nor while one is being made.
+/// What allows a write: the declarations must be those of `stamp`, and none may be in the making.
 #[derive(Debug, Clone)]
 pub struct WriteGuard {
     pub run_dir: RunDir,
     pub stamp: Stamp,
-    /// False: one that declares or programs has taken too long, and only the stamp decides.
+    /// False when an `lvs` that declares or programs has taken too long, so that only the stamp decides.
     pub heeds_locks: bool,
 }
 
-/// The loop's end.
+/// The loop's end of the thread.
 #[derive(Debug)]
 pub struct KernelThread {
     orders: Sender<(KernelOrder, Option<WriteGuard>)>,
@@ -64,10 +64,10 @@ pub struct KernelThread {
 }
 
 impl KernelThread {
-    /// `deliver` gets the answer to each order, in the kernel's thread.
+    /// Starts the thread. `deliver` gets the answer to each order, in that thread.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// Fails when the thread cannot be started.
     pub fn start(deliver: impl Fn(KernelAnswer) + Send + 'static) -> std::io::Result<Self> {
         let (orders, received) = channel();
         let work = move || work(&received, deliver);
@@ -75,12 +75,12 @@ impl KernelThread {
         Ok(Self { orders, ordered: None })
     }
 
-    /// An order is under way: no other can be given before its answer.
+    /// Whether an order is under way: the next one has to wait for its answer.
     pub fn waits(&self) -> bool {
         self.ordered.is_some()
     }
 
-    /// For how long an answer has been waited for.
+    /// Returns how long the answer has been waited for.
     pub fn waits_for(&self, now: Instant) -> Duration {
         self.ordered.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
@@ -88,11 +88,11 @@ impl KernelThread {
     pub fn order(&mut self, order: KernelOrder, guard: Option<WriteGuard>, now: Instant) {
         debug_assert!(!self.waits(), "one order at a time");
         self.ordered = Some(now);
-        // Only a thread that has panicked hears nothing; then no answer comes, and monitor says so.
+        // A thread that has panicked receives nothing. Then no answer comes, and the OCF action monitor reports that.
         let _ = self.orders.send((order, guard));
     }
 
-    /// The answer has come; how long it took.
+    /// Notes that the answer has come and returns how long it took.
     pub fn answered(&mut self, now: Instant) -> Duration {
         let took = self.waits_for(now);
         self.ordered = None;
@@ -107,7 +107,8 @@ fn work(orders: &Receiver<(KernelOrder, Option<WriteGuard>)>, deliver: impl Fn(K
     }
 }
 
-/// Opens its netlink socket when needed and again after an error: a broken socket must not end the monitor.
+/// Opens the netlink socket when it is needed and again after an error: a broken socket must not end the health
+/// monitor.
 #[derive(Debug, Default)]
 struct TableAccess {
     ipvs: Option<Ipvs>,
@@ -146,8 +147,8 @@ impl TableAccess {
 }
 
 impl WriteGuard {
-    /// The lock under which the declared services are the monitor's; `None`: not now. A run directory that cannot be locked
-    /// (it is full, or lost) must not keep dead real servers in the table: then the stamp alone decides.
+    /// Returns the permit to write; `None` means not now. A run directory that cannot be locked (it is full, or lost)
+    /// must not keep dead real servers in the table: then the stamp alone decides.
     fn enter(&self) -> Option<Option<Lock>> {
         let lock = match declaring::try_hold(&self.run_dir) {
             Ok(None) if self.heeds_locks => return None,

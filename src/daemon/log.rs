@@ -1,6 +1,7 @@
-//! The health monitor's log, in ldirectord's format: `[Mon Nov 23 07:26:51 2026|db-health|4711] text`.
+//! The health monitor's log, in ldirectord's format: `[Mon Nov 23 07:26:51 2026|db-health|4711] text`. The journal
+//! decides which lines it gets.
 //!
-//! A thread writes it: a log on a file system that hangs must hold up neither a check nor an answer.
+//! A thread writes the log: a file system that hangs must hold up neither a check nor an answer.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -17,8 +18,8 @@ use jiff::tz::TimeZone;
 use crate::config::LogTarget;
 use crate::system::syslog;
 
-/// Lines that wait for the writer. More than ten thousand real servers cause at once; beyond that, lines are counted
-/// and dropped, since a log that hangs must not fill the memory.
+/// The most lines that wait for the writer: more than ten thousand real servers cause at once. Beyond that, lines are
+/// counted and dropped, since a log that hangs must not fill the memory.
 const WAITING: usize = 32_768;
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -26,11 +27,11 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 enum LogOrder {
     Lines(Vec<(Timestamp, String)>),
     Retarget(LogTarget),
-    /// Answered when everything before it is written.
+    /// The writer answers this when everything before it is written.
     Flush(Sender<()>),
 }
 
-/// The writer's end that the rest of the monitor holds. Its calls never block and never fail.
+/// The end of the log that the rest of the health monitor holds. Its calls never block and never fail.
 #[derive(Debug, Clone)]
 pub struct Log {
     orders: Sender<LogOrder>,
@@ -42,7 +43,7 @@ impl Log {
     /// Starts the writer.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// Fails when the thread cannot be started.
     pub fn start(target: LogTarget, instance: &str) -> std::io::Result<Self> {
         let (orders, received) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -55,7 +56,7 @@ impl Log {
         self.send(LogOrder::Retarget(target));
     }
 
-    /// Lines with their times. Together, since each call wakes the writer.
+    /// Writes lines with their times. They come together, since each call wakes the writer.
     pub fn lines(&mut self, mut lines: Vec<(Timestamp, String)>) {
         let room = WAITING.saturating_sub(self.waiting.load(Ordering::Relaxed));
         let lost = lines.len().saturating_sub(room);
@@ -73,11 +74,11 @@ impl Log {
         self.send(LogOrder::Lines(lines));
     }
 
-    /// Waits until the lines so far are written, at most half a second.
+    /// Waits at most half a second until the lines so far are written.
     pub fn flush(&mut self) {
         let (written, answer) = channel();
         self.send(LogOrder::Flush(written));
-        // A writer that hangs is no reason to hang as well.
+        // The loop goes on even when the writer hangs.
         let _ = answer.recv_timeout(LAST_LINES);
     }
 
@@ -111,13 +112,13 @@ impl LogWriter {
     fn write(&self, lines: &[(Timestamp, String)]) {
         match &self.target {
             LogTarget::File(path) if self.to_file(path, lines).is_ok() => {}
-            // A full disk is no reason to say nothing at all.
+            // A full disk must not silence the log.
             LogTarget::File(_) => self.to_syslog("daemon", lines),
             LogTarget::Syslog(facility) => self.to_syslog(facility, lines),
         }
     }
 
-    /// The file is opened anew each time, so that log rotation needs no signal.
+    /// Appends the lines to the file, which is opened anew each time, so that log rotation needs no signal.
     fn to_file(&self, path: &Path, lines: &[(Timestamp, String)]) -> std::io::Result<()> {
         let (pid, zone) = (std::process::id(), TimeZone::system());
         let line = |(time, text): &(Timestamp, String)| {
@@ -129,7 +130,7 @@ impl LogWriter {
     }
 
     fn to_syslog(&self, facility: &str, lines: &[(Timestamp, String)]) {
-        /// Informational.
+        /// The severity "informational".
         const SEVERITY: u8 = 6;
         let Some(facility) = syslog::facility_number(facility) else { return };
         for (_, text) in lines {

@@ -1,7 +1,7 @@
-//! The monitor's own lock and socket in the run directory, put back when they have been removed.
+//! The health monitor's own lock and socket in the run directory, put back when they have been removed.
 //!
-//! Without its lock a living monitor would pass for stopped, and the next start would run a second one beside it;
-//! without its socket nothing could ask it to end.
+//! Without its lock a living health monitor would pass for stopped, and the next start would run a second one beside
+//! it; without its socket no program could ask it to end.
 
 use std::mem::{self, ManuallyDrop};
 
@@ -9,11 +9,11 @@ use super::control::{self, ControlCall};
 use super::view::LivenessView;
 use crate::system::{Lock, RunDir};
 
-/// Whether this process still is the monitor of its instance.
+/// Whether this process still is the health monitor of its instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InstanceStanding {
     Kept,
-    /// The lock had been removed, and was taken again.
+    /// The lock had been removed and was taken again, as the sentence says.
     Restored(String),
     /// Another process has taken the lock's place since.
     Superseded,
@@ -23,17 +23,16 @@ pub enum InstanceStanding {
 pub struct InstancePresence {
     run_dir: RunDir,
     instance: String,
-    /// Never unlocked by us but by the kernel, with the end of the process: a process that sees it free knows that we are
-    /// gone.
+    /// The kernel unlocks it with the end of the process: a process that finds it free knows that this one is gone.
     lock: ManuallyDrop<Lock>,
     listen: Box<dyn Fn() -> anyhow::Result<()>>,
 }
 
 impl InstancePresence {
-    /// Listens at once. `forward` hands a call to the loop; false when that has ended.
+    /// Starts to listen. `forward` hands a call to the loop, and answers false when the loop has ended.
     ///
     /// # Errors
-    /// When the socket cannot be made.
+    /// Fails when the socket cannot be made.
     pub fn new(
         run_dir: RunDir,
         instance: String,
@@ -47,10 +46,10 @@ impl InstancePresence {
         Ok(Self { run_dir, instance, lock: ManuallyDrop::new(lock), listen })
     }
 
-    /// Looks, and puts back what is missing.
+    /// Looks at the lock and the socket and puts back what is missing.
     ///
     /// # Errors
-    /// When the run directory cannot be written: no reason to stop checking.
+    /// Fails when the run directory cannot be written; the checks go on all the same.
     pub fn keep(&mut self) -> anyhow::Result<InstanceStanding> {
         let mut standing = InstanceStanding::Kept;
         if !self.lock.is_in_place() {

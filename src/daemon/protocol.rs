@@ -1,12 +1,14 @@
-//! The control socket's language: one JSON line asks, one answers. Also the format of `lvs-agents status --json`.
+//! The control socket's language: one JSON line asks, and one answers. It is also the format of `lvs-agents status
+//! --json`.
 //!
-//! A daemon of one version and an agent of the next speak it with each other while an upgrade is under way: a field is
-//! never renamed or given another meaning, a new one has a default, and unknown ones are skipped. A request that the
-//! daemon does not know is answered with [`ControlReply::Failed`].
+//! A health monitor of one version and an agent of the next speak it with each other while an upgrade is under way: a
+//! field is never renamed or given another meaning, a new one has a default, and unknown ones are skipped. A request
+//! that the health monitor does not know is answered with [`ControlReply::Failed`].
 
 use serde::{Deserialize, Serialize};
 
-/// Version of this language: 1 had no `version` at all, nor anything that [`Liveness`] gives a default.
+/// Version of this language: version 1 had no `version` at all, and none of the fields that have a default in
+/// [`Liveness`].
 pub const VERSION: u32 = 2;
 
 /// What can be asked of a health monitor. A request with arguments is a variant with fields:
@@ -14,49 +16,59 @@ pub const VERSION: u32 = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlRequest {
-    /// Is the monitor alive, and what is wrong? Answered within a second, whatever the checks and the loop do.
+    /// Asks whether the health monitor is alive, and what is wrong. It is answered within a second, whatever the checks
+    /// and the loop do.
     Alive,
+    /// Asks for every service with its real servers.
     Status,
-    /// Read the configuration again. Answered when it is in force or refused.
+    /// Reads the configuration again. It is answered when that is in force or refused.
     Reload,
-    /// Leave the table as promised and end. Answered when the table is written.
+    /// Leaves the table as promised and ends. It is answered when the table is written.
     Stop,
-    /// Are the present declarations in force, and has every service of theirs been checked?
+    /// Asks whether the present declarations are in force and every service of theirs has been checked. Its word on the
+    /// wire is `settled`.
     #[serde(rename = "settled")]
     DeclarationsInForce,
 }
 
+/// An answer of the health monitor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlReply {
+    /// The answer to [`ControlRequest::Alive`].
     Alive(Liveness),
+    /// The answer to [`ControlRequest::Status`].
     Status(Box<HealthMonitorStatus>),
+    /// The request was executed.
     Done,
+    /// The request failed, for this reason.
     Failed(String),
+    /// The answer to [`ControlRequest::DeclarationsInForce`].
     #[serde(rename = "settled")]
     DeclarationsInForce(bool),
 }
 
-/// Whether the monitor does its work.
+/// Whether the health monitor does its work.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Liveness {
+    /// [`VERSION`] of the health monitor that answers; 0 stands for version 1.
     #[serde(default)]
     pub version: u32,
     /// For how long the loop or the checks have stood still, in seconds; 0 while they run.
     pub late_seconds: f64,
     /// Why the kernel's table as a whole cannot be read or written, when that has lasted.
     pub kernel_error: Option<String>,
-    /// Why a check could not be made, if so: a fault of this node, not of a real server.
+    /// Why a check could not be made: a fault of this node, not of a real server.
     pub check_error: Option<String>,
     /// Why the last configuration was refused in whole or in part; the one before is in force.
     pub configuration_error: Option<String>,
     /// By how much checks start later than they are due: this machine cannot ask as often as it was told.
     #[serde(default)]
     pub checks_late_seconds: f64,
-    /// Virtual services that the kernel does not hold as it shall.
+    /// The virtual services that the kernel does not hold as it shall.
     #[serde(default)]
     pub faults: Vec<ServiceFault>,
-    /// Virtual services that neither a real server nor a fallback serves.
+    /// The virtual services that neither a real server nor a fallback serves.
     #[serde(default)]
     pub unserved: Vec<String>,
     /// Another health monitor of this node follows the declarations; this one waits for its end.
@@ -73,50 +85,71 @@ pub struct Liveness {
 /// What is wrong with one virtual service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceFault {
+    /// The virtual service, as [`ServiceStatus::service`] names it.
     pub service: String,
+    /// Each refused entry with the kernel's reason.
     pub cause: String,
-    /// Seconds since 1970.
+    /// When the fault began, in seconds since 1970.
     pub since: u64,
 }
 
+/// What one health monitor does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthMonitorStatus {
+    /// The name of its pacemaker resource, or `ldirectord`.
     pub instance: String,
+    /// The number of its process.
     pub pid: u32,
+    /// The version of lvs-agents that runs.
     pub version: String,
     /// The file, or the folder of declarations.
     pub source: String,
+    /// Whether it does its work.
     pub liveness: Liveness,
+    /// Every virtual service that it looks after, in the order of their keys.
     pub services: Vec<ServiceStatus>,
 }
 
+/// One virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// `tcp 10.0.0.1:80` or `fwmark 7 ipv6`.
     pub service: String,
+    /// The scheduler's name, as `ipvsadm -s` takes it.
     pub scheduler: String,
+    /// Its real servers, in the order of the configuration.
     pub real_servers: Vec<RealServerStatus>,
+    /// Its fallback, if it has one.
     pub fallback: Option<FallbackStatus>,
 }
 
+/// One real server of a virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RealServerStatus {
+    /// Address and port: `10.0.0.2:80`.
     pub real_server: String,
+    /// `gate`, `masq` or `ipip`.
     pub forwarding: String,
+    /// The weight of the configuration.
     pub configured_weight: u32,
-    /// What the kernel shall hold; `None`: no entry.
+    /// The weight that the kernel shall hold; `None` means no entry.
     pub wanted_weight: Option<u32>,
     /// `up`, `down` or `unknown`.
     pub health: String,
-    /// Seconds since 1970 of the last change of `health`.
+    /// When `health` last changed, in seconds since 1970.
     pub since: u64,
+    /// Why it serves or not.
     pub reason: String,
 }
 
+/// The fallback of a virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FallbackStatus {
+    /// Address and port.
     pub real_server: String,
+    /// `gate`, `masq` or `ipip`.
     pub forwarding: String,
+    /// Whether it is in the table now.
     pub serves: bool,
 }
 
@@ -124,7 +157,7 @@ pub struct FallbackStatus {
 mod tests {
     use super::*;
 
-    /// What version 0.1.0 wrote.
+    /// An answer as version 0.1.0 wrote it.
     const OLD_ALIVE: &str =
         r#"{"alive":{"late_seconds":0.0,"kernel_error":null,"check_error":null,"configuration_error":"line 3"}}"#;
 
@@ -137,7 +170,7 @@ mod tests {
         assert_eq!(liveness, expected);
     }
 
-    /// What version 0.1.0 reads: its own fields, of which none had a default.
+    /// Version 0.1.0 reads its own fields, none of which had a default.
     #[test]
     fn an_old_agent_understands_our_answer() {
         #[derive(Deserialize)]

@@ -1,14 +1,15 @@
-//! Signals to the monitor, as messages to its loop.
+//! Signals to the health monitor, as messages to its loop: TERM and INT end it, HUP reads the configuration again, and
+//! USR1 switches the debug level of the log on and off.
 
 use nix::sys::signal::{SigSet, Signal};
 
 use super::core::LoopMessage;
 
-/// Blocks the signals for this thread and those that it starts from now on, and waits for them in one of its own.
-/// (Programs that are started have none blocked: the standard library sees to that.)
+/// Blocks the signals for this thread and those that it starts from now on, and waits for them in a thread of its own.
+/// (The standard library starts other programs with no signal blocked.)
 ///
 /// # Errors
-/// When the thread cannot be started.
+/// Fails when the thread cannot be started.
 pub fn listen(deliver: impl Fn(LoopMessage) -> bool + Send + 'static) -> std::io::Result<()> {
     let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
     signals.thread_block()?;

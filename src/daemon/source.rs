@@ -16,13 +16,13 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(20);
 /// A source of virtual services.
 #[derive(Debug, Clone)]
 pub enum ServiceSource {
-    /// A ldirectord.cf: the monitor creates and removes the virtual services itself.
+    /// A ldirectord.cf: the health monitor creates and removes the virtual services itself.
     File(PathBuf),
-    /// `<run>/services`: the `lvs` agents own the virtual services, the monitor follows them.
+    /// `<run>/services`: the `lvs` agents own the virtual services, and the health monitor follows them.
     Declarations(RunDir),
 }
 
-/// Equal stamps: nothing was written in between. `None`: there is nothing.
+/// Equal stamps mean that nothing was written in between. `None` stands for a source that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp(Option<(u64, u64, SystemTime)>);
 
@@ -42,7 +42,7 @@ impl Stamp {
         *self == ServiceSource::Declarations(run_dir.clone()).stamp()
     }
 
-    /// For how long a change may still come that leaves the same stamp.
+    /// Returns for how long a change may still come that leaves the same stamp.
     fn doubtful_for(&self, now: SystemTime) -> Duration {
         let Some((_, _, changed)) = self.0 else { return Duration::ZERO };
         // A clock that was set back makes the change lie in the future.
@@ -51,12 +51,12 @@ impl Stamp {
     }
 }
 
-/// What was read, and of when it is.
+/// A configuration that was read, and the stamp of its source.
 #[derive(Debug)]
 pub struct Reading {
     pub config: Config,
     pub stamp: Stamp,
-    /// Declarations that could not be read, and why. What was known of them before is in `config`.
+    /// The declarations that could not be read, and why. What was known of them before is in `config`.
     pub troubles: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ impl ServiceSource {
         matches!(self, Self::File(_))
     }
 
-    /// As `status` names it.
+    /// Returns the source's name in `status`.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -84,7 +84,7 @@ impl ServiceSource {
         }
     }
 
-    /// Reads everything, or says everything that is wrong.
+    /// Reads everything, or fails with everything that is wrong.
     pub fn read(&self, remembered: &mut UnderstoodTexts) -> anyhow::Result<Reading> {
         match self {
             Self::File(path) => {
@@ -95,8 +95,8 @@ impl ServiceSource {
         }
     }
 
-    /// A declaration that cannot be read must not blind the monitor for the others, nor may its own services be
-    /// forgotten: their real servers would stay as they are, whatever becomes of them.
+    /// Reads every declaration. One that cannot be read must not blind the health monitor for the others, and its own
+    /// services must not be forgotten: their real servers would stay as they are, whatever becomes of them.
     fn read_declarations(&self, run_dir: &RunDir, remembered: &mut UnderstoodTexts) -> Reading {
         let stamp = self.certain_stamp();
         let folder = run_dir.services();
@@ -116,7 +116,7 @@ impl ServiceSource {
                         reading.config.services.extend(services);
                         break;
                     }
-                    // It has gone since it was listed.
+                    // The declaration has gone since it was listed.
                     Ok(None) => break,
                     Err(error) => reading.troubles.push(format!("{error:#}")),
                 }
@@ -126,7 +126,7 @@ impl ServiceSource {
         reading
     }
 
-    /// The stamp, once no change can hide behind it any more.
+    /// Returns the stamp, after the time in which a change could still hide behind it.
     fn certain_stamp(&self) -> Stamp {
         std::thread::sleep(self.stamp().doubtful_for(SystemTime::now()));
         self.stamp()

@@ -1,4 +1,4 @@
-//! The monitor's state as `status` shows it.
+//! The health monitor's state as `status` shows it.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! What can be said of the monitor without asking its loop: the control socket answers from here, whatever the loop does.
+//! What can be said of the health monitor without its loop: the control socket answers from here, whatever the loop
+//! does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use super::protocol::Liveness;
 /// Shorter standstills are ordinary: the checking thread takes a turn each second where it has nothing to do.
 const NOTICEABLE: Duration = Duration::from_secs(3);
 
-/// Shared by the loop, which writes, and the control socket, which reads.
+/// The state that the loop writes and the control socket reads.
 #[derive(Clone)]
 pub struct LivenessView(Arc<SharedView>);
 
@@ -25,23 +26,23 @@ struct ViewState {
 }
 
 impl LivenessView {
-    /// `pulse` tells how the checking thread does; it must not block.
+    /// Creates the view. `pulse` returns how the checking thread does; it must not block.
     pub fn new(pulse: impl Fn() -> Pulse + Send + Sync + 'static) -> Self {
         let state = ViewState { liveness: Liveness { starting: true, ..Liveness::default() }, turn: Instant::now() };
         Self(Arc::new(SharedView { state: Mutex::new(state), pulse: Box::new(pulse) }))
     }
 
-    /// The loop lives.
+    /// Notes that the loop has taken a turn.
     pub fn note_turn(&self, now: Instant) {
         self.state().turn = now;
     }
 
-    /// What is wrong, as the loop knows it.
+    /// Takes what is wrong, as the loop knows it.
     pub fn publish(&self, liveness: Liveness) {
         self.state().liveness = liveness;
     }
 
-    /// What is wrong now, with how long the loop and the checks have stood still.
+    /// Returns what is wrong now, with how long the loop and the checks have stood still.
     pub fn liveness(&self, now: Instant) -> Liveness {
         let (liveness, turn) = {
             let state = self.state();
@@ -61,7 +62,7 @@ impl LivenessView {
     }
 }
 
-/// How long nothing has moved since `turn`; zero where that is ordinary.
+/// Returns how long nothing has moved since `turn`; zero where that is ordinary.
 fn standstill(now: Instant, turn: Instant) -> Duration {
     Some(now.saturating_duration_since(turn)).filter(|still| *still > NOTICEABLE).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! By how much checks start late now. Pure.
+//! Measures by how much checks start late. Pure.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The checking thread's turns: orders in, checks started, results out.
+//! The checking thread's turns: each takes orders, starts checks and delivers results.
 
 use std::collections::HashMap;
 use std::mem;
@@ -18,19 +18,19 @@ use crate::system::descriptors;
 
 /// The longest time between two turns while checks run: how late a result is handed over.
 const BUSY: Duration = Duration::from_millis(10);
-/// The shortest: checks that are due within it start together, and one wake-up serves them all.
+/// The shortest time between two turns: checks that are due within it start together, and one wake-up serves them all.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The longest time between two turns while nothing runs: a sign of life.
+/// The longest time between two turns while nothing runs, so that the pulse stays fresh.
 const IDLE: Duration = Duration::from_secs(1);
-/// What is started in one turn, in connections: when more is due, the checks that run are looked at in between.
+/// What one turn starts, in connections: when more is due, the running checks are looked at in between.
 const AT_ONCE: usize = 256;
-/// The start of a program takes as long as that of so many connections, and up to 50 ms in an emulated kernel: hundreds
-/// in one turn would look like a thread that hangs.
+/// The start of a program takes as long as that of this many connections, and up to 50 ms in an emulated kernel:
+/// hundreds in one turn would look like a thread that hangs.
 const PROGRAM_START: usize = 64;
 
-/// Descriptors that are left to the rest of the daemon: its files, its sockets, its clients.
+/// Descriptors that are left to the rest of the health monitor: its files, its sockets, its clients.
 const RESERVE: usize = 128;
-/// Room for checks that run at once, in descriptors: enough for thousands of servers that do not answer.
+/// The most descriptors for checks that run at once: enough for thousands of servers that do not answer.
 const MOST: usize = 4096;
 /// A conversation takes twice the room of a connection: it holds some 25 kB, most of them buffers of the HTTP library.
 /// With less room, a farm of which thousands hang would make the checks of all others late.
@@ -50,13 +50,13 @@ pub(super) struct Worker {
     lateness: Lateness,
 }
 
-/// A check that runs. It takes its part of the room until its end is seen.
+/// A running check. It takes its part of the room until its end is seen.
 struct RunningCheck {
     task: AbortHandle,
     weight: usize,
 }
 
-/// Tells the end of a run when it is dropped: when the check has panicked or was given up, too.
+/// Reports the end of a run when it is dropped: also when the check has panicked or was given up.
 struct RunReport {
     ended: Arc<Mutex<Vec<EndedRun>>>,
     id: JobId,
@@ -98,7 +98,7 @@ impl Worker {
         }
     }
 
-    /// Until the [`super::Checker`] is dropped.
+    /// Runs until the [`super::Checker`] is dropped.
     pub async fn run(mut self) {
         while let Some(next) = self.turn() {
             let shared = Arc::clone(&self.shared);
@@ -110,7 +110,7 @@ impl Worker {
         self.running.values().for_each(|running| running.task.abort());
     }
 
-    /// When the next turn is to be; `None`: never.
+    /// Takes one turn and returns when the next one shall be; `None` means never.
     fn turn(&mut self) -> Option<Instant> {
         let (wanted, end) = {
             let mut orders = self.shared.orders();
@@ -129,7 +129,7 @@ impl Worker {
             (self.deliver)(finished);
         }
         self.start_what_is_due();
-        // A new time each: handing over may have taken long.
+        // The time is read again here: the delivery may have taken long.
         let now = Instant::now();
         let next = self.next_turn(now);
         lag::turn(now.into(), next.into());
@@ -186,7 +186,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many descriptors checks may use at once, of `limit` that the process may have open.
+/// Returns how many descriptors checks may use at once, of `limit` that the process may have open.
 fn room(limit: usize) -> usize {
     limit.saturating_sub(RESERVE).clamp(PROGRAM, MOST)
 }

@@ -1,4 +1,4 @@
-//! The end of the monitor: the table is left as promised.
+//! The end of the loop: the table is left as promised.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::Receiver;
@@ -11,18 +11,18 @@ use crate::model::{Change, ServiceKey};
 use crate::netlink::Error;
 use crate::plan::{self, TableRole};
 
-/// How long the end waits for the kernel.
+/// How long the end waits for the kernel's last answer.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
 
-/// What the end of a monitor does.
+/// What the end of a health monitor does.
 #[derive(Debug, PartialEq, Eq)]
 enum Farewell {
-    /// No configuration was ever in force. The record is that of the monitor before, which may have been killed: its
-    /// services are still to be removed, and what it knew still counts.
+    /// No configuration was ever in force. The record is that of the health monitor before, which may have been killed:
+    /// its services are still to be removed, and what it knew still counts.
     Nothing,
-    /// The table stays as it is, and so does the record of what was looked after.
+    /// The table and the record of what was looked after stay as they are.
     Handover,
-    /// These leave the table, and the record goes.
+    /// These services leave the table, and the record is removed.
     Removal(BTreeSet<ServiceKey>),
 }
 
@@ -36,7 +36,8 @@ fn farewell<'a>(in_force: &'a InForce, leaving: impl Iterator<Item = &'a Service
 
 impl Core<'_> {
     /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
-    /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
+    /// `lvs` agents keep their last known state, since clients may still use them. Returns in words what could not be
+    /// removed.
     pub(super) fn stop(&mut self, inbox: &Receiver<LoopMessage>) -> Option<String> {
         self.threads.checker.replace(Default::default());
         let in_force = self.configuration.in_force.clone();
@@ -54,7 +55,7 @@ impl Core<'_> {
         self.record.remove().err().map(|error| error.to_string())
     }
 
-    /// Waits for what the kernel is doing, then for the removal.
+    /// Waits until the kernel has done what it is doing, orders the removal, and waits for that.
     fn remove(&mut self, deletions: Vec<Change>, inbox: &Receiver<LoopMessage>) -> Option<String> {
         let deadline = Instant::now() + LAST_ANSWER;
         let (mut given, mut is_ours) = (deletions.is_empty(), false);
@@ -71,7 +72,7 @@ impl Core<'_> {
                 KernelAnswer::Written { failures, .. } if !failures.is_empty() => {
                     Some(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
                 }
-                // No IPVS in the kernel: there is no table, so nothing of ours is in it.
+                // Without IPVS in the kernel there is no table, so nothing of ours is in it.
                 KernelAnswer::Failed { error: Error::Unavailable { .. }, .. } => None,
                 KernelAnswer::Failed { error, .. } => Some(error.to_string()),
                 _ => None,

@@ -1,4 +1,4 @@
-//! What monitor and status are told.
+//! The part of the loop that reports: what `alive`, `status` and the OCF action monitor get to know.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,8 @@ use crate::daemon::protocol::{HealthMonitorStatus, Liveness, ServiceFault, VERSI
 use crate::daemon::services::LastingFault;
 use crate::daemon::status;
 
-/// How long a table that cannot be read or written is no fault worth telling: a module that is loaded, a busy kernel.
+/// How long the table may be unreadable or unwritable until that is reported as a fault: a module that is being loaded
+/// and a busy kernel pass.
 const PASSING: Duration = Duration::from_secs(10);
 
 impl Core<'_> {
@@ -51,12 +52,12 @@ impl Core<'_> {
     }
 }
 
-/// When that was by the clock on the wall: for display only, since somebody may set it.
+/// Returns when `then` was by the wall clock: for display only, since an administrator may set that clock.
 pub fn wall_clock(then: Instant, now: Instant) -> SystemTime {
     SystemTime::now().checked_sub(now.saturating_duration_since(then)).unwrap_or(UNIX_EPOCH)
 }
 
-/// Since 1970; a clock before that says 0.
+/// Returns the seconds since 1970; a clock before that gives 0.
 pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

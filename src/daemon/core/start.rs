@@ -1,33 +1,34 @@
-//! When the start of a monitor is over. Pure.
+//! Decides when the start of a health monitor is over. Pure.
 
 use std::time::{Duration, Instant};
 
-/// How long a start waits for the first results of all real servers, and beyond the longest timeout for those that it must
-/// know.
+/// How long a start waits for the first results of all real servers, and how long it waits beyond the longest timeout
+/// for those that it must know.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long a start waits for first results at most. A service that is settled waits for no slower real server anyway.
+/// How long a start waits for first results at most. A service that is decided waits for no slower real server anyway.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How patient a start is.
 #[derive(Debug, Clone, Copy)]
 pub struct StartDeadline {
-    /// Until then it waits for every first result: those of healthy real servers come within milliseconds.
+    /// Until then the start waits for every first result: those of healthy real servers come within milliseconds.
     from: Instant,
-    /// By then it is over, even when checks have not ended.
+    /// The start is over by then, even when checks have not ended.
     by: Instant,
 }
 
-/// How far the monitor has come.
+/// How far the health monitor has come.
 #[derive(Debug, Clone, Copy)]
 pub struct StartProgress {
-    /// Nothing can be served as far as is known: the kernel refuses everything, or its table cannot be read.
+    /// Nothing can be served as far as is known: the kernel refuses every service, or its table cannot be read.
     pub has_failed: bool,
-    /// Every service is settled, and the kernel holds it as known.
+    /// Every service is decided, and the kernel holds it as known.
     pub is_ready: bool,
     /// Every real server has had a result.
     pub are_asked: bool,
 }
 
+/// What becomes of the start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartVerdict {
     Waits,
@@ -36,13 +37,13 @@ pub enum StartVerdict {
 }
 
 impl StartDeadline {
-    /// Of one that begins now. `longest`: the longest timeout of a check; `within`: the time that whoever waits for the
-    /// start has.
+    /// Creates the deadline of a start that begins now. `longest` is the longest timeout of a check; `within` is the
+    /// time that the process which waits for the start has.
     pub fn new(now: Instant, longest: Duration, within: Duration) -> Self {
         Self { from: now + GRACE, by: now + (longest + GRACE).min(LIMIT).min(within) }
     }
 
-    /// What has failed may have failed for a passing reason, and is tried again as long as there is time.
+    /// Judges the start. A failure may have a passing reason, so it is tried again as long as there is time.
     pub fn judge(&self, now: Instant, progress: StartProgress) -> StartVerdict {
         let StartProgress { has_failed, is_ready, are_asked } = progress;
         let is_over = is_ready && (now >= self.from || are_asked);

@@ -15,13 +15,13 @@ use crate::ownership::{self, HealthRecord, Registry, ServiceOwner};
 use crate::plan::TableRole;
 use crate::system::RunDir;
 
-/// What is remembered from one reading to the next.
+/// Reads the source, and remembers from one reading to the next what it needs.
 pub struct SourceReader {
     source: ServiceSource,
     run_dir: RunDir,
     instance: String,
     remembered: UnderstoodTexts,
-    /// A configuration has been handed over. Of the last one, this:
+    /// Whether a configuration has been handed over. The two fields below are about the last one.
     has_read: bool,
     keys: BTreeSet<ServiceKey>,
     refused: KnownRefusals,
@@ -45,7 +45,7 @@ impl SourceReader {
     }
 
     /// # Errors
-    /// Why what the source holds now cannot be put in force.
+    /// Fails when what the source holds now cannot be put in force, with the reason.
     pub fn read(&mut self, stands_by: bool) -> anyhow::Result<Loaded> {
         let loaded = if stands_by { self.nothing() } else { self.read_source()? };
         self.keys = ownership::keys(&loaded.config).into_iter().collect();
@@ -54,7 +54,7 @@ impl SourceReader {
     }
 
     fn read_source(&mut self) -> anyhow::Result<Loaded> {
-        // The services in the kernel are then those of the declarations.
+        // Under this lock the services in the kernel are those of the declarations.
         let _declarations = match &self.source {
             ServiceSource::File(_) => None,
             ServiceSource::Declarations(run_dir) => declaring::hold(run_dir),
@@ -64,7 +64,7 @@ impl SourceReader {
         let (mut refused, mut preparations) = (KnownRefusals::default(), Vec::new());
         if self.source.owns_services() {
             self.refuse_conflicts(&config)?;
-            // Opening the table loads ip_vs, and with it come its settings.
+            // The opening of the table loads ip_vs, and its settings appear with it.
             Ipvs::open_loading()?;
             refused = self.refuse_what_the_kernel_refuses(&config)?;
             director::prepare(&config, |text| preparations.push(text))?;
@@ -76,7 +76,7 @@ impl SourceReader {
         Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, preparations })
     }
 
-    /// What a monitor that stands by looks after.
+    /// Returns what a health monitor that stands by looks after.
     fn nothing(&self) -> Loaded {
         Loaded {
             config: Config::default(),
@@ -90,7 +90,8 @@ impl SourceReader {
         }
     }
 
-    /// What a monitor of this name that was killed has not removed; for the first configuration, which takes it over.
+    /// Returns what a killed health monitor of this name has not removed; for the first configuration, which takes it
+    /// over.
     fn orphans(&self) -> Vec<ServiceKey> {
         if self.has_read || !self.source.owns_services() {
             return Vec::new();
@@ -107,8 +108,8 @@ impl SourceReader {
         if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
     }
 
-    /// A monitor that has a configuration keeps it rather than taking one of which another part would not serve. One that
-    /// starts has none to keep: there, what the kernel refuses is a fault of its service.
+    /// A health monitor that has a configuration keeps it rather than take one of which another part would not serve. A
+    /// starting one has none to keep: there, what the kernel refuses is a fault of its service.
     fn refuse_what_the_kernel_refuses(&self, config: &Config) -> anyhow::Result<KnownRefusals> {
         let refusals = director::refusals(config);
         let new = self.refused.new_of(&refusals);
@@ -120,7 +121,7 @@ impl SourceReader {
         Ok(KnownRefusals::of(refusals))
     }
 
-    /// What the kernel holds of the services that are new.
+    /// Returns what the kernel holds of the services that are new.
     fn observe(&self, config: &Config) -> anyhow::Result<Table> {
         /// Above this many services, one reading of everything is cheaper than a question for each.
         const ONE_BY_ONE: usize = 8;
@@ -141,7 +142,7 @@ impl SourceReader {
     }
 }
 
-/// What the kernel refuses of the configuration in force: no reason to refuse the next one too.
+/// What the kernel refuses of the configuration in force: that is no reason to refuse the next one too.
 #[derive(Debug, Default)]
 struct KnownRefusals(HashSet<String>);
 
@@ -150,7 +151,7 @@ impl KnownRefusals {
         Self(refusals.into_iter().map(|problem| problem.text).collect())
     }
 
-    /// Those that are not known yet, whatever their line.
+    /// Returns the refusals that are not known yet, whatever their line.
     fn new_of<'a>(&self, refusals: &'a [Problem]) -> Vec<&'a Problem> {
         refusals.iter().filter(|problem| !self.0.contains(&problem.text)).collect()
     }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::testing::Scratch;
 
-/// A monitor of declarations, whose rhythm is the test's.
+/// A loader of declarations, whose rhythm is the test's.
 struct LoaderLab {
     watch: SourceWatch,
     told: Arc<Mutex<Vec<String>>>,
@@ -36,7 +36,7 @@ impl LoaderLab {
         Self { watch, told, run_dir, _scratch: scratch }
     }
 
-    /// Looks a few times; what was told.
+    /// Looks a few times and returns what was reported.
     fn look(&mut self) -> Vec<String> {
         for _ in 0..3 {
             assert!(self.watch.look());
@@ -48,7 +48,7 @@ impl LoaderLab {
         std::mem::take(&mut self.told.lock().expect("told"))
     }
 
-    /// Something that is no file is in the place of the lock of the one that follows.
+    /// Puts a folder in the place of the lock of the health monitor that follows.
     fn spoil_the_lock(&self) -> PathBuf {
         let path = self.run_dir.following_lock().expect("folder");
         let _ = std::fs::remove_file(&path);
@@ -82,7 +82,7 @@ fn an_order_to_read_that_could_not_be_followed_is_caught_up_with() {
     assert!(lab.watch.begin());
     assert_eq!(lab.take(), ["refused"]);
     std::fs::remove_dir(obstacle).expect("remove");
-    // Making the lock anew changes the folder, which is read again for that alone.
+    // The new lock changes the folder, which is read again for that alone.
     assert!(lab.watch.follow().is_ok());
     lab.watch.stamp = lab.watch.source().stamp();
     let retry = lab.watch.retry.as_mut().expect("it is tried again");

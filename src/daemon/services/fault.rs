@@ -8,12 +8,12 @@ use crate::model::ServiceKey;
 /// The kernel does not hold the service as it shall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastingFault {
-    /// In full: each refused entry with the kernel's reason.
+    /// The cause in full: each refused entry with the kernel's reason.
     pub cause: String,
     pub since: Instant,
 }
 
-/// Takes what is wrong now. A fault that goes on keeps its beginning, and is told again only with another cause.
+/// Takes what is wrong now. A fault that goes on keeps its beginning, and is reported again only with another cause.
 pub fn update(
     fault: &mut Option<LastingFault>,
     service: &ServiceKey,

@@ -1,4 +1,4 @@
-//! What is known of real servers whose service is not looked after any more. An `lvs` resource that is restarted takes its
+//! What is known of real servers whose service is not looked after any more. A restarted `lvs` resource takes its
 //! service away and brings it back a moment later: a real server that is known to be dead must not get in meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use crate::health::{KnownHealth, Pool};
 use crate::model::{RealServerKey, ServiceKey};
 use crate::ownership::Registry;
 
-/// How long it is remembered: longer than a restart takes, and short enough that it is not quite wrong yet.
+/// How long that knowledge is kept: longer than a restart takes, and short enough that it is not quite wrong yet.
 const MEMORY: Duration = Duration::from_secs(600);
 
 /// What was known when a service left, by service.
@@ -20,12 +20,12 @@ impl RecentHealth {
         self.0.insert(key, (now, knowledge(pool)));
     }
 
-    /// Forgets what is too old. Looks at everything: for each configuration once.
+    /// Forgets what is too old. It looks at everything, once for each configuration.
     pub fn forget_old(&mut self, now: Instant) {
         self.0.retain(|_, (since, _)| *since + MEMORY > now);
     }
 
-    /// What is known of a service that comes: by this monitor, else by those before it.
+    /// Returns what is known of a service that comes: by this health monitor, else by those before it.
     pub fn recall(&mut self, key: &ServiceKey, before: &Registry, now: Instant) -> KnownHealth {
         match self.0.remove(key) {
             Some((since, known)) if since + MEMORY > now => known,
@@ -36,7 +36,7 @@ impl RecentHealth {
         }
     }
 
-    /// Real servers that are up, and those that are down, by service, as a record has them.
+    /// Returns the real servers that are up, and those that are down, by service, as a record has them.
     pub fn with<'a>(
         &'a self,
         pools: impl Iterator<Item = &'a Pool>,

@@ -11,7 +11,7 @@ use crate::testing::real_server as real;
 const SERVICE: &str = "tcp 192.0.2.1:80";
 const OTHER: &str = "tcp 192.0.2.9:80";
 
-/// What the events were, in a word each.
+/// The events, in a word each.
 #[derive(Clone, Default)]
 struct Heard(std::rc::Rc<std::cell::RefCell<Vec<String>>>);
 
@@ -39,7 +39,7 @@ impl Heard {
 
 struct ServicesLab {
     services: Services,
-    /// The kernel, as the changes have made it.
+    /// The kernel's table, as the changes have made it.
     table: Table,
     sinks: Sinks,
     heard: Heard,
@@ -61,7 +61,7 @@ impl ServicesLab {
         self.services.configure(&config.services, role, observed, &known, self.now, &mut self.sinks);
     }
 
-    /// One tick; changes of `refused` are refused by the kernel.
+    /// Does one tick; the kernel refuses the changes of `refused`.
     fn tick(&mut self, refused: impl Fn(&Change) -> bool) -> Vec<String> {
         let changes = self.services.changes(self.now);
         let mut failures = Vec::new();
@@ -93,7 +93,7 @@ impl ServicesLab {
         self.services.compared(desired, found, self.now, &mut self.sinks);
     }
 
-    /// Whether that has changed anything.
+    /// Delivers the outcome of a check and returns whether it has changed anything.
     fn hear(&mut self, host: u8, outcome: Outcome) -> bool {
         let ends = |job: &&Arc<Job>| job.check.target.ip() == real(host, 1).key.address;
         let job = self.services.jobs().iter().find(ends).cloned().expect("a job");
@@ -151,7 +151,7 @@ fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
     let first = lab.heard.take_all();
     assert_eq!(first.iter().filter(|word| word.starts_with("refused:")).count(), 1, "{first:?}");
 
-    // It is tried again at every comparison, and told once.
+    // The change is tried again at every comparison, and reported once.
     let since = lab.services.faults().next().expect("a fault").1.since;
     for _ in 0..3 {
         lab.now += Duration::from_secs(1);
@@ -310,7 +310,7 @@ fn what_a_killed_monitor_has_left_is_removed_unless_it_is_wanted_again() {
     assert_eq!(deleted, [&format!("virtual service {OTHER}: delete")]);
 }
 
-/// The next monitor is to know it: the record has become old.
+/// The next health monitor has to know it: the record has become old.
 #[test]
 fn health_that_changes_nothing_in_the_table_has_changed_all_the_same() {
     let mut before = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
@@ -324,7 +324,7 @@ fn health_that_changes_nothing_in_the_table_has_changed_all_the_same() {
     assert!(!lab.hear(2, Outcome::Good), "as before");
 }
 
-/// They are asked within 0.8 s, and healthy ones answer: until then the fallback would come for no reason.
+/// The real servers are asked within 0.8 s, and healthy ones answer: until then the fallback would come for no reason.
 #[test]
 fn the_fallback_is_patient_while_thousands_are_asked_for_the_first_time() {
     let reals: String =
@@ -357,7 +357,7 @@ fn what_is_known_of_a_service_outlives_a_restart_of_its_owner() {
     assert_eq!(lab.services.known(lab.now).1.len(), 0, "after ten minutes it is forgotten");
 }
 
-/// Random results and refusals: whatever happens, once the kernel refuses nothing the table is as the pools want it.
+/// After random results and refusals the table is as the pools want it, once the kernel refuses nothing.
 mod convergence {
     use proptest::prelude::*;
 

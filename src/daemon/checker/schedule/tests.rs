@@ -25,7 +25,7 @@ struct Machine {
     lanes: usize,
     length: Duration,
     running: Vec<(Instant, JobId)>,
-    /// Each start: which port, when.
+    /// The port and the time of each start.
     starts: Vec<(u16, Duration)>,
 }
 
@@ -41,7 +41,7 @@ impl Machine {
         self.running.retain(|(_, id)| !abandoned.contains(id));
     }
 
-    /// Runs for that long; the greatest lateness of a start.
+    /// Runs for that long and returns the greatest lateness of a start.
     fn run(&mut self, time: Duration) -> Duration {
         let (end, mut latest) = (self.now + time, Duration::ZERO);
         while self.now < end {
@@ -186,7 +186,7 @@ proptest! {
         let lanes = ((wanted * length.as_secs_f64() * percent as f64 / 100.0) as usize).max(1);
         let mut machine = Machine::new(lanes, length);
         machine.replace(jobs(count, ms(500), interval));
-        // Time for about forty rounds.
+        // This is time for about forty rounds.
         let round = (length * u32::from(count) / u32::try_from(lanes).expect("few")).max(interval).max(length);
         machine.run(round * 40);
         let counts: Vec<usize> = (0..count).map(|port| machine.starts_of(port).len()).collect();
