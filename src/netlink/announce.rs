@@ -23,7 +23,6 @@ use super::{Error, Result};
 /// The time that all frames of one announcer together may wait for room in the links' queues.
 const PATIENCE: Duration = Duration::from_millis(200);
 const BROADCAST: [u8; 6] = [0xff; 6];
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// Where an address is: the index of its interface and the link-layer address that neighbours shall send to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +42,8 @@ pub struct Announcer {
 }
 
 impl Announcer {
+    /// Opens the socket.
+    ///
     /// # Errors
     /// Fails without `CAP_NET_RAW`.
     pub fn open() -> Result<Self> {
@@ -72,7 +73,9 @@ impl Announcer {
             IpAddr::V4(ip) => self
                 .send_arp(at, &frame::gratuitous_arp_request(ip, at.mac))
                 .and_then(|()| self.send_arp(at, &frame::gratuitous_arp_reply(ip, at.mac))),
-            IpAddr::V6(ip) => self.send_ipv6(at, ALL_NODES, &frame::unsolicited_advertisement(ip, at.mac, is_router)),
+            IpAddr::V6(ip) => {
+                self.send_ipv6(at, frame::ALL_NODES, &frame::unsolicited_advertisement(ip, at.mac, is_router))
+            }
         };
         sent.map_err(|error| error.during(format_args!("{address}: announce on interface {}", at.interface)))
     }

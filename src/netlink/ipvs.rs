@@ -23,7 +23,7 @@ use neli::consts::socket::NlFamily;
 use nix::errno::Errno;
 
 pub use apply::ChangeFailure;
-pub use compare::{ComparisonDepth, Held};
+pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
 pub use connections::Connections;
 
 use super::message::NetlinkRequest;
@@ -182,6 +182,8 @@ impl Ipvs {
         Ok(SyncDaemons { master: states.contains(&DAEMON_MASTER), backup: states.contains(&DAEMON_BACKUP) })
     }
 
+    /// Reads the version of the kernel's IPVS code.
+    ///
     /// # Errors
     /// Fails on any failure.
     pub fn version(&mut self) -> Result<Version> {
@@ -189,6 +191,8 @@ impl Ipvs {
         decode::version(&self.ask_one(IpvsCommand::GetInfo).map_err(during)?).map_err(during)
     }
 
+    /// Reads the timeouts of connections.
+    ///
     /// # Errors
     /// Fails on any failure.
     pub fn timeouts(&mut self) -> Result<Timeouts> {

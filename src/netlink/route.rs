@@ -25,13 +25,9 @@ pub use local::LocalTable;
 pub use policy::PolicyLabel;
 
 use super::message::NetlinkRequest;
-use super::socket::Socket;
+use super::socket::{BATCH, Socket};
 use super::{Error, Result};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
-
-/// The requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer
-/// that the kernel gives.
-const BATCH: usize = 64;
 
 /// An open connection to the kernel's routing code, of the network namespace in which it was opened.
 #[derive(Debug)]
@@ -40,6 +36,8 @@ pub struct Route {
 }
 
 impl Route {
+    /// Opens the connection.
+    ///
     /// # Errors
     /// Fails when there is no netlink.
     pub fn open() -> Result<Self> {
@@ -174,7 +172,7 @@ impl Route {
     /// Reads the labels of single addresses in the selection policy of IPv6; those of networks are left out.
     ///
     /// # Errors
-    /// Fails as a whole: it never returns a part of the list.
+    /// Fails as a whole: it never returns a part of the list. It fails with `EOPNOTSUPP` when the kernel has no IPv6.
     pub fn policy_labels(&mut self) -> Result<Vec<PolicyLabel>> {
         let labels = self.list_by(Rtm::Getaddrlabel, policy::list(), policy::decode);
         labels.map_err(|error| error.during("address labels: list"))

@@ -31,6 +31,10 @@ const READ_AGAIN_FOR: Duration = Duration::from_secs(1);
 /// processor too.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
 
+/// The requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer
+/// that the kernel gives.
+pub(super) const BATCH: usize = 64;
+
 /// The socket is never shared: `&mut self` keeps requests and answers in step.
 #[derive(Debug)]
 pub(super) struct Socket {

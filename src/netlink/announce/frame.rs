@@ -16,7 +16,8 @@ const OVERRIDE: u8 = 0x20;
 const ROUTER: u8 = 0x80;
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// The multicast group of all nodes of the link (RFC 4291 §2.7.1).
+pub(super) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// The length of an IPv6 header.
 const IPV6_HEADER: usize = 40;
 

@@ -7,11 +7,8 @@ use std::fmt;
 use nix::errno::Errno;
 
 use crate::model::Change;
+use crate::netlink::socket::BATCH;
 use crate::netlink::{Error, Result};
-
-/// The requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer
-/// that the kernel gives.
-const BATCH: usize = 64;
 
 /// A change that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

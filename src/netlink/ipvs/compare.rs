@@ -1,6 +1,6 @@
 //! Finds what the kernel holds otherwise than wanted, at the least cost: one read of `/proc/net/ip_vs` tells of most
 //! services that they are as wanted, one list by netlink of the services themselves tells what the text leaves out, and
-//! real servers are asked for where there is still a doubt.
+//! real servers are asked for where there is still a doubt. This is the part of [`Ipvs`] that compares.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::model::{ServiceEntry, ServiceKey, Table, VirtualService};
 /// The table of the thread and not of the process: the network namespace is the one in which [`Ipvs`] was opened.
 const PROC_TABLE: &str = "/proc/thread-self/net/ip_vs";
 /// The most services that are asked for one by one, exactly. Above, one list of all services is cheaper.
-const ONE_BY_ONE: usize = 8;
+pub const ONE_BY_ONE: usize = 8;
 
 /// The bytes that are read at once. The kernel gives a page of it at a time.
 const AT_ONCE: usize = 4096;

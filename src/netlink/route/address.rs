@@ -60,6 +60,8 @@ impl ObservedAddress {
         &self.description
     }
 
+    /// Reads an address from the kernel's own description of it.
+    ///
     /// # Errors
     /// Fails when the bytes are no description of an address.
     pub fn from_description(description: &[u8]) -> Result<Self> {

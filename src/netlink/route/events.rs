@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub struct Events(OwnedFd);
 
 impl Events {
+    /// Subscribes to the changes.
+    ///
     /// # Errors
     /// Fails when there is no netlink.
     pub fn subscribe() -> Result<Self> {
