@@ -40,9 +40,21 @@ impl fmt::Display for Protocol {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceKey {
     /// The service is known by protocol, address and port. Port 0 (every port) needs persistence.
-    Address { protocol: Protocol, address: IpAddr, port: u16 },
+    Address {
+        /// The transport protocol.
+        protocol: Protocol,
+        /// The virtual IP.
+        address: IpAddr,
+        /// The port; 0 stands for every port.
+        port: u16,
+    },
     /// The service is known by the firewall mark of the packet, not 0; one mark may serve both families.
-    Fwmark { mark: u32, family: Family },
+    Fwmark {
+        /// The mark, not 0.
+        mark: u32,
+        /// The address family of the packets.
+        family: Family,
+    },
 }
 
 impl ServiceKey {
@@ -128,11 +140,17 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_from_its_own_text() {
-        for text in ["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"] {
-            assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
-        }
-        for text in ["", "tcp", "tcp 10.0.0.1", "sctp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"] {
-            assert!(text.parse::<ServiceKey>().is_err(), "{text:?}");
-        }
+        crate::testing::assert_all_rows(
+            ["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"],
+            |text| {
+                assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
+            },
+        );
+        crate::testing::assert_all_rows(
+            ["", "tcp", "tcp 10.0.0.1", "sctp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"],
+            |text| {
+                assert!(text.parse::<ServiceKey>().is_err(), "{text:?}");
+            },
+        );
     }
 }

@@ -11,18 +11,44 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// empty until an outer layer says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The kernel has no IPVS: the module `ip_vs` is neither loaded nor built in. `reason` says what was done about it.
-    Unavailable { reason: String },
+    /// The kernel has no IPVS: the module `ip_vs` is neither loaded nor built in.
+    Unavailable {
+        /// What was done about it.
+        reason: String,
+    },
     /// EPERM or EACCES: the process lacks `CAP_NET_ADMIN` (or `CAP_NET_RAW` for announcements).
-    Permission { attempt: String, errno: i32 },
+    Permission {
+        /// What was tried.
+        attempt: String,
+        /// The error number, positive.
+        errno: i32,
+    },
     /// Any other error number, with the kernel's own explanation (extended acknowledgement) or a hint of ours.
-    Kernel { attempt: String, errno: i32, explanation: Option<String> },
+    Kernel {
+        /// What was tried.
+        attempt: String,
+        /// The error number, positive.
+        errno: i32,
+        /// The kernel's words, or the hint.
+        explanation: Option<String>,
+    },
     /// The kernel did not answer in time; the socket is opened anew before the next request.
-    Timeout { attempt: String },
+    Timeout {
+        /// What was tried.
+        attempt: String,
+    },
     /// The kernel's list changed during each of several reads (`NLM_F_DUMP_INTR`).
-    Interrupted { attempt: String },
+    Interrupted {
+        /// What was tried.
+        attempt: String,
+    },
     /// The answer (or a value to be sent) does not have the form that the protocol demands.
-    Malformed { attempt: String, detail: String },
+    Malformed {
+        /// What was tried.
+        attempt: String,
+        /// What is wrong with the form.
+        detail: String,
+    },
 }
 
 impl Error {
