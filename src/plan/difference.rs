@@ -48,7 +48,7 @@ impl fmt::Display for Difference {
             DifferenceKind::ServiceDiffers(details) => write!(f, "{details}"),
             DifferenceKind::RealServerIsMissing(real) => write!(f, "real server {real} is missing"),
             DifferenceKind::RealServerDiffers(real, details) => write!(f, "real server {real}: {details}"),
-            DifferenceKind::RealServerIsSurplus(real) => write!(f, "real server {real} was added by somebody else"),
+            DifferenceKind::RealServerIsSurplus(real) => write!(f, "real server {real} was added by another program"),
         }
     }
 }
