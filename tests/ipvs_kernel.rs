@@ -31,7 +31,7 @@ fn command(program: &str, arguments: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What ipvsadm would save, in an order that does not depend on the kernel's hash.
+/// Returns what ipvsadm would save, in an order that does not depend on the kernel's hash.
 fn saved() -> BTreeSet<String> {
     command("ipvsadm", "-Sn").lines().map(|line| line.trim().to_owned()).collect()
 }
@@ -70,7 +70,7 @@ fn apply(ipvs: &mut Ipvs, changes: &[Change]) {
     assert_eq!(failures, Vec::<String>::new());
 }
 
-/// One service of each kind, with real servers of each forwarding method.
+/// Returns one service of each kind, with real servers of each forwarding method.
 fn example() -> Table {
     use ForwardingMethod::{Gate, Ipip, Masq};
     let persistent = VirtualService {
@@ -197,7 +197,7 @@ fn edits_change_what_is_there_and_restore_what_is_gone() {
         assert_eq!(saved(), expected, "persistence is gone, the missing real server is there");
         command("ipvsadm", "-D -t 10.9.0.1:80");
         apply(&mut ipvs, &edits);
-        assert_eq!(saved(), expected, "somebody else had deleted the service");
+        assert_eq!(saved(), expected, "another program had deleted the service");
     });
 }
 
@@ -329,7 +329,7 @@ fn a_real_server_on_the_director_itself_is_local_or_keeps_its_method() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_real_server_that_nobody_can_reach_is_refused_with_a_hint() {
+fn an_unreachable_real_server_is_refused_with_a_hint() {
     in_namespace(|mut ipvs| {
         let vip = key("tcp 10.9.0.1:80");
         let add = [
@@ -347,7 +347,7 @@ fn a_real_server_that_nobody_can_reach_is_refused_with_a_hint() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn version_and_timeouts_are_ipvsadms() {
+fn version_and_timeouts_are_those_that_ipvsadm_shows() {
     in_namespace(|mut ipvs| {
         command("ipvsadm", "--set 1000 130 310");
         let timeouts = ipvs.timeouts().expect("timeouts");
@@ -380,7 +380,7 @@ fn a_large_table_is_complete() {
     });
 }
 
-/// Ten services beside those of the example, so that there are too many to ask for one by one.
+/// Returns ten services beside those of the example, so that there are too many to ask for one by one.
 fn many() -> Table {
     let mut table = example();
     for last in 1..=10 {

@@ -114,11 +114,11 @@ fn serve(peer: &UnixStream, view: &LivenessView, forward: &impl Fn(ControlCall) 
 fn ask_loop(request: ControlRequest, sent: Receiver<()>, forward: &impl Fn(ControlCall) -> bool) -> ControlReply {
     let (reply, answer) = channel();
     if !forward(ControlCall { request, reply, sent }) {
-        return ControlReply::Failed("the monitor is ending".into());
+        return ControlReply::Failed("the health monitor is ending".into());
     }
     answer
         .recv_timeout(LOOP_TIMEOUT)
-        .unwrap_or_else(|_| ControlReply::Failed("the monitor's loop does not answer".into()))
+        .unwrap_or_else(|_| ControlReply::Failed("the health monitor's loop does not answer".into()))
 }
 
 /// Asks the health monitor behind `path`.
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_say_nothing_keep_nobody_from_being_answered() {
+    fn silent_peers_keep_no_other_peer_from_being_answered() {
         let scratch = Scratch::new("control-silent");
         let path = scratch.path().join("socket");
         listen(&path, view(), |_| false).expect("listen");
@@ -180,7 +180,7 @@ mod tests {
         else {
             panic!("the loop has ended")
         };
-        assert_eq!(cause, "the monitor is ending");
+        assert_eq!(cause, "the health monitor is ending");
     }
 
     #[test]

@@ -94,6 +94,8 @@ impl HealthRecordFile {
         self.run_dir.monitors().file(&self.instance).exists()
     }
 
+    /// Removes the record.
+    ///
     /// # Errors
     /// Fails when the file is still there afterwards.
     pub fn remove(&self) -> Result<(), FileError> {

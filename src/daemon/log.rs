@@ -167,10 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_hangs_holds_nobody_up_and_fills_no_memory() {
+    fn a_writer_that_hangs_holds_no_caller_up_and_fills_no_memory() {
         let scratch = Scratch::new("log-hangs");
         let pipe = scratch.path().join("pipe");
-        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe that nobody reads");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe without a reader");
         let mut log = Log::start(LogTarget::File(pipe), "db").expect("start");
         (0..WAITING + 7).for_each(|number| log.lines(line(number.to_string())));
         assert_eq!(log.lost, 7, "more than can wait");

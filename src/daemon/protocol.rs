@@ -195,15 +195,18 @@ mod tests {
 
     #[test]
     fn requests_are_the_words_of_the_first_version() {
-        for (request, word) in [
-            (ControlRequest::Alive, "\"alive\""),
-            (ControlRequest::Status, "\"status\""),
-            (ControlRequest::Reload, "\"reload\""),
-            (ControlRequest::Stop, "\"stop\""),
-            (ControlRequest::DeclarationsInForce, "\"settled\""),
-        ] {
-            assert_eq!(serde_json::to_string(&request).expect("encoded"), word);
-        }
+        crate::testing::assert_all_rows(
+            [
+                (ControlRequest::Alive, "\"alive\""),
+                (ControlRequest::Status, "\"status\""),
+                (ControlRequest::Reload, "\"reload\""),
+                (ControlRequest::Stop, "\"stop\""),
+                (ControlRequest::DeclarationsInForce, "\"settled\""),
+            ],
+            |(request, word)| {
+                assert_eq!(serde_json::to_string(&request).expect("encoded"), word);
+            },
+        );
     }
 
     #[test]

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_makes_nobody_wait() {
+    fn a_clock_that_was_set_back_makes_no_reading_wait() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let stamp = |seconds| Stamp(Some((1, 0, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))));
         assert_eq!(stamp(2000).doubtful_for(now), Duration::ZERO);

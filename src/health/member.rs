@@ -245,7 +245,7 @@ impl Member {
     fn untroubled(&self) -> &'static str {
         match self.health {
             Health::Unknown(Admission::Outside) => "not checked yet",
-            Health::Unknown(Admission::KnownDown) => "down before the monitor started",
+            Health::Unknown(Admission::KnownDown) => "down before the health monitor started",
             Health::Unknown(Admission::Unchecked | Admission::KnownUp) => "not checked yet, was serving before",
             Health::Up | Health::Down => "configured",
         }

@@ -126,6 +126,8 @@ impl AttributeWriter {
         Self(cursor)
     }
 
+    /// Appends an attribute.
+    ///
     /// # Errors
     /// Fails when the value is longer than an attribute can be (64 KiB).
     pub fn put<T: NlAttrType, P: Size + ToBytes>(&mut self, kind: T, value: P) -> Result<()> {
@@ -187,16 +189,19 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_shown_as_numbers_and_two_different_names_stay_different() {
-        for (bytes, expected) in [
-            (&b"eth0\0"[..], "eth0"),
-            (b"eth0\0rest", "eth0"),
-            (b"", ""),
-            ("na\u{ef}ve".as_bytes(), "na\u{ef}ve"),
-            (b"a\xff\xfeb\0", "a\\xff\\xfeb"),
-            (b"\xc3", "\\xc3"),
-        ] {
-            assert_eq!(text(bytes), expected, "{bytes:?}");
-        }
+        crate::testing::assert_all_rows(
+            [
+                (&b"eth0\0"[..], "eth0"),
+                (b"eth0\0rest", "eth0"),
+                (b"", ""),
+                ("na\u{ef}ve".as_bytes(), "na\u{ef}ve"),
+                (b"a\xff\xfeb\0", "a\\xff\\xfeb"),
+                (b"\xc3", "\\xc3"),
+            ],
+            |(bytes, expected)| {
+                assert_eq!(text(bytes), expected, "{bytes:?}");
+            },
+        );
     }
 
     #[test]

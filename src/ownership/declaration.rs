@@ -138,27 +138,33 @@ mod tests {
         let config = config::parse_file(TEXT.as_bytes(), &AnyName::default()).expect("right");
         let text = config::render(&config);
         assert!(reads_back(&text, &config));
-        for other in [
-            text.replace("gate 1", "gate 2"),
-            text.replace("autoreload=yes\n", ""),
-            text.replace("autoreload=yes", "autoreload=no"),
-            text.replace("\"virtual\"", "\"other\""),
-            text.split_inclusive("virtual6").next().unwrap_or_default().replace("virtual6", ""),
-            format!("{text}virtual=192.0.2.2:80\n\tchecktype=on\n"),
-            format!("{text}nonsense\n"),
-            String::new(),
-        ] {
-            assert!(!reads_back(&other, &config), "{other}");
-        }
+        crate::testing::assert_all_rows(
+            [
+                text.replace("gate 1", "gate 2"),
+                text.replace("autoreload=yes\n", ""),
+                text.replace("autoreload=yes", "autoreload=no"),
+                text.replace("\"virtual\"", "\"other\""),
+                text.split_inclusive("virtual6").next().unwrap_or_default().replace("virtual6", ""),
+                format!("{text}virtual=192.0.2.2:80\n\tchecktype=on\n"),
+                format!("{text}nonsense\n"),
+                String::new(),
+            ],
+            |other| {
+                assert!(!reads_back(&other, &config), "{other}");
+            },
+        );
     }
 
     #[test]
     fn a_damaged_part_damages_the_whole() {
         let config = config::parse_file(TEXT.as_bytes(), &AnyName::default()).expect("right");
         let text = config::render(&config);
-        for broken in [text.replace("gate", "gait"), format!("x{text}"), format!("{text}virtual="), String::new()] {
-            assert_eq!(Declaration::of(&broken), Declaration::Damaged, "{broken}");
-        }
+        crate::testing::assert_all_rows(
+            [text.replace("gate", "gait"), format!("x{text}"), format!("{text}virtual="), String::new()],
+            |broken| {
+                assert_eq!(Declaration::of(&broken), Declaration::Damaged, "{broken}");
+            },
+        );
         assert_eq!(sections(&text).collect::<String>(), text);
     }
 }

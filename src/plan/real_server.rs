@@ -103,15 +103,15 @@ mod tests {
     }
 
     #[test]
-    fn each_interface_has_its_settings() {
-        let told = |quiet: &[&str], tunnels: &[&str]| -> Vec<String> {
+    fn each_quiet_interface_and_each_tunnel_gets_its_settings() {
+        let said = |quiet: &[&str], tunnels: &[&str]| -> Vec<String> {
             let settings = real_server_settings(&owned(quiet), &owned(tunnels));
             settings.iter().map(|setting| format!("{}={}", setting.name(), setting.value())).collect()
         };
-        assert_eq!(told(&[], &[]), [""; 0]);
-        assert_eq!(told(&["all"], &[]), ["net/ipv4/conf/all/arp_ignore=1", "net/ipv4/conf/all/arp_announce=2"]);
+        assert_eq!(said(&[], &[]), [""; 0]);
+        assert_eq!(said(&["all"], &[]), ["net/ipv4/conf/all/arp_ignore=1", "net/ipv4/conf/all/arp_announce=2"]);
         assert_eq!(
-            told(&["eth0.7", "eth1"], &["tunl0"]),
+            said(&["eth0.7", "eth1"], &["tunl0"]),
             [
                 "net/ipv4/conf/eth0.7/arp_ignore=1",
                 "net/ipv4/conf/eth0.7/arp_announce=2",
@@ -123,15 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn values_that_do_are_left_alone() {
-        for (key, good) in [("arp_ignore", &[1, 2, 8][..]), ("arp_announce", &[2]), ("rp_filter", &[2])] {
-            let settings = real_server_settings(&owned(&["eth0"]), &owned(&["tunl0"]));
-            let setting = settings.iter().find(|setting| setting.name().ends_with(key)).expect(key);
-            assert_eq!(setting.name_for_all(), format!("net/ipv4/conf/all/{key}"));
-            for value in 0..10 {
-                assert_eq!(setting.accepts(value), good.contains(&value), "{key} {value}");
-            }
-        }
+    fn values_that_suffice_are_left_alone() {
+        crate::testing::assert_all_rows(
+            [("arp_ignore", &[1, 2, 8][..]), ("arp_announce", &[2]), ("rp_filter", &[2])],
+            |(key, good)| {
+                let settings = real_server_settings(&owned(&["eth0"]), &owned(&["tunl0"]));
+                let setting = settings.iter().find(|setting| setting.name().ends_with(key)).expect(key);
+                assert_eq!(setting.name_for_all(), format!("net/ipv4/conf/all/{key}"));
+                for value in 0..10 {
+                    assert_eq!(setting.accepts(value), good.contains(&value), "{key} {value}");
+                }
+            },
+        );
     }
 
     fn held(interface: u32, last: u8) -> InterfaceAddress {
@@ -152,12 +155,13 @@ mod tests {
     fn a_packet_is_passed_on_unless_it_stays_here_or_gets_another_address() {
         use ForwardingMethod::{Gate, Ipip, Masq};
         let local = [held(2, 1)];
-        for (host, forwarding, expected) in
-            [(2, Gate, true), (2, Ipip, true), (2, Masq, false), (1, Gate, false), (1, Ipip, false)]
-        {
-            let real = RealServer { forwarding, ..real_server(host, 1) };
-            assert_eq!(passes_on(&real, &local), expected, "{host} {forwarding:?}");
-        }
+        crate::testing::assert_all_rows(
+            [(2, Gate, true), (2, Ipip, true), (2, Masq, false), (1, Gate, false), (1, Ipip, false)],
+            |(host, forwarding, expected)| {
+                let real = RealServer { forwarding, ..real_server(host, 1) };
+                assert_eq!(passes_on(&real, &local), expected, "{host} {forwarding:?}");
+            },
+        );
         assert!(!passes_on(&RealServer { local: true, ..real_server(2, 1) }, &local));
     }
 

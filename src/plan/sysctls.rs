@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn each_configuration_asks_for_what_it_needs() {
+    fn each_configuration_gets_the_sysctls_that_it_needs() {
         use ForwardingMethod::{Gate, Ipip, Masq};
         let v4 = "tcp 192.0.2.9:80";
         assert_eq!(names(v4, Gate, false, false), ["net/ipv4/vs/backup_only", "net/ipv4/vs/expire_nodest_conn"]);

@@ -96,7 +96,7 @@ fn an_overloaded_machine_goes_on_delivering_and_is_punctual_again_by_itself() {
 }
 
 #[test]
-fn who_does_not_take_the_results_stops_the_checks_and_is_seen() {
+fn a_receiver_that_takes_no_results_stops_the_checks_and_is_seen() {
     let released = Arc::new(AtomicBool::new(false));
     let batches = Arc::new(AtomicU64::new(0));
     let (gate, count) = (Arc::clone(&released), Arc::clone(&batches));

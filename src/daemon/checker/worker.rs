@@ -220,15 +220,21 @@ mod tests {
 
     #[test]
     fn descriptors_are_left_to_the_daemon_and_the_heaviest_check_always_fits() {
-        for (limit, wanted) in [(0, 32), (64, 32), (200, 72), (1024, 896), (4224, 4096), (1 << 20, 4096)] {
-            assert_eq!(room(limit), wanted, "{limit}");
-        }
+        crate::testing::assert_all_rows(
+            [(0, 32), (64, 32), (200, 72), (1024, 896), (4224, 4096), (1 << 20, 4096)],
+            |(limit, wanted)| {
+                assert_eq!(room(limit), wanted, "{limit}");
+            },
+        );
         let check =
             |method: CheckMethod| Check { method: method.into(), target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
         let external = CheckMethod::External { command: "/bin/true".into(), arguments: Vec::new() };
-        for method in [CheckMethod::On, CheckMethod::Connect, CheckMethod::Ping, external] {
-            let job = Job { check: check(method), interval: IDLE };
-            assert!(weight(&job) <= room(0), "{job:?}");
-        }
+        crate::testing::assert_all_rows(
+            [CheckMethod::On, CheckMethod::Connect, CheckMethod::Ping, external],
+            |method| {
+                let job = Job { check: check(method), interval: IDLE };
+                assert!(weight(&job) <= room(0), "{job:?}");
+            },
+        );
     }
 }

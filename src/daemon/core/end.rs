@@ -91,16 +91,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_monitor_that_ends_before_it_has_a_configuration_leaves_the_record_of_the_one_before() {
+    fn a_health_monitor_that_ends_before_it_has_a_configuration_leaves_the_record_of_the_one_before() {
         let keys = ["tcp 192.0.2.1:80", "tcp 192.0.2.2:80"].map(|text| text.parse::<ServiceKey>().expect("key"));
         let in_force = |role| InForce { role, removed_at_stop: [keys[0]].into(), ..InForce::default() };
-        for (role, expected) in [
-            (None, Farewell::Nothing),
-            (Some(TableRole::Observes), Farewell::Handover),
-            (Some(TableRole::MovesRealServers), Farewell::Handover),
-            (Some(TableRole::OwnsServices), Farewell::Removal(keys.into())),
-        ] {
-            assert_eq!(farewell(&in_force(role), keys.iter()), expected, "{role:?}");
-        }
+        crate::testing::assert_all_rows(
+            [
+                (None, Farewell::Nothing),
+                (Some(TableRole::Observes), Farewell::Handover),
+                (Some(TableRole::MovesRealServers), Farewell::Handover),
+                (Some(TableRole::OwnsServices), Farewell::Removal(keys.into())),
+            ],
+            |(role, expected)| {
+                assert_eq!(farewell(&in_force(role), keys.iter()), expected, "{role:?}");
+            },
+        );
     }
 }

@@ -80,25 +80,28 @@ mod tests {
         let now = Instant::now();
         let start = StartDeadline::new(now, Duration::from_secs(5), Duration::from_secs(30));
         let after = |milliseconds| now + Duration::from_millis(milliseconds);
-        for (at, is_ready, are_asked, expected) in [
-            (0, true, true, StartVerdict::Ready),
-            (499, true, false, StartVerdict::Waits),
-            (500, true, false, StartVerdict::Ready),
-            (5499, false, false, StartVerdict::Waits),
-            (5500, false, false, StartVerdict::Ready),
-        ] {
-            assert_eq!(start.judge(after(at), progress(false, is_ready, are_asked)), expected, "{at} ms");
-        }
+        crate::testing::assert_all_rows(
+            [
+                (0, true, true, StartVerdict::Ready),
+                (499, true, false, StartVerdict::Waits),
+                (500, true, false, StartVerdict::Ready),
+                (5499, false, false, StartVerdict::Waits),
+                (5500, false, false, StartVerdict::Ready),
+            ],
+            |(at, is_ready, are_asked, expected)| {
+                assert_eq!(start.judge(after(at), progress(false, is_ready, are_asked)), expected, "{at} ms");
+            },
+        );
     }
 
     #[test]
     fn no_start_takes_longer_than_its_limit_or_the_time_that_it_is_given() {
         let now = Instant::now();
-        for (longest, within, expected) in [(60, 30, 10), (60, 3, 3), (2, 30, 2)] {
+        crate::testing::assert_all_rows([(60, 30, 10), (60, 3, 3), (2, 30, 2)], |(longest, within, expected)| {
             let start = StartDeadline::new(now, Duration::from_secs(longest), Duration::from_secs(within));
             let end = now + Duration::from_secs(expected) + GRACE;
             assert_eq!(start.judge(end, progress(false, false, false)), StartVerdict::Ready);
             assert_eq!(start.judge(end - GRACE * 2, progress(false, false, false)), StartVerdict::Waits);
-        }
+        });
     }
 }

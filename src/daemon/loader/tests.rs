@@ -6,7 +6,7 @@ use crate::testing::Scratch;
 /// A loader of declarations, whose rhythm is the test's.
 struct LoaderLab {
     watch: SourceWatch,
-    told: Arc<Mutex<Vec<String>>>,
+    said: Arc<Mutex<Vec<String>>>,
     run_dir: RunDir,
     _scratch: Scratch,
 }
@@ -15,10 +15,10 @@ impl LoaderLab {
     fn new(name: &str) -> Self {
         let scratch = Scratch::new(name);
         let run_dir = RunDir::at(scratch.path());
-        let told = Arc::<Mutex<Vec<String>>>::default();
-        let heard = Arc::clone(&told);
+        let said = Arc::<Mutex<Vec<String>>>::default();
+        let heard = Arc::clone(&said);
         let deliver = move |report: LoaderReport| {
-            heard.lock().expect("told").push(match report.news {
+            heard.lock().expect("said").push(match report.news {
                 LoaderNews::Loaded(loaded) => format!("loaded {:?}", loaded.role),
                 LoaderNews::Trouble(None) => "trouble ended".into(),
                 LoaderNews::Trouble(Some(_)) => "trouble".into(),
@@ -33,7 +33,7 @@ impl LoaderLab {
             run_dir.clone(),
             Box::new(deliver),
         );
-        Self { watch, told, run_dir, _scratch: scratch }
+        Self { watch, said, run_dir, _scratch: scratch }
     }
 
     /// Looks a few times and returns what was reported.
@@ -45,7 +45,7 @@ impl LoaderLab {
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.told.lock().expect("told"))
+        std::mem::take(&mut self.said.lock().expect("said"))
     }
 
     /// Puts a folder in the place of the lock of the health monitor that follows.
@@ -58,7 +58,7 @@ impl LoaderLab {
 }
 
 #[test]
-fn what_keeps_the_declarations_from_being_followed_is_told_once_and_so_is_its_end() {
+fn what_keeps_the_declarations_from_being_followed_is_reported_once_and_so_is_its_end() {
     let mut lab = LoaderLab::new("following");
     assert!(lab.watch.begin());
     assert_eq!(lab.take(), ["loaded MovesRealServers"]);
@@ -67,8 +67,8 @@ fn what_keeps_the_declarations_from_being_followed_is_told_once_and_so_is_its_en
         assert_eq!(lab.look(), ["trouble"]);
         assert_eq!(lab.look(), [""; 0]);
         std::fs::remove_dir(obstacle).expect("remove");
-        let told = lab.look();
-        assert_eq!(told.first().map(String::as_str), Some("trouble ended"), "{told:?}");
+        let said = lab.look();
+        assert_eq!(said.first().map(String::as_str), Some("trouble ended"), "{said:?}");
         assert_eq!(lab.look(), [""; 0]);
     }
 }
@@ -91,7 +91,7 @@ fn an_order_to_read_that_could_not_be_followed_is_caught_up_with() {
 }
 
 #[test]
-fn a_monitor_that_stands_by_takes_over_when_the_lock_is_free() {
+fn a_health_monitor_that_stands_by_takes_over_when_the_lock_is_free() {
     let mut lab = LoaderLab::new("take-over");
     let path = lab.run_dir.following_lock().expect("folder");
     let other = Lock::try_acquire(&path).expect("lock").expect("free");

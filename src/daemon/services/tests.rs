@@ -128,7 +128,7 @@ fn bad() -> Outcome {
 #[test]
 fn many_results_are_one_write() {
     let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
-    assert_eq!(lab.tick_all().len(), 2, "two services, nobody in them");
+    assert_eq!(lab.tick_all().len(), 2, "two services without real servers");
     lab.hear(2, Outcome::Good);
     lab.hear(3, Outcome::Good);
     assert_eq!(lab.tick_all().len(), 4, "both real servers of both services");
@@ -181,7 +181,7 @@ fn a_change_of_another_entry_does_not_hide_a_fault() {
 }
 
 #[test]
-fn what_another_program_changed_is_told_and_mended() {
+fn what_another_program_changed_is_reported_and_mended() {
     let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     lab.hear(2, Outcome::Good);
     lab.hear(3, Outcome::Good);
@@ -202,7 +202,7 @@ fn what_another_program_changed_is_told_and_mended() {
 }
 
 #[test]
-fn a_monitor_that_moves_real_servers_brings_no_service_back() {
+fn a_health_monitor_that_moves_real_servers_brings_no_service_back() {
     let text = text(&["192.0.2.1"]);
     let mut owner = ServicesLab::new(TableRole::OwnsServices, &text, Table::new());
     owner.hear(2, Outcome::Good);
@@ -226,7 +226,7 @@ fn a_monitor_that_moves_real_servers_brings_no_service_back() {
 }
 
 #[test]
-fn one_that_only_observes_changes_nothing() {
+fn a_health_monitor_that_only_observes_changes_nothing() {
     let mut lab = ServicesLab::new(TableRole::Observes, &text(&["192.0.2.1"]), Table::new());
     lab.hear(2, Outcome::Good);
     assert!(lab.tick_all().is_empty());
@@ -270,8 +270,8 @@ fn a_service_that_cannot_be_removed_is_a_fault_until_it_is_gone_or_wanted_again(
             lab.tick(|change| matches!(change, Change::DeleteService(_)));
             assert_eq!(lab.faults(), [OTHER]);
         }
-        let told = lab.heard.take_all();
-        assert_eq!(told.iter().filter(|word| word.contains("delete")).count(), 1, "told once: {told:?}");
+        let said = lab.heard.take_all();
+        assert_eq!(said.iter().filter(|word| word.contains("delete")).count(), 1, "said once: {said:?}");
         match comes_back {
             true => lab.configure(TableRole::OwnsServices, &both, lab.table.clone()),
             false => lab.compare(),
@@ -301,7 +301,7 @@ fn a_write_that_fails_when_its_declaration_has_gone_leaves_no_fault() {
 }
 
 #[test]
-fn what_a_killed_monitor_has_left_is_removed_unless_it_is_wanted_again() {
+fn what_a_killed_health_monitor_has_left_is_removed_unless_it_is_wanted_again() {
     let mut lab = ServicesLab::new(TableRole::OwnsServices, "", Table::new());
     lab.services.inherit([SERVICE, OTHER].map(|key| key.parse().expect("key")));
     lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());

@@ -85,27 +85,30 @@ mod tests {
     #[test]
     fn the_kernel_takes_unicast_addresses_and_its_own() {
         let addresses = Addresses { own_ipv6: ["fe80::1".parse().expect("address")].into(), ..Addresses::default() };
-        for (address, objection) in [
-            ("10.9.0.21", None),
-            ("127.0.0.1", None),
-            ("0.0.0.0", Some("the unspecified address")),
-            ("0.0.0.1", None),
-            ("223.255.255.255", None),
-            ("224.0.0.0", Some("a multicast address")),
-            ("239.255.255.255", Some("a multicast address")),
-            ("240.0.0.1", None),
-            ("255.255.255.254", None),
-            ("255.255.255.255", Some("the broadcast address")),
-            ("2001:db8::21", None),
-            ("fd00::21", None),
-            ("::1", None),
-            ("::", Some("the unspecified address")),
-            ("ff02::1", Some("a multicast address")),
-            ("fe80::1", None),
-            ("fe80::2", Some("a link-local address of another host, which is of no network")),
-            ("::ffff:10.9.0.21", Some("an IPv4 address written as IPv6")),
-        ] {
-            assert_eq!(addresses.objection(address.parse().expect(address)), objection, "{address}");
-        }
+        crate::testing::assert_all_rows(
+            [
+                ("10.9.0.21", None),
+                ("127.0.0.1", None),
+                ("0.0.0.0", Some("the unspecified address")),
+                ("0.0.0.1", None),
+                ("223.255.255.255", None),
+                ("224.0.0.0", Some("a multicast address")),
+                ("239.255.255.255", Some("a multicast address")),
+                ("240.0.0.1", None),
+                ("255.255.255.254", None),
+                ("255.255.255.255", Some("the broadcast address")),
+                ("2001:db8::21", None),
+                ("fd00::21", None),
+                ("::1", None),
+                ("::", Some("the unspecified address")),
+                ("ff02::1", Some("a multicast address")),
+                ("fe80::1", None),
+                ("fe80::2", Some("a link-local address of another host, which is of no network")),
+                ("::ffff:10.9.0.21", Some("an IPv4 address written as IPv6")),
+            ],
+            |(address, objection)| {
+                assert_eq!(addresses.objection(address.parse().expect(address)), objection, "{address}");
+            },
+        );
     }
 }

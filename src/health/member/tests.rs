@@ -54,24 +54,25 @@ fn not_asked() -> Outcome {
 #[test]
 fn a_fault_of_this_node_says_nothing_of_a_real_server_up_to_the_limit() {
     use Admission::{KnownDown, KnownUp, Outside, Unchecked};
-    for (admission, failurecount, limit) in
-        [(Outside, 1, 5), (KnownDown, 1, 5), (Unchecked, 1, 5), (KnownUp, 3, 5), (KnownUp, 7, 7)]
-    {
-        let mut member = Member::new(admission, at(0));
-        let served = member.serves();
-        for times in 1..limit {
-            let transition = member.note(&not_asked(), failurecount, at(times.into()));
-            assert_eq!(transition, Some(Transition::Unasked { times }), "{admission:?}");
-            let reason = format!("could not be asked {times} of {limit}: too many open files");
-            assert_eq!(member.serving_state(failurecount), ServingState { serves: served, reason });
-            assert_eq!((member.health(), member.since()), (Health::Unknown(admission), at(0)));
-        }
-        assert_eq!(member.note(&not_asked(), failurecount, at(9)), Some(Transition::WentDown));
-        assert_eq!(member.note(&not_asked(), failurecount, at(10)), None);
-        let reason = format!("could not be asked {limit} of {limit}: too many open files");
-        assert_eq!(member.serving_state(failurecount), ServingState { serves: false, reason });
-        assert_eq!(member.note(&Outcome::Good, failurecount, at(11)), Some(Transition::CameUp));
-    }
+    crate::testing::assert_all_rows(
+        [(Outside, 1, 5), (KnownDown, 1, 5), (Unchecked, 1, 5), (KnownUp, 3, 5), (KnownUp, 7, 7)],
+        |(admission, failurecount, limit)| {
+            let mut member = Member::new(admission, at(0));
+            let served = member.serves();
+            for times in 1..limit {
+                let transition = member.note(&not_asked(), failurecount, at(times.into()));
+                assert_eq!(transition, Some(Transition::Unasked { times }), "{admission:?}");
+                let reason = format!("could not be asked {times} of {limit}: too many open files");
+                assert_eq!(member.serving_state(failurecount), ServingState { serves: served, reason });
+                assert_eq!((member.health(), member.since()), (Health::Unknown(admission), at(0)));
+            }
+            assert_eq!(member.note(&not_asked(), failurecount, at(9)), Some(Transition::WentDown));
+            assert_eq!(member.note(&not_asked(), failurecount, at(10)), None);
+            let reason = format!("could not be asked {limit} of {limit}: too many open files");
+            assert_eq!(member.serving_state(failurecount), ServingState { serves: false, reason });
+            assert_eq!(member.note(&Outcome::Good, failurecount, at(11)), Some(Transition::CameUp));
+        },
+    );
 }
 
 #[test]

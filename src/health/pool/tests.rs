@@ -36,18 +36,18 @@ fn placed(pool: &Pool) -> Vec<(u8, u32)> {
     pool.entry(now()).real_servers.iter().map(|(key, real)| (octet(key), real.weight)).collect()
 }
 
-fn tell(pool: &mut Pool, host: u8, good: bool) -> Vec<PoolEvent> {
+fn note(pool: &mut Pool, host: u8, good: bool) -> Vec<PoolEvent> {
     let outcome = if good { Outcome::Good } else { Outcome::Bad("refused".into()) };
     pool.note(real(host, 1).key, &outcome, now())
 }
 
 #[test]
-fn a_cold_start_lets_nobody_in_unchecked_and_does_not_flap_the_fallback() {
+fn a_cold_start_lets_no_real_server_in_unchecked_and_does_not_flap_the_fallback() {
     let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
     assert_eq!(placed(&pool), []);
-    tell(&mut pool, 1, false);
+    note(&mut pool, 1, false);
     assert_eq!(placed(&pool), [], "the second real server has not been asked yet");
-    tell(&mut pool, 2, true);
+    note(&mut pool, 2, true);
     assert_eq!(placed(&pool), [(2, 3)]);
 }
 
@@ -58,15 +58,15 @@ fn the_fallback_does_not_wait_for_ever_for_a_first_result() {
     assert_eq!(placed(&pool), []);
     pool.advance(now() + FIRST_RESULT);
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
-    tell(&mut pool, 1, true);
+    note(&mut pool, 1, true);
     assert_eq!(placed(&pool), [(1, 1)]);
 }
 
 #[test]
-fn a_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
+fn a_health_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
     let strict = PoolSettings { failurecount: 3, ..settings(&[(1, 1), (2, 3)], false) };
     let mut pool = Pool::new(strict.clone(), None, &KnownHealth::default(), now());
-    tell(&mut pool, 1, true);
+    note(&mut pool, 1, true);
     let mut observed = pool.entry(now());
     observed.real_servers.insert(real(2, 3).key, real(2, 3));
     let mut restarted = Pool::new(
@@ -75,13 +75,13 @@ fn a_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
         &KnownHealth { up: pool.known_up().collect(), down: pool.known_down().collect() },
         now(),
     );
-    tell(&mut restarted, 1, false);
-    tell(&mut restarted, 2, false);
+    note(&mut restarted, 1, false);
+    note(&mut restarted, 2, false);
     assert_eq!(placed(&restarted), [(1, 1)], "the second was put in unchecked");
 }
 
 #[test]
-fn a_warm_start_keeps_who_serves() {
+fn a_warm_start_keeps_the_real_servers_that_serve() {
     let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
     let mut observed = before.entry(now());
     observed.real_servers.insert(real(2, 3).key, real(2, 3));
@@ -102,36 +102,37 @@ fn a_real_server_of_configured_weight_zero_keeps_its_entry_over_a_restart() {
 
 #[test]
 fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
-    for (quiescent, down, one_up) in
-        [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])]
-    {
-        let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &KnownHealth::default(), now());
-        tell(&mut pool, 1, false);
-        tell(&mut pool, 2, false);
-        assert_eq!(placed(&pool), down);
-        tell(&mut pool, 2, true);
-        assert_eq!(placed(&pool), one_up);
-    }
+    crate::testing::assert_all_rows(
+        [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])],
+        |(quiescent, down, one_up)| {
+            let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &KnownHealth::default(), now());
+            note(&mut pool, 1, false);
+            note(&mut pool, 2, false);
+            assert_eq!(placed(&pool), down);
+            note(&mut pool, 2, true);
+            assert_eq!(placed(&pool), one_up);
+        },
+    );
 }
 
 #[test]
-fn a_fallback_that_serves_stays_while_a_newcomer_or_a_new_monitor_has_yet_to_ask() {
+fn a_serving_fallback_stays_while_a_newcomer_or_a_new_health_monitor_has_yet_to_ask() {
     let mut pool = Pool::new(settings(&[(1, 1)], false), None, &KnownHealth::default(), now());
-    tell(&mut pool, 1, false);
+    note(&mut pool, 1, false);
     let observed = pool.entry(now());
     let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), &KnownHealth::default(), now());
     assert_eq!(placed(&restarted), [(FALLBACK, 1)]);
     pool.reconfigure(settings(&[(1, 1), (2, 3)], false), now());
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
-    tell(&mut pool, 2, true);
+    note(&mut pool, 2, true);
     assert_eq!(placed(&pool), [(2, 3)]);
 }
 
 #[test]
 fn a_healthy_real_server_of_weight_zero_does_not_withhold_the_fallback() {
     let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, &KnownHealth::default(), now());
-    tell(&mut pool, 1, true);
-    tell(&mut pool, 2, false);
+    note(&mut pool, 1, true);
+    note(&mut pool, 2, false);
     assert_eq!(placed(&pool), [(1, 0), (FALLBACK, 1)]);
 }
 
@@ -145,15 +146,15 @@ fn checktype_off_activates_neither_real_servers_nor_the_fallback() {
     let mut off = settings(&[(1, 1)], false);
     off.real_servers[0].disabled = true;
     let mut pool = Pool::new(off, None, &KnownHealth::default(), now());
-    tell(&mut pool, 1, true);
+    note(&mut pool, 1, true);
     assert_eq!(placed(&pool), []);
 }
 
 #[test]
 fn a_new_configuration_keeps_what_is_known() {
     let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
-    tell(&mut pool, 1, true);
-    tell(&mut pool, 2, false);
+    note(&mut pool, 1, true);
+    note(&mut pool, 2, false);
     pool.reconfigure(settings(&[(1, 7), (2, 3), (3, 1)], false), now());
     assert_eq!(placed(&pool), [(1, 7)]);
     let reasons: Vec<String> = pool.members().map(|(_, _, serving_state)| serving_state.reason).collect();
@@ -175,39 +176,46 @@ fn one_that_is_switched_on_starts_outside_whatever_was_known_of_it() {
 #[test]
 fn a_result_that_comes_too_late_for_its_real_server_changes_nothing() {
     let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
-    tell(&mut pool, 2, true);
-    assert_eq!(tell(&mut pool, 7, false), []);
+    note(&mut pool, 2, true);
+    assert_eq!(note(&mut pool, 7, false), []);
     assert_eq!(pool.serving_state(&real(7, 1).key), None);
     assert_eq!(placed(&pool), [(2, 3)]);
 }
 
 #[test]
-fn events_tell_of_the_real_server_and_then_of_who_takes_its_place() {
+fn events_name_the_real_server_and_then_what_takes_its_place() {
     let member = |transition| PoolEvent::Member { real: real(1, 1).key, transition };
     let (down, up) = (member(Transition::WentDown), member(Transition::CameUp));
-    for (fallback, in_its_place, back) in [
-        (Some(real(FALLBACK, 1)), PoolEvent::FallbackIn, PoolEvent::FallbackOut),
-        (None, PoolEvent::NobodyServes, PoolEvent::ServedAgain),
-    ] {
-        let alone = PoolSettings { fallback, ..settings(&[(1, 1)], false) };
-        let mut pool = Pool::new(alone, None, &KnownHealth::default(), now());
-        assert_eq!(tell(&mut pool, 1, true), [up]);
-        assert_eq!(tell(&mut pool, 1, false), [down, in_its_place]);
-        assert_eq!(pool.nobody_serves(), in_its_place == PoolEvent::NobodyServes);
-        assert_eq!(tell(&mut pool, 1, true), [up, back]);
-        assert_eq!(tell(&mut pool, 1, true).capacity(), 0, "nothing is allocated for a result that changes nothing");
-    }
+    crate::testing::assert_all_rows(
+        [
+            (Some(real(FALLBACK, 1)), PoolEvent::FallbackIn, PoolEvent::FallbackOut),
+            (None, PoolEvent::NobodyServes, PoolEvent::ServedAgain),
+        ],
+        |(fallback, in_its_place, back)| {
+            let alone = PoolSettings { fallback, ..settings(&[(1, 1)], false) };
+            let mut pool = Pool::new(alone, None, &KnownHealth::default(), now());
+            assert_eq!(note(&mut pool, 1, true), [up]);
+            assert_eq!(note(&mut pool, 1, false), [down, in_its_place]);
+            assert_eq!(pool.nobody_serves(), in_its_place == PoolEvent::NobodyServes);
+            assert_eq!(note(&mut pool, 1, true), [up, back]);
+            assert_eq!(
+                note(&mut pool, 1, true).capacity(),
+                0,
+                "nothing is allocated for a result that changes nothing"
+            );
+        },
+    );
 }
 
 #[test]
 fn a_new_configuration_tells_what_it_changes() {
     let bare = |reals: &[(u8, u32)]| PoolSettings { fallback: None, ..settings(reals, false) };
     let mut pool = Pool::new(bare(&[(1, 1)]), None, &KnownHealth::default(), now());
-    tell(&mut pool, 1, false);
+    note(&mut pool, 1, false);
     let with_fallback = pool.reconfigure(settings(&[(1, 1)], false), now());
     assert_eq!(with_fallback, [PoolEvent::FallbackIn, PoolEvent::ServedAgain]);
     assert_eq!(pool.reconfigure(bare(&[(1, 1)]), now()), [PoolEvent::FallbackOut, PoolEvent::NobodyServes]);
-    tell(&mut pool, 1, true);
+    note(&mut pool, 1, true);
     assert_eq!(pool.reconfigure(bare(&[(1, 0)]), now()), [PoolEvent::NobodyServes], "its weight is 0 now");
 }
 

@@ -39,7 +39,7 @@ fn another_host_is_found_by_its_link_layer_address() {
 }
 
 #[test]
-fn nobody_is_told_anything_by_a_question() {
+fn a_question_teaches_no_neighbour_anything() {
     in_namespace(|| {
         let (va, _) = stations();
         ip("addr add 10.9.0.1/24 dev vb");
@@ -59,7 +59,7 @@ fn an_interface_that_is_down_is_an_error_that_names_the_address() {
     });
 }
 
-/// Each of them is a frame to every host of the link.
+/// Each question is a frame to every host of the link.
 #[test]
 fn every_question_waits_for_its_moment_and_none_leaves_after_the_deadline() {
     in_namespace(|| {

@@ -34,7 +34,7 @@ mod golden {
     use super::*;
 
     #[test]
-    fn a_new_ipv4_service() {
+    fn a_new_ipv4_service_is_written_with_every_attribute() {
         let mut service = service(address_key(Protocol::Tcp, "192.168.213.97:3306"));
         service.persistence = Some(Persistence { timeout: 360, prefix_length: 24 });
         service.flags.scheduler = [true, false, false];
@@ -55,7 +55,7 @@ mod golden {
     }
 
     #[test]
-    fn an_edited_ipv6_service() {
+    fn an_edited_ipv6_service_is_written_with_its_prefix_length() {
         let mut service = service(address_key(Protocol::Udp, "[2001:db8::1]:53"));
         service.scheduler = "wlc".parse().expect("scheduler");
         service.flags.one_packet = true;
@@ -76,7 +76,7 @@ mod golden {
     }
 
     #[test]
-    fn a_deleted_fwmark_service() {
+    fn a_deleted_fwmark_service_is_named_by_its_mark_and_family() {
         let key = ServiceKey::Fwmark { mark: 7, family: Family::Ipv6 };
         let expected = [20, 0, 1, 0x80, 6, 0, 1, 0, 10, 0, 0, 0, 8, 0, 5, 0, 7, 0, 0, 0];
         let (command, bytes) = encode::change(&Change::DeleteService(key)).expect("encode");
@@ -84,7 +84,7 @@ mod golden {
     }
 
     #[test]
-    fn a_new_real_server() {
+    fn a_new_real_server_is_written_with_its_service() {
         let key = ServiceKey::Fwmark { mark: 7, family: Family::Ipv4 };
         let change = Change::AddRealServer(key, real("192.168.213.91:0"));
         #[rustfmt::skip]
@@ -279,12 +279,12 @@ fn every_forwarding_method_of_the_kernel_has_a_reading() {
         (4, ForwardingMethod::Gate, false),
         (0x102, ForwardingMethod::Ipip, false),
     ];
-    for (number, forwarding, local) in expected {
+    crate::testing::assert_all_rows(expected, |(number, forwarding, local)| {
         let kind = DestAttribute::ForwardingMethod.into();
         let bytes = with_attribute(&bytes, CommandAttribute::Dest, kind, &number.to_ne_bytes());
         let (real, _) = decode::destination(&bytes, Family::Ipv4).expect("decode");
         assert_eq!((real.forwarding, real.local), (forwarding, local), "{number}");
-    }
+    });
 }
 
 #[test]

@@ -113,16 +113,19 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        for (address, broadcast) in [
-            ("127.0.0.1", false),
-            ("127.255.255.255", true),
-            ("10.9.5.1", true),
-            ("10.9.5.7", false),
-            ("10.9.6.255", false),
-            ("10.9.7.255", false),
-        ] {
-            assert_eq!(table.is_broadcast(address.parse().expect(address)), broadcast, "{address}");
-        }
+        crate::testing::assert_all_rows(
+            [
+                ("127.0.0.1", false),
+                ("127.255.255.255", true),
+                ("10.9.5.1", true),
+                ("10.9.5.7", false),
+                ("10.9.6.255", false),
+                ("10.9.7.255", false),
+            ],
+            |(address, broadcast)| {
+                assert_eq!(table.is_broadcast(address.parse().expect(address)), broadcast, "{address}");
+            },
+        );
         assert!(!LocalTable::default().is_broadcast([255; 4].into()));
     }
 }

@@ -28,10 +28,10 @@ fn a_service_has_an_owner_and_another_one_conflicts_with_it_by_name() {
     assert_eq!(registry.owner_of(&key(4)), None);
     assert_eq!(registry.owned().collect::<Vec<_>>(), [key(1), key(2), key(3)]);
     let all = [key(1), key(3), key(4)];
-    let told = registry.conflicts(&ServiceOwner::Lvs("db".into()), &all);
+    let said = registry.conflicts(&ServiceOwner::Lvs("db".into()), &all);
     let expected = "virtual service tcp 192.0.2.3:80: claimed by lvs resource \"db\": ldirectord resource \"file\" owns \
                     it on this node already; remove it from one";
-    assert_eq!(told, [expected]);
+    assert_eq!(said, [expected]);
     // A resource of another type may have the same name.
     assert_eq!(registry.conflicts(&ServiceOwner::Lvs("file".into()), &all).len(), 2);
     assert_eq!(registry.conflicts(&ServiceOwner::Ldirectord("file".into()), &all).len(), 1);
@@ -50,31 +50,34 @@ fn an_own_claim_does_not_hide_another_ones() {
 }
 
 #[test]
-fn a_monitor_that_lives_cares_before_one_that_has_ended() {
-    for (records, expected) in [
-        (vec![], RealServerMover::ServiceOwner),
-        (vec![(true, &[1][..], false)], RealServerMover::EndedHealthMonitor),
-        (vec![(true, &[1], true)], RealServerMover::HealthMonitor),
-        (vec![(true, &[1], true), (false, &[1], false)], RealServerMover::HealthMonitor),
-        (vec![(false, &[1], false), (true, &[1], true)], RealServerMover::HealthMonitor),
-        // A health monitor with a file of its own says nothing of other services.
-        (vec![(true, &[2], true)], RealServerMover::ServiceOwner),
-        (vec![(false, &[2], false)], RealServerMover::ServiceOwner),
-        // A health monitor that follows the declarations will look after this service too; its record is only not so
-        // far yet.
-        (vec![(false, &[], true)], RealServerMover::HealthMonitor),
-        (vec![(false, &[2], true)], RealServerMover::HealthMonitor),
-    ] {
-        let mut registry = Registry::default();
-        for (owns_services, services, lives) in &records {
-            registry.add_health_monitor("any", &record(*owns_services, services), *lives);
-        }
-        assert_eq!(registry.real_server_mover(&key(1)), expected, "{records:?}");
-    }
+fn a_living_health_monitor_moves_real_servers_before_one_that_has_ended() {
+    crate::testing::assert_all_rows(
+        [
+            (vec![], RealServerMover::ServiceOwner),
+            (vec![(true, &[1][..], false)], RealServerMover::EndedHealthMonitor),
+            (vec![(true, &[1], true)], RealServerMover::HealthMonitor),
+            (vec![(true, &[1], true), (false, &[1], false)], RealServerMover::HealthMonitor),
+            (vec![(false, &[1], false), (true, &[1], true)], RealServerMover::HealthMonitor),
+            // A health monitor with a file of its own says nothing of other services.
+            (vec![(true, &[2], true)], RealServerMover::ServiceOwner),
+            (vec![(false, &[2], false)], RealServerMover::ServiceOwner),
+            // A health monitor that follows the declarations will look after this service too; its record is only not so
+            // far yet.
+            (vec![(false, &[], true)], RealServerMover::HealthMonitor),
+            (vec![(false, &[2], true)], RealServerMover::HealthMonitor),
+        ],
+        |(records, expected)| {
+            let mut registry = Registry::default();
+            for (owns_services, services, lives) in &records {
+                registry.add_health_monitor("any", &record(*owns_services, services), *lives);
+            }
+            assert_eq!(registry.real_server_mover(&key(1)), expected, "{records:?}");
+        },
+    );
 }
 
 #[test]
-fn what_several_monitors_know_is_taken_together() {
+fn what_several_health_monitors_know_is_taken_together() {
     let mut registry = Registry::default();
     for (real, down) in [("192.0.2.8:80", "192.0.2.7:80"), ("192.0.2.9:80", "nonsense")] {
         let known = |real: &str| BTreeMap::from([(key(1).to_string(), vec![real.to_owned()]), ("?".into(), vec![])]);
@@ -124,13 +127,16 @@ fn an_owner_is_as_old_as_what_its_start_has_written() {
     drop(Lock::try_acquire(&run_dir.lock("file")).expect("lock"));
     // The record's age says nothing: a health monitor writes it again and again.
     run_dir.monitors().write_json("other", &record(true, &[1])).expect("write");
-    for (owner, is_known) in [
-        (ServiceOwner::Lvs("db".into()), true),
-        (ServiceOwner::Ldirectord("file".into()), true),
-        (ServiceOwner::Ldirectord("other".into()), false),
-    ] {
-        assert_eq!(owner.age(&run_dir).is_some(), is_known, "{owner}");
-    }
+    crate::testing::assert_all_rows(
+        [
+            (ServiceOwner::Lvs("db".into()), true),
+            (ServiceOwner::Ldirectord("file".into()), true),
+            (ServiceOwner::Ldirectord("other".into()), false),
+        ],
+        |(owner, is_known)| {
+            assert_eq!(owner.age(&run_dir).is_some(), is_known, "{owner}");
+        },
+    );
     let hour = Duration::from_secs(3600);
     let age_if_written = |moment| {
         let file = File::options().write(true).open(run_dir.services().file("db")).expect("open");
@@ -142,7 +148,7 @@ fn an_owner_is_as_old_as_what_its_start_has_written() {
 }
 
 #[test]
-fn a_living_monitor_is_one_whose_lock_is_held() {
+fn a_living_health_monitor_is_one_whose_lock_is_held() {
     let scratch = Scratch::new("registry-lock");
     let run_dir = RunDir::at(scratch.path());
     run_dir.monitors().write_json("health", &record(false, &[1])).expect("write");

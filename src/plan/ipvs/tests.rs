@@ -81,7 +81,7 @@ fn a_local_real_server_is_not_edited_for_its_method() {
 }
 
 #[test]
-fn a_monitor_of_real_servers_never_brings_a_service_back() {
+fn a_mover_of_real_servers_never_brings_a_service_back() {
     let desired = table(&[(80, &[(1, 1)])]);
     assert_eq!(table_changes(&desired, &Table::new(), TableRole::MovesRealServers), []);
     assert_eq!(table_changes(&desired, &table(&[(80, &[])]), TableRole::MovesRealServers).len(), 1);
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn a_service_that_has_somebody_to_serve_before_and_after_has_at_every_step(desired in any_table(), observed in any_table()) {
+    fn a_service_with_a_serving_real_server_before_and_after_has_one_at_every_step(desired in any_table(), observed in any_table()) {
         let covered = |table: &Table| serving(table).into_iter().map(|(key, _)| key).collect::<std::collections::BTreeSet<_>>();
         let steady: Vec<_> = covered(&desired).intersection(&covered(&observed)).copied().collect();
         let mut kernel = observed.clone();

@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn the_fallback_never_serves_beside_a_real_server_and_somebody_serves_once_all_were_asked(
+    fn the_fallback_never_serves_beside_a_real_server_and_one_of_them_serves_once_all_were_asked(
         mut pool in any_pool(), steps in proptest::collection::vec(any_step(), 0..60)
     ) {
         let mut at = now();

@@ -128,7 +128,7 @@ fn changes_go_out_in_order_and_in_batches() {
 }
 
 #[test]
-fn a_kernel_that_says_nothing_is_a_failure_of_the_change() {
+fn a_kernel_without_an_answer_is_a_failure_of_the_change() {
     let silent = |batch: &[&Change]| batch.iter().map(|_| Err(Errno::EAGAIN.into())).collect();
     let failures = run(&[Change::DeleteService(key(1))], silent);
     assert_eq!(failures[0].to_string(), "virtual service tcp 10.0.0.1:80: delete: the kernel did not answer in time");
