@@ -140,7 +140,7 @@ impl<'a> Core<'a> {
             let first = match inbox.recv_timeout(self.clock.wait(now, self.kernel_is_free())) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => bail!("every thread of the monitor has ended"),
+                Err(RecvTimeoutError::Disconnected) => bail!("every thread of the health monitor has ended"),
             };
             let messages = first.into_iter().chain(inbox.try_iter().take(BATCH));
             if let Some(end) = self.handle_messages(messages, inbox)? {
@@ -282,13 +282,13 @@ impl<'a> Core<'a> {
     }
 
     fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
-        let Loaded { config, role, observed, known, troubles, preparations, .. } = loaded;
+        let Loaded { config, role, observed, known, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
             self.say(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
         }
-        preparations.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
+        sentences.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
         self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
         self.threads.checker.replace(self.services.jobs());
         if first {

@@ -34,17 +34,41 @@ pub fn try_hold(run_dir: &RunDir) -> Result<Option<Lock>, FileError> {
 /// Takes the lock like [`try_hold`], and waits up to [`PATIENCE`] for it. After that, or where the lock of a resource
 /// cannot be had, it takes the lock of the declarations alone, if that can be had, and says in a sentence why the wait
 /// was in vain.
-pub fn hold(run_dir: &RunDir) -> Option<Lock> {
+pub fn hold(run_dir: &RunDir) -> Held {
     /// The pause between two attempts: short against what the locks are held for, long against the cost of asking.
     const POLL: Duration = Duration::from_millis(5);
     let deadline = Instant::now() + PATIENCE;
     loop {
         match try_hold(run_dir) {
             Ok(None) if Instant::now() < deadline => std::thread::sleep(POLL),
-            Ok(None) => return run_dir.declaring_lock().and_then(|path| Lock::try_acquire(&path)).ok().flatten(),
-            Ok(lock) => return lock,
-            Err(_) => return None,
+            Ok(None) => {
+                let lock = run_dir.declaring_lock().and_then(|path| Lock::try_acquire(&path)).ok().flatten();
+                return Held { _lock: lock, waited_in_vain: true };
+            }
+            Ok(lock) => return Held { _lock: lock, waited_in_vain: false },
+            Err(_) => return Held { _lock: None, waited_in_vain: false },
         }
+    }
+}
+
+/// What [`hold`] could have. The lock is free again when this is dropped.
+#[must_use = "the lock is free again when this is dropped"]
+#[derive(Debug)]
+pub struct Held {
+    _lock: Option<Lock>,
+    waited_in_vain: bool,
+}
+
+impl Held {
+    /// Returns what the log shall say when the wait was in vain.
+    pub fn warning(&self) -> Option<String> {
+        self.waited_in_vain.then(|| {
+            format!(
+                "WARNING: lvs resources: wait {} s until none of them declares or programs: one still does; what the \
+                 kernel holds of its services may be half of it",
+                PATIENCE.as_secs()
+            )
+        })
     }
 }
 
@@ -125,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_monitor_keeps_out_while_one_declares_or_programs() {
+    fn the_health_monitor_keeps_out_while_an_lvs_declares_or_programs() {
         let (_scratch, run_dir) = run_dir("declaring");
         assert!(is_free(&run_dir) && is_free(&run_dir), "it is given back");
         for path in [run_dir.declaring_lock().expect("folder"), run_dir.services().lock_of("one")] {
@@ -138,18 +162,23 @@ mod tests {
 
     /// Such an `lvs` may be waiting for its turn to declare.
     #[test]
-    fn one_that_has_declared_nothing_is_not_waited_for() {
+    fn an_lvs_that_has_declared_nothing_is_not_waited_for() {
         let (_scratch, run_dir) = run_dir("undeclared");
         let _lock = Lock::try_acquire(&run_dir.services().lock_of("other")).expect("lock").expect("free");
         assert!(is_free(&run_dir));
     }
 
     #[test]
-    fn one_that_programs_for_ever_keeps_the_monitor_from_no_reading() {
+    fn an_lvs_that_programs_for_ever_keeps_the_health_monitor_from_no_reading() {
         let (_scratch, run_dir) = run_dir("programming");
         let _lock = Lock::try_acquire(&run_dir.services().lock_of("one")).expect("lock").expect("free");
-        let held = hold(&run_dir).expect("after some time");
-        assert_eq!(held.path(), run_dir.declaring_lock().expect("folder"), "nobody declares meanwhile");
+        let held = hold(&run_dir);
+        assert!(held.warning().is_some_and(|text| text.contains("wait 2 s")), "{held:?}");
+        assert_eq!(
+            held._lock.expect("after some time").path(),
+            run_dir.declaring_lock().expect("folder"),
+            "no lvs declares meanwhile"
+        );
     }
 
     #[test]
@@ -170,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn this_monitor_itself_is_not_overdue() {
+    fn this_health_monitor_itself_is_not_overdue() {
         let (_scratch, run_dir) = run_dir("itself");
         let path = run_dir.services().lock_of("one");
         let _lock = Lock::try_acquire(&path).expect("lock").expect("free");

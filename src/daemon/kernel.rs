@@ -101,9 +101,9 @@ impl KernelThread {
 }
 
 fn work(orders: &Receiver<(KernelOrder, Option<WriteGuard>)>, deliver: impl Fn(KernelAnswer)) {
-    let mut hand = TableAccess::default();
+    let mut table = TableAccess::default();
     while let Ok((order, guard)) = orders.recv() {
-        deliver(hand.execute(order, guard.as_ref()));
+        deliver(table.execute(order, guard.as_ref()));
     }
 }
 
@@ -126,8 +126,12 @@ impl TableAccess {
     }
 
     fn write(&mut self, changes: Vec<Change>, guard: Option<&WriteGuard>) -> KernelAnswer {
-        let Some(_lock) = guard.map_or(Some(None), WriteGuard::enter) else { return KernelAnswer::Postponed(changes) };
-        match self.with(|ipvs| Ok(ipvs.apply(&changes))) {
+        let Some(permit) = guard.map_or(Some(WritePermit { _lock: None }), WriteGuard::enter) else {
+            return KernelAnswer::Postponed(changes);
+        };
+        let applied = self.with(|ipvs| Ok(ipvs.apply(&changes)));
+        drop(permit);
+        match applied {
             Ok(failures) => KernelAnswer::Written { changes, failures },
             Err(error) => KernelAnswer::Failed { changes, error },
         }
@@ -146,16 +150,22 @@ impl TableAccess {
     }
 }
 
+/// Allows one write, under the lock of the declarations where it could be had.
+#[must_use = "the lock is free again when this is dropped"]
+struct WritePermit {
+    _lock: Option<Lock>,
+}
+
 impl WriteGuard {
     /// Returns the permit to write; `None` means not now. A run directory that cannot be locked (it is full, or lost)
     /// must not keep dead real servers in the table: then the stamp alone decides.
-    fn enter(&self) -> Option<Option<Lock>> {
+    fn enter(&self) -> Option<WritePermit> {
         let lock = match declaring::try_hold(&self.run_dir) {
             Ok(None) if self.heeds_locks => return None,
             Ok(lock) => lock,
             Err(_) => None,
         };
-        self.stamp.is_current(&self.run_dir).then_some(lock)
+        self.stamp.is_current(&self.run_dir).then_some(WritePermit { _lock: lock })
     }
 }
 
@@ -166,7 +176,7 @@ mod tests {
     use crate::testing::Scratch;
 
     #[test]
-    fn nothing_is_written_while_one_declares_or_programs_nor_for_what_is_no_longer_declared() {
+    fn nothing_is_written_while_an_lvs_declares_or_programs_or_for_what_is_no_longer_declared() {
         let scratch = Scratch::new("guard");
         let run_dir = RunDir::at(scratch.path());
         let (declaring, own) = (run_dir.declaring_lock().expect("folder"), run_dir.services().lock_of("one"));

@@ -48,7 +48,7 @@ pub struct Loaded {
     pub troubles: Vec<String>,
     /// What the log shall say of the reading: what was done to make this node fit to direct, and a lock that could not
     /// be had.
-    pub preparations: Vec<String>,
+    pub sentences: Vec<String>,
 }
 
 /// What the loader has found out.

@@ -45,6 +45,8 @@ pub struct Clock {
     is_thorough: bool,
     /// Since when nothing could be written because of a declaration that is being made.
     postponed: Option<Instant>,
+    /// Whether the log has the end of the patience with that declaration.
+    is_impatience_said: bool,
     beat_at: Instant,
     publish_at: Instant,
     /// When time alone changes something.
@@ -61,6 +63,7 @@ impl Clock {
             thorough_at: now + THOROUGH,
             is_thorough: false,
             postponed: None,
+            is_impatience_said: false,
             beat_at: now,
             publish_at: now,
             change_at: None,
@@ -90,6 +93,7 @@ impl Clock {
     /// gets the full patience.
     pub fn nothing_waits(&mut self) {
         self.postponed = None;
+        self.is_impatience_said = false;
     }
 
     /// Whether a declaration has been in the making for too long: then only what is declared counts, and not the lock
@@ -176,7 +180,8 @@ impl Core<'_> {
             if changes.is_empty() {
                 self.clock.nothing_waits();
             } else {
-                self.threads.kernel.order(KernelOrder::Write(changes), self.guard(now), now);
+                let guard = self.guard(now);
+                self.threads.kernel.order(KernelOrder::Write(changes), guard, now);
                 return;
             }
         }
@@ -194,11 +199,21 @@ impl Core<'_> {
 
     /// Returns the guard of a write for services of `lvs` resources: a health monitor that has not read the newest
     /// declarations yet must not undo what they say.
-    fn guard(&self, now: Instant) -> Option<WriteGuard> {
+    fn guard(&mut self, now: Instant) -> Option<WriteGuard> {
         let in_force = &self.configuration.in_force;
-        let follows = in_force.role == Some(TableRole::MovesRealServers);
+        if in_force.role != Some(TableRole::MovesRealServers) {
+            return None;
+        }
+        let (run_dir, stamp) = (self.options.run_dir.clone(), in_force.stamp);
         let heeds_locks = !self.clock.is_out_of_patience(now);
-        follows.then(|| WriteGuard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_locks })
+        if !heeds_locks && !std::mem::replace(&mut self.clock.is_impatience_said, true) {
+            let waited = declaring::PATIENCE.as_secs();
+            self.say(&format!(
+                "WARNING: lvs resources: wait {waited} s until none of them declares or programs: one still does; real \
+                 servers are moved all the same"
+            ));
+        }
+        Some(WriteGuard { run_dir, stamp, heeds_locks })
     }
 
     /// Whether the kernel holds what is known to be right.
@@ -276,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_waits_for_one_that_declares_for_two_seconds_and_the_next_write_does_again() {
+    fn a_write_waits_two_seconds_for_an_lvs_that_declares_and_the_next_write_does_again() {
         let start = Instant::now();
         let after = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut clock = Clock::new(start);
@@ -313,18 +328,21 @@ mod tests {
 
     #[test]
     fn a_comparison_comes_ten_seconds_after_the_last_one_at_the_latest() {
-        for (milliseconds, expected) in [(1, 1000), (50, 1000), (100, 2000), (500, 10_000), (30_000, 10_000)] {
-            let (pauses, _) = hour(Duration::from_millis(milliseconds), Duration::from_millis(1));
-            assert!(pauses.iter().all(|pause| pause.as_millis() == expected), "{milliseconds} ms: {:?}", pauses[0]);
-        }
+        crate::testing::assert_all_rows(
+            [(1, 1000), (50, 1000), (100, 2000), (500, 10_000), (30_000, 10_000)],
+            |(milliseconds, expected)| {
+                let (pauses, _) = hour(Duration::from_millis(milliseconds), Duration::from_millis(1));
+                assert!(pauses.iter().all(|pause| pause.as_millis() == expected), "{milliseconds} ms: {:?}", pauses[0]);
+            },
+        );
     }
 
     #[test]
     fn once_a_minute_everything_is_read_whatever_the_quick_comparisons_cost() {
-        for milliseconds in [1, 100, 2000, 5000] {
+        crate::testing::assert_all_rows([1, 100, 2000, 5000], |milliseconds| {
             let (_, thorough) = hour(Duration::from_millis(milliseconds), Duration::from_secs(1));
             assert!((48..=60).contains(&thorough), "{milliseconds} ms: {thorough}");
-        }
+        });
         // An exception is a thorough comparison that would cost more than its share.
         let (_, thorough) = hour(Duration::from_millis(100), Duration::from_secs(30));
         assert!((5..=6).contains(&thorough), "{thorough}");

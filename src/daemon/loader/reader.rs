@@ -10,7 +10,7 @@ use crate::daemon::declaring;
 use crate::daemon::source::{Reading, ServiceSource, UnderstoodTexts};
 use crate::director;
 use crate::model::{ServiceKey, Table};
-use crate::netlink::Ipvs;
+use crate::netlink::ipvs::{Ipvs, ONE_BY_ONE};
 use crate::ownership::{self, HealthRecord, Registry, ServiceOwner};
 use crate::plan::TableRole;
 use crate::system::RunDir;
@@ -44,6 +44,8 @@ impl SourceReader {
         &self.source
     }
 
+    /// Reads the source, or nothing for a health monitor that stands by.
+    ///
     /// # Errors
     /// Fails when what the source holds now cannot be put in force, with the reason.
     pub fn read(&mut self, stands_by: bool) -> anyhow::Result<Loaded> {
@@ -55,25 +57,27 @@ impl SourceReader {
 
     fn read_source(&mut self) -> anyhow::Result<Loaded> {
         // Under this lock the services in the kernel are those of the declarations.
-        let _declarations = match &self.source {
+        let declarations = match &self.source {
             ServiceSource::File(_) => None,
-            ServiceSource::Declarations(run_dir) => declaring::hold(run_dir),
+            ServiceSource::Declarations(run_dir) => Some(declaring::hold(run_dir)),
         };
         let Reading { config, stamp, troubles } = self.source.read(&mut self.remembered)?;
         let known = Registry::read_health_monitors(&self.run_dir);
-        let (mut refused, mut preparations) = (KnownRefusals::default(), Vec::new());
+        let mut refused = KnownRefusals::default();
+        let mut sentences: Vec<String> = declarations.as_ref().and_then(declaring::Held::warning).into_iter().collect();
         if self.source.owns_services() {
             self.refuse_conflicts(&config)?;
             // The opening of the table loads ip_vs, and its settings appear with it.
             Ipvs::open_loading()?;
             refused = self.refuse_what_the_kernel_refuses(&config)?;
-            director::prepare(&config, |text| preparations.push(text))?;
+            director::prepare(&config, |text| sentences.push(text))?;
         }
         let role = if self.source.owns_services() { TableRole::OwnsServices } else { TableRole::MovesRealServers };
         let observed = self.observe(&config)?;
         let orphans = self.orphans();
         self.refused = refused;
-        Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, preparations })
+        drop(declarations);
+        Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, sentences })
     }
 
     /// Returns what a health monitor that stands by looks after.
@@ -86,7 +90,7 @@ impl SourceReader {
             known: Registry::default(),
             orphans: Vec::new(),
             troubles: Vec::new(),
-            preparations: Vec::new(),
+            sentences: Vec::new(),
         }
     }
 
@@ -123,8 +127,6 @@ impl SourceReader {
 
     /// Returns what the kernel holds of the services that are new.
     fn observe(&self, config: &Config) -> anyhow::Result<Table> {
-        /// Above this many services, one reading of everything is cheaper than a question for each.
-        const ONE_BY_ONE: usize = 8;
         let new: Vec<ServiceKey> = ownership::keys(config).into_iter().filter(|key| !self.keys.contains(key)).collect();
         let mut ipvs = match Ipvs::open()? {
             Some(ipvs) if !new.is_empty() => ipvs,
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_configuration_of_an_owner_takes_over_what_a_killed_monitor_left() {
+    fn only_the_first_configuration_of_an_owner_takes_over_what_a_killed_health_monitor_left() {
         let scratch = Scratch::new("orphans");
         let run_dir = RunDir::at(scratch.path());
         let removed = ["tcp 192.0.2.1:80", "nonsense", "tcp 192.0.2.9:80"].map(str::to_owned).to_vec();
