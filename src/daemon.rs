@@ -34,7 +34,7 @@ use anyhow::{Context, bail};
 use self::checker::{Checker, Pulse};
 use self::configuration::Configuration;
 use self::core::{Core, LoopMessage, LoopThreads};
-use self::event::Sinks;
+use self::event::{Event, LogLevel, Sinks};
 use self::journal::Journal;
 use self::kernel::KernelThread;
 use self::loader::Loader;
@@ -49,6 +49,10 @@ pub use readiness::{ANSWER_READY, Readiness};
 /// The most messages that wait for the loop. A thread that delivers more than the loop can handle waits: checks
 /// stretch, and nothing piles up.
 const INBOX: usize = 256;
+
+/// The environment variable that says how much the log has: `error`, `info` (the default) or `debug`. SIGUSR1 switches
+/// the debug level on and off while the health monitor runs.
+pub const LOG_LEVEL: &str = "LVS_AGENTS_LOG";
 
 /// What a health monitor is started with.
 #[derive(Debug, Clone)]
@@ -120,7 +124,11 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let loader = Loader::start(source, options.run_dir.clone(), options.instance.clone(), report)
         .context("configuration: start its thread")?;
     let mut sinks = Sinks::default();
-    sinks.add(Journal::new(log.clone()));
+    let (level, doubt) = log_level(std::env::var(LOG_LEVEL).ok().as_deref());
+    sinks.add(Journal::new(log.clone(), level));
+    if let Some(cause) = doubt {
+        sinks.emit(Event::Fault { cause: &cause });
+    }
     let threads = LoopThreads { checker, kernel, log };
     // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
@@ -136,8 +144,30 @@ fn deliver<T>(
     move |thing| inbox.send(wrap(thing)).is_ok()
 }
 
+/// The level of the log, and what is wrong with the variable: a mistake in it must not keep services from being served.
+fn log_level(word: Option<&str>) -> (LogLevel, Option<String>) {
+    match word.map(str::parse) {
+        None => (LogLevel::Info, None),
+        Some(Ok(level)) => (level, None),
+        Some(Err(error)) => (LogLevel::Info, Some(format!("{LOG_LEVEL} {error}"))),
+    }
+}
+
 /// The target is the configuration's `logfile`, else the resource's, else ldirectord's default.
 fn log_target(options: &HealthMonitorOptions, config: &Config) -> LogTarget {
     let chosen = config.global.logfile.clone();
     chosen.or_else(|| options.logfile.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_log_level_is_the_ordinary_one_and_is_said() {
+        assert_eq!(log_level(None), (LogLevel::Info, None));
+        assert_eq!(log_level(Some("debug")), (LogLevel::Debug, None));
+        let expected = "LVS_AGENTS_LOG \"loud\": expected a log level: error, info or debug";
+        assert_eq!(log_level(Some("loud")), (LogLevel::Info, Some(expected.to_owned())));
+    }
 }

@@ -46,6 +46,7 @@ pub enum LoopMessage {
     Configuration(LoaderReport),
     Call(ControlCall),
     Reload,
+    ToggleDebug,
     Terminate(&'static str),
 }
 
@@ -164,6 +165,7 @@ impl<'a> Core<'a> {
                 LoopMessage::Kernel(answer) => self.handle_kernel_answer(answer),
                 LoopMessage::Configuration(report) => self.handle_report(report)?,
                 LoopMessage::Reload => self.configuration.reload(None),
+                LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
                     self.say(&format!("Health monitor terminated on signal: {signal}"));
                     return Ok(Some(LoopEnd::Stopped(self.stop(inbox))));

@@ -3,10 +3,35 @@
 //! The parts that decide emit an event and know no sink; a sink knows no other sink and decides nothing. Events borrow
 //! what they speak of, so an event that no sink wants costs nothing but the call.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::health::{Outcome, Pool, Transition};
-use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey};
+use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
+
+/// How much of what happens is wanted to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Faults and warnings alone.
+    Error,
+    /// What changes, too: the default.
+    Info,
+    /// The result of every single check, too.
+    Debug,
+}
+
+impl FromStr for LogLevel {
+    type Err = InvalidValue;
+
+    fn from_str(word: &str) -> Result<Self, InvalidValue> {
+        match word {
+            "error" => Ok(Self::Error),
+            "info" => Ok(Self::Info),
+            "debug" => Ok(Self::Debug),
+            _ => Err(InvalidValue::new(word, "a log level: error, info or debug")),
+        }
+    }
+}
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -119,11 +144,41 @@ pub enum Event<'a> {
         /// What was tried, and why it failed.
         cause: &'a str,
     },
+    /// An administrator switches the debug level on or off (SIGUSR1).
+    DebugToggled,
     /// Something in the health monitor's own life.
     Life {
         /// What happened, as the log shows it.
         sentence: &'a str,
     },
+}
+
+impl Event<'_> {
+    /// The lowest level at which the event is worth reading.
+    pub fn level(&self) -> LogLevel {
+        match self {
+            Self::Result { .. } => LogLevel::Debug,
+            Self::NobodyServes { .. }
+            | Self::Drift { .. }
+            | Self::WriteRefused { .. }
+            | Self::TableFailed { .. }
+            | Self::CheckNotMade { .. }
+            | Self::ConfigurationRefused { .. }
+            | Self::ConfigurationIncomplete { .. }
+            | Self::Fault { .. } => LogLevel::Error,
+            Self::Transition { .. }
+            | Self::FallbackIn { .. }
+            | Self::FallbackOut { .. }
+            | Self::ServedAgain { .. }
+            | Self::Changed { .. }
+            | Self::WriteAccepted { .. }
+            | Self::TableRecovered
+            | Self::ConfigurationChanged { .. }
+            | Self::ConfigurationApplied { .. }
+            | Self::DebugToggled
+            | Self::Life { .. } => LogLevel::Info,
+        }
+    }
 }
 
 /// A receiver of every event. The loop's thread calls it: a sink that may block hands over to a thread of its own.

@@ -11,12 +11,13 @@ use super::core::LoopMessage;
 /// # Errors
 /// Fails when the thread cannot be started.
 pub fn listen(deliver: impl Fn(LoopMessage) -> bool + Send + 'static) -> std::io::Result<()> {
-    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1].into_iter().collect();
     signals.thread_block()?;
     let wait = move || {
         while let Ok(signal) = signals.wait() {
             let message = match signal {
                 Signal::SIGHUP => LoopMessage::Reload,
+                Signal::SIGUSR1 => LoopMessage::ToggleDebug,
                 Signal::SIGINT => LoopMessage::Terminate("INT"),
                 _ => LoopMessage::Terminate("TERM"),
             };
