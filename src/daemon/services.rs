@@ -26,7 +26,7 @@ use super::checker::{self, Finished, Job};
 use super::event::{Event, Sinks};
 use crate::config;
 use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
-use crate::model::{Change, CheckMethod, ServiceEntry, ServiceKey, Table, apply_change};
+use crate::model::{Change, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
 use crate::ownership::Registry;
 use crate::plan::{self, TableRole};
@@ -353,7 +353,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 fn pool_settings(service: &config::Service) -> PoolSettings {
     let real_server = |real: &config::RealServerConfig| RealServerSettings {
         real_server: real.real_server.clone(),
-        disabled: *real.check.method == CheckMethod::Off,
+        disabled: real.check.question.is_off(),
     };
     PoolSettings {
         service: service.service.clone(),

@@ -8,12 +8,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Job;
-use crate::model::{CheckMethod, HttpCheck};
+use crate::model::Question;
 
 /// The time that each of many new jobs adds to their first round: ten thousand jobs take a second.
 const FIRST_ROUND_PACE: Duration = Duration::from_micros(100);
@@ -68,8 +69,9 @@ enum JobState {
     Running { since: Instant, late: Duration },
 }
 
-/// Two jobs with the same question differ only in how often and how patiently they ask.
-type JobQuestion = (CheckMethod, SocketAddr);
+/// Two jobs with the same question differ only in how often and how patiently they ask. Two questions with one hash
+/// would share a place on the grid, which does no harm.
+type JobQuestion = (u64, SocketAddr);
 
 impl Schedule {
     /// Takes the job that has been due for the longest time; it counts as running from now on. `None` means that no job
@@ -116,14 +118,14 @@ impl Schedule {
         let abandoned = abandoned.map(|(id, _)| *id).collect();
         let mut predecessors: HashMap<JobQuestion, Vec<ScheduledJob>> = HashMap::new();
         for entry in leave.into_values() {
-            predecessors.entry(question(&entry.job)).or_default().push(entry);
+            predecessors.entry(asked(&entry.job)).or_default().push(entry);
         }
         let known: HashSet<Arc<Job>> = self.jobs.values().map(|entry| Arc::clone(&entry.job)).collect();
         let new: Vec<Arc<Job>> = wanted.into_iter().filter(|job| !known.contains(job)).collect();
         let round = first_round(new.len());
         for job in new {
             self.ids += 1;
-            let predecessor = predecessors.get_mut(&question(&job)).and_then(Vec::pop);
+            let predecessor = predecessors.get_mut(&asked(&job)).and_then(Vec::pop);
             let entry = match predecessor.filter(|entry| entry.asked) {
                 Some(predecessor) => predecessor.succeeded_by(job, now),
                 None => ScheduledJob::new(job, now, phase(self.ids), round),
@@ -195,13 +197,13 @@ fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
     beat + Duration::from_nanos(u64::try_from(step).unwrap_or(u64::MAX))
 }
 
-fn question(job: &Job) -> JobQuestion {
-    let method = match &*job.check.method {
-        // The pattern is left out: a new pattern to the same server must not make a burst either.
-        CheckMethod::Http(question) => CheckMethod::Http(HttpCheck { receive: None, ..question.clone() }),
-        method => method.clone(),
-    };
-    (method, job.check.target)
+fn asked(job: &Job) -> JobQuestion {
+    // The pattern is left out: a new pattern to the same server must not make a burst either.
+    let Question { kind, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, .. } =
+        &*job.check.question;
+    let mut hasher = DefaultHasher::new();
+    (kind, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
+    (hasher.finish(), job.check.target)
 }
 
 /// Returns where in its interval the `n`th job runs, in (0, 1]: multiples of the golden ratio spread evenly for every
