@@ -15,6 +15,7 @@ mod journal;
 mod kernel;
 mod loader;
 mod log;
+mod pid_file;
 mod presence;
 pub mod protocol;
 mod readiness;
@@ -39,6 +40,7 @@ use self::journal::Journal;
 use self::kernel::KernelThread;
 use self::loader::Loader;
 use self::log::Log;
+use self::pid_file::PidFile;
 use self::presence::InstancePresence;
 use self::source::ServiceSource;
 use self::view::LivenessView;
@@ -63,11 +65,29 @@ pub struct HealthMonitorOptions {
     pub configfile: Option<PathBuf>,
     /// The log's place when the configuration names none.
     pub logfile: Option<LogTarget>,
+    /// The file that holds the process number as long as the health monitor lives.
+    pub pid_file: Option<PathBuf>,
     /// The start is over by then, even when checks with a longer timeout have not ended: the agent that waits for the
     /// start has a time limit too.
     pub ready_within: Duration,
     /// The folder of locks, sockets and records.
     pub run_dir: RunDir,
+}
+
+impl HealthMonitorOptions {
+    /// Returns the options of a health monitor of this name that follows the declarations.
+    pub fn new(instance: &str, run_dir: RunDir) -> Self {
+        /// This is as long as pacemaker's start may usually take.
+        const READY_WITHIN: Duration = Duration::from_secs(60);
+        Self {
+            instance: instance.to_owned(),
+            configfile: None,
+            logfile: None,
+            pid_file: None,
+            ready_within: READY_WITHIN,
+            run_dir,
+        }
+    }
 }
 
 /// Runs the health monitor until a request or a signal stops it. `readiness` reports once, when clients can be served
@@ -84,6 +104,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let Some(lock) = Lock::try_acquire(&path)? else {
         bail!("{}: lock: a health monitor of this name runs already", path.display());
     };
+    let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     let (inbox, messages) = sync_channel(INBOX);
     // This comes before every other thread: threads inherit which signals they leave to the one that waits for them.
     signals::listen(deliver(&inbox, |message| message)).context("signals: wait for them")?;
@@ -153,10 +174,14 @@ fn log_level(word: Option<&str>) -> (LogLevel, Option<String>) {
     }
 }
 
-/// The target is the configuration's `logfile`, else the resource's, else ldirectord's default.
+/// The target is a standard stream that the administrator watches, else the configuration's `logfile`, else the
+/// resource's, else ldirectord's default.
 fn log_target(options: &HealthMonitorOptions, config: &Config) -> LogTarget {
-    let chosen = config.global.logfile.clone();
-    chosen.or_else(|| options.logfile.clone()).unwrap_or_default()
+    let own = options.logfile.clone();
+    match own {
+        Some(stream @ (LogTarget::Output | LogTarget::Errors)) => stream,
+        own => config.global.logfile.clone().or(own).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use super::core::LoopMessage;
 /// # Errors
 /// Fails when the thread cannot be started.
 pub fn listen(deliver: impl Fn(LoopMessage) -> bool + Send + 'static) -> std::io::Result<()> {
-    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1].into_iter().collect();
+    let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGHUP, Signal::SIGUSR1];
+    let signals: SigSet = signals.into_iter().collect();
     signals.thread_block()?;
     let wait = move || {
         while let Ok(signal) = signals.wait() {
@@ -19,6 +20,8 @@ pub fn listen(deliver: impl Fn(LoopMessage) -> bool + Send + 'static) -> std::io
                 Signal::SIGHUP => LoopMessage::Reload,
                 Signal::SIGUSR1 => LoopMessage::ToggleDebug,
                 Signal::SIGINT => LoopMessage::Terminate("INT"),
+                Signal::SIGQUIT => LoopMessage::Terminate("QUIT"),
+                Signal::SIGABRT => LoopMessage::Terminate("ABRT"),
                 _ => LoopMessage::Terminate("TERM"),
             };
             if !deliver(message) {
