@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
-use crate::daemon::{self, Options, Readiness};
+use crate::daemon::{self, HealthMonitorOptions, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::{RunDir, memory};
 
@@ -127,7 +127,10 @@ fn execute(command: Command) -> anyhow::Result<ExitStatus> {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
             let run_dir = RunDir::system();
-            run_daemon(Options { instance, configfile, logfile, pid_file, ready_within, run_dir }, detach)?;
+            run_daemon(
+                HealthMonitorOptions { instance, configfile, logfile, pid_file, ready_within, run_dir },
+                detach,
+            )?;
         }
         Command::Announce { instance } => agent::repeat_announcements(&instance)?,
     }
@@ -145,7 +148,7 @@ pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitStatus {
     ocf::main(agent, action) as ExitStatus
 }
 
-fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
+fn run_daemon(options: HealthMonitorOptions, detach: bool) -> anyhow::Result<()> {
     if detach {
         agent::settle_in();
         nix::unistd::setsid().context("session: start one of our own")?;
@@ -153,9 +156,9 @@ fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
     let mut readiness = Readiness::new(detach);
     let result = daemon::run(options, &mut readiness);
     if let Err(error) = &result
-        && !readiness.is_told()
+        && !readiness.is_reported()
     {
-        readiness.tell_failure(&format!("{error:#}"));
+        readiness.report_failure(&format!("{error:#}"));
     }
     if let Err(error) = result {
         bail!(error);

@@ -82,7 +82,7 @@ fn kind(change: &Change) -> &'static str {
 
 impl Refused {
     /// The real servers of a service that was refused are not told of: they could only be refused too.
-    fn new(failures: Vec<ipvs::Failure>) -> Self {
+    fn new(failures: Vec<ipvs::ChangeFailure>) -> Self {
         let entries: Vec<(Change, Error)> =
             failures.into_iter().map(|failure| (failure.change, failure.error)).collect();
         let mut refused = Self { entries };
@@ -132,9 +132,9 @@ mod tests {
     use super::*;
     use crate::testing::{real_server, virtual_service};
 
-    fn failure(change: Change, errno: i32) -> ipvs::Failure {
+    fn failure(change: Change, errno: i32) -> ipvs::ChangeFailure {
         let error = Error::Kernel { attempt: change.to_string(), errno, explanation: None };
-        ipvs::Failure { change, error }
+        ipvs::ChangeFailure { change, error }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use nix::unistd::Pid;
 
 use super::ldirectord::{self, Ldirectord, process};
-use crate::daemon::protocol::{Reply, Request};
-use crate::daemon::{Options, control};
+use crate::daemon::protocol::{ControlReply, ControlRequest};
+use crate::daemon::{HealthMonitorOptions, control};
 use crate::ocf::{Action, Agent, Call, Environment, Failure};
 use crate::system::{Lock, RunDir};
 
@@ -42,9 +42,9 @@ pub fn stop(name: &str) -> Result<(), Failure> {
 /// # Errors
 /// Why the new configuration is not in force.
 pub fn reload(name: &str) -> Result<(), Failure> {
-    let patience = Options::new(name, RunDir::system()).ready_within;
-    match control::ask(&RunDir::system().socket(name), &Request::Reload, patience) {
-        Ok(Reply::Failed(cause)) => Err(Failure::generic(format!("reload: {cause}"))),
+    let patience = HealthMonitorOptions::new(name, RunDir::system()).ready_within;
+    match control::ask(&RunDir::system().socket(name), &ControlRequest::Reload, patience) {
+        Ok(ControlReply::Failed(cause)) => Err(Failure::generic(format!("reload: {cause}"))),
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::generic(format!("reload: {error:#}"))),
     }

@@ -11,12 +11,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::daemon::control;
-use crate::daemon::protocol::{Liveness, Reply, Request};
+use crate::daemon::protocol::{ControlReply, ControlRequest, Liveness};
 use crate::director;
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
-use crate::ownership::{self, MonitorRecord, Owner, Registry};
+use crate::ownership::{self, HealthRecord, Registry, ServiceOwner};
 use crate::system::{Lock, RunDir};
 
 /// A monitor that lives answers within a second, whatever its checks do; one that does not within this time is hung.
@@ -83,7 +83,7 @@ impl Agent for Ldirectord {
         let run_dir = RunDir::system();
         let deadline = Instant::now() + (call.timeout / 2).min(LONGEST_WAIT);
         if let Some(path) = call.text("configfile") {
-            let me = Owner::Ldirectord(call.instance.clone());
+            let me = ServiceOwner::Ldirectord(call.instance.clone());
             let conflicts = Registry::read(&run_dir).conflicts(&me, &load_keys(path)?);
             if !conflicts.is_empty() {
                 return Err(Failure::bad_here(conflicts.join("; ")));
@@ -137,10 +137,10 @@ fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
 
 /// What the monitor of that instance says of itself; else why it must be started anew.
 fn alive(run_dir: &RunDir, instance: &str) -> Result<Liveness, Failure> {
-    let answer = control::ask(&run_dir.socket(instance), &Request::Alive, ANSWER_TIME);
+    let answer = control::ask(&run_dir.socket(instance), &ControlRequest::Alive, ANSWER_TIME);
     let reply =
         answer.map_err(|error| Failure::generic(format!("health monitor: ask whether it is alive: {error:#}")))?;
-    let Reply::Alive(liveness) = reply else {
+    let ControlReply::Alive(liveness) = reply else {
         return Err(Failure::generic("health monitor: ask whether it is alive: the answer makes no sense"));
     };
     verdict::refuse_standstill(&liveness)?;
@@ -178,7 +178,7 @@ fn left_behind(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
 
 /// Virtual services that the end of the monitor should have removed: those that its record names, and no others.
 fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
-    let record: Option<MonitorRecord> = run_dir.monitors().read_json(&call.instance);
+    let record: Option<HealthRecord> = run_dir.monitors().read_json(&call.instance);
     let removed = record.map(|record| record.removed_at_stop).unwrap_or_default();
     removed.iter().filter_map(|text| text.parse().ok()).collect()
 }
@@ -188,7 +188,7 @@ fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
 /// comes to a table that nobody has watched in between.
 fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     super::changes::delete_services(call, &orphans(call, run_dir))?;
-    match run_dir.monitors().read_json::<MonitorRecord>(&call.instance) {
+    match run_dir.monitors().read_json::<HealthRecord>(&call.instance) {
         Some(record) if record.owns_services => super::forget(call, &run_dir.monitors()),
         Some(record) => {
             if let Err(error) = run_dir.monitors().write_json(&call.instance, &record.without_knowledge()) {

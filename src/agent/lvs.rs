@@ -18,10 +18,10 @@ use crate::config::Config;
 use crate::director;
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
-use crate::netlink::ipvs::Depth;
+use crate::netlink::ipvs::ComparisonDepth;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::ownership::{self, Declaration, Declared, Owner, Registry, keys};
-use crate::plan::{self, Role};
+use crate::ownership::{self, Declaration, Declared, Registry, ServiceOwner, keys};
+use crate::plan::{self, TableRole};
 use crate::system::RunDir;
 use turn::Turn;
 
@@ -81,19 +81,19 @@ impl Agent for Lvs {
             let path = run_dir.services().file(&call.instance);
             return Err(Failure::generic(format!("{}: read: damaged; start writes it again", path.display())));
         };
-        let depth = if call.check_level >= 10 { Depth::Thorough } else { Depth::Quick };
+        let depth = if call.check_level >= 10 { ComparisonDepth::Thorough } else { ComparisonDepth::Quick };
         let observed = ipvs.compare(&declared.table, depth)?;
         if observed.len() == declared.table.len() && observed.iter().all(|(_, entry)| entry.is_none()) {
             return Ok(Status::Stopped);
         }
         let refusals = refusals::read(&run_dir, &call.instance);
         let view = verdict::View { declared: &declared, observed: &observed };
-        verdict::judge(&view, &Registry::read_monitors(&run_dir), &refusals).answer()
+        verdict::judge(&view, &Registry::read_health_monitors(&run_dir), &refusals).answer()
     }
 }
 
 fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
-    let conflicts = registry.conflicts(&Owner::Lvs(call.instance.clone()), wanted);
+    let conflicts = registry.conflicts(&ServiceOwner::Lvs(call.instance.clone()), wanted);
     if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
 }
 
@@ -117,12 +117,12 @@ fn program(
 ) -> Result<(), Failure> {
     let mut desired = declared.table;
     let count = desired.len();
-    let compared = ipvs.compare(&desired, Depth::Quick)?;
+    let compared = ipvs.compare(&desired, ComparisonDepth::Quick)?;
     let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
     desired.retain(|key, _| differing.contains(key));
     let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
     wanted::leave_to_monitors(&mut desired, &observed, registry);
-    let changes = plan::table_changes(&desired, &observed, Role::OwnsServices);
+    let changes = plan::table_changes(&desired, &observed, TableRole::OwnsServices);
     let refused = changes::apply(call, ipvs, &changes)?;
     refusals::note(run_dir, &call.instance, &refused)?;
     refused.answer(call, count)

@@ -8,7 +8,9 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::daemon::control;
-use crate::daemon::protocol::{Liveness, MonitorStatus, Reply, Request, ServiceFault, ServiceStatus};
+use crate::daemon::protocol::{
+    ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus,
+};
 use crate::model::{ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::Connections;
@@ -20,7 +22,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Everything that `status` shows.
 #[derive(Debug, Serialize)]
 struct Overview {
-    monitors: Vec<MonitorStatus>,
+    monitors: Vec<HealthMonitorStatus>,
     /// Monitors that do not answer, and why.
     silent: Vec<String>,
     /// Declared virtual services that nobody checks.
@@ -67,12 +69,12 @@ fn collect() -> anyhow::Result<Overview> {
 }
 
 /// `None`: no monitor of this name runs, only its record is left.
-fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<MonitorStatus>> {
+fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<HealthMonitorStatus>> {
     if !Lock::is_held(&run_dir.lock(instance))? {
         return Ok(None);
     }
-    match control::ask(&run_dir.socket(instance), &Request::Status, ANSWER_TIME)? {
-        Reply::Status(status) => Ok(Some(*status)),
+    match control::ask(&run_dir.socket(instance), &ControlRequest::Status, ANSWER_TIME)? {
+        ControlReply::Status(status) => Ok(Some(*status)),
         _ => bail!("the answer makes no sense"),
     }
 }
@@ -228,7 +230,7 @@ mod tests {
             active: 12,
             inactive: 345,
         };
-        let monitor = MonitorStatus {
+        let monitor = HealthMonitorStatus {
             instance: "db-health".into(),
             pid: 4711,
             version: "1".into(),

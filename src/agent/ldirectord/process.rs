@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::ANSWER_TIME;
 use crate::agent;
-use crate::daemon::protocol::{Reply, Request};
+use crate::daemon::protocol::{ControlReply, ControlRequest};
 use crate::daemon::{ANSWER_READY, control};
 use crate::ocf::{Call, Failure};
 use crate::system::{Lock, RunDir};
@@ -69,8 +69,8 @@ pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     }
     let deadline = Instant::now() + call.timeout.saturating_sub(MARGIN);
     let patience = (deadline - Instant::now()) / 2;
-    match control::ask(&run_dir.socket(&call.instance), &Request::Stop, patience.min(ANSWER_TIME * 2)) {
-        Ok(Reply::Failed(reason)) => call.log().warning(format!("health monitor: stop: {reason}")),
+    match control::ask(&run_dir.socket(&call.instance), &ControlRequest::Stop, patience.min(ANSWER_TIME * 2)) {
+        Ok(ControlReply::Failed(reason)) => call.log().warning(format!("health monitor: stop: {reason}")),
         Ok(_) => {}
         Err(error) => call.log().warning(format!("health monitor: ask it to stop: {error:#}")),
     }

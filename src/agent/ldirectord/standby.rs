@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{ANSWER_TIME, alive, can_read_table, verdict};
 use crate::daemon::control;
-use crate::daemon::protocol::{Liveness, Reply, Request};
+use crate::daemon::protocol::{ControlReply, ControlRequest, Liveness};
 use crate::ocf::{Call, Failure};
 use crate::ownership::Registry;
 use crate::system::RunDir;
@@ -55,7 +55,7 @@ pub fn troubles_of_leader(call: &Call, run_dir: &RunDir) -> Vec<String> {
 
 /// The living monitor that follows the declarations, other than `me`.
 fn leader(run_dir: &RunDir, me: &str) -> Option<(String, Liveness)> {
-    let registry = Registry::read_monitors(run_dir);
+    let registry = Registry::read_health_monitors(run_dir);
     let others = registry.followers().iter().filter(|instance| *instance != me);
     let mut answers =
         others.filter_map(|instance| alive(run_dir, instance).ok().map(|liveness| (instance.clone(), liveness)));
@@ -64,8 +64,8 @@ fn leader(run_dir: &RunDir, me: &str) -> Option<(String, Liveness)> {
 
 /// A monitor of an older version does not know the question: it is taken for settled, as that version's start did.
 fn is_settled(run_dir: &RunDir, instance: &str) -> bool {
-    match control::ask(&run_dir.socket(instance), &Request::Settled, ANSWER_TIME) {
-        Ok(Reply::Settled(settled)) => settled,
+    match control::ask(&run_dir.socket(instance), &ControlRequest::DeclarationsInForce, ANSWER_TIME) {
+        Ok(ControlReply::DeclarationsInForce(settled)) => settled,
         Ok(_) => true,
         Err(_) => false,
     }

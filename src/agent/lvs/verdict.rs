@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::RealServerKey;
 use crate::netlink::ipvs::Held;
 use crate::ocf::{Failure, Status};
-use crate::ownership::{Care, Declared, Refusal, Registry};
+use crate::ownership::{Declared, RealServerMover, Refusal, Registry};
 use crate::plan::{self, Difference, DifferenceKind};
 
 /// The exit reason names so many entries; more of them say nothing new.
@@ -46,7 +46,7 @@ pub fn judge(view: &View<'_>, registry: &Registry, refusals: &[Refusal]) -> Verd
     let mut verdict = Verdict::default();
     for (key, held) in view.observed {
         let Some(wanted) = view.declared.table.get(key) else { continue };
-        let (care, fallback) = (registry.care(key), view.declared.fallbacks.get(key));
+        let (care, fallback) = (registry.real_server_mover(key), view.declared.fallbacks.get(key));
         for difference in plan::entry_differences(wanted, held.as_ref()) {
             match refusal(&difference, &reasons) {
                 Some(text) => verdict.degraded.push(text),
@@ -69,17 +69,17 @@ fn refusal(difference: &Difference, reasons: &HashMap<(&str, Option<&str>), &str
     Some(format!("{what}: refused at the last start"))
 }
 
-fn standing(difference: &Difference, care: Care, fallback: Option<&RealServerKey>) -> Standing {
+fn standing(difference: &Difference, care: RealServerMover, fallback: Option<&RealServerKey>) -> Standing {
     match (&difference.kind, care) {
         (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) => Standing::Wrong,
         (DifferenceKind::RealServerIsSurplus(real), care) => match (fallback == Some(real), care) {
-            (true, Care::Monitor) => Standing::Right,
-            (true, Care::Nobody) => Standing::Abandoned,
+            (true, RealServerMover::HealthMonitor) => Standing::Right,
+            (true, RealServerMover::EndedHealthMonitor) => Standing::Abandoned,
             _ => Standing::Surplus,
         },
-        (_, Care::Monitor) => Standing::Right,
-        (_, Care::Nobody) => Standing::Abandoned,
-        (_, Care::Owner) => Standing::Wrong,
+        (_, RealServerMover::HealthMonitor) => Standing::Right,
+        (_, RealServerMover::EndedHealthMonitor) => Standing::Abandoned,
+        (_, RealServerMover::ServiceOwner) => Standing::Wrong,
     }
 }
 

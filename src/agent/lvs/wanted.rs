@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::model::Table;
-use crate::ownership::{Care, Registry};
+use crate::ownership::{RealServerMover, Registry};
 
 /// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor took
 /// out: a service that exists keeps those that it has, and a new one gets all but those that are known to be down.
 pub fn leave_to_monitors(desired: &mut Table, observed: &Table, registry: &Registry) {
-    for (key, entry) in desired.iter_mut().filter(|(key, _)| registry.care(key) == Care::Monitor) {
+    for (key, entry) in
+        desired.iter_mut().filter(|(key, _)| registry.real_server_mover(key) == RealServerMover::HealthMonitor)
+    {
         match observed.get(key) {
             Some(held) => entry.real_servers.clone_from(&held.real_servers),
             None => {
@@ -25,7 +27,7 @@ mod tests {
 
     use super::*;
     use crate::model::ServiceEntry;
-    use crate::ownership::MonitorRecord;
+    use crate::ownership::HealthRecord;
     use crate::testing::{real_server, virtual_service};
 
     const KEY: &str = "tcp 192.0.2.1:80";
@@ -38,9 +40,9 @@ mod tests {
 
     fn registry(lives: bool) -> Registry {
         let down = vec![real_server(8, 1).key.to_string()];
-        let record = MonitorRecord { known_down: BTreeMap::from([(KEY.into(), down)]), ..MonitorRecord::default() };
+        let record = HealthRecord { known_down: BTreeMap::from([(KEY.into(), down)]), ..HealthRecord::default() };
         let mut registry = Registry::default();
-        registry.add_monitor("health", &record, lives);
+        registry.add_health_monitor("health", &record, lives);
         registry
     }
 

@@ -39,7 +39,7 @@ pub fn tell(call: &Call, node: &Node, wanted: &[Assignment]) -> Result<Option<St
     let (mut pace, deadline) = (announcer::pace_of_questions(), Instant::now() + call.timeout / 2);
     let manner = Manner { own: &own, pace: &mut || pace.wait(Duration::ZERO), deadline };
     let conflicts = conflict::find(&questions, manner)?;
-    let text = |claim: &conflict::Claim| {
+    let text = |claim: &conflict::ForeignClaim| {
         let nic = node.link(claim.interface).map(|link| link.name.as_str()).unwrap_or_default();
         let mac = claim.mac.map(|byte| format!("{byte:02x}")).join(":");
         format!("ip \"{}\": another host on {nic} has it, link-layer address {mac}", claim.address)
