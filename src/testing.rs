@@ -1,4 +1,4 @@
-//! What tests of several modules need.
+//! Helpers for the tests of several modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ impl Scratch {
         &self.0
     }
 
-    /// Path of a file in it, as an environment variable has it.
+    /// Returns the path of a file in it, as an environment variable has it.
     pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
@@ -31,7 +31,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Real server 192.0.2.`host`:80 by direct routing.
+/// Returns the real server 192.0.2.`host`:80 with forwarding method gate.
 pub(crate) fn real_server(host: u8, weight: u32) -> RealServer {
     RealServer {
         key: RealServerKey { address: [192, 0, 2, host].into(), port: 80 },
@@ -43,7 +43,7 @@ pub(crate) fn real_server(host: u8, weight: u32) -> RealServer {
     }
 }
 
-/// A virtual service with every default, by the text of its key.
+/// Returns a virtual service with every default, by the text of its key.
 pub(crate) fn virtual_service(key: &str) -> VirtualService {
     let key = key.parse().expect("a service key");
     VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() }
