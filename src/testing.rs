@@ -1,9 +1,13 @@
 //! Helpers for the tests of several modules.
 
+mod rows;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::model::{ForwardingMethod, RealServer, RealServerKey, VirtualService};
+
+pub(crate) use rows::check_rows;
 
 /// A directory of its own for one test, removed with it.
 pub(crate) struct Scratch(PathBuf);
@@ -47,4 +51,13 @@ pub(crate) fn real_server(host: u8, weight: u32) -> RealServer {
 pub(crate) fn virtual_service(key: &str) -> VirtualService {
     let key = key.parse().expect("a service key");
     VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() }
+}
+
+#[test]
+fn every_row_that_fails_is_reported() {
+    let checked =
+        std::panic::catch_unwind(|| check_rows([1, 2, 3, 4], |number| assert!(number % 2 == 0, "{number} is odd")));
+    let panic = checked.expect_err("two rows fail");
+    let text = panic.downcast_ref::<String>().expect("text");
+    assert_eq!(text, "2 rows fail:\nrow 0 1: 1 is odd\nrow 2 3: 3 is odd");
 }
