@@ -10,7 +10,7 @@ use std::io::Write;
 use std::os::fd::IntoRawFd;
 use std::path::{Path, PathBuf};
 
-use lvs_agents::cli::{self, ExitStatus, Role};
+use lvs_agents::cli::{self, CalledAs, ExitStatus};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -36,10 +36,10 @@ fn run() -> ExitStatus {
     let called = arguments.next().unwrap_or_default();
     let called = Path::new(&called);
     let folder = if called.is_absolute() { PathBuf::new() } else { std::env::current_dir().unwrap_or_default() };
-    match cli::role(called, &folder) {
-        Role::Agent(agent) => cli::run_agent(agent, arguments.next().as_deref()),
-        Role::Ldirectord => cli::refuse_as_ldirectord(),
-        Role::CommandLine => cli::run(),
+    match cli::called_as(called, &folder) {
+        CalledAs::Agent(agent) => cli::run_agent(agent, arguments.next().as_deref()),
+        CalledAs::Ldirectord => cli::refuse_as_ldirectord(),
+        CalledAs::CommandLine => cli::run(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `lvs-agents check-config FILE`.
+//! `lvs-agents check-config FILE` checks a configuration file.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -11,7 +11,8 @@ use super::{ExitStatus, FAILURE, SUCCESS};
 use crate::config::{self, Problem, SystemResolver};
 use crate::director;
 
-/// Prints every error and warning with its line, and what this node's kernel would refuse; fails when there is an error.
+/// Prints every error and warning with its line, and what this node's kernel would refuse. The exit status says whether
+/// there was an error.
 pub fn run(file: &Path, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     let name = file.display();
     let text = std::fs::read(file).with_context(|| format!("{name}: read"))?;

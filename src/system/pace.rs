@@ -96,7 +96,7 @@ fn unlock(file: &File) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Scratch;
+    use crate::testing::{Scratch, check_rows};
 
     const fn ms(number: u64) -> Duration {
         Duration::from_millis(number)
@@ -104,17 +104,20 @@ mod tests {
 
     #[test]
     fn the_next_moment_is_free_now_or_after_the_queue_and_never_absurdly_late() {
-        for (next, now, expected) in [
-            (ms(0), ms(1000), ms(990)),
-            (ms(995), ms(1000), ms(995)),
-            (ms(1000), ms(1000), ms(1000)),
-            (ms(1500), ms(1000), ms(1500)),
-            (ms(90_000), ms(1000), ms(1000)),
-            (Duration::MAX, ms(1000), ms(1000)),
-            (ms(0), ms(3), ms(0)),
-        ] {
-            assert_eq!(next_moment(next, now), expected, "{next:?} at {now:?}");
-        }
+        check_rows(
+            [
+                (ms(0), ms(1000), ms(990)),
+                (ms(995), ms(1000), ms(995)),
+                (ms(1000), ms(1000), ms(1000)),
+                (ms(1500), ms(1000), ms(1500)),
+                (ms(90_000), ms(1000), ms(1000)),
+                (Duration::MAX, ms(1000), ms(1000)),
+                (ms(0), ms(3), ms(0)),
+            ],
+            |(next, now, expected)| {
+                assert_eq!(next_moment(next, now), expected, "{next:?} at {now:?}");
+            },
+        );
     }
 
     /// Whatever the timer does, so many moments cannot pass faster than their gaps allow, less the credit.
@@ -136,7 +139,7 @@ mod tests {
 
     /// A process that spreads its moments takes no time from the others.
     #[test]
-    fn a_spread_of_our_own_keeps_nobody_waiting() {
+    fn a_spread_of_our_own_keeps_no_other_process_waiting() {
         let scratch = Scratch::new("spread");
         let path = scratch.path().join("pace");
         let (mut slow, mut quick) = (Pace::new(&path, ms(1)), Pace::new(&path, ms(1)));
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_had_or_is_damaged_is_no_obstacle() {
+    fn a_missing_or_damaged_file_keeps_no_process_waiting() {
         let scratch = Scratch::new("no-pace");
         Pace::new(&scratch.path().join("no/such/folder"), ms(1)).wait(Duration::ZERO);
         let path = scratch.path().join("pace");

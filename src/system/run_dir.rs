@@ -239,7 +239,7 @@ fn take_possession(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Scratch;
+    use crate::testing::{Scratch, check_rows};
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beside_the_declarations_is_none() {
+    fn what_lies_beside_the_declarations_does_not_count_as_one() {
         let scratch = Scratch::new("beside");
         let run_dir = RunDir::at(scratch.path());
         fs::write(run_dir.declaring_lock().expect("lock"), "4711").expect("write");
@@ -297,13 +297,13 @@ mod tests {
 
     #[test]
     fn no_instance_name_reaches_outside() {
-        for (name, file) in [("db:0", "db:0.cf"), ("../x", "_.._x.cf"), (".hidden", "_.hidden.cf")] {
+        check_rows([("db:0", "db:0.cf"), ("../x", "_.._x.cf"), (".hidden", "_.hidden.cf")], |(name, file)| {
             assert_eq!(RunDir::at("/r").services().file(name), Path::new("/r/services").join(file));
-        }
+        });
     }
 
     #[test]
-    fn a_record_that_cannot_be_understood_is_no_record() {
+    fn a_record_that_cannot_be_understood_counts_as_none() {
         let scratch = Scratch::new("json");
         let folder = RunDir::at(scratch.path()).monitors();
         folder.write_json("a", &vec![1, 2]).expect("write");

@@ -43,7 +43,8 @@ pub fn ensure(sysctl: &Sysctl) -> Result<Option<String>, FileError> {
 }
 
 /// Sets `name` back from our value `set` to the value `former` that it had before. A value that was changed since by
-/// another program stays. An interface that is gone has taken its settings along. Returns whether the setting was set back.
+/// another program stays. An interface that is gone has taken its settings along. Returns whether the setting was set
+/// back.
 pub fn set_back(name: &str, set: &str, former: &str) -> Result<bool, FileError> {
     let is_ours = read(name).is_ok_and(|present| present == set);
     if is_ours {

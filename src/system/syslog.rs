@@ -8,6 +8,9 @@ use std::path::Path;
 /// The socket at which syslog daemons listen.
 pub const SOCKET: &str = "/dev/log";
 
+/// The name of [`DAEMON`], where no other facility is set.
+pub const DEFAULT_FACILITY: &str = "daemon";
+
 /// The facility of system daemons.
 const DAEMON: u8 = 3;
 
@@ -16,7 +19,7 @@ const FACILITIES: [(&str, u8); 20] = [
     ("kern", 0),
     ("user", 1),
     ("mail", 2),
-    ("daemon", DAEMON),
+    (DEFAULT_FACILITY, DAEMON),
     ("auth", 4),
     ("syslog", 5),
     ("lpr", 6),

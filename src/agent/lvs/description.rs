@@ -1,9 +1,9 @@
 //! The declaration of `ocf:rust:lvs`.
 
-use crate::ocf::{Action, ActionDefaults, Description, Kind, Parameter};
+use crate::ocf::{Action, ActionDefaults, Description, Parameter, ParameterKind};
 
 const fn directive(name: &'static str, short: &'static str, long: &'static str) -> Parameter {
-    Parameter::new(name, Kind::Text, short, long)
+    Parameter::new(name, ParameterKind::Text, short, long)
 }
 
 /// Parameters that are directives of the configuration language; [`crate::config`] judges their values.
@@ -74,7 +74,7 @@ pub const DIRECTIVES: [Parameter; 26] = [
 
 const CONFIGFILE: Parameter = Parameter::new(
     "configfile",
-    Kind::Text,
+    ParameterKind::Text,
     "configuration file",
     "A ldirectord.cf with the virtual services, instead of the parameters below. Only the services are programmed; give \
      the file to ocf:rust:ldirectord instead to have them checked as well.",
