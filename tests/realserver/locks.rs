@@ -94,9 +94,14 @@ fn monitor_waits_for_an_address_that_another_instance_moves() {
     let realserver = stopped(&host);
     realserver.start();
     host.sh("ip address del 192.0.2.9/32 dev lo");
-    let answer = contend(&host, &realserver, Agent::monitor, || {
-        host.sh("ip address add 192.0.2.9/32 dev lo");
-    });
+    let answer = contend(
+        &host,
+        &realserver,
+        |agent| agent.monitor(),
+        || {
+            host.sh("ip address add 192.0.2.9/32 dev lo");
+        },
+    );
     answer.expect(0).silent();
 }
 
