@@ -9,7 +9,12 @@ pub enum ParameterKind {
     /// Any text; [`Agent::validate`](super::Agent::validate) says what it must look like.
     Text,
     /// A whole decimal number within these bounds, both included.
-    Integer { min: i64, max: i64 },
+    Integer {
+        /// The least number.
+        min: i64,
+        /// The greatest number.
+        max: i64,
+    },
     /// `yes true 1 ja on` or `no false 0 nein off`, in any case (ocf_is_true of the shell agents; they take anything
     /// else for false, which turns a typing error into a decision).
     Boolean,

@@ -16,7 +16,13 @@ const TRACE: &str = "/run/test/trace";
 
 /// Holds the lock, as another instance does, until the file is closed.
 fn hold_lock(host: &Host) -> File {
-    let file = OpenOptions::new().read(true).write(true).open(host.path(LOCK)).expect("lock file");
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(host.path(LOCK))
+        .expect("lock file");
     let whole = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
