@@ -38,7 +38,7 @@ fn run() -> ExitStatus {
     let folder = if called.is_absolute() { PathBuf::new() } else { std::env::current_dir().unwrap_or_default() };
     match cli::called_as(called, &folder) {
         CalledAs::Agent(agent) => cli::run_agent(agent, arguments.next().as_deref()),
-        CalledAs::Ldirectord => cli::refuse_as_ldirectord(),
+        CalledAs::Ldirectord => cli::run_as_ldirectord(arguments),
         CalledAs::CommandLine => cli::run(),
     }
 }

@@ -3,7 +3,7 @@
 //! With a `configfile` it is a whole ldirectord: it creates the virtual services, checks their real servers, and
 //! removes the services on stop. Without one it looks after what the `lvs` resources of this node have declared.
 
-mod process;
+pub(super) mod process;
 mod standby;
 mod verdict;
 
@@ -37,7 +37,7 @@ const DEFAULT_FILE: &str = "/etc/ha.d/ldirectord.cf";
 /// The agent `ocf:rust:ldirectord`.
 pub struct LdirectordAgent;
 
-const DESCRIPTION: Description = Description {
+pub(super) const DESCRIPTION: Description = Description {
     name: "ldirectord",
     version: env!("CARGO_PKG_VERSION"),
     short: "Health monitor for the real servers of Linux Virtual Server",
@@ -74,13 +74,13 @@ const DESCRIPTION: Description = Description {
 };
 
 /// The parameters of `ocf:rust:ldirectord`, each read once from the call, under the names of the description.
-struct LdirectordParameters {
+pub(super) struct LdirectordParameters {
     configfile: Option<String>,
     logfile: Option<String>,
 }
 
 impl LdirectordParameters {
-    fn of(call: &Call) -> Self {
+    pub(super) fn of(call: &Call) -> Self {
         let text = |name| call.text(name).map(str::to_owned);
         Self { configfile: text("configfile"), logfile: text("logfile") }
     }
@@ -115,7 +115,7 @@ impl Agent for LdirectordAgent {
             call.log().info("runs already");
         } else {
             Ipvs::open_loading()?;
-            process::start(call, &parameters)?;
+            process::start(call, &parameters, None)?;
         }
         if let Some(warning) = forgotten_file(&parameters, &run_dir) {
             call.log().warning(warning);
