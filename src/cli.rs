@@ -1,9 +1,9 @@
 //! The command line: `lvs-agents COMMAND`.
 
+mod called_as;
 mod check_config;
 mod install;
 mod ldirectord;
-mod role;
 mod status;
 
 use std::ffi::{OsStr, OsString};
@@ -20,10 +20,10 @@ use crate::daemon::{self, HealthMonitorOptions, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::{RunDir, memory};
 
+pub use called_as::{CalledAs, called_as};
 pub use ldirectord::run as run_as_ldirectord;
-pub use role::{Role, role};
 
-/// What the process exits with.
+/// The exit code of the process.
 pub type ExitStatus = u8;
 const SUCCESS: ExitStatus = 0;
 const FAILURE: ExitStatus = 1;
@@ -33,11 +33,11 @@ const FAILURE: ExitStatus = 1;
 #[command(name = "lvs-agents", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum CliCommand {
     /// Show virtual services, the health of their real servers, and the reason of every weight
     Status {
         /// As JSON, for programs
@@ -108,22 +108,22 @@ pub fn run() -> ExitStatus {
     match execute(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            // Nowhere to report that standard error is closed.
+            // There is no place to report that standard error is closed.
             let _ = writeln!(std::io::stderr(), "lvs-agents: {error:#}");
             FAILURE
         }
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<ExitStatus> {
+fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
     let mut out = std::io::stdout();
     match command {
-        Command::Status { json } => status::run(json, &mut out)?,
-        Command::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
-        Command::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
-        Command::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
-        Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        Command::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
+        CliCommand::Status { json } => status::run(json, &mut out)?,
+        CliCommand::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
+        CliCommand::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
+        CliCommand::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
+        CliCommand::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
+        CliCommand::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
             let run_dir = RunDir::system();
@@ -132,7 +132,7 @@ fn execute(command: Command) -> anyhow::Result<ExitStatus> {
                 detach,
             )?;
         }
-        Command::Announce { instance } => agent::repeat_announcements(&instance)?,
+        CliCommand::Announce { instance } => agent::repeat_announcements(&instance)?,
     }
     Ok(SUCCESS)
 }
@@ -150,7 +150,7 @@ pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitStatus {
 
 fn run_daemon(options: HealthMonitorOptions, detach: bool) -> anyhow::Result<()> {
     if detach {
-        agent::settle_in();
+        agent::detach_from_starter();
         nix::unistd::setsid().context("session: start one of our own")?;
     }
     let mut readiness = Readiness::new(detach);

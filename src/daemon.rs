@@ -52,7 +52,7 @@ pub use readiness::{ANSWER_READY, Readiness};
 /// stretch, and nothing piles up.
 const INBOX: usize = 256;
 
-/// The environment variable that says how much the log has: `error`, `info` (the default) or `debug`. SIGUSR1 switches
+/// The environment variable that says how much the log has: `error`, `info` (the default) or `debug`. SIGUSR2 switches
 /// the debug level on and off while the health monitor runs.
 pub const LOG_LEVEL: &str = "LVS_AGENTS_LOG";
 

@@ -5,9 +5,9 @@
 //! monitor looks after a service, its real servers are the monitor's to move in and out.
 
 mod description;
+mod locks;
 mod refusals;
 mod source;
-mod turn;
 mod verdict;
 mod wanted;
 
@@ -23,7 +23,7 @@ use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::ownership::{self, Declaration, Declared, Registry, ServiceOwner, keys};
 use crate::plan::{self, TableRole};
 use crate::system::RunDir;
-use turn::Turn;
+use locks::DeclaringLock;
 
 pub struct Lvs;
 
@@ -42,7 +42,7 @@ impl Agent for Lvs {
         let undeclared = source::undeclared(call, &run_dir, &config);
         // Before the lock, which all others wait for: a module may take long to load.
         let mut ipvs = Ipvs::open_loading()?;
-        let turn = Turn::take(call, &run_dir)?;
+        let lock = DeclaringLock::acquire(call, &run_dir)?;
         let registry = Registry::read_others(&run_dir, &call.instance);
         refuse_conflicts(&registry, call, &keys(&config))?;
         director::prepare(&config, |text| call.log().info(text))?;
@@ -50,17 +50,17 @@ impl Agent for Lvs {
         if let Some(text) = undeclared {
             declare(call, &run_dir, &mut ipvs, &config, &text)?;
         }
-        let _programming = turn.declared();
+        let _programming = lock.end_declaring();
         program(call, &run_dir, &mut ipvs, config.into(), &registry)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        // To the end: one that wants a service which leaves here finds it free, not claimed. A turn that does not come must
+        // To the end: one that wants a service which leaves here finds it free, not claimed. A lock that is not to be had must
         // not get the node fenced: what is deleted here is ours alone.
-        let _turn = Turn::take(call, &run_dir).map_err(|failure| {
+        let _lock = DeclaringLock::acquire(call, &run_dir).map_err(|failure| {
             call.log().warning(failure);
-            turn::end_other(call, &run_dir)
+            locks::end_other_action(call, &run_dir)
         });
         match ownership::declaration(&run_dir, &call.instance) {
             Declaration::Absent => tell_what_is_left(call, &run_dir),
@@ -87,7 +87,7 @@ impl Agent for Lvs {
             return Ok(Status::Stopped);
         }
         let refusals = refusals::read(&run_dir, &call.instance);
-        let view = verdict::View { declared: &declared, observed: &observed };
+        let view = verdict::DeclarationView { declared: &declared, observed: &observed };
         verdict::judge(&view, &Registry::read_health_monitors(&run_dir), &refusals).answer()
     }
 }

@@ -144,7 +144,7 @@ pub enum Event<'a> {
         /// What was tried, and why it failed.
         cause: &'a str,
     },
-    /// An administrator switches the debug level on or off (SIGUSR1).
+    /// An administrator switches the debug level on or off (SIGUSR2).
     DebugToggled,
     /// Something in the health monitor's own life.
     Life {

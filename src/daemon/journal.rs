@@ -237,7 +237,7 @@ mod tests {
             "DEBUG: check of real server: 192.0.2.2:80 (192.0.2.1:80): good (7 ms late)",
             "DEBUG: check of real server: 192.0.2.2:80 (192.0.2.1:80): refused (7 ms late)",
         ];
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [(LogLevel::Error, 1), (LogLevel::Info, 2), (LogLevel::Debug, 4)],
             |(level, expected)| {
                 let journal = journal(level);
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_debug_level_is_switched_on_and_back_to_the_level_of_the_start() {
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [(LogLevel::Error, LogLevel::Error), (LogLevel::Info, LogLevel::Info), (LogLevel::Debug, LogLevel::Info)],
             |(ordinary, back)| {
                 let mut journal = journal(ordinary);

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn requests_are_the_words_of_the_first_version() {
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [
                 (ControlRequest::Alive, "\"alive\""),
                 (ControlRequest::Status, "\"status\""),

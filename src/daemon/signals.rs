@@ -11,14 +11,14 @@ use super::core::LoopMessage;
 /// # Errors
 /// Fails when the thread cannot be started.
 pub fn listen(deliver: impl Fn(LoopMessage) -> bool + Send + 'static) -> std::io::Result<()> {
-    let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGHUP, Signal::SIGUSR1];
+    let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGHUP, Signal::SIGUSR2];
     let signals: SigSet = signals.into_iter().collect();
     signals.thread_block()?;
     let wait = move || {
         while let Ok(signal) = signals.wait() {
             let message = match signal {
                 Signal::SIGHUP => LoopMessage::Reload,
-                Signal::SIGUSR1 => LoopMessage::ToggleDebug,
+                Signal::SIGUSR2 => LoopMessage::ToggleDebug,
                 Signal::SIGINT => LoopMessage::Terminate("INT"),
                 Signal::SIGQUIT => LoopMessage::Terminate("QUIT"),
                 Signal::SIGABRT => LoopMessage::Terminate("ABRT"),

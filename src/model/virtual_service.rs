@@ -140,13 +140,10 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_from_its_own_text() {
-        crate::testing::assert_all_rows(
-            ["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"],
-            |text| {
-                assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
-            },
-        );
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"], |text| {
+            assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
+        });
+        crate::testing::check_rows(
             ["", "tcp", "tcp 10.0.0.1", "sctp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"],
             |text| {
                 assert!(text.parse::<ServiceKey>().is_err(), "{text:?}");

@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_shown_as_numbers_and_two_different_names_stay_different() {
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [
                 (&b"eth0\0"[..], "eth0"),
                 (b"eth0\0rest", "eth0"),

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn values_that_suffice_are_left_alone() {
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [("arp_ignore", &[1, 2, 8][..]), ("arp_announce", &[2]), ("rp_filter", &[2])],
             |(key, good)| {
                 let settings = real_server_settings(&owned(&["eth0"]), &owned(&["tunl0"]));
@@ -155,7 +155,7 @@ mod tests {
     fn a_packet_is_passed_on_unless_it_stays_here_or_gets_another_address() {
         use ForwardingMethod::{Gate, Ipip, Masq};
         let local = [held(2, 1)];
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [(2, Gate, true), (2, Ipip, true), (2, Masq, false), (1, Gate, false), (1, Ipip, false)],
             |(host, forwarding, expected)| {
                 let real = RealServer { forwarding, ..real_server(host, 1) };

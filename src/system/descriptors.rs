@@ -13,7 +13,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 /// The soft limit that this process was started with, once it is raised.
 static FORMER: OnceLock<rlim_t> = OnceLock::new();
 
-/// Raises the soft limit to the hard one. What it cannot be raised to is left as it is.
+/// Raises the soft limit to the hard one. A kernel that refuses leaves the limit as it is.
 pub fn raise_limit() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {

@@ -41,7 +41,7 @@ fn a_real_server_that_dies_leaves_and_comes_back_with_itself() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn sigusr1_adds_the_result_of_every_check_to_the_log_and_takes_it_away_again() {
+fn sigusr2_adds_the_result_of_every_check_to_the_log_and_takes_it_away_again() {
     let host = host("");
     let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
     let ldirectord = ldirectord(&host);

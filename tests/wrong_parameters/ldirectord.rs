@@ -1,7 +1,8 @@
-use super::common::wrong::{Row, check, here};
+use super::common::rows::check_rows;
+use super::common::wrong::{WrongRow, check, here};
 use super::lvs::node;
 
-/// Files with one mistake each, and what is said of it.
+/// Files with one mistake each, and the words of the exit reason.
 const FILES: [(&str, &str); 14] = [
     ("checkinterval=-5", "line 1: checkinterval \"-5\": expected a whole number of seconds, at least 1"),
     ("chektimeout=3", "line 1: \"chektimeout\": unknown directive: did you mean \"checktimeout\"?"),
@@ -19,7 +20,7 @@ const FILES: [(&str, &str); 14] = [
     ("virtual=10.9.0.100:80\n\treceive=\"a(b\"", "line 2: receive \"a(b\": expected a regular expression"),
 ];
 
-const ROWS: [Row; 4] = [
+const ROWS: [WrongRow; 4] = [
     here(&[("configfile", "/run/test/nosuch.cf")], 2, "configfile /run/test/nosuch.cf: read: No such file"),
     here(&[("configfile", "/run/test")], 2, "configfile /run/test: read: Is a directory"),
     here(&[("configfile", "/run/test/broken.cf")], 2, "/run/test/broken.cf: line 2: scheduler \"x\""),
@@ -32,24 +33,24 @@ const ROWS: [Row; 4] = [
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn of_ldirectord() {
+fn start_of_ldirectord_refuses_each_wrong_file() {
     let host = node();
     check(&host, || host.agent("ldirectord"), &ROWS);
-    for (text, says) in FILES {
+    check_rows(FILES, |(text, says)| {
         host.write("/run/test/wrong.cf", text);
         check(&host, || host.agent("ldirectord"), &[here(&[("configfile", "/run/test/wrong.cf")], 2, says)]);
-    }
+    });
 }
 
-/// What `pcs resource create` and `crm configure` leave out, and `crm_resource --validate --check-level=10` does.
+/// `crm_resource --validate --check-level=10` makes this call, `pcs resource create` and `crm configure` do not.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn of_validate_all_at_the_level_that_looks_at_this_machine() {
+fn validate_all_at_the_level_that_looks_at_this_machine_refuses_wrong_files() {
     let host = node();
-    for (file, says) in [("nosuch.cf", "No such file"), ("broken.cf", "scheduler \"x\"")] {
+    check_rows([("nosuch.cf", "No such file"), ("broken.cf", "scheduler \"x\"")], |(file, says)| {
         let agent = host.agent("ldirectord").param("configfile", &format!("/run/test/{file}"));
         agent.variable("OCF_CHECK_LEVEL", "10").run("validate-all").expect(2).says(says);
-    }
+    });
     let right = host.agent("ldirectord").param("configfile", "/run/test/right.cf");
     right.variable("OCF_CHECK_LEVEL", "10").run("validate-all").expect(0).silent();
 }

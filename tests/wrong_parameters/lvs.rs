@@ -1,7 +1,7 @@
-use super::common::wrong::{Row, check, everywhere, here};
+use super::common::wrong::{WrongRow, check, everywhere, here};
 use super::common::{Agent, Host};
 
-const ROWS: [Row; 46] = [
+const ROWS: [WrongRow; 46] = [
     everywhere(&[("virtual", "")], "virtual: not set: name a virtual service, or a configfile"),
     everywhere(&[("virtual", "10.9.0.100")], "virtual: \"10.9.0.100\": expected ADDRESS:PORT or a firewall mark"),
     everywhere(&[("virtual", "10.9.0.100:70000")], "port \"70000\": expected 0 to 65535"),
@@ -50,7 +50,7 @@ const ROWS: [Row; 46] = [
     here(&[("virtual", ""), ("configfile", "/run/test/taken.cf")], 2, "lvs resource \"owner\" owns it"),
 ];
 
-/// A node where all is well with the services of somebody else.
+/// Makes a node where all is well with the services of another resource.
 pub fn node() -> Host {
     let host = Host::new();
     host.write("/run/test/right.cf", "virtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate\n\tchecktype=on\n");
@@ -64,7 +64,7 @@ pub fn node() -> Host {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn of_lvs() {
+fn start_of_lvs_refuses_each_wrong_parameter() {
     let host = node();
     let right = || -> Agent<'_> {
         let real = ("real", "10.9.1.1 gate");

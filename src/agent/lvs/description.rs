@@ -1,11 +1,11 @@
 //! The declaration of `ocf:rust:lvs`.
 
 use crate::config::{DIRECTIVES, Directive};
-use crate::ocf::{Action, ActionDefaults, Description, Kind, Parameter};
+use crate::ocf::{Action, ActionDefaults, Description, Parameter, ParameterKind};
 
 const CONFIGFILE: Parameter = Parameter::new(
     "configfile",
-    Kind::Text,
+    ParameterKind::Text,
     "configuration file",
     "A ldirectord.cf with the virtual services, instead of the parameters below. Only the services are programmed; give \
      the file to ocf:rust:ldirectord instead to have them checked as well.",
@@ -43,7 +43,7 @@ const fn parameter(directive: &Directive) -> Parameter {
         secret: directive.secret,
         // No two resources may claim one virtual service.
         unique: matches!(directive.name.as_bytes(), b"virtual"),
-        ..Parameter::new(directive.name, Kind::Text, directive.short, directive.long)
+        ..Parameter::new(directive.name, ParameterKind::Text, directive.short, directive.long)
     }
 }
 

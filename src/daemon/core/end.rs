@@ -94,7 +94,7 @@ mod tests {
     fn a_health_monitor_that_ends_before_it_has_a_configuration_leaves_the_record_of_the_one_before() {
         let keys = ["tcp 192.0.2.1:80", "tcp 192.0.2.2:80"].map(|text| text.parse::<ServiceKey>().expect("key"));
         let in_force = |role| InForce { role, removed_at_stop: [keys[0]].into(), ..InForce::default() };
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [
                 (None, Farewell::Nothing),
                 (Some(TableRole::Observes), Farewell::Handover),

@@ -80,7 +80,7 @@ mod tests {
         let now = Instant::now();
         let start = StartDeadline::new(now, Duration::from_secs(5), Duration::from_secs(30));
         let after = |milliseconds| now + Duration::from_millis(milliseconds);
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [
                 (0, true, true, StartVerdict::Ready),
                 (499, true, false, StartVerdict::Waits),
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn no_start_takes_longer_than_its_limit_or_the_time_that_it_is_given() {
         let now = Instant::now();
-        crate::testing::assert_all_rows([(60, 30, 10), (60, 3, 3), (2, 30, 2)], |(longest, within, expected)| {
+        crate::testing::check_rows([(60, 30, 10), (60, 3, 3), (2, 30, 2)], |(longest, within, expected)| {
             let start = StartDeadline::new(now, Duration::from_secs(longest), Duration::from_secs(within));
             let end = now + Duration::from_secs(expected) + GRACE;
             assert_eq!(start.judge(end, progress(false, false, false)), StartVerdict::Ready);

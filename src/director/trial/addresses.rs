@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_kernel_takes_unicast_addresses_and_its_own() {
         let addresses = Addresses { own_ipv6: ["fe80::1".parse().expect("address")].into(), ..Addresses::default() };
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [
                 ("10.9.0.21", None),
                 ("127.0.0.1", None),

@@ -54,7 +54,7 @@ fn not_asked() -> Outcome {
 #[test]
 fn a_fault_of_this_node_says_nothing_of_a_real_server_up_to_the_limit() {
     use Admission::{KnownDown, KnownUp, Outside, Unchecked};
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [(Outside, 1, 5), (KnownDown, 1, 5), (Unchecked, 1, 5), (KnownUp, 3, 5), (KnownUp, 7, 7)],
         |(admission, failurecount, limit)| {
             let mut member = Member::new(admission, at(0));

@@ -102,7 +102,7 @@ fn a_real_server_of_configured_weight_zero_keeps_its_entry_over_a_restart() {
 
 #[test]
 fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])],
         |(quiescent, down, one_up)| {
             let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &KnownHealth::default(), now());
@@ -186,7 +186,7 @@ fn a_result_that_comes_too_late_for_its_real_server_changes_nothing() {
 fn events_name_the_real_server_and_then_what_takes_its_place() {
     let member = |transition| PoolEvent::Member { real: real(1, 1).key, transition };
     let (down, up) = (member(Transition::WentDown), member(Transition::CameUp));
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [
             (Some(real(FALLBACK, 1)), PoolEvent::FallbackIn, PoolEvent::FallbackOut),
             (None, PoolEvent::NobodyServes, PoolEvent::ServedAgain),

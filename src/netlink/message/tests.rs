@@ -137,12 +137,12 @@ fn datagrams_cut_off_anywhere_are_an_error_or_incomplete() {
 
 #[test]
 fn lengths_that_lie_are_an_error() {
-    crate::testing::assert_all_rows([0u32, 15, 21, u32::MAX], |length| {
+    crate::testing::check_rows([0u32, 15, 21, u32::MAX], |length| {
         let mut bytes = message(30, 2, 1, b"1234");
         bytes[..4].copy_from_slice(&length.to_ne_bytes());
         assert!(Collector::new(1, 1, Ending::Done).feed(&bytes).is_err(), "{length}");
     });
-    crate::testing::assert_all_rows([&[][..], &[0, 0], &[0xff; 4], &[0xff; 20]], |payload| {
+    crate::testing::check_rows([&[][..], &[0, 0], &[0xff; 4], &[0xff; 20]], |payload| {
         let mut collector = Collector::new(1, 1, Ending::Acknowledgement);
         collector.feed(&message(NLMSG_ERROR, 0x200, 1, payload)).expect("feed");
         assert!(collector.finish(&missing())[0].is_err(), "{payload:?}");

@@ -113,7 +113,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        crate::testing::assert_all_rows(
+        crate::testing::check_rows(
             [
                 ("127.0.0.1", false),
                 ("127.255.255.255", true),

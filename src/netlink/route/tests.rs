@@ -200,7 +200,7 @@ fn the_longest_prefix_wins_then_the_lowest_metric_then_the_lowest_index() {
         route("2001:db8:0:1::", 64, 8, 256),
         route("fe80::", 64, 9, 256),
     ];
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [
             ("10.200.0.1", Some(1)),
             ("10.1.9.9", Some(3)),

@@ -51,7 +51,7 @@ fn an_own_claim_does_not_hide_another_ones() {
 
 #[test]
 fn a_living_health_monitor_moves_real_servers_before_one_that_has_ended() {
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [
             (vec![], RealServerMover::ServiceOwner),
             (vec![(true, &[1][..], false)], RealServerMover::EndedHealthMonitor),
@@ -127,7 +127,7 @@ fn an_owner_is_as_old_as_what_its_start_has_written() {
     drop(Lock::try_acquire(&run_dir.lock("file")).expect("lock"));
     // The record's age says nothing: a health monitor writes it again and again.
     run_dir.monitors().write_json("other", &record(true, &[1])).expect("write");
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [
             (ServiceOwner::Lvs("db".into()), true),
             (ServiceOwner::Ldirectord("file".into()), true),

@@ -52,7 +52,7 @@ fn steps(wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Vec<String> {
 #[test]
 fn each_form_is_changed_into_the_wanted_one_without_a_moment_without_it() {
     let label = |text| vip(24, 2, Some(text));
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [
             (vip(24, 2, None), vec![], vec!["+24"]),
             (vip(24, 2, None), vec![vip(24, 2, None)], vec![]),

@@ -4,14 +4,14 @@ use super::*;
 use crate::config;
 use crate::model::ServiceEntry;
 use crate::ownership::HealthRecord;
-use crate::testing::{real_server, virtual_service};
+use crate::testing::{check_rows, real_server, virtual_service};
 
 const KEY: &str = "tcp 192.0.2.1:80";
 const TEXT: &str = "virtual=192.0.2.1:80\n\treal=192.0.2.8:80 gate 1\n\treal=192.0.2.9:80 gate 3\n\
                     \tfallback=192.0.2.5:80\n\tchecktype=on\n";
 
-/// The verdict on a kernel with these real servers (`None`: without the service).
-fn verdict(held: Option<&[(u8, u32)]>, care: RealServerMover, refusals: &[Refusal]) -> Verdict {
+/// Returns the verdict on a kernel with these real servers; `None` stands for a kernel without the service.
+fn verdict(held: Option<&[(u8, u32)]>, care: RealServerMover, refusals: &[Refusal]) -> DeclarationVerdict {
     let config = config::parse_file(TEXT.as_bytes(), &config::AnyName::default()).expect("right");
     let service = virtual_service(KEY);
     let entry = held.map(|reals| {
@@ -24,7 +24,7 @@ fn verdict(held: Option<&[(u8, u32)]>, care: RealServerMover, refusals: &[Refusa
         registry.add_health_monitor("health", &record, care == RealServerMover::HealthMonitor);
     }
     let (declared, observed) = (Declared::from(config), vec![(service.key, entry)]);
-    judge(&View { declared: &declared, observed: &observed }, &registry, refusals)
+    judge(&DeclarationView { declared: &declared, observed: &observed }, &registry, refusals)
 }
 
 fn real_refused() -> Vec<Refusal> {
@@ -40,7 +40,8 @@ fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
     let (right, wrong, degraded) = ((0, 0), (1, 0), (0, 1));
     type Row<'a> = (&'a str, Option<&'a [(u8, u32)]>, [(usize, usize); 3]);
     let rows: [Row<'_>; 7] = [
-        // By owner, by one that has ended, by one that lives.
+        // The last three columns are for services that only their owner looks after, that a health monitor looked after
+        // which has ended, and that one looks after which lives.
         ("as declared", Some(&[(8, 1), (9, 3)]), [right, right, right]),
         ("the service is missing", None, [wrong, wrong, wrong]),
         ("one is missing", Some(&[(8, 1)]), [wrong, degraded, right]),
@@ -49,7 +50,7 @@ fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
         ("the fallback", Some(&[(8, 1), (9, 3), (5, 1)]), [degraded, degraded, right]),
         ("one by hand in the place of one", Some(&[(8, 1), (7, 1)]), [(1, 1), (0, 2), degraded]),
     ];
-    for (what, held, expected) in rows {
+    check_rows(rows, |(what, held, expected)| {
         let counts =
             [RealServerMover::ServiceOwner, RealServerMover::EndedHealthMonitor, RealServerMover::HealthMonitor].map(
                 |care| {
@@ -58,28 +59,34 @@ fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
                 },
             );
         assert_eq!(counts, expected, "{what}");
-    }
+    });
 }
 
 #[test]
-fn what_the_kernel_refused_is_told_and_no_reason_for_a_restart() {
-    for care in [RealServerMover::ServiceOwner, RealServerMover::EndedHealthMonitor, RealServerMover::HealthMonitor] {
-        let told = verdict(Some(&[(8, 1)]), care, &real_refused());
-        assert_eq!(
-            (told.wrong.len(), told.degraded),
-            (0, vec!["as the kernel said: refused at the last start".into()])
-        );
-    }
+fn what_the_kernel_refused_is_reported_and_causes_no_restart() {
+    check_rows(
+        [RealServerMover::ServiceOwner, RealServerMover::EndedHealthMonitor, RealServerMover::HealthMonitor],
+        |care| {
+            let told = verdict(Some(&[(8, 1)]), care, &real_refused());
+            assert_eq!(
+                (told.wrong.len(), told.degraded),
+                (0, vec!["as the kernel said: refused at the last start".into()])
+            );
+        },
+    );
     let told = verdict(None, RealServerMover::ServiceOwner, &service_refused()).degraded;
     assert_eq!(told, [format!("virtual service {KEY}: missing in the kernel: refused at the last start")]);
-    // Not the one that was refused.
+    // The missing entry is not the one that was refused.
     assert_eq!(verdict(Some(&[(9, 3)]), RealServerMover::ServiceOwner, &real_refused()).wrong.len(), 1);
     assert_eq!(verdict(None, RealServerMover::ServiceOwner, &real_refused()).wrong.len(), 1);
-    assert_eq!(verdict(Some(&[(8, 1), (9, 3)]), RealServerMover::ServiceOwner, &real_refused()), Verdict::default());
+    assert_eq!(
+        verdict(Some(&[(8, 1), (9, 3)]), RealServerMover::ServiceOwner, &real_refused()),
+        DeclarationVerdict::default()
+    );
 }
 
 #[test]
-fn what_a_restart_mends_comes_before_what_is_only_told() {
+fn what_a_restart_mends_comes_before_what_is_only_reported() {
     let answer = |held: &[(u8, u32)], care| verdict(Some(held), care, &[]).answer();
     assert_eq!(answer(&[(8, 1), (9, 3)], RealServerMover::ServiceOwner), Ok(Status::Running));
     let failure =

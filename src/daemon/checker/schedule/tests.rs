@@ -93,7 +93,7 @@ fn the_first_round_is_quick_and_the_others_are_spread_over_the_interval() {
 
 #[test]
 fn the_first_round_of_many_takes_a_second_and_that_of_a_few_no_longer_than_their_interval() {
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [(20_000, ms(10_000), ms(1002)), (5000, ms(200), ms(202)), (1, ms(5000), ms(2))],
         |(count, interval, round)| {
             let mut machine = Machine::new(usize::MAX, ms(100));
@@ -107,7 +107,7 @@ fn the_first_round_of_many_takes_a_second_and_that_of_a_few_no_longer_than_their
 
 #[test]
 fn an_edit_of_a_timeout_or_interval_moves_no_check() {
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [(ms(700), ms(1000)), (ms(500), ms(2000)), (ms(500), ms(500)), (ms(300), ms(10_000))],
         |(timeout, interval)| {
             let mut machine = Machine::new(usize::MAX, ms(3));

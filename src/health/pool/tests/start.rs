@@ -44,7 +44,7 @@ fn the_fallback_waits_longer_for_those_that_are_asked_later_and_for_none_that_ha
 
 #[test]
 fn an_ordinary_cold_start_brings_no_fallback_and_no_alarm() {
-    crate::testing::assert_all_rows([None, Some(real(FALLBACK, 1))], |fallback| {
+    crate::testing::check_rows([None, Some(real(FALLBACK, 1))], |fallback| {
         let plain = PoolSettings { fallback, ..settings(&[(1, 1), (2, 3)], false) };
         let mut pool = Pool::new(plain, None, &KnownHealth::default(), now());
         assert_eq!(pool.advance(now()), []);
@@ -125,7 +125,7 @@ fn a_start_without_a_fallback_is_over_when_all_were_asked_or_could_not_be() {
 fn a_start_waits_for_nothing_where_nothing_is_asked() {
     let mut off = settings(&[(1, 1)], false);
     off.real_servers[0].disabled = true;
-    crate::testing::assert_all_rows([off, PoolSettings { fallback: None, ..settings(&[], false) }], |nothing| {
+    crate::testing::check_rows([off, PoolSettings { fallback: None, ..settings(&[], false) }], |nothing| {
         assert!(Pool::new(nothing, None, &KnownHealth::default(), now()).is_decided(now()));
     });
 }

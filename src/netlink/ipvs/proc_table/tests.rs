@@ -183,7 +183,7 @@ fn a_text_cut_off_anywhere_shows_no_service_that_was_not_told_of_in_full() {
 #[test]
 fn a_line_that_is_not_understood_hides_its_service_alone() {
     let other = service("tcp 10.9.0.2:80", "sh");
-    crate::testing::assert_all_rows(
+    crate::testing::check_rows(
         [
             ("Route   0 ", "Teleport 0 "),
             ("Route   0 ", "Route   -1 "),
@@ -210,7 +210,7 @@ fn a_line_that_is_not_understood_hides_its_service_alone() {
 fn what_is_told_of_twice_is_not_believed() {
     let service = "TCP  0A090002:0050 sh  \n";
     let real = "  -> 0A090101:0050      Route   1      0          0         \n";
-    crate::testing::assert_all_rows([format!("{GOLDEN}{service}"), format!("{GOLDEN}{real}{real}")], |text| {
+    crate::testing::check_rows([format!("{GOLDEN}{service}"), format!("{GOLDEN}{real}{real}")], |text| {
         let wanted = shown().remove(3);
         assert_eq!(read(&text, &wanted).services[&wanted.service.key], ShownService::Unclear, "{text}");
     });
@@ -219,12 +219,9 @@ fn what_is_told_of_twice_is_not_believed() {
 #[test]
 fn another_header_means_a_text_of_which_nothing_is_known() {
     let moved = GOLDEN.replace("Forward Weight", "Weight Forward");
-    crate::testing::assert_all_rows(
-        ["", "IP Virtual Server version 1.2.1 (size=4096)\n", &moved, &GOLDEN[44..]],
-        |text| {
-            assert_eq!(ProcTable::read(text.as_bytes(), &Table::new()), ProcTable::default(), "{text}");
-        },
-    );
+    crate::testing::check_rows(["", "IP Virtual Server version 1.2.1 (size=4096)\n", &moved, &GOLDEN[44..]], |text| {
+        assert_eq!(ProcTable::read(text.as_bytes(), &Table::new()), ProcTable::default(), "{text}");
+    });
 }
 
 /// Writes the entry as the kernel would.
