@@ -171,4 +171,7 @@ fn all_the_same<T>(ours: &[T], others: &[T], same: fn(&T, &T) -> bool) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../fuzz/config.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

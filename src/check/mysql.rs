@@ -126,4 +126,7 @@ impl Conversation {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/mysql.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

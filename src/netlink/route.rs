@@ -312,4 +312,7 @@ fn settle(change: &AddressChange, answer: Result<()>) -> Result<bool> {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/route.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

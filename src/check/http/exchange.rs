@@ -62,7 +62,7 @@ impl Client<'_> {
         })
     }
 
-    async fn ask<S>(&self, hop: &Hop, stream: S) -> Result<Answer, CheckFailure>
+    pub(super) async fn ask<S>(&self, hop: &Hop, stream: S) -> Result<Answer, CheckFailure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -99,7 +99,7 @@ impl Client<'_> {
         }
     }
 
-    fn request(&self, hop: &Hop) -> Result<Request<Empty<Bytes>>, CheckFailure> {
+    pub(super) fn request(&self, hop: &Hop) -> Result<Request<Empty<Bytes>>, CheckFailure> {
         Request::builder()
             .method(method_name(self.question.method))
             .uri(encode(&hop.request))
