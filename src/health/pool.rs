@@ -129,8 +129,8 @@ impl Pool {
 
     fn known(&self, real: &RealServerSettings) -> Option<&Member> {
         let place = *self.index.get(&real.real_server.key)?;
-        let switched_on = self.settings.real_servers[place].disabled && !real.disabled;
-        (!switched_on).then(|| &self.members[place])
+        let switched_on = self.settings.real_servers.get(place)?.disabled && !real.disabled;
+        self.members.get(place).filter(|_| !switched_on)
     }
 
     /// The first checks of this configuration begin by then: many are not all asked at once, and until they are the
@@ -143,8 +143,11 @@ impl Pool {
     /// changes nothing.
     pub fn note(&mut self, key: RealServerKey, outcome: &Outcome, now: Instant) -> Vec<PoolEvent> {
         let before = self.presence();
-        let Some(place) = self.index.get(&key).copied() else { return Vec::new() };
-        let (real, member) = (&self.settings.real_servers[place], &mut self.members[place]);
+        let found = self
+            .index
+            .get(&key)
+            .and_then(|place| Some((self.settings.real_servers.get(*place)?, self.members.get_mut(*place)?)));
+        let Some((real, member)) = found else { return Vec::new() };
         if real.disabled {
             return Vec::new();
         }
@@ -262,7 +265,7 @@ impl Pool {
     /// Whether and why one real server serves; `None` when it is not of this pool.
     pub fn standing(&self, key: &RealServerKey) -> Option<Standing> {
         let place = *self.index.get(key)?;
-        Some(self.standing_of(&self.settings.real_servers[place], &self.members[place]))
+        Some(self.standing_of(self.settings.real_servers.get(place)?, self.members.get(place)?))
     }
 
     fn standing_of(&self, real: &RealServerSettings, member: &Member) -> Standing {

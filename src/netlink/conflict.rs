@@ -159,6 +159,7 @@ fn listening(interface: u32, protocol: i32) -> Result<OwnedFd> {
 
 /// Of all IPv6 that comes in, only neighbour advertisements wake us: next header 58, type 136 (RFC 4861 §4.4). A busy host's
 /// other packets would fill the ear.
+#[expect(unsafe_code, reason = "nix has no packet filters")]
 fn hear_advertisements_only(ear: &OwnedFd) -> Result<()> {
     let load =
         |at: u32| libc::sock_filter { code: (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: at };
