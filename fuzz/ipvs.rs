@@ -40,7 +40,7 @@ fn ipvs_text() {
 
 /// The table that one of the committed inputs shows.
 fn desired() -> Table {
-    let keys = ["tcp/192.0.2.9:80", "udp/192.0.2.9:53", "tcp/[2001:db8::9]:80"];
+    let keys = ["tcp 192.0.2.9:80", "udp 192.0.2.9:53", "tcp [2001:db8::9]:80"];
     let services = keys.map(virtual_service);
     let real_servers: BTreeMap<_, _> = [real_server(1, 1), real_server(2, 3)].map(|real| (real.key, real)).into();
     let entry = |service| ServiceEntry { service, real_servers: real_servers.clone() };
@@ -50,7 +50,7 @@ fn desired() -> Table {
 /// A text that ends in the middle of a line proves of nothing that it is not there, and what nobody wants is not shown.
 fn read(text: &[u8], desired: &Table) {
     let table = ProcTable::read(text, desired);
-    let stranger: ServiceKey = "tcp/192.0.2.200:80".parse().expect("a key");
+    let stranger: ServiceKey = "tcp 192.0.2.200:80".parse().expect("a key");
     assert!(!table.shows_real_servers(&stranger), "{table:?}");
     for (key, entry) in desired {
         let is_cut = !text.ends_with(b"\n");

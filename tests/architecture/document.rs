@@ -38,7 +38,8 @@ fn quoted(text: &str) -> Vec<&str> {
 fn is_place(word: &str) -> bool {
     let of_a_node = word.starts_with(['/', '.']) || word.contains("/.") || word.contains(['<', '>', '=', ':']);
     let has_suffix = [".rs", ".md", ".sh", ".xml"].iter().any(|suffix| word.ends_with(suffix));
-    !of_a_node && (has_suffix || word.contains('/'))
+    let has_folder = word.ends_with('/') || word.split_once('/').is_some_and(|(first, _)| FOLDERS.contains(&first));
+    !of_a_node && (has_suffix || has_folder)
 }
 
 /// The places that are not in the tree. A place may leave out the folders that the sentence is about, as `core/turn.rs`
@@ -110,7 +111,7 @@ fn a_place_that_is_gone_is_found() {
         "heartbeat-metadata/NAME.xml",
     ];
     assert_eq!(missing(&there, &files), [""; 0]);
-    assert_eq!(missing(&["services/.lock", "/run/lvs-agents", "vip/<vip>.json"], &files), [""; 0]);
+    assert_eq!(missing(&["services/.lock", "/run/lvs-agents", "vip/<vip>.json", "start/stop"], &files), [""; 0]);
     let gone = ["model/gone.rs", "gone/", "gone/*.rs", "del/change.rs"];
     assert_eq!(missing(&gone, &files), gone);
     let items = ["model::Check", "model::Gone", "std::gone"];
