@@ -1,4 +1,5 @@
 //! `ocf:rust:lvs` and `ocf:rust:ldirectord` where the kernel has no IPVS: on a node that a cluster merely asks.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 

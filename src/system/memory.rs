@@ -1,4 +1,5 @@
 //! What the allocator does with memory that is not needed any more.
+#![expect(unsafe_code, reason = "no crate offers the functions of glibc's allocator as safe ones")]
 
 use nix::libc;
 

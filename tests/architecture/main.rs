@@ -1,5 +1,6 @@
 //! What ARCHITECTURE.md promises, held against the source: that the pure layer is pure, and that the document names what
 //! there is.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod document;
 mod purity;

@@ -80,6 +80,7 @@ const CONFIGFILE: Parameter = Parameter::new(
      the file to ocf:rust:ldirectord instead to have them checked as well.",
 );
 
+#[expect(clippy::indexing_slicing, reason = "a place that is not there does not compile")]
 const PARAMETERS: [Parameter; 27] = {
     let mut all = [CONFIGFILE; 27];
     let mut index = 0;
