@@ -3,28 +3,31 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hyper::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::exchange::{Answer, BODY_LIMIT};
 use super::redirect::{self, Hop, Origin};
-use super::{Client, pattern};
-use crate::check::attempt::Attempt;
+use super::{Client, HttpQuestion, Named, pattern};
+use crate::check::attempt::{Attempt, Subject};
 use crate::check::failure::{CheckFailure, FailureKind};
-use crate::check::subject::Subject;
-use crate::model::{HttpCheck, HttpMethod};
 use crate::seeds::Seeds;
 
 /// Long enough for every input; none makes the client wait for anything but the end of the input.
 const PATIENT: Duration = Duration::from_secs(60);
 
-fn question() -> HttpCheck {
+fn question() -> HttpQuestion {
     let (request, host) = ("/app/start?x=1".to_owned(), Some("www.example.com".to_owned()));
-    HttpCheck { tls: false, method: HttpMethod::Get, request, virtual_host: host, receive: Some("^OK$".to_owned()) }
+    HttpQuestion { tls: false, method: Method::GET, request, virtual_host: host, receive: Some("^OK$".to_owned()) }
 }
 
-fn client(question: &HttpCheck) -> (Client<'_>, Hop) {
-    let target = SocketAddr::from(([192, 0, 2, 1], 8080));
-    let attempt = Attempt::start(Subject::Http(target, question), PATIENT);
+fn named(question: &HttpQuestion) -> Named<'_> {
+    Named { target: SocketAddr::from(([192, 0, 2, 1], 8080)), question }
+}
+
+fn client<'a>(named: &'a Named<'a>) -> (Client<'a>, Hop) {
+    let Named { target, question } = *named;
+    let attempt = Attempt::about(Subject::Other(named), PATIENT);
     let hop = Hop { tls: false, port: target.port(), request: question.request.clone() };
     (Client { target, question, attempt, trust: None }, hop)
 }
@@ -40,9 +43,10 @@ fn http_answers() {
 }
 
 /// Sends the bytes as the answer to the question, and closes.
-async fn ask(question: &HttpCheck, bytes: &[u8]) -> Result<Answer, CheckFailure> {
+async fn ask(question: &HttpQuestion, bytes: &[u8]) -> Result<Answer, CheckFailure> {
     let (ours, mut theirs) = tokio::io::duplex(4096);
-    let (client, hop) = client(question);
+    let named = named(question);
+    let (client, hop) = client(&named);
     let server = async {
         let _ = theirs.read(&mut [0; 1024]).await;
         // It breaks off where the client has seen enough.
@@ -53,8 +57,9 @@ async fn ask(question: &HttpCheck, bytes: &[u8]) -> Result<Answer, CheckFailure>
 }
 
 /// Bytes of a server are never this node's fault, and no more of them is kept than the limit.
-fn judge(question: &HttpCheck, answer: Result<Answer, CheckFailure>) {
-    let (client, hop) = client(question);
+fn judge(question: &HttpQuestion, answer: Result<Answer, CheckFailure>) {
+    let named = named(question);
+    let (client, hop) = client(&named);
     let verdict = match answer {
         Ok(answer) => {
             assert!(answer.body.len() <= BODY_LIMIT, "{} bytes", answer.body.len());
@@ -81,8 +86,9 @@ fn http_redirects() {
 }
 
 /// A redirect that is followed leads to a request that can be sent.
-fn follow(question: &HttpCheck, bytes: &[u8]) {
-    let (client, hop) = client(question);
+fn follow(question: &HttpQuestion, bytes: &[u8]) {
+    let named = named(question);
+    let (client, hop) = client(&named);
     let origin = Origin::new(client.target.ip(), question.virtual_host.as_deref());
     if let Ok(next) = redirect::resolve(&origin, &hop, &String::from_utf8_lossy(bytes)) {
         assert!(client.request(&next).is_ok(), "{next:?}");

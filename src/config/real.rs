@@ -1,5 +1,5 @@
 //! The values of `real` and `fallback` lines, as written: `ADDRESS[->ADDRESS][:PORT] METHOD [WEIGHT] ["REQUEST",
-//! "RECEIVE"] [l:N] [u:N]`. ldirectord searches for each part anywhere and skips what it does not know; here every
+//! "RECEIVE"] [l:N] [u:N] [checkport:PORT]`. ldirectord searches for each part anywhere and skips what it does not know; here every
 //! word counts, so that a mistyped one cannot silently change a real server.
 
 use super::address::{self, Host, HostPort, Port};
@@ -30,6 +30,8 @@ pub(super) struct Options {
     pub question: Option<Box<Question>>,
     pub lower_threshold: Option<u32>,
     pub upper_threshold: Option<u32>,
+    /// The port that is checked. ldirectord has no such word; a declaration needs it.
+    pub checkport: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +40,10 @@ pub(super) struct FallbackSpec {
     pub forwarding: ForwardingMethod,
 }
 
-pub(super) fn parse_real(text: &str, family: Family) -> Result<RealSpec, String> {
+/// `notes`: what is wrong with the line and does not matter.
+pub(super) fn parse_real(text: &str, family: Family, notes: &mut Vec<String>) -> Result<RealSpec, String> {
     let (place, rest) = next_word(text);
+    let place = address::tidied(place, notes);
     let (first, last, port) = match place.split_once("->") {
         Some((first, end)) => {
             let first = address::parse_range_start(first)?;
@@ -47,7 +51,7 @@ pub(super) fn parse_real(text: &str, family: Family) -> Result<RealSpec, String>
             (first, Some(Box::new(end.host)), end.port)
         }
         None => {
-            let target = address::parse_host_port(place, family)?;
+            let target = address::parse_host_port(&place, family)?;
             (target.host, None, target.port)
         }
     };
@@ -98,6 +102,12 @@ fn parse_options(text: &str) -> Result<Options, String> {
             set_once(&mut options.lower_threshold, bounded(word, number)?, "l:")?;
         } else if let Some(number) = word.strip_prefix("u:") {
             set_once(&mut options.upper_threshold, bounded(word, number)?, "u:")?;
+        } else if let Some(port) = word.strip_prefix("checkport:") {
+            set_once(
+                &mut options.checkport,
+                value::port(port).map_err(|expected| format!("\"{word}\": {expected}"))?,
+                "checkport:",
+            )?;
         } else if word == "-w" {
             // ipvsadm's way of writing it, which ldirectord happens to accept.
             let (number, after) = next_word(rest);
@@ -160,7 +170,7 @@ mod tests {
     use super::*;
 
     fn options(text: &str) -> Options {
-        parse_real(&format!("10.0.0.1:80 gate {text}"), Family::Ipv4).expect(text).options
+        parse_real(&format!("10.0.0.1:80 gate {text}"), Family::Ipv4, &mut Vec::new()).expect(text).options
     }
 
     fn question(request: &str, receive: &str) -> Option<Box<Question>> {
@@ -174,13 +184,14 @@ mod tests {
             question: question("a", "b"),
             lower_threshold: Some(10),
             upper_threshold: Some(20),
+            checkport: Some(99),
         };
         for text in [
-            r#"5 "a","b" l:10 u:20"#,
-            r#"5 "a" "b" u:20 l:10"#,
-            r#"u:20 -w 5 l:10 "a", "b""#,
-            r#"5, "a", "b" l:10 u:20"#,
-            r#"l:10 u:20 "a",  "b" 5"#,
+            r#"5 "a","b" l:10 u:20 checkport:99"#,
+            r#"5 "a" "b" checkport:99 u:20 l:10"#,
+            r#"checkport:99 u:20 -w 5 l:10 "a", "b""#,
+            r#"5, "a", "b" l:10 u:20 checkport:99"#,
+            r#"l:10 u:20 "a",  "b" 5 checkport:99"#,
         ] {
             assert_eq!(options(text), all, "{text}");
         }
