@@ -39,7 +39,7 @@ fn http_answers() {
     let question = question();
     let answered = |bytes: &[u8]| judge(&question, runtime.block_on(ask(&question, bytes)));
     let answered = std::panic::AssertUnwindSafe(answered);
-    bolero::check!(name = "http_answers").for_each(|bytes: &[u8]| seeds.each(bytes, &*answered));
+    bolero::check!(name = "http_answers").for_each(|bytes: &[u8]| seeds.each(bytes, *answered));
 }
 
 /// Sends the bytes as the answer to the question, and closes.

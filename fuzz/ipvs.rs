@@ -23,7 +23,7 @@ fn messages(payload: &[u8]) {
         let mut again =
             decode::service(&encode::generic(command, &attributes)).expect("what we wrote").expect("a service");
         // A service that is not persistent has no time of it.
-        again.persistence = again.persistence.and(service.persistence.clone());
+        again.persistence = again.persistence.and(service.persistence);
         assert_eq!(again, service);
     }
     for family in [Family::Ipv4, Family::Ipv6] {
