@@ -59,7 +59,10 @@ kernel_memory_dir() {
 	local dir free
 	for dir in /dev/shm /tmp /var/tmp; do
 		free=$(df -Pm "$dir" 2>/dev/null | awk 'NR == 2 { print $4 }')
-		((${free:-0} < 3000)) || { printf '%s' "$dir"; return; }
+		((${free:-0} < 3000)) || {
+			printf '%s' "$dir"
+			return
+		}
 	done
 	printf '/tmp'
 }
