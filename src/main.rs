@@ -4,6 +4,7 @@
 //! which is a fifteenth of the time of a monitor, and pacemaker starts one every few seconds for each resource. What
 //! else that start does is done here.
 #![no_main]
+#![expect(unsafe_code, reason = "what the standard library does before its own main is done here")]
 
 use std::fs::OpenOptions;
 use std::io::Write;

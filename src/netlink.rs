@@ -13,6 +13,9 @@ pub mod announce;
 mod attribute;
 pub mod conflict;
 mod error;
+#[cfg(test)]
+#[path = "../fuzz/netlink.rs"]
+mod fuzz;
 pub mod ipvs;
 mod message;
 mod module;

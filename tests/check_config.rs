@@ -1,4 +1,5 @@
 //! `lvs-agents check-config`: what is wrong with a file, and what this node's kernel would refuse of it.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The IPVS code against a kernel that has IPVS, seen through ipvsadm. Each test has a network namespace, and so a
 //! table, of its own. Needs root, ip and ipvsadm.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};

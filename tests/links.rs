@@ -1,4 +1,5 @@
 //! What the built binary is under which name, in which folder.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 

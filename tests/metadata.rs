@@ -1,4 +1,5 @@
 //! The committed meta-data and links are those of the code.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::fs;
 use std::path::Path;

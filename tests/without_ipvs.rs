@@ -1,4 +1,5 @@
 //! `ocf:rust:lvs` and `ocf:rust:ldirectord` on a node whose kernel has no IPVS, and which the cluster merely asks.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 

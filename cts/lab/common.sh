@@ -17,9 +17,15 @@ exec {NAP}<> <(:)
 nap() { read -r -t "$1" -u "$NAP" || :; }
 
 say() { printf '%s\n' "$@"; }
-indent() { local line; while IFS= read -r line; do printf '    %s\n' "$line"; done; }
+indent() {
+	local line
+	while IFS= read -r line; do printf '    %s\n' "$line"; done
+}
 warn() { printf '%s\n' "$@" >&2; }
-die() { warn "$*"; exit 1; }
+die() {
+	warn "$*"
+	exit 1
+}
 
 # now: seconds since the epoch with microseconds, without a process.
 now() { printf '%s' "$EPOCHREALTIME"; }

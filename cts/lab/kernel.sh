@@ -27,6 +27,7 @@ kernel_run() {
 	pid=$!
 	kernel_has_ipvs && printf '%s\n' "$pid" >"$OUT/namespaces.pid"
 	# Whoever presses ^C wants all of it gone.
+	# shellcheck disable=SC2064
 	trap "kernel_end $pid; exit 130" INT TERM
 	tail -s 0.2 -n +1 -f --pid="$pid" "$OUT/story.log" 2>/dev/null &
 	# Only `wait` lets a trap interrupt it.
@@ -58,7 +59,10 @@ kernel_memory_dir() {
 	local dir free
 	for dir in /dev/shm /tmp /var/tmp; do
 		free=$(df -Pm "$dir" 2>/dev/null | awk 'NR == 2 { print $4 }')
-		((${free:-0} < 3000)) || { printf '%s' "$dir"; return; }
+		((${free:-0} < 3000)) || {
+			printf '%s' "$dir"
+			return
+		}
 	done
 	printf '/tmp'
 }
@@ -67,6 +71,7 @@ kernel_memory_dir() {
 kernel_sockets() { printf '%s/lvs-agents-cts.%s.%s' "$(kernel_memory_dir)" "$$" "${OUT##*/}"; }
 
 kernel_uml() {
+	# shellcheck disable=SC2054
 	local command=(linux.uml rootfstype=hostfs rootflags=/ ro init="$CTS/lab/uml-init" mem=2500M panic=1 quiet
 		con=pts con0=null,fd:1 "lab.cts=$CTS" "lab.out=$OUT")
 	export TMPDIR

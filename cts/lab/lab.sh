@@ -17,9 +17,15 @@ lab_up() {
 # lab_up_with_client: the lab, the product installed in it, the VIP on the real servers, and the client asking.
 lab_up_with_client() {
 	network_up
-	product_install || { warn "lvs-agents install failed"; return 1; }
+	product_install || {
+		warn "lvs-agents install failed"
+		return 1
+	}
 	lab_up || return
-	product_realservers || { warn "the VIP on the real servers failed (see rs1/commands.log)"; return 1; }
+	product_realservers || {
+		warn "the VIP on the real servers failed (see rs1/commands.log)"
+		return 1
+	}
 	client_start
 }
 

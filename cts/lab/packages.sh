@@ -1,11 +1,12 @@
 # Installs the Debian packages that the suite needs. Sourced; packages_install does nothing where all are there.
 PACKAGES=(
-	kmod iproute2 procps util-linux     # namespaces, modules
+	kmod iproute2 procps util-linux # namespaces, modules
 	corosync pacemaker pacemaker-cli-utils crmsh pcs resource-agents cluster-glue
 	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool everybody reads the table with
 	mariadb-server mariadb-client python3 python3-pymysql
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev
+	shellcheck shfmt flake8
 )
 
 packages_missing() {

@@ -203,7 +203,7 @@ impl<'a> Core<'a> {
             ControlRequest::Alive => self.reply(&call, ControlReply::Alive(self.view.liveness(Instant::now()))),
             ControlRequest::Status => self.reply(&call, ControlReply::Status(Box::new(self.status()))),
             ControlRequest::DeclarationsInForce => {
-                self.reply(&call, ControlReply::DeclarationsInForce(self.declarations_are_in_force()))
+                self.reply(&call, ControlReply::DeclarationsInForce(self.declarations_are_in_force()));
             }
         }
         None

@@ -1,5 +1,5 @@
 //! Signals to the health monitor, as messages to its loop: TERM and INT end it, HUP reads the configuration again, and
-//! USR1 switches the debug level of the log on and off.
+//! USR2 switches the debug level of the log on and off.
 
 use nix::sys::signal::{SigSet, Signal};
 

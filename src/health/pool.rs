@@ -182,8 +182,8 @@ impl Pool {
 
     fn known(&self, real: &RealServerSettings) -> Option<&Member> {
         let place = *self.index.get(&real.real_server.key)?;
-        let switched_on = self.settings.real_servers[place].disabled && !real.disabled;
-        (!switched_on).then(|| &self.members[place])
+        let switched_on = self.settings.real_servers.get(place)?.disabled && !real.disabled;
+        self.members.get(place).filter(|_| !switched_on)
     }
 
     /// Waits for first results until they can be there: the first checks of this configuration begin by `asked_by`.
@@ -196,8 +196,11 @@ impl Pool {
     /// off, changes nothing.
     pub fn note(&mut self, key: RealServerKey, outcome: &Outcome, now: Instant) -> Vec<PoolEvent> {
         let before = self.unserved_state();
-        let Some(place) = self.index.get(&key).copied() else { return Vec::new() };
-        let (real, member) = (&self.settings.real_servers[place], &mut self.members[place]);
+        let found = self
+            .index
+            .get(&key)
+            .and_then(|place| Some((self.settings.real_servers.get(*place)?, self.members.get_mut(*place)?)));
+        let Some((real, member)) = found else { return Vec::new() };
         if real.disabled {
             return Vec::new();
         }
@@ -316,7 +319,7 @@ impl Pool {
     /// Returns whether and why one real server serves; `None` when it is not of this pool.
     pub fn serving_state(&self, key: &RealServerKey) -> Option<ServingState> {
         let place = *self.index.get(key)?;
-        Some(self.serving_state_of(&self.settings.real_servers[place], &self.members[place]))
+        Some(self.serving_state_of(self.settings.real_servers.get(place)?, self.members.get(place)?))
     }
 
     fn serving_state_of(&self, real: &RealServerSettings, member: &Member) -> ServingState {

@@ -144,6 +144,7 @@ fn multicast_mac(group: Ipv6Addr) -> [u8; 6] {
 }
 
 /// Builds the address of a packet socket. `protocol` is an `ETH_P_*` number in host order.
+#[expect(unsafe_code, reason = "nix makes a link-layer address from no other form")]
 pub(super) fn link_address(interface: u32, protocol: i32, destination: [u8; 6]) -> Result<LinkAddr> {
     let [a, b, c, d, e, f] = destination;
     let raw = libc::sockaddr_ll {

@@ -164,6 +164,7 @@ fn listening(interface: u32, protocol: i32) -> Result<OwnedFd> {
 
 /// Lets only neighbour advertisements pass of all IPv6 that comes in: next header 58, type 136 (RFC 4861 §4.4). A busy
 /// host's other packets would fill the socket's buffer.
+#[expect(unsafe_code, reason = "nix has no packet filters")]
 fn hear_advertisements_only(ear: &OwnedFd) -> Result<()> {
     let load =
         |at: u32| libc::sock_filter { code: (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: at };

@@ -251,4 +251,7 @@ impl Ipvs {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/ipvs.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

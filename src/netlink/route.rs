@@ -314,4 +314,7 @@ fn address_result(change: &AddressChange, answer: Result<()>) -> Result<bool> {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/route.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

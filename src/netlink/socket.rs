@@ -175,6 +175,7 @@ fn read_until_quiet(read_again_for: Duration, mut read: impl FnMut() -> Result<N
 }
 
 /// Opens a netlink socket that hears the notifications of these groups.
+#[expect(unsafe_code, reason = "neli gives the descriptor of its socket away as a number only")]
 pub(super) fn connect(protocol: NlFamily, groups: &[u32]) -> Result<OwnedFd> {
     let socket = NlSocket::connect(protocol, None, Groups::new_groups(groups))?;
     socket.enable_ext_ack(true)?;

@@ -28,6 +28,7 @@ pub fn limit() -> usize {
 }
 
 /// Lets `command` start with the soft limit that this process was started with.
+#[expect(unsafe_code, reason = "what runs between fork and exec is safe or not by what it does alone")]
 pub fn lower_limit_of(command: &mut Command) {
     let Some(former) = FORMER.get().copied() else { return };
     let lower = move || {

@@ -1,4 +1,5 @@
 //! Tells the allocator what to do with memory that is not needed any more.
+#![expect(unsafe_code, reason = "no crate offers the functions of glibc's allocator as safe ones")]
 
 use nix::libc;
 

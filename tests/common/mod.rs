@@ -3,8 +3,7 @@
 //!
 //! Needs root, util-linux and iproute2.
 
-// Each test program is compiled with the whole of this and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program is compiled with the whole of this and uses a part of it")]
 
 pub mod agent;
 pub mod follow;

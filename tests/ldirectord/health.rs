@@ -48,10 +48,10 @@ fn sigusr2_adds_the_result_of_every_check_to_the_log_and_takes_it_away_again() {
     ldirectord.start();
     let pid = daemons(&host)[0];
     assert!(!host.read(LOG).contains("DEBUG: "));
-    host.sh(&format!("kill -USR1 {pid}"));
+    host.sh(&format!("kill -USR2 {pid}"));
     until_logged(&host, "Debug messages are on");
     until_logged(&host, &format!("DEBUG: check of real server: {TWO} (10.9.0.100:80): good"));
-    host.sh(&format!("kill -USR1 {pid}"));
+    host.sh(&format!("kill -USR2 {pid}"));
     until_logged(&host, "Debug messages are off");
     let log = host.read(LOG);
     let (_, after) = log.split_once("Debug messages are off").expect("logged");

@@ -1,5 +1,6 @@
 //! `ocf:rust:ldirectord` as pacemaker calls it, with real servers that die and come back, in namespaces of each
 //! test's own.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;

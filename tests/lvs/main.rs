@@ -1,4 +1,5 @@
 //! `ocf:rust:lvs` as pacemaker calls it, in namespaces of each test's own; the kernel's table is read by ipvsadm.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
 //! `ocf:rust:realserver` as pacemaker calls it, in namespaces of each test's own.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
 //! All parameters of `ocf:rust:vip`, each with valid, boundary and invalid values, against what the kernel shows then.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;

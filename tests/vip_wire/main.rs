@@ -10,6 +10,7 @@
 //! Ours are the same frames but for the flow label of IPv6, which the kernel chooses for IPaddr2 and which is zero in
 //! ours: without a connection there is no flow. The times are different on purpose: request and reply leave together,
 //! the first ones before start returns, and all of it once more after `arp_repeat_after`.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -4,7 +4,7 @@ import json
 import time
 
 import tables
-from process import FOLDER, all_ticks, median, memory, run, ticks, until
+from process import FOLDER, all_ticks, memory, run, ticks, until
 from products import Keepalived, Ours
 from rows import head, row, say
 from servers import Servers
@@ -25,7 +25,9 @@ def calls_per_check(pid, count, seconds=8):
 def cost_of(product, check, services, reals, interval):
     """One product's figures, by name."""
     with Servers() as servers:
-        count = lambda: servers.counts()[check == "http"]
+        def count():
+            return servers.counts()[check == "http"]
+
         error = product.start(services, reals, check, interval)
         if error:
             say(f"{product.name}: {error}")

@@ -12,6 +12,7 @@ const CONFIGFILE: Parameter = Parameter::new(
 );
 
 /// How many directives are parameters.
+#[expect(clippy::indexing_slicing, reason = "a row that is not there does not compile")]
 const COUNT: usize = {
     let (mut count, mut row) = (0, 0);
     while row < DIRECTIVES.len() {
@@ -24,6 +25,7 @@ const COUNT: usize = {
 };
 
 /// `configfile`, and the directives of a service; [`crate::config`] judges their values.
+#[expect(clippy::indexing_slicing, reason = "a row that is not there does not compile")]
 const PARAMETERS: [Parameter; COUNT + 1] = {
     let mut all = [CONFIGFILE; COUNT + 1];
     let (mut next, mut row) = (1, 0);

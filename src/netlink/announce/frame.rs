@@ -88,8 +88,8 @@ pub fn claim(packet: &[u8]) -> Option<(IpAddr, [u8; 6])> {
         let sender: [u8; 4] = packet.get(14..18)?.try_into().ok()?;
         return Some((Ipv4Addr::from(sender).into(), mac));
     }
-    let message = packet.get(IPV6_HEADER..)?;
-    if packet[0] >> 4 != 6 || packet[6] != ICMPV6 || *message.first()? != NEIGHBOUR_ADVERTISEMENT {
+    let (header, message) = packet.split_first_chunk::<IPV6_HEADER>()?;
+    if header[0] >> 4 != 6 || header[6] != ICMPV6 || *message.first()? != NEIGHBOUR_ADVERTISEMENT {
         return None;
     }
     let target: [u8; 16] = message.get(8..24)?.try_into().ok()?;
@@ -112,7 +112,7 @@ fn neighbour_message(kind: u8, flags: u8, target: Ipv6Addr, option: Option<(u8, 
 
 fn icmpv6(source: Ipv6Addr, destination: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
     let checksum = checksum(source, destination, &message);
-    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    message.splice(2..4, checksum.to_be_bytes());
     // Hop limit 255: receivers drop anything less, which would have come through a router (RFC 4861 §7.1).
     let mut packet = vec![6 << 4, 0, 0, 0, 0, message.len() as u8, ICMPV6, 255];
     packet.extend(source.octets());

@@ -68,9 +68,9 @@ fn network(address: Ipv4Addr, prefix_length: u8) -> u32 {
 
 /// Builds a question for the IPv4 routes of all tables: kernels before 4.20 cannot be asked for one.
 pub(super) fn list() -> Vec<u8> {
-    let mut header = vec![0; connected::HEADER];
+    let mut header = [0; connected::HEADER];
     header[0] = libc::AF_INET as u8;
-    header
+    header.to_vec()
 }
 
 /// Reads a route; `None` for a route of another table, and for one of another kind.

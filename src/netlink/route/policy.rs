@@ -55,8 +55,8 @@ pub(super) fn encode(label: &PolicyLabel) -> Result<Vec<u8>> {
 
 /// Builds a header of family, padding, prefix length and flags; interface and sequence number stay 0.
 fn header(prefix_length: u8) -> Vec<u8> {
-    let mut header = vec![0; HEADER];
+    let mut header = [0; HEADER];
     header[0] = libc::AF_INET6 as u8;
     header[2] = prefix_length;
-    header
+    header.to_vec()
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::string_slice, reason = "the text that is cut has no character of several bytes")]
+
 use std::fmt::Write;
 
 use proptest::prelude::*;
