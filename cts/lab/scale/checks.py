@@ -13,7 +13,7 @@ WINDOW = 20
 
 
 def calls_per_check(pid, count, seconds=8):
-    """Returns the system calls per check by strace, which slows both products: the number is the figure, not the time."""
+    """Returns the system calls per check by strace, which slows both: the number is the figure, not the time."""
     before, trace = count(), f"{FOLDER}/strace"
     run(["timeout", "-s", "INT", str(seconds), "strace", "-c", "-f", "-qq", "-o", trace, "-p", str(pid)], limit=seconds + 30)
     made = count() - before
@@ -61,7 +61,7 @@ def cost(check, interval, services=100, reals=100):
 
 
 def gone_and_back(product, reals=10000, interval=10):
-    """Stops all servers of one service at once and starts them again. The cost of idle checks meanwhile is taken off."""
+    """Stops all servers of one service at once and starts them again. The cost of idle checks is taken off."""
     head(f"{reals} servers of one service, a connect check in {interval} s each", "", "s", product.name)
     with Servers() as servers:
         error = product.start(1, reals, "tcp", interval)
