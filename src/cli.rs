@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
@@ -57,6 +57,9 @@ enum Command {
     MetaData {
         /// Name of the agent
         agent: String,
+        /// The XML that the cluster reads, or a manual page
+        #[arg(long, value_enum, default_value_t = MetaDataFormat::Xml)]
+        format: MetaDataFormat,
     },
     /// Run an action of an agent as pacemaker does, with its parameters in OCF_RESKEY_... variables
     Agent {
@@ -92,6 +95,12 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum MetaDataFormat {
+    Xml,
+    Markdown,
+}
+
 /// Runs the command of this process; errors go to standard error, exit status 1.
 pub fn run() -> ExitStatus {
     match execute(Arguments::parse().command) {
@@ -110,7 +119,14 @@ fn execute(command: Command) -> anyhow::Result<ExitStatus> {
         Command::Status { json } => status::run(json, &mut out)?,
         Command::CheckConfig { file } => return check_config::run(&file, &mut out),
         Command::Install { root } => install::run(&root, &mut out)?,
-        Command::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
+        Command::MetaData { agent, format } => {
+            let description = find(&agent)?.description();
+            let text = match format {
+                MetaDataFormat::Xml => description.metadata(),
+                MetaDataFormat::Markdown => description.manual(),
+            };
+            out.write_all(text.as_bytes())?;
+        }
         Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
         Command::Daemon { instance, configfile, logfile, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);

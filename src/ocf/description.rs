@@ -1,7 +1,7 @@
 //! What an agent says of itself: everything that the meta-data shows.
 
 use super::parameter::{Kind, Parameter, Standing};
-use super::{Action, metadata, trace};
+use super::{Action, manual, metadata, trace};
 
 /// The declaration of an agent.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +98,11 @@ impl Description {
     /// The meta-data document of OCF 1.1.
     pub fn metadata(&self) -> String {
         metadata::to_xml(self)
+    }
+
+    /// The manual page: the same as Markdown.
+    pub fn manual(&self) -> String {
+        manual::to_markdown(self)
     }
 
     /// Mistakes in the declaration itself, one sentence each. For the agent's tests: `assert_eq!(…, [""; 0])`.
