@@ -46,6 +46,9 @@ enum Command {
     CheckConfig {
         /// A ldirectord.cf
         file: PathBuf,
+        /// Show every value that counts for each virtual service, and where it comes from
+        #[arg(long)]
+        explain: bool,
     },
     /// Install this binary and the links that make its agents known to pacemaker
     Install {
@@ -117,7 +120,7 @@ fn execute(command: Command) -> anyhow::Result<ExitStatus> {
     let mut out = std::io::stdout();
     match command {
         Command::Status { json } => status::run(json, &mut out)?,
-        Command::CheckConfig { file } => return check_config::run(&file, &mut out),
+        Command::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
         Command::Install { root } => install::run(&root, &mut out)?,
         Command::MetaData { agent, format } => {
             let description = find(&agent)?.description();

@@ -6,35 +6,41 @@
 //! whole. A first look at a file finds what has to be known before that: what stands outside of sections, and all names.
 //! Every mistake is reported, not only the first, and nothing half-valid leaves this module.
 //!
-//! Pure but for [`Resolver`] and [`load_file`]. Never touches the kernel or the clock.
+//! Pure: names are looked up by the caller's [`Resolver`].
 
 mod address;
 mod check;
 mod directive;
 mod effective;
+mod explain;
 mod file;
 mod line;
-mod load;
 mod names;
 mod parameters;
 mod problem;
 mod real;
 mod render;
 mod section;
+mod table;
 mod value;
+mod words;
+mod written;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Check, Family, Protocol, RealServer, VirtualService};
+use crate::model::{Check, Family, Protocol, Question, RealServer, VirtualService};
 
+pub use directive::Directive;
+pub use explain::explain;
 pub use file::{parse_file, parse_part};
-pub use load::{NameMissing, load_file, parse_named};
-pub use names::{AnyName, SystemResolver};
-pub use parameters::{parse_parameters, survives_rendering};
+pub use names::{AnyName, NoNames};
+pub use parameters::parse_parameters;
 pub use problem::{Origin, Problem};
-pub use render::render;
+pub use render::{render, render_into};
+pub use table::DIRECTIVES;
 
 /// Looks names up. Numeric addresses and ports never reach it.
 pub trait Resolver {
@@ -58,39 +64,15 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
-impl Config {
-    /// Equal but for where it was written and what was warned about.
-    pub fn means_the_same_as(&self, other: &Self) -> bool {
-        let Self { global, services, warnings: _ } = self;
-        *global == other.global && all_the_same(services, &other.services, Service::means_the_same_as)
-    }
-}
-
 /// What concerns the daemon and not a single service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Global {
-    /// Between two rounds of checks, for services that do not say otherwise. At least one second.
-    pub checkinterval: Duration,
     /// Read the file again when it changes.
     pub autoreload: bool,
     /// Program to run after the file has changed, with the file's path as its only argument.
     pub callback: Option<PathBuf>,
     /// Where the daemon logs; `None`: where whoever started it said.
     pub logfile: Option<LogTarget>,
-    /// Remove services and real servers when the daemon stops, for services that do not say otherwise.
-    pub cleanstop: bool,
-}
-
-impl Default for Global {
-    fn default() -> Self {
-        Self {
-            checkinterval: Duration::from_secs(10),
-            autoreload: false,
-            callback: None,
-            logfile: None,
-            cleanstop: true,
-        }
-    }
 }
 
 /// Where the daemon logs.
@@ -124,6 +106,10 @@ pub struct Service {
     pub real_servers: Vec<RealServerConfig>,
     /// Takes the clients while no real server is up.
     pub fallback: Option<RealServer>,
+    /// What its real servers are asked, but for those whose line says otherwise.
+    pub question: Arc<Question>,
+    /// For each check as a whole.
+    pub checktimeout: Duration,
     /// A real server that is down keeps its entry with weight 0 instead of losing it.
     pub quiescent: bool,
     /// Failed checks in a row after which a real server is down. At least 1.
@@ -134,21 +120,6 @@ pub struct Service {
     pub cleanstop: bool,
 }
 
-impl Service {
-    /// Equal but for where it was written.
-    pub fn means_the_same_as(&self, other: &Self) -> bool {
-        let Self { origin: _, service, real_servers, fallback, quiescent, failurecount, checkinterval, cleanstop } =
-            self;
-        *service == other.service
-            && *fallback == other.fallback
-            && *quiescent == other.quiescent
-            && *failurecount == other.failurecount
-            && *checkinterval == other.checkinterval
-            && *cleanstop == other.cleanstop
-            && all_the_same(real_servers, &other.real_servers, RealServerConfig::means_the_same_as)
-    }
-}
-
 /// One real server and how it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RealServerConfig {
@@ -156,18 +127,6 @@ pub struct RealServerConfig {
     pub origin: Origin,
     pub real_server: RealServer,
     pub check: Check,
-}
-
-impl RealServerConfig {
-    /// Equal but for where it was written.
-    pub fn means_the_same_as(&self, other: &Self) -> bool {
-        let Self { origin: _, real_server, check } = self;
-        *real_server == other.real_server && *check == other.check
-    }
-}
-
-fn all_the_same<T>(ours: &[T], others: &[T], same: fn(&T, &T) -> bool) -> bool {
-    ours.len() == others.len() && ours.iter().zip(others).all(|(one, other)| same(one, other))
 }
 
 #[cfg(test)]

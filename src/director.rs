@@ -1,5 +1,8 @@
-//! Makes this node fit to direct: the kernel settings that a configuration needs, and what its kernel would refuse.
+//! This node as a director: its configuration files and the names in them, the kernel settings that a configuration needs,
+//! and what its kernel would refuse.
 
+mod load;
+mod names;
 mod trial;
 
 use std::collections::BTreeSet;
@@ -9,6 +12,8 @@ use crate::netlink::Ipvs;
 use crate::plan;
 use crate::system::{FileError, sysctl};
 
+pub use load::{NameMissing, described, load_file};
+pub use names::SystemResolver;
 pub use trial::refusals;
 
 /// Sets what is missing and tells `log` of it. Nothing is set back when the services go: somebody else may rely on it

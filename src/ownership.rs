@@ -7,6 +7,6 @@ mod declaration;
 mod record;
 mod registry;
 
-pub use declaration::{Declaration, Declared, declaration, keys, reads_back};
+pub use declaration::{Declaration, Declared, declaration, keys};
 pub use record::{MonitorRecord, Refusal};
 pub use registry::{Care, Owner, Registry};

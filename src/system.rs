@@ -1,6 +1,7 @@
 //! Files of this machine: the run directory with what survives between calls, locks, and settings of the kernel and of
 //! this process.
 
+mod comparison;
 pub mod descriptors;
 mod file;
 mod lock;

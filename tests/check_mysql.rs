@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use lvs_agents::check::{self, CheckFailure, FailureKind};
-use lvs_agents::model::{Check, CheckMethod, MysqlCheck, Secret};
+use lvs_agents::model::{Check, Question, Secret};
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
 
@@ -114,25 +114,26 @@ fn install(directory: &Path) {
     assert!(output.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn monitor() -> MysqlCheck {
-    MysqlCheck {
+fn monitor() -> Question {
+    Question {
         login: "monitor".into(),
-        password: Secret::new(PASSWORD),
-        database: Some("shop".into()),
+        passwd: Secret::new(PASSWORD),
+        database: "shop".into(),
         request: "SELECT id FROM health".into(),
+        ..Question::of("mysql")
     }
 }
 
-fn ask(target: SocketAddr, question: MysqlCheck, timeout: Duration) -> Result<(), CheckFailure> {
+fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), CheckFailure> {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     let runtime =
         RUNTIME.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime"));
-    let check = Check { method: CheckMethod::Mysql(question).into(), target, timeout };
+    let check = Check { question: question.into(), target, timeout };
     runtime.block_on(check::run(&check))
 }
 
 /// What the check says, without its `mysql ADDRESS: `.
-fn failure(server: &Server, question: MysqlCheck) -> String {
+fn failure(server: &Server, question: Question) -> String {
     let failure = ask(server.address, question, PATIENT).expect_err("must fail");
     assert_eq!(failure.kind(), FailureKind::Answer, "{failure}");
     let text = failure.to_string();
@@ -140,8 +141,8 @@ fn failure(server: &Server, question: MysqlCheck) -> String {
     text.strip_prefix(&format!("mysql {}: ", server.address)).expect("names the server").to_owned()
 }
 
-fn query(request: &str) -> MysqlCheck {
-    MysqlCheck { request: request.into(), ..monitor() }
+fn query(request: &str) -> Question {
+    Question { request: request.into(), ..monitor() }
 }
 
 /// One test: the server takes seconds to install and start.
@@ -159,7 +160,7 @@ fn rows_decide(server: &Server) {
     for good in ["SELECT id FROM health", "SELECT 1", "SELECT NULL", "SELECT id FROM empty; SELECT 1"] {
         ask(server.address, query(good), PATIENT).expect(good);
     }
-    let nowhere = MysqlCheck { database: None, ..query("SELECT id FROM shop.health") };
+    let nowhere = Question { database: String::new(), ..query("SELECT id FROM shop.health") };
     ask(server.address, nowhere, PATIENT).expect("without a database");
     assert_eq!(failure(server, query("SELECT id FROM empty")), "query \"SELECT id FROM empty\": returned no row");
     assert!(failure(server, query("SET @a = 1")).ends_with("returned no row"));
@@ -167,11 +168,11 @@ fn rows_decide(server: &Server) {
 
 fn refusals_are_understood(server: &Server) {
     let login = "login as \"monitor\"";
-    let wrong = MysqlCheck { password: Secret::new("wr0ng"), ..monitor() };
+    let wrong = Question { passwd: Secret::new("wr0ng"), ..monitor() };
     assert_eq!(failure(server, wrong), format!("{login}: access denied (error 1045)"));
-    let boss = |database: &str| MysqlCheck { login: "boss".into(), database: Some(database.into()), ..monitor() };
+    let boss = |database: &str| Question { login: "boss".into(), database: database.into(), ..monitor() };
     assert_eq!(failure(server, boss("nosuch")), "login as \"boss\": unknown database (error 1049)");
-    let nobody = MysqlCheck { login: "nobody".into(), ..monitor() };
+    let nobody = Question { login: "nobody".into(), ..monitor() };
     assert_eq!(failure(server, nobody), "login as \"nobody\": access to the database denied (error 1044)");
     let missing = query("SELECT 1 FROM nosuch");
     assert_eq!(failure(server, missing), "query \"SELECT 1 FROM nosuch\": no such table (error 1146)");

@@ -10,9 +10,9 @@ mod verdict;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config;
 use crate::daemon::control;
 use crate::daemon::protocol::{Liveness, Reply, Request};
+use crate::director;
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::ocf::{Action, ActionDefaults, Agent, Call, Description, Failure, Kind, Parameter, Status, ValidationLevel};
@@ -131,7 +131,7 @@ fn can_read_table() -> bool {
 }
 
 fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
-    let config = config::load_file(Path::new(path));
+    let config = director::load_file(Path::new(path));
     config.map(|config| ownership::keys(&config)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))
 }
 

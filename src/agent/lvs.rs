@@ -14,6 +14,7 @@ mod wanted;
 use std::collections::{BTreeSet, HashSet};
 
 use super::changes;
+use crate::config::Config;
 use crate::director;
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
@@ -22,7 +23,6 @@ use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
 use crate::ownership::{self, Declaration, Declared, Owner, Registry, keys};
 use crate::plan::{self, Role};
 use crate::system::RunDir;
-use source::Source;
 use turn::Turn;
 
 pub struct Lvs;
@@ -38,17 +38,20 @@ impl Agent for Lvs {
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        let before = run_dir.services().read(&call.instance).unwrap_or_default();
-        let source = Source::load(call, before.as_deref())?;
+        let config = source::load(call)?;
+        let undeclared = source::undeclared(call, &run_dir, &config);
         // Before the lock, which all others wait for: a module may take long to load.
         let mut ipvs = Ipvs::open_loading()?;
         let turn = Turn::take(call, &run_dir)?;
         let registry = Registry::read_others(&run_dir, &call.instance);
-        refuse_conflicts(&registry, call, &keys(&source.config))?;
-        director::prepare(&source.config, |text| call.log().info(text))?;
-        declare(call, &run_dir, &mut ipvs, &source, before.as_deref())?;
+        refuse_conflicts(&registry, call, &keys(&config))?;
+        director::prepare(&config, |text| call.log().info(text))?;
+        // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
+        if let Some(text) = undeclared {
+            declare(call, &run_dir, &mut ipvs, &config, &text)?;
+        }
         let _programming = turn.declared();
-        program(call, &run_dir, &mut ipvs, source.config.into(), &registry)
+        program(call, &run_dir, &mut ipvs, config.into(), &registry)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -94,24 +97,14 @@ fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> 
     if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
 }
 
-/// Puts the new declaration in the place of the old one. One that says the same stays as it is: whoever follows the
-/// declarations has nothing to read.
-fn declare(
-    call: &Call,
-    run_dir: &RunDir,
-    ipvs: &mut Ipvs,
-    source: &Source,
-    before: Option<&str>,
-) -> Result<(), Failure> {
-    if before == Some(&source.text) {
-        return Ok(());
-    }
-    let wanted: HashSet<ServiceKey> = keys(&source.config).into_iter().collect();
-    let old = before.map_or(Declaration::Absent, Declaration::of).keys();
+/// Puts the new declaration in the place of the old one.
+fn declare(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, config: &Config, text: &str) -> Result<(), Failure> {
+    let wanted: HashSet<ServiceKey> = keys(config).into_iter().collect();
+    let old = ownership::declaration(run_dir, &call.instance).keys();
     let gone = old.into_iter().filter(|key| !wanted.contains(key));
     // Before the old declaration is replaced: killed in between, nobody would know of them.
     changes::apply_all(call, ipvs, &gone.map(Change::DeleteService).collect::<Vec<_>>())?;
-    Ok(run_dir.services().write(&call.instance, &source.text)?)
+    Ok(run_dir.services().write(&call.instance, text)?)
 }
 
 /// Brings the kernel's table to what is declared, as far as the kernel takes it.

@@ -10,9 +10,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure::{CheckFailure, FailureKind, describe_io, system_text};
 use super::lag;
-use super::subject::Subject;
+use crate::model::Check;
 
 pub(super) struct Attempt<'a> {
+    /// What the check's messages begin with. It becomes text only when there is something to say: most checks are good,
+    /// and there may be ten thousand of them in a second.
     subject: Subject<'a>,
     deadline: Instant,
     timeout: Duration,
@@ -21,8 +23,13 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// The clock starts now.
-    pub fn start(subject: Subject<'a>, timeout: Duration) -> Self {
+    /// The clock starts now. Messages begin with the kind of the check and its target.
+    pub fn start(check: &'a Check) -> Self {
+        Self::about(Subject::Target(check), check.timeout)
+    }
+
+    /// The same for a check whose messages begin otherwise.
+    pub fn about(subject: Subject<'a>, timeout: Duration) -> Self {
         let now = Instant::now();
         Self { subject, deadline: now + timeout, timeout, stolen_before: lag::stolen(now) }
     }
@@ -55,7 +62,7 @@ impl<'a> Attempt<'a> {
     }
 
     pub fn failure(&self, kind: FailureKind, cause: impl fmt::Display) -> CheckFailure {
-        CheckFailure::new(kind, self.subject, cause)
+        CheckFailure::new(kind, &self.subject, cause)
     }
 
     pub fn failure_at(&self, kind: FailureKind, step: &str, cause: impl fmt::Display) -> CheckFailure {
@@ -85,5 +92,24 @@ impl<'a> Attempt<'a> {
     /// The whole time allowed, as `3 s` or `0.5 s`.
     pub fn timeout_text(&self) -> String {
         format!("{} s", self.timeout.as_secs_f64())
+    }
+}
+
+/// One question to one server, as messages name it.
+pub(super) enum Subject<'a> {
+    /// `mysql 10.0.0.1:3306`.
+    Target(&'a Check),
+    Other(&'a (dyn fmt::Display + Sync)),
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(check) if check.target.port() == 0 => {
+                write!(f, "{} {}", check.question.kind, check.target.ip())
+            }
+            Self::Target(check) => write!(f, "{} {}", check.question.kind, check.target),
+            Self::Other(text) => text.fmt(f),
+        }
     }
 }

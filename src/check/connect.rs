@@ -1,35 +1,50 @@
 //! A TCP connection is accepted.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use super::attempt::Attempt;
 use super::failure::CheckFailure;
-use super::subject::Subject;
+use super::kind::{Burden, CheckKind, NamedBy, PLAIN, Port};
+use crate::model::Check;
+
+pub(super) const KIND: CheckKind = CheckKind {
+    name: "connect",
+    named_by: NamedBy::Checktype,
+    port: Port::Asked,
+    burden: Burden::Socket,
+    ask: Some(|check| Box::pin(ask(check))),
+    ..PLAIN
+};
 
 /// Connects and closes at once. Success says that the port is open, not that anybody reads from it: the kernel of the
 /// real server accepts before its program does.
-pub(super) async fn check(target: SocketAddr, timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(Subject::Connect(target), timeout);
+async fn ask(check: &Check) -> Result<(), CheckFailure> {
+    let attempt = Attempt::start(check);
     // Closed in the ordinary way. SO_LINGER 0 would spare us a socket in TIME_WAIT (60 per server at a check a second,
     // each to another address, so ports never run out), but the program would find a reset and log an error each time.
-    attempt.connect("", target).await.map(drop)
+    attempt.connect("", check.target).await.map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
     use crate::check::FailureKind;
+    use crate::model::Question;
+
+    async fn connect(target: SocketAddr, timeout: Duration) -> Result<(), CheckFailure> {
+        ask(&check(Question::of("connect"), target, timeout)).await
+    }
 
     #[tokio::test]
     async fn an_open_port_is_up_and_a_closed_one_is_refused() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let listener = std::net::TcpListener::bind(address).expect("bind");
             let target = listener.local_addr().expect("address");
-            check(target, SECOND).await.expect("open");
+            connect(target, SECOND).await.expect("open");
             drop(listener);
-            let failure = check(target, SECOND).await.expect_err("closed");
+            let failure = connect(target, SECOND).await.expect_err("closed");
             assert_eq!(failure.to_string(), format!("connect {target}: connection refused"));
             assert_eq!(failure.kind(), FailureKind::Refused);
         }
@@ -39,7 +54,7 @@ mod tests {
     async fn a_silent_network_ends_at_the_deadline() {
         let full = FullListener::new();
         let started = std::time::Instant::now();
-        let failure = check(full.address, Duration::from_millis(300)).await.expect_err("nobody answers");
+        let failure = connect(full.address, Duration::from_millis(300)).await.expect_err("nobody answers");
         assert_eq!(failure.to_string(), format!("connect {}: no answer within 0.3 s", full.address));
         assert_eq!(failure.kind(), FailureKind::Timeout);
         assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());

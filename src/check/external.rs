@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -11,23 +10,36 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind, system_text};
-use super::subject::Subject;
+use super::kind::{Burden, CheckKind, NamedBy, Need, PLAIN, Port};
+use crate::model::{Check, Field};
 use crate::system::descriptors;
 
 /// How long a killed program may take to vanish. Only one that hangs in the kernel (a dead NFS server) needs longer;
 /// the runtime reaps it then.
 const REAP: Duration = Duration::from_millis(500);
 
-/// Runs `command` without a shell, in `/`, with the environment and the limits that the daemon was started with and
+pub(super) const KIND: CheckKind = CheckKind {
+    name: "external",
+    named_by: NamedBy::Checktype,
+    port: Port::Told,
+    fields: &[(Field::Checkcommand, Need::Default("/bin/true"))],
+    burden: Burden::Program,
+    ask: Some(|check| Box::pin(ask(check))),
+    ..PLAIN
+};
+
+/// Runs the command without a shell, in `/`, with the environment and the limits that the daemon was started with and
 /// nothing on its standard streams; exit status 0 is success. At the deadline its whole process group is killed.
 ///
 /// ldirectord took death by signal for success and sent SIGTERM to the child only: crashed scripts kept dead servers
 /// in, and grandchildren stayed.
-pub(super) async fn check(command: &Path, arguments: &[String], timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(Subject::External(command), timeout);
-    let mut group = Group::spawn(command, arguments)
+async fn ask(check: &Check) -> Result<(), CheckFailure> {
+    let command = &check.question.checkcommand;
+    let subject = format!("external {command}");
+    let attempt = Attempt::about(Subject::Other(&subject), check.timeout);
+    let mut group = Group::spawn(command, &check.question.arguments)
         .map_err(|error| attempt.failure(FailureKind::Internal, spawn_cause(&error)))?;
     match attempt.step("", group.child.wait()).await {
         Ok(Ok(status)) if status.success() => Ok(()),
@@ -48,7 +60,7 @@ struct Group {
 }
 
 impl Group {
-    fn spawn(command: &Path, arguments: &[String]) -> io::Result<Self> {
+    fn spawn(command: &str, arguments: &[String]) -> io::Result<Self> {
         let mut command = std::process::Command::new(command);
         command
             .args(arguments)
@@ -104,9 +116,16 @@ mod tests {
 
     use super::super::testing::*;
     use super::*;
+    use crate::model::Question;
+
+    async fn run(command: &str, arguments: &[&str], timeout: Duration) -> Result<(), CheckFailure> {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let question = Question { checkcommand: command.into(), arguments, ..Question::of("external") };
+        ask(&check(question, ([127, 0, 0, 1], 9).into(), timeout)).await
+    }
 
     async fn shell(script: &str, timeout: Duration) -> Result<(), CheckFailure> {
-        check(Path::new("/bin/sh"), &["-c".into(), script.into(), "check".into(), "10.0.0.1".into()], timeout).await
+        run("/bin/sh", &["-c", script, "check", "10.0.0.1"], timeout).await
     }
 
     async fn text(script: &str) -> String {
@@ -140,10 +159,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_cannot_start_is_a_failure_that_says_why() {
-        let missing = check(Path::new("/nonexistent/check"), &[], PATIENT).await.expect_err("missing");
+        let missing = run("/nonexistent/check", &[], PATIENT).await.expect_err("missing");
         assert_eq!(missing.kind(), FailureKind::Internal);
         assert!(missing.to_string().starts_with("external /nonexistent/check: start: no such file or directory ("));
-        let directory = check(Path::new("/etc"), &[], PATIENT).await.expect_err("a directory");
+        let directory = run("/etc", &[], PATIENT).await.expect_err("a directory");
         assert!(directory.to_string().contains("permission denied (is it executable?)"), "{directory}");
     }
 

@@ -7,38 +7,108 @@ mod exchange;
 mod pattern;
 mod redirect;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind};
-use super::subject::Subject;
+use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
 use super::tls::Trust;
-use crate::model::HttpCheck;
+use crate::model::{Field, Question};
 use exchange::Answer;
 use pattern::Unmatched;
 use redirect::{Hop, Origin};
 
-pub use pattern::validate as validate_pattern;
-
 /// As LWP and browsers of old: more is a loop.
 const MOST_REDIRECTS: usize = 7;
+
+pub(super) const HTTP: CheckKind = CheckKind {
+    name: "http",
+    port: Port::Usual(80),
+    fields: &[
+        (Field::Request, Need::Default("/")),
+        (Field::Receive, Need::Optional),
+        (Field::Virtualhost, Need::Optional),
+        (Field::Httpmethod, Need::Default("GET")),
+    ],
+    validate,
+    ask: Some(|check| Box::pin(async { ask(check.target, &HttpQuestion::of(&check.question), check.timeout).await })),
+    ..PLAIN
+};
+
+pub(super) const HTTPS: CheckKind = CheckKind { name: "https", port: Port::Usual(443), ..HTTP };
+
+fn validate(question: &Question) -> Result<(), Invalid> {
+    if question.request.contains("http://") || question.request.contains("https://") {
+        let expected = "a whole URL: not supported yet: expected the path, and the host name in virtualhost".into();
+        return Err(Invalid { field: Field::Request, expected });
+    }
+    if question.receive.is_empty() {
+        return Ok(());
+    }
+    pattern::validate(&question.receive).map_err(|cause| {
+        let expected = format!("expected a regular expression: {cause}");
+        Invalid { field: Field::Receive, expected }
+    })
+}
+
+/// What is asked, as HTTP has it.
+struct HttpQuestion {
+    tls: bool,
+    method: Method,
+    /// Path and query with a leading slash, otherwise as written: what a request line cannot hold is escaped later.
+    request: String,
+    /// `Host:` header and TLS server name; `None`: the address of the target.
+    virtual_host: Option<String>,
+    /// Perl regular expression that the body must match somewhere.
+    receive: Option<String>,
+}
+
+impl HttpQuestion {
+    fn of(question: &Question) -> Self {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let slash = if question.request.starts_with('/') { "" } else { "/" };
+        Self {
+            tls: question.kind == HTTPS.name,
+            method: if question.httpmethod == "HEAD" { Method::HEAD } else { Method::GET },
+            request: format!("{slash}{}", question.request),
+            virtual_host: given(&question.virtualhost),
+            receive: given(&question.receive),
+        }
+    }
+}
+
+/// The question as messages name it: `http GET http://10.0.0.1:80/`.
+struct Named<'a> {
+    target: SocketAddr,
+    question: &'a HttpQuestion,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HttpQuestion { tls, method, request, .. } = self.question;
+        let scheme = if *tls { "https" } else { "http" };
+        write!(f, "{scheme} {method} {scheme}://{}{request}", self.target)
+    }
+}
 
 /// Asks, follows redirects on the same host, and judges the final answer.
 ///
 /// Without `receive` any 2xx is good. With it, the pattern must match somewhere in the first
 /// [`exchange::BODY_LIMIT`] bytes of the body; with `HEAD` there is no body, and only a pattern that matches nothing
 /// (`^$`) can succeed, as with ldirectord.
-pub(super) async fn check(target: SocketAddr, question: &HttpCheck, timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(Subject::Http(target, question), timeout);
+async fn ask(target: SocketAddr, question: &HttpQuestion, timeout: Duration) -> Result<(), CheckFailure> {
+    let subject = Named { target, question };
+    let attempt = Attempt::about(Subject::Other(&subject), timeout);
     Client { target, question, attempt, trust: None }.run().await
 }
 
 struct Client<'a> {
     target: SocketAddr,
-    question: &'a HttpCheck,
+    question: &'a HttpQuestion,
     attempt: Attempt<'a>,
     /// `None`: the trust store of this machine.
     trust: Option<&'a Trust>,

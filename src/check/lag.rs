@@ -96,9 +96,9 @@ mod tests {
     async fn a_check_that_runs_out_of_time_while_the_thread_is_held_blames_nobody() {
         use super::super::testing::*;
         use crate::check::FailureKind;
-        use crate::model::{Check, CheckMethod};
+        use crate::model::Question;
         let full = FullListener::new();
-        let check = Check { method: CheckMethod::Connect.into(), target: full.address, timeout: ms(400) };
+        let check = check(Question::of("connect"), full.address, ms(400));
         turn(Instant::now(), Instant::now() + ms(10));
         let hold = async {
             tokio::task::yield_now().await;
@@ -112,10 +112,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_came_while_the_thread_was_held_counts() {
-        use crate::model::{Check, CheckMethod};
+        use super::super::testing::check;
+        use crate::model::Question;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
         let target = listener.local_addr().expect("address");
-        let check = Check { method: CheckMethod::Connect.into(), target, timeout: ms(100) };
+        let check = check(Question::of("connect"), target, ms(100));
         turn(Instant::now(), Instant::now() + ms(10));
         let hold = async {
             tokio::task::yield_now().await;

@@ -19,8 +19,8 @@ use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind, system_text};
-use super::subject::Subject;
-use crate::model::MysqlCheck;
+use super::kind::{Burden, CheckKind, Invalid, Need, PLAIN, Port};
+use crate::model::{Check, Field, Question};
 use reply::Cause;
 
 /// Longest packet of the server. A check needs one row; a broken server must not make us allocate what it announces.
@@ -28,17 +28,41 @@ use reply::Cause;
 /// node outside the primary component may refuse.
 const LONGEST_PACKET: usize = 1 << 20;
 
+pub(super) const KIND: CheckKind = CheckKind {
+    name: "mysql",
+    port: Port::Usual(3306),
+    fields: &[
+        (Field::Login, Need::Required),
+        (Field::Passwd, Need::Optional),
+        (Field::Database, Need::Optional),
+        (Field::Request, Need::Required),
+    ],
+    validate,
+    burden: Burden::Thread,
+    ask: Some(|check| Box::pin(ask(check))),
+    ..PLAIN
+};
+
+/// A lone slash is ldirectord's default request, and no statement.
+fn validate(question: &Question) -> Result<(), Invalid> {
+    match question.request.trim() {
+        "" | "/" => Err(Invalid { field: Field::Request, expected: "expected an SQL statement".into() }),
+        _ => Ok(()),
+    }
+}
+
 /// One connection, one login, one query, all rows read, then `COM_QUIT`, so that neither `Aborted_connects` nor
 /// `max_connect_errors` of the server grows and it never blocks this host.
-pub(super) async fn check(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(Subject::Mysql(target), timeout);
-    let Some(slot) = threads::Slot::take(target, attempt.deadline().into_std()) else {
+async fn ask(check: &Check) -> Result<(), CheckFailure> {
+    let Check { question, target, timeout } = check;
+    let attempt = Attempt::start(check);
+    let Some(slot) = threads::Slot::take(*target, attempt.deadline().into_std()) else {
         let cause = "the thread of an earlier check still hangs (the server sends too slowly)";
         return Err(attempt.failure(FailureKind::Timeout, cause));
     };
     let logged_in = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = oneshot::channel();
-    let conversation = Conversation { options: options(target, question, timeout), query: question.request.clone() };
+    let conversation = Conversation { options: options(*target, question, *timeout), query: question.request.clone() };
     let progress = Arc::clone(&logged_in);
     let spawned = std::thread::Builder::new().name("mysql-check".into()).spawn(move || {
         let result = conversation.hold(&progress);
@@ -69,15 +93,15 @@ fn judge(attempt: &Attempt<'_>, step: &str, cause: Cause) -> CheckFailure {
     }
 }
 
-fn login_step(question: &MysqlCheck) -> String {
+fn login_step(question: &Question) -> String {
     format!("login as {:?}", question.login)
 }
 
-fn query_step(question: &MysqlCheck) -> String {
+fn query_step(question: &Question) -> String {
     format!("query {:?}", question.request)
 }
 
-fn options(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Opts {
+fn options(target: SocketAddr, question: &Question, timeout: Duration) -> Opts {
     // A little less than the whole: an error of the thread says more than the deadline does, and the thread has ended.
     let wait = Some((timeout * 19 / 20).max(Duration::from_millis(1)));
     OptsBuilder::new()
@@ -86,8 +110,8 @@ fn options(target: SocketAddr, question: &MysqlCheck, timeout: Duration) -> Opts
         // Else a check of an address of this host would silently move to a unix socket.
         .prefer_socket(false)
         .user(Some(question.login.clone()))
-        .pass(Some(question.password.reveal()))
-        .db_name(question.database.clone())
+        .pass(Some(question.passwd.reveal()))
+        .db_name(Some(question.database.clone()).filter(|name| !name.is_empty()))
         .max_allowed_packet(Some(LONGEST_PACKET))
         .stmt_cache_size(Some(0))
         .tcp_connect_timeout(wait)

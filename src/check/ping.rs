@@ -14,16 +14,25 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
-use super::subject::Subject;
-use crate::model::Family;
+use super::kind::{Burden, CheckKind, NamedBy, PLAIN};
+use crate::model::{Check, Family};
 use packet::Echo;
 
 /// A lost packet on a healthy network is no dead server: ask again this often within the same deadline.
 const RESEND: Duration = Duration::from_secs(1);
 
+pub(super) const KIND: CheckKind = CheckKind {
+    name: "ping",
+    named_by: NamedBy::Checktype,
+    burden: Burden::Socket,
+    ask: Some(|check| Box::pin(ask(check))),
+    ..PLAIN
+};
+
 /// Succeeds with the first echo reply to any request of this check.
-pub(super) async fn check(target: IpAddr, timeout: Duration) -> Result<(), CheckFailure> {
-    let attempt = Attempt::start(Subject::Ping(target), timeout);
+async fn ask(check: &Check) -> Result<(), CheckFailure> {
+    let attempt = Attempt::start(check);
+    let target = check.target.ip();
     let family = Family::of(target);
     let socket = open(family).map_err(|error| open_failure(&attempt, &error))?;
     let socket = aim(socket, target).map_err(|error| attempt.io_failure("", &error))?;
@@ -101,11 +110,16 @@ async fn wait_for_reply(socket: &UdpSocket, family: Family, echo: &Echo) -> io::
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::model::Question;
+
+    async fn ping(target: IpAddr, timeout: Duration) -> Result<(), CheckFailure> {
+        ask(&check(Question::of("ping"), SocketAddr::new(target, 0), timeout)).await
+    }
 
     #[tokio::test]
     async fn loopback_answers() {
-        check("127.0.0.1".parse().expect("address"), PATIENT).await.expect("IPv4");
-        check("::1".parse().expect("address"), PATIENT).await.expect("IPv6");
+        ping("127.0.0.1".parse().expect("address"), PATIENT).await.expect("IPv4");
+        ping("::1".parse().expect("address"), PATIENT).await.expect("IPv6");
     }
 
     #[tokio::test]
@@ -124,7 +138,7 @@ mod tests {
     }
 
     async fn failure(target: &str, timeout: Duration) -> (FailureKind, String) {
-        let failure = check(target.parse().expect("address"), timeout).await.expect_err(target);
+        let failure = ping(target.parse().expect("address"), timeout).await.expect_err(target);
         (failure.kind(), failure.to_string())
     }
 

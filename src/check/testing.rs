@@ -7,9 +7,16 @@ use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::model::{Check, Question};
+
 pub const SECOND: Duration = Duration::from_secs(1);
 /// For checks that must succeed: a loaded machine is no reason to fail.
 pub const PATIENT: Duration = Duration::from_secs(20);
+
+/// The question, put to one server.
+pub fn check(question: Question, target: SocketAddr, timeout: Duration) -> Check {
+    Check { question: question.into(), target, timeout }
+}
 
 /// Loopback port whose backlog is full, so that the kernel drops every further SYN: an unreachable server.
 pub struct FullListener {

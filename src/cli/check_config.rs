@@ -8,17 +8,25 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::{ExitStatus, FAILURE, SUCCESS};
-use crate::config::{self, Problem, SystemResolver};
-use crate::director;
+use crate::config::{self, Problem};
+use crate::director::{self, SystemResolver};
 
 /// Prints every error and warning with its line, and what this node's kernel would refuse; fails when there is an error.
-pub fn run(file: &Path, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
+/// `explain`: prints the values that count first.
+pub fn run(file: &Path, explain: bool, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     let name = file.display();
     let text = std::fs::read(file).with_context(|| format!("{name}: read"))?;
-    let config = match config::parse_file(&text, &SystemResolver::new()) {
+    let resolver = SystemResolver::new();
+    let mut explanation = String::new();
+    let parsed = match explain {
+        true => config::explain(&text, &resolver, &mut explanation),
+        false => config::parse_file(&text, &resolver),
+    };
+    let config = match parsed {
         Ok(config) => config,
         Err(problems) => return refuse(&name, &problems, out),
     };
+    out.write_all(explanation.as_bytes())?;
     for warning in &config.warnings {
         writeln!(out, "{name}: warning: {warning}")?;
     }

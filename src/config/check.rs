@@ -3,239 +3,209 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::directive::SERVICES;
 use super::problem::Report;
-use super::real::{Question, RealSpec};
-use super::section::{CheckType, Located, Section, Settings};
-use crate::model::{Check, CheckMethod, HttpCheck, HttpMethod, MysqlCheck, Protocol, RealServer, ServiceKey};
+use super::real::{Options, RealSpec};
+use super::section::Section;
+use super::words::NEGOTIATE;
+use super::written::{Effective, Located, Written, default_number};
+use crate::check::{CheckKind, Invalid, NamedBy, Need, Port};
+use crate::model::{Check, Field, Protocol, Question, RealServer, ServiceKey};
 
-/// Patterns that were tried. To compile one costs as much as hundreds of lines, and services often share theirs.
+/// Questions that were judged. Thousands of services share one, and to judge its pattern costs as much as hundreds of lines.
 #[derive(Debug, Default)]
-pub(super) struct Patterns {
-    tried: RefCell<HashMap<String, Result<(), String>>>,
+pub(super) struct Questions {
+    known: RefCell<HashMap<Arc<Question>, Result<(), Invalid>>>,
 }
 
-impl Patterns {
-    /// A Perl regular expression that the check will understand.
-    fn accept(&self, receive: &str) -> Result<String, String> {
-        let known = self.tried.borrow().get(receive).cloned();
-        let result = known.unwrap_or_else(|| {
-            let result = crate::check::validate_pattern(receive);
-            self.tried.borrow_mut().insert(receive.to_owned(), result.clone());
-            result
+impl Questions {
+    /// The question, shared with all that ask the same, if it can be asked.
+    fn share(&self, kind: &CheckKind, question: Question) -> Result<Arc<Question>, Invalid> {
+        let known =
+            self.known.borrow().get_key_value(&question).map(|(shared, result)| (shared.clone(), result.clone()));
+        let (shared, result) = known.unwrap_or_else(|| {
+            let (result, shared) = ((kind.validate)(&question), Arc::new(question));
+            self.known.borrow_mut().insert(Arc::clone(&shared), result.clone());
+            (shared, result)
         });
-        result.map(|()| receive.to_owned()).map_err(|cause| format!("expected a regular expression: {cause}"))
+        result.map(|()| shared)
     }
 }
 
 /// What the checks of one section have in common.
 pub(super) struct Template<'a> {
-    method: Arc<CheckMethod>,
-    timeout: Duration,
+    kind: &'static CheckKind,
+    pub question: Arc<Question>,
+    pub timeout: Duration,
     checkport: Option<u16>,
-    service: &'static str,
-    /// For external checks.
+    /// Asked where neither a line nor `checkport` names a port.
+    service: &'static CheckKind,
     key: ServiceKey,
-    patterns: &'a Patterns,
+    questions: &'a Questions,
 }
 
 impl<'a> Template<'a> {
     /// `None` when something is wrong, which is then reported.
     pub fn new(
         section: &Section,
-        global: &Settings,
+        values: Effective,
         key: ServiceKey,
-        patterns: &'a Patterns,
+        questions: &'a Questions,
         report: &mut Report,
     ) -> Option<Self> {
-        let checktype = section.checktype.as_ref().map_or(CheckType::Negotiate, |located| located.value);
-        let service = section.service.as_ref().map_or_else(|| default_service(key), |located| located.value);
-        let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
-        let method = match checktype {
-            CheckType::On => Some(CheckMethod::On),
-            CheckType::Off => Some(CheckMethod::Off),
-            CheckType::Ping => Some(CheckMethod::Ping),
-            // A UDP port cannot be connected to: ldirectord pings the host instead.
-            CheckType::Connect if is_udp => Some(CheckMethod::Ping),
-            CheckType::Connect => Some(CheckMethod::Connect),
-            CheckType::External => {
-                let command = section.checkcommand.clone().unwrap_or_else(|| PathBuf::from("/bin/true"));
-                Some(CheckMethod::External { command, arguments: Vec::new() })
+        let service = service(values, key);
+        let named = kind(values, key, service);
+        let (kind, warning) = named.stands_for.map_or((named, None), |(kind, warning)| (kind, Some(warning)));
+        if kind.ask.is_none() {
+            let text = format!("service {}: checking it is not supported yet: use checktype=connect", kind.name);
+            match values.written("service") {
+                Some(written) => report.error(written.at.origin, text),
+                None => report.error(section.origin, format!("{}: {text}", section.name())),
             }
-            CheckType::Negotiate => negotiate(section, service, patterns, report),
-        }?;
-        let timeout = timeout(checktype, &section.settings, global);
-        Some(Self { method: Arc::new(method), timeout, checkport: section.checkport, service, key, patterns })
+            return None;
+        }
+        if let Some(warning) = warning {
+            report.warn(section.origin, format!("{}: {warning}", section.name()));
+        }
+        let question = section_question(kind, section, values, questions, report)?;
+        let checkport = values.written("checkport").and_then(|_| values.number("checkport").try_into().ok());
+        Some(Self { kind, question, timeout: timeout(kind, values), checkport, service, key, questions })
     }
 
     /// The check of one real server. `written` is the port of its line, if it has one.
-    pub fn check(&self, real: &RealServer, written: Option<u16>, own: Option<&Question>) -> Result<Check, String> {
-        let (own_method, port) = match (&*self.method, own) {
-            (CheckMethod::On | CheckMethod::Off | CheckMethod::Ping, _) => (None, 0),
-            (CheckMethod::External { command, .. }, _) => {
-                let arguments = external_arguments(self.key, real);
-                (Some(CheckMethod::External { command: command.clone(), arguments }), real.key.port)
+    pub fn check(&self, real: &RealServer, written: Option<u16>, own: &Options) -> Result<Check, String> {
+        let question = match self.kind.port {
+            Port::Told => {
+                Arc::new(Question { arguments: external_arguments(self.key, real), ..(*self.question).clone() })
             }
-            (CheckMethod::Http(http), Some(own)) => {
-                (Some(CheckMethod::Http(self.own_http(http, own)?)), self.port(real, written)?)
-            }
-            (CheckMethod::Mysql(mysql), Some(own)) => {
-                (Some(CheckMethod::Mysql(own_mysql(mysql, own)?)), self.port(real, written)?)
-            }
-            (CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_), _) => {
-                (None, self.port(real, written)?)
-            }
+            _ => self.own_question(own)?,
         };
-        let method = own_method.map_or_else(|| Arc::clone(&self.method), Arc::new);
-        Ok(Check { method, target: SocketAddr::new(real.key.address, port), timeout: self.timeout })
+        let target = SocketAddr::new(real.key.address, self.port(real, written, own)?);
+        Ok(Check { question, target, timeout: self.timeout })
     }
 
     /// A real server's own question replaces both parts of the section's, an empty `receive` too.
-    fn own_http(&self, section: &HttpCheck, (request, receive): &Question) -> Result<HttpCheck, String> {
-        let receive = if receive.is_empty() { None } else { Some(self.patterns.accept(receive)?) };
-        Ok(HttpCheck { request: http_path(request)?, receive, ..section.clone() })
+    fn own_question(&self, own: &Options) -> Result<Arc<Question>, String> {
+        let Some(own) = &own.question else { return Ok(Arc::clone(&self.question)) };
+        let mut question = (*self.question).clone();
+        for (field, text) in [(Field::Request, &own.0), (Field::Receive, &own.1)] {
+            if let Some((_, need)) = self.kind.fields.iter().find(|(known, _)| *known == field) {
+                question.set(field, or_default(text, *need).to_owned());
+            }
+        }
+        self.questions.share(self.kind, question).map_err(|invalid| invalid.expected)
     }
 
-    /// `checkport`, else the port that was written, else the service's usual one, else the virtual service's.
-    fn port(&self, real: &RealServer, written: Option<u16>) -> Result<u16, String> {
-        let port = self.checkport.or(written).or_else(|| service_port(self.service));
-        port.or(Some(real.key.port))
+    /// The line's own, else `checkport`, else the port that was written, else the service's usual one, else the virtual
+    /// service's.
+    fn port(&self, real: &RealServer, written: Option<u16>, own: &Options) -> Result<u16, String> {
+        match self.kind.port {
+            Port::None => return Ok(0),
+            Port::Told => return Ok(real.key.port),
+            Port::Asked | Port::Usual(_) => {}
+        }
+        let said = own.checkport.or(self.checkport).or(written).or_else(|| self.service.usual_port());
+        Some(said.unwrap_or(real.key.port))
             .filter(|port| *port != 0)
             .ok_or_else(|| "no port to check: expected ADDRESS:PORT or a checkport".into())
     }
 
     /// ldirectord's default for a real server without a port surprises where the service has an unusual one.
     pub fn warn_about_port(&self, spec: &Located<RealSpec>, key: ServiceKey, report: &mut Report) {
-        let asks_port = matches!(*self.method, CheckMethod::Connect | CheckMethod::Http(_) | CheckMethod::Mysql(_));
         let ServiceKey::Address { port, .. } = key else { return };
-        let Some(usual) = service_port(self.service).filter(|usual| *usual != port) else { return };
-        if asks_port && spec.value.port.is_none() && self.checkport.is_none() {
+        let Some(usual) = self.service.usual_port().filter(|usual| *usual != port) else { return };
+        let is_said = spec.value.port.is_some() || self.checkport.or(spec.value.options.checkport).is_some();
+        if self.kind.asks_a_port() && !is_said {
             let text =
-                format!("checked on port {usual} of service {}, not on {port}: a checkport decides", self.service);
+                format!("checked on port {usual} of service {}, not on {port}: a checkport decides", self.service.name);
             report.warn(spec.origin, format!("{}: {text}", spec.origin.name_value("real", &spec.word)));
         }
     }
 }
 
-/// The service's usual port, for those that have one.
-fn service_port(service: &str) -> Option<u16> {
-    SERVICES.iter().find(|(name, port)| *name == service && *port != 0).map(|(_, port)| *port)
-}
-
-/// By the port of the virtual service; a firewall mark has none.
-fn default_service(key: ServiceKey) -> &'static str {
-    let ServiceKey::Address { port, .. } = key else { return "none" };
-    SERVICES.iter().find(|(_, usual)| *usual == port && port != 0).map_or("none", |(name, _)| name)
-}
-
-/// ldirectord's order: the section's own word first, whichever of the two it is.
-fn timeout(checktype: CheckType, section: &Settings, global: &Settings) -> Duration {
-    let in_order = |settings: &Settings| match checktype {
-        CheckType::Negotiate => settings.negotiatetimeout.or(settings.checktimeout),
-        _ => settings.checktimeout.or(settings.negotiatetimeout),
+/// The service that is written, else the one whose usual port the virtual service has.
+fn service(values: Effective, key: ServiceKey) -> &'static CheckKind {
+    let written = Some(values.text("service")).filter(|name| !name.is_empty());
+    let by_port = || match key {
+        ServiceKey::Address { port, .. } => CheckKind::of_port(port),
+        ServiceKey::Fwmark { .. } => None,
     };
-    let default = if checktype == CheckType::Negotiate { 30 } else { 5 };
-    in_order(section).or_else(|| in_order(global)).unwrap_or(Duration::from_secs(default))
+    written.map_or_else(by_port, CheckKind::find).unwrap_or(CheckKind::none())
 }
 
-fn negotiate(
+fn kind(values: Effective, key: ServiceKey, service: &'static CheckKind) -> &'static CheckKind {
+    let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
+    let name = match values.text("checktype") {
+        NEGOTIATE => return service,
+        // A UDP port cannot be connected to: ldirectord pings the host instead.
+        "connect" if is_udp => "ping",
+        name => name,
+    };
+    CheckKind::find(name).unwrap_or(CheckKind::none())
+}
+
+/// The section's own word first, whichever of the two time limits it is, as ldirectord has it.
+fn timeout(kind: &CheckKind, values: Effective) -> Duration {
+    let names = match kind.named_by {
+        NamedBy::Checktype => ["checktimeout", "negotiatetimeout"],
+        NamedBy::Service => ["negotiatetimeout", "checktimeout"],
+    };
+    let [name, _] = names;
+    let written = values.first_written(names).and_then(Written::number);
+    let seconds = written.unwrap_or_else(|| default_number(name));
+    Duration::from_secs(seconds.into())
+}
+
+/// What the section asks where a line does not say otherwise.
+fn section_question(
+    kind: &'static CheckKind,
     section: &Section,
-    service: &'static str,
-    patterns: &Patterns,
+    values: Effective,
+    questions: &Questions,
     report: &mut Report,
-) -> Option<CheckMethod> {
-    match service {
-        "none" => {
-            let text = "never checked: service is none: use checktype=connect, or checktype=on to say so";
-            report.warn(section.origin, format!("{}: {text}", section.name()));
-            Some(CheckMethod::On)
-        }
-        "http" | "https" => http(section, service == "https", patterns, report),
-        "mysql" => mysql(section, report),
-        _ => {
-            let text = format!("service {service}: checking it is not supported yet: use checktype=connect");
-            match &section.service {
-                Some(located) => report.error(located.origin, text),
-                None => report.error(section.origin, format!("{}: {text}", section.name())),
-            }
-            None
-        }
-    }
-}
-
-fn http(section: &Section, tls: bool, patterns: &Patterns, report: &mut Report) -> Option<CheckMethod> {
-    let path = section.request.as_ref().map_or(Ok("/".to_string()), |request| {
-        http_path(&request.value)
-            .map_err(|text| format!("{}: {text}", request.origin.name_value("request", &request.word)))
-    });
-    let request = section.request.as_ref().map_or(section.origin, |request| request.origin);
-    let path = report.keep(request, path);
-    let receive = match &section.receive {
-        None => None,
-        Some(receive) => {
-            let name = receive.origin.name_value("receive", &receive.word);
-            let pattern = patterns.accept(&receive.value).map_err(|text| format!("{name}: {text}"));
-            Some(report.keep(receive.origin, pattern)?)
-        }
-    };
-    Some(CheckMethod::Http(HttpCheck {
-        tls,
-        method: section.httpmethod.unwrap_or(HttpMethod::Get),
-        request: path?,
-        virtual_host: section.virtualhost.clone(),
-        receive,
-    }))
-}
-
-fn mysql(section: &Section, report: &mut Report) -> Option<CheckMethod> {
-    let request = section.request.as_ref().map(|request| request.value.clone()).unwrap_or_default();
+) -> Option<Arc<Question>> {
     let all_ask = !section.real_servers.is_empty()
         && section.real_servers.iter().all(|spec| spec.value.options.question.is_some());
-    let mut missing = Vec::new();
-    if section.login.is_none() {
-        missing.push("login");
+    let mut question = Question::of(kind.name);
+    let mut is_complete = true;
+    for (field, need) in kind.fields {
+        let text = or_default(values.text(field.directive()), *need);
+        let is_said = all_ask && matches!(field, Field::Request | Field::Receive);
+        if *need == Need::Required && text.is_empty() && !is_said {
+            is_complete = false;
+            let (name, service) = (section.name(), kind.name);
+            let directive = field.directive();
+            let text = format!("{name}: {directive} is missing: service {service} needs it (or use checktype=connect)");
+            report.error(section.origin, text);
+        }
+        question.set(*field, text.to_owned());
     }
-    if !is_statement(&request) && !all_ask {
-        missing.push("request");
+    if !is_complete {
+        return None;
     }
-    for directive in &missing {
-        report.error(
-            section.origin,
-            format!("{}: {directive} is missing: service mysql needs it (or use checktype=connect)", section.name()),
-        );
+    if all_ask {
+        // Nobody is asked this; each line's own question is judged.
+        return Some(Arc::new(question));
     }
-    missing.is_empty().then(|| {
-        CheckMethod::Mysql(MysqlCheck {
-            login: section.login.clone().unwrap_or_default(),
-            password: section.passwd.clone().unwrap_or_default(),
-            database: section.database.clone(),
-            request,
-        })
-    })
+    let Invalid { field, expected } = match questions.share(kind, question) {
+        Ok(question) => return Some(question),
+        Err(invalid) => invalid,
+    };
+    let directive = field.directive();
+    match values.written(directive) {
+        Some(written) => report.error(written.at.origin, format!("{}: {expected}", written.name())),
+        None => report.error(section.origin, format!("{}: {directive}: {expected}", section.name())),
+    }
+    None
 }
 
-fn own_mysql(section: &MysqlCheck, (request, _): &Question) -> Result<MysqlCheck, String> {
-    if !is_statement(request) {
-        return Err("expected an SQL statement in the first pair of double quotes".into());
+fn or_default(text: &str, need: Need) -> &str {
+    match need {
+        Need::Default(default) if text.is_empty() => default,
+        _ => text,
     }
-    Ok(MysqlCheck { request: request.clone(), ..section.clone() })
-}
-
-/// A lone slash is ldirectord's default request: no statement.
-fn is_statement(request: &str) -> bool {
-    !matches!(request.trim(), "" | "/")
-}
-
-/// Path and query with a leading slash, otherwise as written: the check escapes what a request line cannot hold.
-fn http_path(request: &str) -> Result<String, String> {
-    if request.contains("http://") || request.contains("https://") {
-        return Err("a whole URL: not supported yet: expected the path, and the host name in virtualhost".into());
-    }
-    Ok(if request.starts_with('/') { request.to_owned() } else { format!("/{request}") })
 }
 
 /// `VIP VPORT RIP RPORT`, or `MARK 0 RIP RPORT`; IPv6 addresses in square brackets. The real server's own port, not

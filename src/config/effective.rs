@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::address::{HostPort, Port, VirtualAddress};
-use super::check::{Patterns, Template};
+use super::check::{Questions, Template};
 use super::problem::{Origin, Problem, Report};
 use super::real::{FallbackSpec, RealSpec};
-use super::section::{Located, Outside, Preview, ProtocolWord, SchedulerFlags, Section, Settings};
-use super::{Config, Global, RealServerConfig, Resolver, Service};
+use super::section::{Outside, Preview, Section};
+use super::words::{self, FIREWALL_MARK};
+use super::written::{Effective, Located, Values};
+use super::{Config, Global, LogTarget, RealServerConfig, Resolver, Service};
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceFlags, ServiceKey,
     VirtualService,
@@ -19,13 +21,11 @@ use crate::model::{
 const LARGEST_RANGE: u32 = 65536;
 
 fn global(outside: &Outside) -> Global {
-    let default = Global::default();
+    let values = Effective { section: &Values::default(), outside: &outside.values };
     Global {
-        checkinterval: outside.settings.checkinterval.unwrap_or(default.checkinterval),
-        autoreload: outside.global.autoreload.unwrap_or(default.autoreload),
-        callback: outside.global.callback.clone(),
-        logfile: outside.global.logfile.clone(),
-        cleanstop: outside.settings.cleanstop.unwrap_or(default.cleanstop),
+        autoreload: values.flag("autoreload"),
+        callback: values.path("callback"),
+        logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
     }
 }
 
@@ -36,9 +36,9 @@ pub(super) fn resolve(
     resolver: &dyn Resolver,
     report: Report,
 ) -> Result<Config, Vec<Problem>> {
-    let (mut preview, patterns) = (Preview::default(), Patterns::default());
+    let (mut preview, questions) = (Preview::default(), Questions::default());
     sections.iter().for_each(|section| preview.note(section));
-    let mut resolution = Resolution::new(outside, &preview, resolver, &patterns);
+    let mut resolution = Resolution::new(outside, &preview, resolver, &questions);
     sections.iter().for_each(|section| resolution.add(section));
     resolution.finish(report)
 }
@@ -48,19 +48,19 @@ pub(super) fn resolve(
 pub(super) struct Resolution<'a> {
     outside: &'a Outside,
     resolver: &'a dyn Resolver,
-    patterns: &'a Patterns,
+    questions: &'a Questions,
     report: Report,
     seen: BTreeMap<ServiceKey, Origin>,
     services: Vec<Service>,
 }
 
 impl<'a> Resolution<'a> {
-    pub fn new(outside: &'a Outside, preview: &Preview, resolver: &'a dyn Resolver, patterns: &'a Patterns) -> Self {
+    pub fn new(outside: &'a Outside, preview: &Preview, resolver: &'a dyn Resolver, questions: &'a Questions) -> Self {
         let own = preview.host_names.iter().map(|(name, family)| (name.as_str(), *family));
         let global = outside.fallbacks().filter_map(|(spec, family)| Some((spec.value.target.host.name()?, family)));
         resolver.prepare(own.chain(global).collect());
         let (report, seen) = (Report::default(), BTreeMap::new());
-        let mut resolution = Self { outside, resolver, patterns, report, seen, services: Vec::new() };
+        let mut resolution = Self { outside, resolver, questions, report, seen, services: Vec::new() };
         resolution.check_unused_fallbacks(&preview.families);
         resolution
     }
@@ -96,8 +96,9 @@ impl<'a> Resolution<'a> {
     /// `None` when something is wrong, which is then reported.
     fn service(&mut self, section: &Section) -> Option<Service> {
         let key = self.key(section)?;
+        let values = self.values(section);
         let service = self.virtual_service(section, key);
-        let template = Template::new(section, &self.outside.settings, key, self.patterns, &mut self.report);
+        let template = Template::new(section, values, key, self.questions, &mut self.report);
         let mut real_servers: Vec<RealServerConfig> = Vec::with_capacity(section.real_servers.len());
         let mut seen = BTreeSet::new();
         for spec in &section.real_servers {
@@ -108,7 +109,7 @@ impl<'a> Resolution<'a> {
                     continue;
                 }
                 let Some(template) = &template else { continue };
-                match template.check(&real_server, check_port, spec.value.options.question.as_deref()) {
+                match template.check(&real_server, check_port, &spec.value.options) {
                     Ok(check) => real_servers.push(RealServerConfig { origin: spec.origin, real_server, check }),
                     Err(text) => self.complain(spec, "real", section.family, &text),
                 }
@@ -118,59 +119,59 @@ impl<'a> Resolution<'a> {
             template.warn_about_port(first, key, &mut self.report);
         }
         let fallback = self.fallback(section, key);
-        let settings = |get: fn(&Settings) -> Option<bool>| get(&section.settings).or(get(&self.outside.settings));
-        let global = &self.outside.settings;
+        let (service, template) = (service?, template?);
         Some(Service {
             origin: section.origin,
-            service: service?,
+            service,
             real_servers,
             fallback,
-            quiescent: settings(|settings| settings.quiescent).unwrap_or(false),
-            failurecount: section.settings.failurecount.or(global.failurecount).unwrap_or(1),
-            checkinterval: section.settings.checkinterval.or(global.checkinterval).unwrap_or(Duration::from_secs(10)),
-            cleanstop: settings(|settings| settings.cleanstop).unwrap_or(true),
+            question: template.question,
+            checktimeout: template.timeout,
+            quiescent: values.flag("quiescent"),
+            failurecount: values.number("failurecount"),
+            checkinterval: Duration::from_secs(values.number("checkinterval").into()),
+            cleanstop: values.flag("cleanstop"),
         })
+    }
+
+    fn values<'s>(&self, section: &'s Section) -> Effective<'s>
+    where
+        'a: 's,
+    {
+        Effective { section: &section.values, outside: &self.outside.values }
     }
 
     fn key(&mut self, section: &Section) -> Option<ServiceKey> {
         let address = section.address.as_ref()?;
-        let protocol = section.protocol.as_ref();
-        match address {
+        let word = self.values(section).text("protocol");
+        let (host, port) = match address {
             VirtualAddress::Mark(mark) => {
-                if let Some(wrong) = protocol.filter(|protocol| protocol.value != ProtocolWord::Mark) {
-                    self.complain(wrong, "protocol", Family::Ipv4, "expected fwm, since virtual is a firewall mark");
+                if !matches!(word, "" | FIREWALL_MARK) {
+                    self.object(section, "protocol", "expected fwm, since virtual is a firewall mark");
                 }
-                Some(ServiceKey::Fwmark { mark: *mark, family: section.family })
+                return Some(ServiceKey::Fwmark { mark: *mark, family: section.family });
             }
-            VirtualAddress::Address { host, port } => {
-                let protocol = match protocol.map(|protocol| protocol.value) {
-                    None => default_protocol(port),
-                    Some(ProtocolWord::Transport(protocol)) => protocol,
-                    Some(ProtocolWord::Mark) => {
-                        if let Some(wrong) = protocol {
-                            let text = "expected tcp or udp, since virtual is an address";
-                            self.complain(wrong, "protocol", Family::Ipv4, text);
-                        }
-                        Protocol::Tcp
-                    }
-                };
-                let name = section.name();
-                let address = host.resolve(section.family, self.resolver).map_err(|text| format!("{name}: {text}"));
-                let port = port.resolve(Some(protocol), self.resolver).map_err(|text| format!("{name}: {text}"));
-                let (address, port) =
-                    (self.report.keep(section.origin, address), self.report.keep(section.origin, port));
-                Some(ServiceKey::Address { protocol, address: address?, port: port? })
-            }
+            VirtualAddress::Address { host, port } => (host, port),
+        };
+        if word == FIREWALL_MARK {
+            self.object(section, "protocol", "expected tcp or udp, since virtual is an address");
         }
+        let protocol = word.parse().unwrap_or_else(|_| default_protocol(port));
+        let name = section.name();
+        let address = host.resolve(section.family, self.resolver).map_err(|text| format!("{name}: {text}"));
+        let port = port.resolve(Some(protocol), self.resolver).map_err(|text| format!("{name}: {text}"));
+        let (address, port) = (self.report.keep(section.origin, address), self.report.keep(section.origin, port));
+        Some(ServiceKey::Address { protocol, address: address?, port: port? })
     }
 
     fn virtual_service(&mut self, section: &Section, key: ServiceKey) -> Option<VirtualService> {
-        let persistence = section.persistent.filter(|timeout| *timeout > 0).map(|timeout| Persistence {
-            timeout,
-            prefix_length: section.netmask.as_ref().map_or(section.family.bits(), |netmask| netmask.value),
+        let values = self.values(section);
+        let persistence = Some(values.number("persistent")).filter(|timeout| *timeout > 0).map(|timeout| {
+            let netmask = values.written("netmask").and_then(|_| values.number("netmask").try_into().ok());
+            Persistence { timeout, prefix_length: netmask.unwrap_or(section.family.bits()) }
         });
-        if let Some(netmask) = section.netmask.as_ref().filter(|_| persistence.is_none()) {
-            self.report.warn(netmask.origin, "netmask: ignored without persistent");
+        if persistence.is_none() {
+            self.warn_of(section, "netmask", "ignored without persistent");
         }
         let needs_persistence = matches!(key, ServiceKey::Address { port: 0, .. }) && persistence.is_none();
         if needs_persistence {
@@ -178,20 +179,16 @@ impl<'a> Resolution<'a> {
             self.report.error(section.origin, text);
         }
         let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
-        let ops = section.ops.as_ref().filter(|ops| ops.value);
-        if let Some(ops) = ops.filter(|_| !is_udp) {
-            self.report.warn(ops.origin, "ops: ignored without protocol=udp");
+        let one_packet = values.flag("ops");
+        if one_packet && !is_udp {
+            self.warn_of(section, "ops", "ignored without protocol=udp");
         }
-        let scheduler = section.scheduler.clone().unwrap_or_default();
-        let is_foreign = |flags: &SchedulerFlags| flags.schedulers.iter().any(|name| *name != scheduler.as_str());
-        if let Some(flags) = section.schedflags.as_ref().filter(|flags| is_foreign(&flags.value)) {
-            let text = format!("expected flags of the scheduler {scheduler}");
-            self.complain(flags, "schedflags", Family::Ipv4, &text);
+        let (scheduler, flags) = (values.text("scheduler"), values.text("schedflags"));
+        if words::are_of_another_scheduler(flags, scheduler) {
+            self.object(section, "schedflags", &format!("expected flags of the scheduler {scheduler}"));
         }
-        let flags = ServiceFlags {
-            one_packet: ops.is_some() && is_udp,
-            scheduler: section.schedflags.as_ref().map_or([false; 3], |flags| flags.value.flags),
-        };
+        let flags = ServiceFlags { one_packet: one_packet && is_udp, scheduler: words::flags_of(flags) };
+        let scheduler = scheduler.parse().unwrap_or_default();
         (!needs_persistence).then_some(VirtualService { key, scheduler, persistence, flags })
     }
 
@@ -315,6 +312,19 @@ impl<'a> Resolution<'a> {
             if let Err(text) = self.fallback_server(&spec.value, family, mark) {
                 self.complain(spec, "fallback", family, &text);
             }
+        }
+    }
+
+    /// The value of a directive is wrong for this section.
+    fn object(&mut self, section: &Section, directive: &str, text: &str) {
+        if let Some(written) = self.values(section).written(directive) {
+            self.report.error(written.at.origin, format!("{}: {text}", written.name()));
+        }
+    }
+
+    fn warn_of(&mut self, section: &Section, directive: &str, text: &str) {
+        if let Some(written) = self.values(section).written(directive) {
+            self.report.warn(written.at.origin, format!("{directive}: {text}"));
         }
     }
 

@@ -1,14 +1,16 @@
 //! Reads a whole file: which line belongs to which section.
 
 use super::address;
-use super::check::Patterns;
-use super::directive::{self, Action, Directive, Entry};
+use super::check::Questions;
+use super::directive::{Directive, Form, Scope};
 use super::effective::Resolution;
 use super::line::{self, Line};
-use super::problem::{Problem, Report};
+use super::problem::{Origin, Problem, Report};
 use super::real;
-use super::section::{Located, Outside, Preview, Section};
+use super::section::{Outside, Preview, Section};
+use super::table;
 use super::value;
+use super::written::{Entry, Located};
 use super::{Config, Resolver, effective};
 use crate::model::Family;
 
@@ -17,8 +19,8 @@ pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Pr
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
     let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(&section));
-    let patterns = Patterns::default();
-    let mut resolution = Resolution::new(&outside, &preview, resolver, &patterns);
+    let questions = Questions::default();
+    let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
     let mut report = Report::default();
     read(text, Depth::Whole, &mut report, |section| resolution.add(&section));
     resolution.finish(report)
@@ -33,14 +35,14 @@ pub fn parse_part(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Pr
 
 /// How much of each section is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
+pub(super) enum Depth {
     /// As much as [`Preview`] needs.
     Preview,
     Whole,
 }
 
 /// Gives each section to `take` when all of it was read.
-fn read(text: &[u8], depth: Depth, report: &mut Report, take: impl FnMut(Section)) -> Outside {
+pub(super) fn read(text: &[u8], depth: Depth, report: &mut Report, take: impl FnMut(Section)) -> Outside {
     let mut reader =
         Reader { depth, outside: Outside::default(), section: None, in_section: false, take_section: take };
     line::read(text, report, |line, report| reader.take(line, report));
@@ -60,7 +62,7 @@ struct Reader<T> {
 
 impl<T: FnMut(Section)> Reader<T> {
     fn take(&mut self, line: &Line, report: &mut Report) {
-        let Some(directive) = directive::find(line.keyword) else {
+        let Some(directive) = table::find(line.keyword) else {
             report.error(line.origin, unknown(line.keyword));
             return;
         };
@@ -69,11 +71,11 @@ impl<T: FnMut(Section)> Reader<T> {
             return;
         };
         self.place(directive, line, report);
-        let entry = Entry { origin: line.origin, directive: directive.name, value };
+        let entry = Entry { origin: line.origin, directive, value };
         if self.depth == Depth::Preview && self.in_section && has_no_host_name(directive, value) {
             return;
         }
-        if let Action::Virtual(family) = directive.action {
+        if let Form::Virtual(family) = directive.form {
             self.close_section();
             self.section = Some(open_section(&entry, family, report));
         } else {
@@ -87,7 +89,7 @@ impl<T: FnMut(Section)> Reader<T> {
 
     /// Decides whether the line is part of a section.
     fn place(&mut self, directive: &Directive, line: &Line, report: &mut Report) {
-        let opens = matches!(directive.action, Action::Virtual(_));
+        let opens = matches!(directive.form, Form::Virtual(_));
         self.in_section = opens || (self.in_section && line.indent > 0);
         if line.indent > 0 && (opens || !self.in_section) {
             report.warn_once(line.origin, "blanks before a line outside of sections, which ldirectord refuses");
@@ -96,30 +98,14 @@ impl<T: FnMut(Section)> Reader<T> {
         }
     }
 
-    fn store(&mut self, directive: &Directive, entry: &Entry, report: &mut Report) {
-        let outside = &mut self.outside;
+    fn store(&mut self, directive: &'static Directive, entry: &Entry, report: &mut Report) {
         let section = self.section.as_mut().filter(|_| self.in_section);
-        match (&directive.action, section) {
-            (Action::Setting(set), None) => {
-                let result = set(&mut outside.settings, entry, report);
-                explain(result, entry, report);
-            }
-            (Action::Global(set), None) => {
-                let result = set(&mut outside.global, entry, report);
-                explain(result, entry, report);
-            }
-            (Action::Global(_), Some(_)) => {
+        match (directive.scope, section) {
+            (Scope::Outside, Some(_)) => {
                 report
                     .error(entry.origin, format!("{}: not in a section: expected no blanks before it", directive.name));
             }
-            (Action::Fallback(family), None) => {
-                let fallback = parse_fallback(entry, *family, report);
-                match family {
-                    Family::Ipv4 => outside.fallback = fallback,
-                    Family::Ipv6 => outside.fallback6 = fallback,
-                }
-            }
-            (Action::Section(_) | Action::Real(_), None) => {
+            (Scope::Section, None) => {
                 report.error(
                     entry.origin,
                     format!(
@@ -128,17 +114,29 @@ impl<T: FnMut(Section)> Reader<T> {
                     ),
                 );
             }
-            (_, Some(section)) => store_in_section(directive, section, entry, report),
-            (_, None) => without_effect(directive, entry, report),
+            (_, Some(section)) => store_in_section(section, entry, report),
+            (_, None) => store_outside(&mut self.outside, entry, report),
         }
+    }
+}
+
+fn store_outside(outside: &mut Outside, entry: &Entry, report: &mut Report) {
+    match entry.directive.form {
+        Form::Value(_) => {
+            let value = entry.read(report, Family::Ipv4);
+            value.into_iter().for_each(|value| outside.values.set(entry, value));
+        }
+        Form::Fallback(Family::Ipv4) => outside.fallback = parse_fallback(entry, Family::Ipv4, report),
+        Form::Fallback(Family::Ipv6) => outside.fallback6 = parse_fallback(entry, Family::Ipv6, report),
+        _ => without_effect(entry, report),
     }
 }
 
 /// Whether the line needs no look-up: what is not a host does not, and digits are an address.
 fn has_no_host_name(directive: &Directive, value: &str) -> bool {
-    match directive.action {
-        Action::Virtual(_) => false,
-        Action::Real(_) | Action::Fallback(_) => {
+    match directive.form {
+        Form::Virtual(_) => false,
+        Form::Real(_) | Form::Fallback(_) => {
             let place = value.split_whitespace().next().unwrap_or_default();
             place.bytes().all(|byte| byte.is_ascii_digit() || b".:[]".contains(&byte))
         }
@@ -147,36 +145,29 @@ fn has_no_host_name(directive: &Directive, value: &str) -> bool {
 }
 
 /// Stores a directive that stands in a section, or is a parameter of one.
-pub(super) fn store_in_section(directive: &Directive, section: &mut Section, entry: &Entry, report: &mut Report) {
-    match directive.action {
-        Action::Setting(set) => {
-            let result = set(&mut section.settings, entry, report);
-            explain(result, entry, report);
+pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mut Report) {
+    match entry.directive.form {
+        Form::Value(_) => {
+            let value = entry.read(report, section.family);
+            value.into_iter().for_each(|value| section.values.set(entry, value));
         }
-        Action::Section(set) => {
-            let result = set(section, entry, report);
-            explain(result, entry, report);
-        }
-        Action::Real(family) if family == section.family => {
+        Form::Real(family) if family == section.family => {
             match real::parse_real(entry.value, family) {
                 Ok(real) => section.real_servers.push(entry.locate(real)),
                 Err(text) => report.error(entry.origin, format!("{}: {text}", entry.name())),
             };
         }
-        Action::Fallback(family) if family == section.family => {
+        Form::Fallback(family) if family == section.family => {
             section.fallback = parse_fallback(entry, family, report).map(Box::new);
         }
-        Action::Real(_) | Action::Fallback(_) => {
-            let base = directive.name.trim_end_matches('6');
+        Form::Real(_) | Form::Fallback(_) => {
+            let name = entry.directive.name;
+            let base = name.trim_end_matches('6');
             let suffix = if section.family == Family::Ipv6 { "6" } else { "" };
-            report.error(
-                entry.origin,
-                format!("{}: expected {base}{suffix} in a {} section", directive.name, section.directive()),
-            );
+            let text = format!("{name}: expected {base}{suffix} in a {} section", section.directive());
+            report.error(entry.origin, text);
         }
-        Action::Virtual(_) | Action::Global(_) | Action::Ignored(_) | Action::Unsupported | Action::Replaced(_) => {
-            without_effect(directive, entry, report);
-        }
+        Form::Virtual(_) | Form::Ignored(_) | Form::Unsupported | Form::Replaced(_) => without_effect(entry, report),
     }
 }
 
@@ -186,13 +177,13 @@ fn open_section(entry: &Entry, family: Family, report: &mut Report) -> Section {
     if !rest.is_empty() {
         report.warn(entry.origin, format!("{}: ignored what follows the address", entry.name()));
     }
-    new_section(&Entry { value: word, ..*entry }, family, report)
+    new_section(entry.origin, word, family, report)
 }
 
-pub(super) fn new_section(entry: &Entry, family: Family, report: &mut Report) -> Section {
-    let mut section = Section::new(entry.origin, family, entry.value);
-    let address = address::parse_virtual(entry.value, family);
-    section.address = report.keep(entry.origin, address.map_err(|text| format!("{}: {text}", entry.name())));
+pub(super) fn new_section(origin: Origin, word: &str, family: Family, report: &mut Report) -> Section {
+    let mut section = Section::new(origin, family, word);
+    let address = address::parse_virtual(word, family);
+    section.address = report.keep(origin, address.map_err(|text| format!("{}: {text}", section.name())));
     section
 }
 
@@ -210,18 +201,12 @@ fn parse_fallback(entry: &Entry, family: Family, report: &mut Report) -> Option<
     }
 }
 
-fn without_effect(directive: &Directive, entry: &Entry, report: &mut Report) {
-    let say = |text: &str| entry.origin.say(directive.name, text);
-    match directive.action {
-        Action::Ignored(reason) => report.warn(entry.origin, say(&format!("ignored: {reason}"))),
-        Action::Replaced(by) => report.error(entry.origin, say(&format!("no longer exists: use {by}"))),
+fn without_effect(entry: &Entry, report: &mut Report) {
+    let say = |text: &str| entry.origin.say(entry.directive.name, text);
+    match entry.directive.form {
+        Form::Ignored(reason) => report.warn(entry.origin, say(&format!("ignored: {reason}"))),
+        Form::Replaced(by) => report.error(entry.origin, say(&format!("no longer exists: use {by}"))),
         _ => report.error(entry.origin, say("not supported yet")),
-    }
-}
-
-fn explain(result: Result<(), String>, entry: &Entry, report: &mut Report) {
-    if let Err(text) = result {
-        report.error(entry.origin, format!("{}: {text}", entry.name()));
     }
 }
 
@@ -231,7 +216,7 @@ fn unknown(keyword: &str) -> String {
     /// Longer than any directive.
     const LONGEST: usize = 24;
     let is_word = |character: char| character.is_ascii_alphabetic() || "_-[]".contains(character);
-    match directive::suggestion(keyword) {
+    match table::suggestion(keyword) {
         Some(meant) => format!("\"{keyword}\": unknown directive: did you mean \"{meant}\"?"),
         None if keyword.len() <= LONGEST && keyword.chars().all(is_word) => format!("\"{keyword}\": unknown directive"),
         None => "unknown directive: expected KEYWORD = VALUE".into(),

@@ -1,12 +1,11 @@
 //! Services from the parameters of a cluster resource. Each parameter is the directive of the same name; text that a
 //! file has in double quotes comes without them.
 
-use super::directive::{self, Action, Directive, Entry};
-use super::file::{self, parse_file};
-use super::line;
+use super::directive::{Directive, Form, Kind, Scope};
 use super::problem::{Origin, Problem, Report};
 use super::section::{Outside, Section};
-use super::{Config, Resolver, effective, render};
+use super::written::Entry;
+use super::{Config, Resolver, effective, file, line, table};
 use crate::model::Family;
 
 const VIRTUAL: &str = "virtual";
@@ -27,7 +26,7 @@ pub fn parse_parameters(
     for word in split_list(value_of(VIRTUAL)) {
         let family = family(word, value_of(REAL));
         let origin = Origin::Parameter(VIRTUAL);
-        let mut section = file::new_section(&Entry { origin, directive: VIRTUAL, value: word }, family, &mut report);
+        let mut section = file::new_section(origin, word, family, &mut report);
         for (name, value) in given().filter(|(name, _)| *name != VIRTUAL) {
             store(name, value, &mut section, &mut report);
         }
@@ -36,24 +35,18 @@ pub fn parse_parameters(
     if sections.is_empty() {
         report.error(Origin::Parameter(VIRTUAL), "expected ADDRESS:PORT or a firewall mark");
     }
-    let config = effective::resolve(&Outside::default(), &sections, resolver, report)?;
-    check_rendering(config, resolver)
+    effective::resolve(&Outside::default(), &sections, resolver, report)
 }
 
 fn store(name: &'static str, value: &str, section: &mut Section, report: &mut Report) {
     let origin = Origin::Parameter(name);
     let suffix = if section.family == Family::Ipv6 && [REAL, FALLBACK].contains(&name) { "6" } else { "" };
-    let directive = match directive::find(&format!("{name}{suffix}")) {
-        Some(directive) if !matches!(directive.action, Action::Global(_) | Action::Virtual(_)) => directive,
-        _ => {
-            report.error(origin, "not a directive of a service");
-            return;
-        }
+    let directive = table::find(&format!("{name}{suffix}"));
+    let Some(directive) = directive.filter(|directive| may_be_in_a_section(directive)) else {
+        report.error(origin, "not a directive of a service");
+        return;
     };
-    let mut store = |value: &str| {
-        let entry = Entry { origin, directive: directive.name, value };
-        file::store_in_section(directive, section, &entry, report);
-    };
+    let mut store = |value: &str| file::store_in_section(section, &Entry { origin, directive, value }, report);
     if name == REAL {
         split_list(value).into_iter().for_each(store);
     } else if let Some(text) = as_in_a_file(directive, value) {
@@ -66,9 +59,14 @@ fn store(name: &'static str, value: &str, section: &mut Section, report: &mut Re
     }
 }
 
+fn may_be_in_a_section(directive: &Directive) -> bool {
+    directive.scope != Scope::Outside && !matches!(directive.form, Form::Virtual(_))
+}
+
 /// The value as a file would have it, or `None` where the language has no way to write it.
 fn as_in_a_file(directive: &Directive, value: &str) -> Option<String> {
-    let text = if directive.quoted { format!("\"{value}\"") } else { value.trim().to_string() };
+    let text =
+        if directive.kind().is_some_and(Kind::has_quotes) { format!("\"{value}\"") } else { value.trim().to_string() };
     let writable = !text.contains(char::is_control) && line::strip_comment(&text) == text;
     writable.then_some(text)
 }
@@ -103,20 +101,6 @@ fn split_list(text: &str) -> Vec<&str> {
     }
     entries.push(text.get(start..).unwrap_or(""));
     entries.into_iter().map(str::trim).filter(|entry| !entry.is_empty()).collect()
-}
-
-/// The daemon reads these services from the file that [`render`] makes: what would not survive that is refused now.
-fn check_rendering(config: Config, resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
-    if survives_rendering(&config, resolver) {
-        return Ok(config);
-    }
-    let text = "a combination of request, receive and double quotes that a file cannot hold".to_string();
-    Err(vec![Problem { origin: Origin::Parameter(REAL), text }])
-}
-
-/// Whether what [`render`] makes of it reads back to the same.
-pub fn survives_rendering(config: &Config, resolver: &dyn Resolver) -> bool {
-    parse_file(render(config).as_bytes(), resolver).is_ok_and(|again| again.means_the_same_as(config))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The values of `real` and `fallback` lines, as written: `ADDRESS[->ADDRESS][:PORT] METHOD [WEIGHT] ["REQUEST",
-//! "RECEIVE"] [l:N] [u:N]`. ldirectord searches for each part anywhere and skips what it does not know; here every
+//! "RECEIVE"] [l:N] [u:N] [checkport:PORT]`. ldirectord searches for each part anywhere and skips what it does not know; here every
 //! word counts, so that a mistyped one cannot silently change a real server.
 
 use super::address::{self, Host, HostPort, Port};
@@ -30,6 +30,8 @@ pub(super) struct Options {
     pub question: Option<Box<Question>>,
     pub lower_threshold: Option<u32>,
     pub upper_threshold: Option<u32>,
+    /// The port that is checked. ldirectord has no such word; a declaration needs it.
+    pub checkport: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,12 @@ fn parse_options(text: &str) -> Result<Options, String> {
             set_once(&mut options.lower_threshold, bounded(word, number)?, "l:")?;
         } else if let Some(number) = word.strip_prefix("u:") {
             set_once(&mut options.upper_threshold, bounded(word, number)?, "u:")?;
+        } else if let Some(port) = word.strip_prefix("checkport:") {
+            set_once(
+                &mut options.checkport,
+                value::port(port).map_err(|expected| format!("\"{word}\": {expected}"))?,
+                "checkport:",
+            )?;
         } else if word == "-w" {
             // ipvsadm's way of writing it, which ldirectord happens to accept.
             let (number, after) = next_word(rest);
@@ -174,13 +182,14 @@ mod tests {
             question: question("a", "b"),
             lower_threshold: Some(10),
             upper_threshold: Some(20),
+            checkport: Some(99),
         };
         for text in [
-            r#"5 "a","b" l:10 u:20"#,
-            r#"5 "a" "b" u:20 l:10"#,
-            r#"u:20 -w 5 l:10 "a", "b""#,
-            r#"5, "a", "b" l:10 u:20"#,
-            r#"l:10 u:20 "a",  "b" 5"#,
+            r#"5 "a","b" l:10 u:20 checkport:99"#,
+            r#"5 "a" "b" checkport:99 u:20 l:10"#,
+            r#"checkport:99 u:20 -w 5 l:10 "a", "b""#,
+            r#"5, "a", "b" l:10 u:20 checkport:99"#,
+            r#"l:10 u:20 "a",  "b" 5 checkport:99"#,
         ] {
             assert_eq!(options(text), all, "{text}");
         }

@@ -1,100 +1,14 @@
 //! What was written, before names are looked up and defaults filled in. `None` means that the user said nothing.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use super::address::{Host, VirtualAddress};
 use super::problem::Origin;
 use super::real::{FallbackSpec, RealSpec};
-use super::{LogTarget, value};
-use crate::model::{Family, HttpMethod, Scheduler, Secret};
+use super::written::{Located, Values};
+use crate::model::Family;
 
-/// A value and where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Located<T> {
-    pub origin: Origin,
-    /// The user's own word.
-    pub word: Box<str>,
-    pub value: T,
-}
-
-/// What can be said for all services and for one; the latter wins.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Settings {
-    pub checktimeout: Option<Duration>,
-    pub negotiatetimeout: Option<Duration>,
-    pub checkinterval: Option<Duration>,
-    pub failurecount: Option<u32>,
-    pub quiescent: Option<bool>,
-    pub cleanstop: Option<bool>,
-}
-
-/// What can be said outside of sections only.
-#[derive(Debug, Default)]
-pub(super) struct GlobalSection {
-    pub autoreload: Option<bool>,
-    pub callback: Option<PathBuf>,
-    pub logfile: Option<LogTarget>,
-}
-
-/// `checktype`, as far as it is supported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CheckType {
-    Connect,
-    Negotiate,
-    Ping,
-    External,
-    On,
-    Off,
-}
-
-impl CheckType {
-    pub fn parse(value: &str) -> Result<Self, String> {
-        match value {
-            "connect" => Ok(Self::Connect),
-            "negotiate" => Ok(Self::Negotiate),
-            "ping" => Ok(Self::Ping),
-            "external" => Ok(Self::External),
-            "on" => Ok(Self::On),
-            "off" => Ok(Self::Off),
-            "external-perl" => {
-                Err("not supported yet: use external, which runs the script with the same arguments".into())
-            }
-            _ if value::digits(value).is_some() => {
-                Err("a combined check: not supported yet: use connect or negotiate".into())
-            }
-            _ => Err("expected connect, negotiate, ping, external, on or off".into()),
-        }
-    }
-}
-
-/// `protocol`. `Mark` is what fwmark services have, and they alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProtocolWord {
-    Transport(crate::model::Protocol),
-    Mark,
-}
-
-impl ProtocolWord {
-    pub fn parse(value: &str) -> Result<Self, String> {
-        match value {
-            "fwm" => Ok(Self::Mark),
-            _ => value.parse().map(Self::Transport).map_err(|_| "expected tcp, udp or fwm".into()),
-        }
-    }
-}
-
-/// `schedflags`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct SchedulerFlags {
-    /// As in [`crate::model::ServiceFlags`].
-    pub flags: [bool; 3],
-    /// Schedulers that the words name: a flag of another one would set something else.
-    pub schedulers: Vec<&'static str>,
-}
-
-/// One `virtual` section as written. What most sections do not say is boxed: a file may have ten thousand sections.
+/// One `virtual` section as written.
 #[derive(Debug, Clone)]
 pub(super) struct Section {
     pub origin: Origin,
@@ -103,28 +17,10 @@ pub(super) struct Section {
     pub word: String,
     /// `None` when it is wrong, which is already reported: the rest of the section is still read.
     pub address: Option<VirtualAddress>,
-    pub settings: Settings,
+    pub values: Values,
     pub real_servers: Vec<Located<RealSpec>>,
+    /// Boxed, as most sections have none: a file may have ten thousand sections.
     pub fallback: Option<Box<Located<FallbackSpec>>>,
-    pub checktype: Option<Box<Located<CheckType>>>,
-    pub service: Option<Box<Located<&'static str>>>,
-    pub checkcommand: Option<PathBuf>,
-    pub checkport: Option<u16>,
-    pub request: Option<Box<Located<String>>>,
-    pub receive: Option<Box<Located<String>>>,
-    pub httpmethod: Option<HttpMethod>,
-    pub virtualhost: Option<String>,
-    pub login: Option<String>,
-    pub passwd: Option<Secret>,
-    pub database: Option<String>,
-    pub scheduler: Option<Scheduler>,
-    /// Seconds; 0 is off.
-    pub persistent: Option<u32>,
-    /// Prefix length.
-    pub netmask: Option<Box<Located<u8>>>,
-    pub schedflags: Option<Box<Located<SchedulerFlags>>>,
-    pub protocol: Option<Box<Located<ProtocolWord>>>,
-    pub ops: Option<Box<Located<bool>>>,
 }
 
 impl Section {
@@ -134,26 +30,9 @@ impl Section {
             family,
             word: word.into(),
             address: None,
-            settings: Settings::default(),
+            values: Values::default(),
             real_servers: Vec::new(),
             fallback: None,
-            checktype: None,
-            service: None,
-            checkcommand: None,
-            checkport: None,
-            request: None,
-            receive: None,
-            httpmethod: None,
-            virtualhost: None,
-            login: None,
-            passwd: None,
-            database: None,
-            scheduler: None,
-            persistent: None,
-            netmask: None,
-            schedflags: None,
-            protocol: None,
-            ops: None,
         }
     }
 
@@ -169,9 +48,7 @@ impl Section {
     pub fn name(&self) -> String {
         self.origin.name_value(self.directive(), &self.word)
     }
-}
 
-impl Section {
     /// Every host of the section, names and addresses.
     fn hosts(&self) -> impl Iterator<Item = &Host> {
         let own = match &self.address {
@@ -187,8 +64,7 @@ impl Section {
 /// What stands outside of sections. It counts for those before it too.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
-    pub settings: Settings,
-    pub global: GlobalSection,
+    pub values: Values,
     pub fallback: Option<Located<FallbackSpec>>,
     pub fallback6: Option<Located<FallbackSpec>>,
 }

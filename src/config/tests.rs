@@ -8,7 +8,6 @@ mod resource_parameters;
 use std::net::IpAddr;
 
 use super::*;
-use crate::model::CheckMethod;
 
 /// A fixed set of names.
 struct Names;
@@ -54,6 +53,16 @@ fn service(text: &str) -> Service {
 fn section(lines: &[&str]) -> String {
     let lines: String = lines.iter().map(|line| format!("\t{line}\n")).collect();
     format!("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate\n{lines}")
+}
+
+/// The services without the places where they were written.
+fn meanings(config: &Config) -> Vec<Service> {
+    let mut services = config.services.clone();
+    for service in &mut services {
+        service.origin = Origin::Line(0);
+        service.real_servers.iter_mut().for_each(|real| real.origin = Origin::Line(0));
+    }
+    services
 }
 
 fn displayed(problems: &[Problem]) -> Vec<String> {

@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 use std::str::FromStr;
-use std::time::Duration;
+
+use crate::model::Family;
 
 /// A value in double quotes, from the first quote to the last, and what follows: inner quotes are part of the value, as
 /// in ldirectord.
@@ -48,10 +49,8 @@ pub(super) fn port(value: &str) -> Result<u16, String> {
 }
 
 /// At least one second; whole seconds, as in ldirectord.
-pub(super) fn seconds(value: &str) -> Result<Duration, String> {
-    number(value, 1, u32::MAX)
-        .map(|seconds| Duration::from_secs(seconds.into()))
-        .map_err(|_| "expected a whole number of seconds, at least 1".into())
+pub(super) fn seconds(value: &str) -> Result<u32, String> {
+    number(value, 1, u32::MAX).map_err(|_| "expected a whole number of seconds, at least 1".into())
 }
 
 /// A word that one of the model's types understands.
@@ -59,8 +58,18 @@ pub(super) fn word<T: FromStr<Err = crate::model::InvalidValue>>(value: &str) ->
     value.parse().map_err(|invalid: crate::model::InvalidValue| format!("expected {}", invalid.expected))
 }
 
-/// The prefix length of a dotted quad such as 255.255.255.0.
-pub(super) fn ipv4_netmask(value: &str) -> Result<u8, String> {
+/// The length of the prefix: of a dotted quad such as 255.255.255.0, or the number itself for IPv6.
+pub(super) fn netmask(value: &str, family: Family) -> Result<u8, String> {
+    match family {
+        Family::Ipv4 => ipv4_netmask(value),
+        Family::Ipv6 => number(value, 1, Family::Ipv6.bits().into())
+            .ok()
+            .and_then(|length| length.try_into().ok())
+            .ok_or_else(|| "expected a prefix length from 1 to 128".into()),
+    }
+}
+
+fn ipv4_netmask(value: &str) -> Result<u8, String> {
     let mask = value.parse::<Ipv4Addr>().map_err(|_| "expected a netmask such as 255.255.255.0")?;
     let bits = u32::from(mask);
     if bits == 0 || bits.leading_ones() + bits.trailing_zeros() != u32::BITS {

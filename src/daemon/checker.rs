@@ -5,6 +5,7 @@
 //! while its check runs.
 
 mod lateness;
+mod peak;
 mod schedule;
 mod worker;
 

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use super::declaring::Overdue;
 use super::source::{Source, Stamp};
-use crate::config::{Config, NameMissing};
+use crate::config::Config;
+use crate::director::NameMissing;
 use crate::model::{ServiceKey, Table};
 use crate::ownership::Registry;
 use crate::plan::Role;

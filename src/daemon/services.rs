@@ -25,7 +25,7 @@ use super::checker::{self, Finished, Job};
 use super::event::{Event, Sinks};
 use crate::config;
 use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
-use crate::model::{Change, CheckMethod, ServiceEntry, ServiceKey, Table, apply_change};
+use crate::model::{Change, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::Failure;
 use crate::ownership::Registry;
 use crate::plan::{self, Role};
@@ -346,7 +346,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 fn pool_settings(service: &config::Service) -> PoolSettings {
     let real_server = |real: &config::RealServerConfig| RealServerSettings {
         real_server: real.real_server.clone(),
-        disabled: *real.check.method == CheckMethod::Off,
+        disabled: real.check.question.is_off(),
     };
     PoolSettings {
         service: service.service.clone(),

@@ -6,7 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::config::{self, Config, Service};
+use anyhow::anyhow;
+
+use crate::config::{self, Config, NoNames, Service};
+use crate::director;
 use crate::system::RunDir;
 
 /// Two changes of a folder that lie closer together than this may leave the same time of change: the kernel takes it from
@@ -89,7 +92,7 @@ impl Source {
         match self {
             Self::File(path) => {
                 let stamp = self.stamp();
-                Ok(Reading { config: config::load_file(path)?, stamp, troubles: Vec::new() })
+                Ok(Reading { config: director::load_file(path)?, stamp, troubles: Vec::new() })
             }
             Self::Declarations(run_dir) => Ok(self.read_declarations(run_dir, remembered)),
         }
@@ -134,7 +137,8 @@ impl Source {
 }
 
 fn parse(text: &str, path: &Path) -> anyhow::Result<Vec<Service>> {
-    Ok(config::parse_named(text.as_bytes(), path)?.services)
+    let config = config::parse_file(text.as_bytes(), &NoNames);
+    Ok(config.map_err(|problems| anyhow!(director::described(path, &problems)))?.services)
 }
 
 #[cfg(test)]

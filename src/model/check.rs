@@ -1,8 +1,7 @@
-//! What is asked of a real server, and how long it may take. Executed by [`crate::check`].
+//! What is asked of a real server, and how long it may take. [`crate::check`] asks it.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,57 +36,107 @@ impl fmt::Display for Secret {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Check {
     /// Shared by all real servers that are asked the same: thousands of them have one question.
-    pub method: Arc<CheckMethod>,
-    /// Address and port that are contacted (`checkport`, else the real server's port, else the service's default).
-    /// The port means nothing to [`CheckMethod::Ping`], `On` and `Off`.
+    pub question: Arc<Question>,
+    /// Address and port that are contacted. The port is 0 where the kind of check contacts none.
     pub target: SocketAddr,
     /// For the whole check, from the first packet to the last.
     pub timeout: Duration,
 }
 
-/// The question.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum CheckMethod {
-    /// `checktype=on`, and `negotiate` with service `none`: up without asking.
-    On,
-    /// `checktype=off`: neither real servers nor the fallback are activated.
-    Off,
-    /// A TCP connection is accepted.
-    Connect,
-    /// An ICMP (v6) echo is answered.
-    Ping,
-    /// A program exits with status 0.
-    External { command: PathBuf, arguments: Vec<String> },
-    /// An HTTP answer of status 2xx whose body matches.
-    Http(HttpCheck),
-    /// A query returns at least one row.
-    Mysql(MysqlCheck),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HttpMethod {
-    Get,
-    Head,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HttpCheck {
-    pub tls: bool,
-    pub method: HttpMethod,
-    /// Path and query, starting with `/`.
+/// The question, in the words of the configuration language. An empty text is one that was not given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Question {
+    /// The kind of check: a name of the table of [`crate::check`], such as `connect` or `mysql`.
+    pub kind: &'static str,
+    /// What is asked: a path, a statement, a name.
     pub request: String,
-    /// `Host:` header and TLS server name; `None`: the target's address.
-    pub virtual_host: Option<String>,
-    /// Perl regular expression that the body must match somewhere.
-    pub receive: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MysqlCheck {
+    /// What the answer must match.
+    pub receive: String,
     pub login: String,
-    pub password: Secret,
-    /// `None`: connect without choosing a database.
-    pub database: Option<String>,
-    /// SQL that must return at least one row.
-    pub request: String,
+    pub passwd: Secret,
+    pub database: String,
+    /// Shared with the server (RADIUS).
+    pub secret: Secret,
+    /// The name under which the real server serves.
+    pub virtualhost: String,
+    pub httpmethod: String,
+    /// Path of a program.
+    pub checkcommand: String,
+    /// Of that program.
+    pub arguments: Vec<String>,
+}
+
+impl Question {
+    /// The kind that never activates a real server, nor the fallback.
+    pub const OFF: &'static str = "off";
+
+    /// A question of this kind that says nothing else.
+    pub fn of(kind: &'static str) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
+    /// Whether the real servers are meant to stay out, whatever they would answer.
+    pub fn is_off(&self) -> bool {
+        self.kind == Self::OFF
+    }
+
+    /// What was said of this field; empty: nothing.
+    pub fn get(&self, field: Field) -> &str {
+        match field {
+            Field::Request => &self.request,
+            Field::Receive => &self.receive,
+            Field::Login => &self.login,
+            Field::Passwd => self.passwd.reveal(),
+            Field::Database => &self.database,
+            Field::Secret => self.secret.reveal(),
+            Field::Virtualhost => &self.virtualhost,
+            Field::Httpmethod => &self.httpmethod,
+            Field::Checkcommand => &self.checkcommand,
+        }
+    }
+
+    pub fn set(&mut self, field: Field, text: String) {
+        match field {
+            Field::Request => self.request = text,
+            Field::Receive => self.receive = text,
+            Field::Login => self.login = text,
+            Field::Passwd => self.passwd = Secret::new(text),
+            Field::Database => self.database = text,
+            Field::Secret => self.secret = Secret::new(text),
+            Field::Virtualhost => self.virtualhost = text,
+            Field::Httpmethod => self.httpmethod = text,
+            Field::Checkcommand => self.checkcommand = text,
+        }
+    }
+}
+
+/// A part of a [`Question`] that the configuration language has a directive for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    Request,
+    Receive,
+    Login,
+    Passwd,
+    Database,
+    Secret,
+    Virtualhost,
+    Httpmethod,
+    Checkcommand,
+}
+
+impl Field {
+    /// The directive of the configuration language.
+    pub fn directive(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Receive => "receive",
+            Self::Login => "login",
+            Self::Passwd => "passwd",
+            Self::Database => "database",
+            Self::Secret => "secret",
+            Self::Virtualhost => "virtualhost",
+            Self::Httpmethod => "httpmethod",
+            Self::Checkcommand => "checkcommand",
+        }
+    }
 }

@@ -71,19 +71,6 @@ impl From<Config> for Declared {
     }
 }
 
-/// Whether a text that [`config::render`] made of a configuration reads back to it: not so with some combinations of
-/// request, receive and double quotes. Nobody could read such a declaration as it was meant.
-pub fn reads_back(text: &str, config: &Config) -> bool {
-    let mut expected = config.services.iter();
-    // What concerns no service alone stands before the first one.
-    let mut is_same = parts(text).next().is_some_and(|first| first.is_ok_and(|first| first.global == config.global));
-    let read = each_service(text, |service| {
-        let wanted = expected.next();
-        is_same &= wanted.is_some_and(|wanted| wanted.means_the_same_as(&service));
-    });
-    read.is_ok() && is_same && expected.next().is_none()
-}
-
 fn each_service(text: &str, mut take: impl FnMut(config::Service)) -> Result<(), Vec<Problem>> {
     for part in parts(text) {
         part?.services.into_iter().for_each(&mut take);
@@ -95,8 +82,7 @@ fn each_service(text: &str, mut take: impl FnMut(config::Service)) -> Result<(),
 /// and what is known of its checks is forgotten before the next: a configuration of a thousand services as a whole takes
 /// ten megabytes, which cost a monitor more than everything else that it does.
 fn parts(text: &str) -> impl Iterator<Item = Result<Config, Vec<Problem>>> {
-    let names = config::SystemResolver::new();
-    sections(text).map(move |section| config::parse_part(section.as_bytes(), &names))
+    sections(text).map(|section| config::parse_part(section.as_bytes(), &config::NoNames))
 }
 
 /// The text cut before each line that begins a section.
@@ -131,29 +117,16 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_back_otherwise_is_noticed() {
-        let config = config::parse_file(TEXT.as_bytes(), &AnyName::default()).expect("right");
-        let text = config::render(&config);
-        assert!(reads_back(&text, &config));
-        for other in [
-            text.replace("gate 1", "gate 2"),
-            text.replace("autoreload=yes\n", ""),
-            text.replace("autoreload=yes", "autoreload=no"),
-            text.replace("\"virtual\"", "\"other\""),
-            text.split_inclusive("virtual6").next().unwrap_or_default().replace("virtual6", ""),
-            format!("{text}virtual=192.0.2.2:80\n\tchecktype=on\n"),
-            format!("{text}nonsense\n"),
-            String::new(),
-        ] {
-            assert!(!reads_back(&other, &config), "{other}");
-        }
-    }
-
-    #[test]
     fn a_damaged_part_damages_the_whole() {
         let config = config::parse_file(TEXT.as_bytes(), &AnyName::default()).expect("right");
         let text = config::render(&config);
-        for broken in [text.replace("gate", "gait"), format!("x{text}"), format!("{text}virtual="), String::new()] {
+        for broken in [
+            text.replace("gate", "gait"),
+            format!("x{text}"),
+            format!("{text}virtual="),
+            text.replace("declaration=1", "declaration=2"),
+            String::new(),
+        ] {
             assert_eq!(Declaration::of(&broken), Declaration::Damaged, "{broken}");
         }
         assert_eq!(sections(&text).collect::<String>(), text);

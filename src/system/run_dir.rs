@@ -1,8 +1,9 @@
 //! `/run/lvs-agents`: what one call leaves for the next. Nothing here is needed after a reboot, and everything may be
 //! missing or stale (kill -9): readers take absence as an answer.
 
+use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, BufReader};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,6 +11,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::comparison::Comparison;
 use super::{FileError, write_private};
 
 /// The run directory.
@@ -155,6 +157,11 @@ impl Folder {
             Err(cause) if is_absent(&cause) => Ok(None),
             Err(cause) => Err(FileError::new(&path, "read", cause)),
         }
+    }
+
+    /// Whether the file says what `write` writes. `false` also where there is no such file, or it cannot be read.
+    pub fn holds(&self, instance: &str, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> bool {
+        fs::File::open(self.file(instance)).is_ok_and(|file| Comparison::holds(BufReader::new(file), write))
     }
 
     /// Done when the file is gone, whoever removed it.

@@ -69,9 +69,10 @@ def gone_and_back(product, reals=10000, interval=10):
             return say(error)
         if until(120, lambda: tables.entries() >= reals and servers.counts()[0] >= 2 * reals, 0.2) is None:
             say(f"after 120 s {tables.entries()} real servers are in the table, {servers.counts()[0]} checks were made")
-        before = all_ticks(product.pid)
+        before = ticks(product.pid)
         time.sleep(interval)
-        idle = (all_ticks(product.pid) - before) / 100 / interval
+        spent = {key: (value - before.get(key, 0)) / interval for key, value in ticks(product.pid).items()}
+        idle = sum(spent.values()) / 100
         row("CPU per second of idle checks", idle)
         for name, order, right in (("gone", servers.stop, lambda: tables.entries() <= 0),
                                    ("back", servers.start, lambda: tables.entries() >= reals)):
@@ -81,6 +82,7 @@ def gone_and_back(product, reals=10000, interval=10):
             used = (all_ticks(product.pid) - used) / 100
             row(f"{name}: until the table is right", took)
             row(f"{name}: CPU of that time, and without idle checks", used, note=f"{used - idle * (took or 180):.2f}")
-            moved = {key: value - threads.get(key, 0) for key, value in ticks(product.pid).items()}
-            say(f"by thread, ticks: {json.dumps(moved)}")
+            moved = {key: round(value - threads.get(key, 0) - spent.get(key, 0) * (took or 180))
+                     for key, value in ticks(product.pid).items()}
+            say(f"by thread, ticks without idle checks: {json.dumps(moved)}")
         product.stop()

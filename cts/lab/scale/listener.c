@@ -104,6 +104,8 @@ int main(int count, char **words) {
 	counters = mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	stamps = fopen(words[2], "w");
 	if (counters == MAP_FAILED || !stamps) return 1;
+	/* The sample is read while this program is busy: without checks in bursts there is no idle moment to write it in. */
+	setvbuf(stamps, NULL, _IOLBF, 4096);
 	sigemptyset(&orders);
 	sigaddset(&orders, SIGUSR1);
 	sigaddset(&orders, SIGUSR2);
@@ -117,7 +119,6 @@ int main(int count, char **words) {
 	fflush(stdout);
 	for (;;) {
 		int ready = epoll_wait(poll_fd, events, BATCH, 200);
-		if (ready <= 0) fflush(stamps);
 		for (int i = 0; i < ready; i++) {
 			uint64_t data = events[i].data.u64;
 			if (data == UINT64_MAX) {

@@ -2,28 +2,16 @@
 
 use std::path::Path;
 
-use super::description;
 use crate::config::{self, Config};
+use crate::director::{self, SystemResolver};
 use crate::ocf::{Call, Failure, ValidationLevel};
-use crate::ownership;
+use crate::system::RunDir;
 
-/// What is to be declared.
-pub struct Source {
-    pub config: Config,
-    /// The same in the configuration language, with every name resolved.
-    pub text: String,
-}
-
-impl Source {
-    /// `before`: the text that was declared last. The same text again is known to be readable.
-    pub fn load(call: &Call, before: Option<&str>) -> Result<Self, Failure> {
-        let config = load(call)?;
-        let text = config::render(&config);
-        if before != Some(&text) {
-            check_text(call, &config, &text)?;
-        }
-        Ok(Self { config, text })
-    }
+/// The text that declares the configuration: in its own language, with every name resolved. `None`: it is declared already,
+/// by the same text.
+pub fn undeclared(call: &Call, run_dir: &RunDir, config: &Config) -> Option<String> {
+    let is_declared = run_dir.services().holds(&call.instance, |out| config::render_into(out, config));
+    (!is_declared).then(|| config::render(config))
 }
 
 pub fn validate(call: &Call, level: ValidationLevel) -> Result<(), Failure> {
@@ -31,7 +19,7 @@ pub fn validate(call: &Call, level: ValidationLevel) -> Result<(), Failure> {
         (Some(_), ValidationLevel::Consistency) => refuse_both(call),
         // Names are looked up on the node that runs the resource only.
         (None, ValidationLevel::Consistency) => load_parameters(call, &config::AnyName::default()).map(|_| ()),
-        (_, ValidationLevel::Local) => Source::load(call, None).map(|_| ()),
+        (_, ValidationLevel::Local) => load(call).map(|_| ()),
     }
 }
 
@@ -41,7 +29,7 @@ pub fn load(call: &Call) -> Result<Config, Failure> {
     if let Some(path) = call.text("configfile") {
         return load_file(path);
     }
-    let resolver = config::SystemResolver::new();
+    let resolver = SystemResolver::new();
     load_parameters(call, &resolver).map_err(|failure| match resolver.has_failed() {
         // A name server that does not answer this node now must not forbid the resource everywhere for ever.
         true => Failure::bad_here(failure.to_string()),
@@ -51,7 +39,7 @@ pub fn load(call: &Call) -> Result<Config, Failure> {
 
 fn load_file(path: &str) -> Result<Config, Failure> {
     let config =
-        config::load_file(Path::new(path)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
+        director::load_file(Path::new(path)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
     if config.services.is_empty() {
         return Err(Failure::bad_here(format!("configfile {path}: has no virtual service")));
     }
@@ -59,9 +47,9 @@ fn load_file(path: &str) -> Result<Config, Failure> {
 }
 
 fn load_parameters(call: &Call, resolver: &dyn config::Resolver) -> Result<Config, Failure> {
-    let directives = description::DIRECTIVES.iter();
+    let directives = config::DIRECTIVES.iter().filter(|directive| directive.is_parameter);
     let set: Vec<(&'static str, String)> =
-        directives.filter_map(|parameter| Some((parameter.name, call.text(parameter.name)?.to_owned()))).collect();
+        directives.filter_map(|directive| Some((directive.name, written(call, directive.name)?.to_owned()))).collect();
     if call.text("virtual").is_none() {
         return Err(Failure::bad_parameter("virtual: not set: name a virtual service, or a configfile"));
     }
@@ -80,14 +68,27 @@ fn refuse_both(call: &Call) -> Result<(), Failure> {
     }
 }
 
-/// The health monitor and `stop` read the declaration: what they would read otherwise than it was meant is refused. With
-/// parameters, [`config::parse_parameters`] has looked already.
-fn check_text(call: &Call, config: &Config, text: &str) -> Result<(), Failure> {
-    let Some(path) = call.text("configfile") else { return Ok(()) };
-    match ownership::reads_back(text, config) {
-        true => Ok(()),
-        false => Err(Failure::bad_here(format!(
-            "configfile {path}: declare its services: a combination of request, receive and double quotes is ambiguous"
-        ))),
+/// What the user has written. The language knows its defaults, some of which depend on what else was written.
+fn written<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
+    call.text(name).filter(|_| call.is_set(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ocf::Action;
+
+    #[test]
+    fn the_default_of_one_parameter_does_not_hide_the_value_of_another() {
+        let environment = [
+            ("OCF_RESKEY_virtual", "192.0.2.1:80"),
+            ("OCF_RESKEY_real", "192.0.2.2 gate"),
+            ("OCF_RESKEY_checktimeout", "3"),
+        ];
+        let environment = environment.into_iter().collect();
+        let call = Call::for_test(&super::super::description::DESCRIPTION, Action::Start, &environment);
+        let config = load(&call).expect("right");
+        let timeouts: Vec<u64> = config.services.iter().map(|service| service.checktimeout.as_secs()).collect();
+        assert_eq!(timeouts, [3], "negotiatetimeout is 30 only where checktimeout is not written either");
     }
 }

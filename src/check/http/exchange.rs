@@ -18,7 +18,6 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::Client;
 use super::redirect::Hop;
 use crate::check::failure::{CheckFailure, FailureKind, lower_first};
-use crate::check::subject::method_name;
 use crate::check::tls::{self, Trust};
 
 /// Bytes of a body that are read and looked at; the rest is left unread. A server that sends a large file is healthy, but
@@ -101,7 +100,7 @@ impl Client<'_> {
 
     fn request(&self, hop: &Hop) -> Result<Request<Empty<Bytes>>, CheckFailure> {
         Request::builder()
-            .method(method_name(self.question.method))
+            .method(self.question.method.clone())
             .uri(encode(&hop.request))
             .header(HOST, self.host())
             .header(USER_AGENT, AGENT)

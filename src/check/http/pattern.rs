@@ -35,7 +35,7 @@ pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
 /// # Errors
 /// What is wrong with the pattern, without the pattern itself.
 pub fn validate(pattern: &str) -> Result<(), String> {
-    compile(pattern).map(drop)
+    compiled(pattern).map(drop)
 }
 
 fn compiled(pattern: &str) -> Result<Arc<Regex>, String> {

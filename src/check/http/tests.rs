@@ -2,22 +2,21 @@ use std::time::Instant;
 
 use super::super::testing::*;
 use super::*;
-use crate::model::HttpMethod;
 
-fn get(request: &str) -> HttpCheck {
-    HttpCheck { tls: false, method: HttpMethod::Get, request: request.into(), virtual_host: None, receive: None }
+fn get(request: &str) -> HttpQuestion {
+    HttpQuestion { tls: false, method: Method::GET, request: request.into(), virtual_host: None, receive: None }
 }
 
-fn expecting(receive: &str) -> HttpCheck {
-    HttpCheck { receive: Some(receive.into()), ..get("/") }
+fn expecting(receive: &str) -> HttpQuestion {
+    HttpQuestion { receive: Some(receive.into()), ..get("/") }
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-async fn failure(target: SocketAddr, question: &HttpCheck) -> String {
-    let failure = check(target, question, PATIENT).await.expect_err("must fail");
+async fn failure(target: SocketAddr, question: &HttpQuestion) -> String {
+    let failure = ask(target, question, PATIENT).await.expect_err("must fail");
     assert_eq!(failure.kind(), FailureKind::Answer, "{failure}");
     failure.to_string()
 }
@@ -25,16 +24,16 @@ async fn failure(target: SocketAddr, question: &HttpCheck) -> String {
 #[tokio::test]
 async fn a_2xx_answer_is_up_and_the_body_must_match() {
     let target = http_server(|_| answer("200 OK", "", "OK\n")).await;
-    check(target, &get("/"), PATIENT).await.expect("no pattern");
-    check(target, &expecting("^OK$"), PATIENT).await.expect("as Perl");
+    ask(target, &get("/"), PATIENT).await.expect("no pattern");
+    ask(target, &expecting("^OK$"), PATIENT).await.expect("as Perl");
     assert_eq!(
         failure(target, &expecting("^NO$")).await,
         format!("http GET http://{target}/: the 3 bytes of the body do not match receive=\"^NO$\"")
     );
-    let bad = check(target, &expecting("("), PATIENT).await.expect_err("bad pattern");
+    let bad = ask(target, &expecting("("), PATIENT).await.expect_err("bad pattern");
     assert_eq!(bad.kind(), FailureKind::Internal);
     let target = http_server(|_| answer("204 No Content", "", "")).await;
-    check(target, &get("/"), PATIENT).await.expect("any 2xx");
+    ask(target, &get("/"), PATIENT).await.expect("any 2xx");
 }
 
 #[tokio::test]
@@ -46,15 +45,15 @@ async fn the_request_names_host_and_agent_and_closes() {
         answer(if good { "200 OK" } else { "400 Bad" }, "", "")
     })
     .await;
-    check(target, &get("/a b?c"), PATIENT).await.expect("as expected");
-    let named = HttpCheck { virtual_host: Some("www.example.com".into()), method: HttpMethod::Head, ..get("/") };
+    ask(target, &get("/a b?c"), PATIENT).await.expect("as expected");
+    let named = HttpQuestion { virtual_host: Some("www.example.com".into()), method: Method::HEAD, ..get("/") };
     let target = http_server(|head| {
         let good = head.starts_with("HEAD / ") && head.contains("host: www.example.com\r\n");
         answer(if good { "200 OK" } else { "400 Bad" }, "", "")
     })
     .await;
-    check(target, &named, PATIENT).await.expect("as expected");
-    let pattern = HttpCheck { receive: Some("OK".into()), ..named };
+    ask(target, &named, PATIENT).await.expect("as expected");
+    let pattern = HttpQuestion { receive: Some("OK".into()), ..named };
     assert!(failure(target, &pattern).await.contains("the 0 bytes of the body"), "HEAD has no body");
 }
 
@@ -71,10 +70,10 @@ async fn other_statuses_and_other_protocols_are_down() {
     let instead = failure(target, &get("/")).await;
     assert!(!instead.contains("cancel"), "{instead}");
     let target = http_server(|_| Vec::new()).await;
-    let closed = check(target, &get("/"), PATIENT).await.expect_err("closed");
+    let closed = ask(target, &get("/"), PATIENT).await.expect_err("closed");
     assert_eq!(closed.kind(), FailureKind::Refused, "{closed}");
     let target = http_server(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nOK".to_vec()).await;
-    let cut = check(target, &get("/"), PATIENT).await.expect_err("cut short");
+    let cut = ask(target, &get("/"), PATIENT).await.expect_err("cut short");
     assert_eq!(cut.to_string(), format!("http GET http://{target}/: body: connection closed by the server"));
 }
 
@@ -88,7 +87,7 @@ async fn sloppy_servers_of_the_real_world_are_up() {
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n",
     ] {
         let target = http_server(move |_| head.as_bytes().to_vec()).await;
-        check(target, &expecting("^OK$"), PATIENT).await.expect(head);
+        ask(target, &expecting("^OK$"), PATIENT).await.expect(head);
     }
 }
 
@@ -101,7 +100,7 @@ async fn a_huge_body_is_read_up_to_the_limit_only() {
         while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
     })
     .await;
-    check(target, &expecting("^start"), PATIENT).await.expect("the beginning is enough");
+    ask(target, &expecting("^start"), PATIENT).await.expect("the beginning is enough");
     let wanted = format!("the first {} bytes of the body do not match", exchange::BODY_LIMIT);
     assert!(failure(target, &expecting("y")).await.contains(&wanted));
 }
@@ -130,7 +129,7 @@ async fn the_deadline_covers_every_step() {
     .await;
     let full = FullListener::new();
     let plain = get("/");
-    let tls = HttpCheck { tls: true, ..get("/") };
+    let tls = HttpQuestion { tls: true, ..get("/") };
     for (target, question, step) in [
         (silent, &plain, "response"),
         (drip_head, &plain, "response"),
@@ -141,7 +140,7 @@ async fn the_deadline_covers_every_step() {
         // The trust store is read at the first use, which is not what is measured here.
         Trust::of_this_machine().expect("trust");
         let started = Instant::now();
-        let failure = check(target, question, Duration::from_millis(700)).await.expect_err(step);
+        let failure = ask(target, question, Duration::from_millis(700)).await.expect_err(step);
         assert!(failure.to_string().ends_with(&format!("/: {step}: no answer within 0.7 s")), "{failure}");
         assert_eq!(failure.kind(), FailureKind::Timeout);
         assert!(started.elapsed() < Duration::from_millis(1500), "{step}: {:?}", started.elapsed());
@@ -161,8 +160,8 @@ async fn redirects_are_followed_on_the_same_server_only() {
         _ => answer("404 Not Found", "", ""),
     })
     .await;
-    let named = |request| HttpCheck { virtual_host: Some("www.example.com".into()), ..get(request) };
-    check(target, &HttpCheck { receive: Some("^OK$".into()), ..named("/") }, PATIENT).await.expect("followed");
+    let named = |request| HttpQuestion { virtual_host: Some("www.example.com".into()), ..get(request) };
+    ask(target, &HttpQuestion { receive: Some("^OK$".into()), ..named("/") }, PATIENT).await.expect("followed");
     let away = failure(target, &named("/away")).await;
     assert!(away.contains("status 302: redirect to \"http://192.0.2.1/x\": another host"), "{away}");
     assert!(failure(target, &named("/gone")).await.ends_with(": redirected to /missing: status 404 (Not Found)"));

@@ -6,12 +6,17 @@ use crate::model::Secret;
 
 const PASSWORD: &str = "tops3cret";
 
-fn question() -> MysqlCheck {
-    MysqlCheck { login: "monitor".into(), password: Secret::new(PASSWORD), database: None, request: "SELECT 1".into() }
+fn question() -> Question {
+    Question {
+        login: "monitor".into(),
+        passwd: Secret::new(PASSWORD),
+        request: "SELECT 1".into(),
+        ..Question::of("mysql")
+    }
 }
 
 async fn failure(target: SocketAddr, timeout: Duration) -> CheckFailure {
-    let failure = check(target, &question(), timeout).await.expect_err("no MySQL server");
+    let failure = ask(&check(question(), target, timeout)).await.expect_err("no MySQL server");
     assert!(!failure.to_string().contains(PASSWORD), "{failure}");
     failure
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{ForwardingMethod, HttpMethod, Persistence, ServiceKey};
+use crate::model::{ForwardingMethod, Persistence, Question, ServiceKey};
 
 fn keys(text: &str) -> Vec<String> {
     service(text).real_servers.iter().map(|real| real.real_server.key.to_string()).collect()
@@ -13,11 +13,8 @@ fn check(text: &str) -> Check {
     service(text).real_servers.first().expect("a real server").check.clone()
 }
 
-fn http(text: &str) -> crate::model::HttpCheck {
-    match &*check(text).method {
-        CheckMethod::Http(http) => http.clone(),
-        other => panic!("{text:?}: {other:?}"),
-    }
+fn question(text: &str) -> Question {
+    (*check(text).question).clone()
 }
 
 #[test]
@@ -156,22 +153,24 @@ fn a_section_says_it_over_the_global_lines_and_the_last_line_wins() {
 }
 
 #[test]
-fn check_types_become_methods() {
-    let method = |lines: &[&str]| (*check(&section(lines)).method).clone();
-    assert_eq!(method(&["checktype=on"]), CheckMethod::On);
-    assert_eq!(method(&["checktype=off"]), CheckMethod::Off);
-    assert_eq!(method(&["checktype=ping"]), CheckMethod::Ping);
-    assert_eq!(method(&["checktype=connect", "service=smtp", "request=\"unused\""]), CheckMethod::Connect);
-    assert_eq!(method(&["checktype=connect", "protocol=udp"]), CheckMethod::Ping);
-    assert_eq!(method(&["service=none"]), CheckMethod::On);
-    assert_eq!(*check("virtual=7\n\treal=10.1.0.2 gate").method, CheckMethod::On);
+fn check_types_become_kinds() {
+    let kind = |lines: &[&str]| question(&section(lines)).kind;
+    assert_eq!(kind(&["checktype=on"]), "on");
+    assert_eq!(kind(&["checktype=off"]), "off");
+    assert_eq!(kind(&["checktype=ping"]), "ping");
+    let unused = question(&section(&["checktype=connect", "service=smtp", "request=\"unused\""]));
+    assert_eq!(unused, Question::of("connect"));
+    assert_eq!(kind(&["checktype=connect", "protocol=udp"]), "ping");
+    assert_eq!(kind(&["service=none"]), "on");
+    assert_eq!(question("virtual=7\n\treal=10.1.0.2 gate").kind, "on");
 }
 
 #[test]
 fn external_checks_get_addresses_and_the_real_port() {
-    let arguments = |text: &str| match &*check(text).method {
-        CheckMethod::External { command, arguments } => (command.display().to_string(), arguments.join(" ")),
-        other => panic!("{other:?}"),
+    let arguments = |text: &str| {
+        let Question { kind, checkcommand, arguments, .. } = question(text);
+        assert_eq!(kind, "external");
+        (checkcommand, arguments.join(" "))
     };
     let external = "\tchecktype=external\n\tcheckcommand=/bin/x\n\tcheckport=99\n";
     let with = |text: &str| arguments(&format!("{text}{external}"));
@@ -187,21 +186,26 @@ fn external_checks_get_addresses_and_the_real_port() {
 
 #[test]
 fn http_checks_have_a_path_a_host_and_a_pattern() {
-    let plain = http(&section(&[]));
-    assert_eq!((plain.tls, plain.method, plain.request.as_str()), (false, HttpMethod::Get, "/"));
-    assert_eq!((plain.virtual_host, plain.receive), (None, None));
-    let full = http(&section(&[
+    let plain = question(&section(&[]));
+    assert_eq!(plain, Question { request: "/".into(), httpmethod: "GET".into(), ..Question::of("http") });
+    let full = question(&section(&[
         "request=\"index.html?a=1#x\"  # with a number sign",
         "receive=\"Test (?=Page)\"",
         "virtualhost=www.x.y.z",
         "httpmethod=head",
         "service=https",
     ]));
-    assert_eq!((full.tls, full.method, full.request.as_str()), (true, HttpMethod::Head, "/index.html?a=1#x"));
-    assert_eq!((full.virtual_host.as_deref(), full.receive.as_deref()), (Some("www.x.y.z"), Some("Test (?=Page)")));
-    assert_eq!(http(&section(&["request=index.html"])).request, "/index.html");
-    assert_eq!(http(&section(&["virtualhost=a.b", "virtualhost="])).virtual_host, None);
-    assert_eq!(http(&section(&["request=\"/a b\"", "virtualhost=\"a.b\""])).request, "/a b");
+    let expected = Question {
+        request: "index.html?a=1#x".into(),
+        receive: "Test (?=Page)".into(),
+        virtualhost: "www.x.y.z".into(),
+        httpmethod: "HEAD".into(),
+        ..Question::of("https")
+    };
+    assert_eq!(full, expected);
+    assert_eq!(question(&section(&["request=index.html"])).request, "index.html");
+    assert_eq!(question(&section(&["virtualhost=a.b", "virtualhost="])).virtualhost, "");
+    assert_eq!(question(&section(&["request=\"/a b\"", "virtualhost=\"a.b\""])).request, "/a b");
 }
 
 /// Perl takes a brace that starts no repetition as itself; health endpoints often answer JSON.
@@ -210,29 +214,29 @@ fn patterns_are_those_of_perl() {
     for pattern in
         [r#"{"status":"ok"}"#, "^a{2,3}$", r"\bup\b", r"(?!down)[[:alpha:]]+", r"(a)\1", "{}", "a{,b}", "[{]"]
     {
-        let check = http(&section(&[&format!("receive=\"{pattern}\"")]));
-        let compiled = fancy_regex::Regex::new(check.receive.as_deref().expect("a pattern"));
+        let receive = question(&section(&[&format!("receive=\"{pattern}\"")])).receive;
+        let compiled = fancy_regex::Regex::new(&receive);
         assert!(compiled.is_ok(), "{pattern} {compiled:?}");
     }
-    let receive = http(&section(&[r#"receive="{"status":"ok"}""#])).receive.expect("a pattern");
+    let receive = question(&section(&[r#"receive="{"status":"ok"}""#])).receive;
     assert!(fancy_regex::Regex::new(&receive).expect("a pattern").is_match(r#"x {"status":"ok"}"#).expect("no limit"));
 }
 
 #[test]
 fn a_real_server_can_have_its_own_question() {
-    let own = http("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate 5 \"a.html\", \"ok\"\n\treceive=\"other\"");
-    assert_eq!((own.request.as_str(), own.receive.as_deref()), ("/a.html", Some("ok")));
-    let empty = http("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate \"\",\"\"\n\treceive=\"other\"");
-    assert_eq!((empty.request.as_str(), empty.receive), ("/", None));
+    let own = question("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate 5 \"a.html\", \"ok\"\n\treceive=\"other\"");
+    assert_eq!((own.request.as_str(), own.receive.as_str()), ("a.html", "ok"));
+    let empty = question("virtual=10.1.9.9:80\n\treal=10.1.0.2:80 gate \"\",\"\"\n\treceive=\"other\"");
+    assert_eq!((empty.request.as_str(), empty.receive.as_str()), ("/", ""));
 }
 
 #[test]
 fn mysql_checks_keep_the_statement_as_it_stands() {
     let text = "virtual=10.1.9.9:3306\n\treal=sql01:3306 gate 10\n\tlogin=\"readuser\"\n\tpasswd=\"p#s\"\n\t\
                 database=\"portal\"\n\trequest=\"SELECT (1) FROM a\"\n";
-    let CheckMethod::Mysql(mysql) = &*check(text).method else { panic!("not mysql") };
-    assert_eq!((mysql.login.as_str(), mysql.password.reveal()), ("readuser", "p#s"));
-    assert_eq!((mysql.database.as_deref(), mysql.request.as_str()), (Some("portal"), "SELECT (1) FROM a"));
+    let mysql = question(text);
+    assert_eq!((mysql.kind, mysql.login.as_str(), mysql.passwd.reveal()), ("mysql", "readuser", "p#s"));
+    assert_eq!((mysql.database.as_str(), mysql.request.as_str()), ("portal", "SELECT (1) FROM a"));
 }
 
 #[test]
@@ -338,16 +342,10 @@ fn layout_is_free() {
 
 #[test]
 fn global_values_are_kept() {
-    let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\ncheckinterval=2\ncleanstop=no\n");
+    let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\n");
     assert_eq!(
         config.global,
-        Global {
-            checkinterval: Duration::from_secs(2),
-            autoreload: true,
-            callback: Some("/bin/a".into()),
-            logfile: Some(LogTarget::Syslog("local0".into())),
-            cleanstop: false,
-        }
+        Global { autoreload: true, callback: Some("/bin/a".into()), logfile: Some(LogTarget::Syslog("local0".into())) }
     );
     assert_eq!(accept("logfile=\"/a/b\"").global.logfile, Some(LogTarget::File("/a/b".into())));
 }

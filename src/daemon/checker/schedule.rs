@@ -7,12 +7,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Job;
-use crate::model::{CheckMethod, HttpCheck};
+use crate::model::Question;
 
 /// The first round of many new jobs takes this long for each of them: ten thousand a second.
 const FIRST_ROUND_PACE: Duration = Duration::from_micros(100);
@@ -66,8 +67,9 @@ enum State {
     Running { since: Instant, late: Duration },
 }
 
-/// Two jobs with the same one ask the same: only how often and how patiently may differ.
-type Question = (CheckMethod, SocketAddr);
+/// Two jobs with the same one ask the same: only how often and how patiently may differ. Two questions with one hash would
+/// share a place on the grid, which does no harm.
+type Asked = (u64, SocketAddr);
 
 impl Schedule {
     /// The job that has been due for the longest time; it counts as running from now on. `None`: none is due, or the next
@@ -111,16 +113,16 @@ impl Schedule {
         self.jobs = stay;
         let abandoned = leave.iter().filter(|(_, entry)| matches!(entry.state, State::Running { .. }));
         let abandoned = abandoned.map(|(id, _)| *id).collect();
-        let mut predecessors: HashMap<Question, Vec<Entry>> = HashMap::new();
+        let mut predecessors: HashMap<Asked, Vec<Entry>> = HashMap::new();
         for entry in leave.into_values() {
-            predecessors.entry(question(&entry.job)).or_default().push(entry);
+            predecessors.entry(asked(&entry.job)).or_default().push(entry);
         }
         let known: HashSet<Arc<Job>> = self.jobs.values().map(|entry| Arc::clone(&entry.job)).collect();
         let new: Vec<Arc<Job>> = wanted.into_iter().filter(|job| !known.contains(job)).collect();
         let round = first_round(new.len());
         for job in new {
             self.ids += 1;
-            let predecessor = predecessors.get_mut(&question(&job)).and_then(Vec::pop);
+            let predecessor = predecessors.get_mut(&asked(&job)).and_then(Vec::pop);
             let entry = match predecessor.filter(|entry| entry.asked) {
                 Some(predecessor) => predecessor.succeeded_by(job, now),
                 None => Entry::new(job, now, phase(self.ids), round),
@@ -191,13 +193,13 @@ fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
     beat + Duration::from_nanos(u64::try_from(step).unwrap_or(u64::MAX))
 }
 
-fn question(job: &Job) -> Question {
-    let method = match &*job.check.method {
-        // Not its text: a new pattern to the same server does not make a burst either.
-        CheckMethod::Http(question) => CheckMethod::Http(HttpCheck { receive: None, ..question.clone() }),
-        method => method.clone(),
-    };
-    (method, job.check.target)
+fn asked(job: &Job) -> Asked {
+    // What its answer must match is no part of it: a new pattern to the same server does not make a burst either.
+    let Question { kind, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, .. } =
+        &*job.check.question;
+    let mut hasher = DefaultHasher::new();
+    (kind, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
+    (hasher.finish(), job.check.target)
 }
 
 /// Where in its interval the `n`th job runs, in (0, 1]: multiples of the golden ratio spread evenly for every count.

@@ -3,25 +3,25 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::model::CheckMethod;
+use crate::model::Question;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// For what must come: a loaded machine is no reason to fail.
 const PATIENT: Duration = Duration::from_secs(60);
 
-fn job(method: CheckMethod, target: SocketAddr, timeout: Duration, interval: Duration) -> Arc<Job> {
-    Arc::new(Job { check: Check { method: method.into(), target, timeout }, interval })
+fn job(question: Question, target: SocketAddr, timeout: Duration, interval: Duration) -> Arc<Job> {
+    Arc::new(Job { check: Check { question: question.into(), target, timeout }, interval })
 }
 
 /// Jobs that differ, and need no answer from anywhere.
 fn idle_jobs(count: u16, interval: Duration) -> HashSet<Arc<Job>> {
-    (0..count).map(|port| job(CheckMethod::On, ([192, 0, 2, 1], port).into(), SECOND, interval)).collect()
+    (0..count).map(|port| job(Question::of("on"), ([192, 0, 2, 1], port).into(), SECOND, interval)).collect()
 }
 
 /// Connections to one listener, by the timeouts of which a thousand jobs differ by a microsecond each.
 fn connect_jobs(count: u64, target: SocketAddr, interval: Duration) -> HashSet<Arc<Job>> {
     let timeout = |n| SECOND * 5 + Duration::from_micros(n);
-    (0..count).map(|n| job(CheckMethod::Connect, target, timeout(n), interval)).collect()
+    (0..count).map(|n| job(Question::of("connect"), target, timeout(n), interval)).collect()
 }
 
 /// A listener whose connections are taken and closed by a thread of its own, until the end of the test process.
@@ -128,7 +128,7 @@ fn a_job_that_has_left_is_heard_of_no_more_and_a_new_one_soon() {
     let checker = Checker::start(deliver).expect("start");
     checker.replace(idle_jobs(10, Duration::from_millis(20)));
     wait_for("results", || results.lock().expect("results").len() >= 30);
-    let new = job(CheckMethod::On, ([192, 0, 2, 2], 80).into(), SECOND, Duration::from_millis(20));
+    let new = job(Question::of("on"), ([192, 0, 2, 2], 80).into(), SECOND, Duration::from_millis(20));
     checker.replace(HashSet::from([Arc::clone(&new)]));
     wait_for("the new job", || results.lock().expect("results").iter().any(|result| result.job == new));
     let mut results = results.lock().expect("results");
@@ -139,9 +139,10 @@ fn a_job_that_has_left_is_heard_of_no_more_and_a_new_one_soon() {
 #[test]
 fn the_end_of_the_checker_ends_the_programs_that_it_has_started() {
     let mark = format!("lvs-agents-test-{}", std::process::id());
-    let command = CheckMethod::External {
-        command: "/bin/sh".into(),
+    let command = Question {
+        checkcommand: "/bin/sh".into(),
         arguments: vec!["-c".into(), "sleep 600; true".into(), mark.clone()],
+        ..Question::of("external")
     };
     let checker = Checker::start(Box::new(|_| ())).expect("start");
     checker.replace(HashSet::from([job(command, ([192, 0, 2, 1], 80).into(), SECOND * 600, SECOND)]));

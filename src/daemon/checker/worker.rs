@@ -9,12 +9,12 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
 
 use super::lateness::Lateness;
+use super::peak::Peak;
 use super::schedule::{Id, Schedule, Start};
 use super::{Deliver, Finished, Job, Shared};
-use crate::check::{self, CheckFailure, FailureKind, lag};
+use crate::check::{self, Burden, CheckFailure, CheckKind, FailureKind, lag};
 use crate::health::Outcome;
-use crate::model::CheckMethod;
-use crate::system::descriptors;
+use crate::system::{descriptors, memory};
 
 /// The longest time between two turns while checks run: how late a result is handed over.
 const BUSY: Duration = Duration::from_millis(10);
@@ -46,6 +46,9 @@ pub(super) struct Worker {
     schedule: Schedule,
     running: HashMap<Id, Running>,
     room: usize,
+    /// What the checks that run have of it.
+    used: usize,
+    peak: Peak,
     ended: Arc<Mutex<Vec<Ended>>>,
     lateness: Lateness,
 }
@@ -93,6 +96,8 @@ impl Worker {
             schedule: Schedule::default(),
             running: HashMap::new(),
             room: room(descriptors::limit()),
+            used: 0,
+            peak: Peak::default(),
             ended: Arc::default(),
             lateness: Lateness::new(Instant::now()),
         }
@@ -129,6 +134,10 @@ impl Worker {
             (self.deliver)(finished);
         }
         self.start_what_is_due();
+        if self.peak.is_over(self.used) {
+            // The first round of ten thousand conversations would be held for as long as the daemon lives.
+            memory::give_back();
+        }
         // A new time each: handing over may have taken long.
         let now = Instant::now();
         let next = self.next_turn(now);
@@ -143,7 +152,7 @@ impl Worker {
         let mut finished = Vec::with_capacity(ended.len());
         for Ended { id, outcome, late } in ended {
             if let Some(running) = self.running.remove(&id) {
-                self.room += running.weight;
+                self.used -= running.weight;
             }
             finished.extend(self.schedule.finished(id, now).map(|job| Finished { job, outcome, late }));
         }
@@ -154,7 +163,7 @@ impl Worker {
         let now = Instant::now();
         let mut left = AT_ONCE;
         while left > 0 {
-            let room = self.room;
+            let room = self.room.saturating_sub(self.used);
             let Some(start) = self.schedule.start_next(now, |job| weight(job) <= room) else { break };
             left = left.saturating_sub(start_cost(&start.job));
             self.lateness.note(start.late, now);
@@ -172,7 +181,7 @@ impl Worker {
             let outcome = outcome(check::run(&job.check).await);
             report.end_with(outcome);
         });
-        self.room -= weight;
+        self.used += weight;
         self.running.insert(id, Running { task: task.abort_handle(), weight });
     }
 
@@ -192,17 +201,21 @@ fn room(limit: usize) -> usize {
 }
 
 fn weight(job: &Job) -> usize {
-    match *job.check.method {
-        CheckMethod::On | CheckMethod::Off => 0,
-        CheckMethod::Connect | CheckMethod::Ping => 1,
-        CheckMethod::Http(_) => TALK,
-        CheckMethod::Mysql(_) => THREAD,
-        CheckMethod::External { .. } => PROGRAM,
+    match burden(job) {
+        Burden::Nothing => 0,
+        Burden::Socket => 1,
+        Burden::Conversation => TALK,
+        Burden::Thread => THREAD,
+        Burden::Program => PROGRAM,
     }
 }
 
 fn start_cost(job: &Job) -> usize {
-    if matches!(*job.check.method, CheckMethod::External { .. }) { PROGRAM_START } else { 1 }
+    if burden(job) == Burden::Program { PROGRAM_START } else { 1 }
+}
+
+fn burden(job: &Job) -> Burden {
+    CheckKind::find(job.check.question.kind).map_or(Burden::Nothing, |kind| kind.burden)
 }
 
 fn outcome(result: Result<(), CheckFailure>) -> Outcome {
@@ -216,18 +229,17 @@ fn outcome(result: Result<(), CheckFailure>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Check;
+    use crate::model::{Check, Question};
 
     #[test]
     fn descriptors_are_left_to_the_daemon_and_the_heaviest_check_always_fits() {
         for (limit, wanted) in [(0, 32), (64, 32), (200, 72), (1024, 896), (4224, 4096), (1 << 20, 4096)] {
             assert_eq!(room(limit), wanted, "{limit}");
         }
-        let check =
-            |method: CheckMethod| Check { method: method.into(), target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
-        let external = CheckMethod::External { command: "/bin/true".into(), arguments: Vec::new() };
-        for method in [CheckMethod::On, CheckMethod::Connect, CheckMethod::Ping, external] {
-            let job = Job { check: check(method), interval: IDLE };
+        for kind in CheckKind::all() {
+            let question = Question::of(kind.name);
+            let check = Check { question: question.into(), target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
+            let job = Job { check, interval: IDLE };
             assert!(weight(&job) <= room(0), "{job:?}");
         }
     }

@@ -7,7 +7,7 @@ use crate::config;
 use crate::daemon::checker::Job;
 use crate::daemon::event::{Event, Sinks};
 use crate::health::Outcome;
-use crate::model::{CheckMethod, RealServerKey, ServiceKey};
+use crate::model::{RealServerKey, ServiceKey};
 
 type Subscribers = HashMap<Arc<Job>, Vec<(ServiceKey, RealServerKey)>>;
 
@@ -62,7 +62,7 @@ impl Questions {
 fn subscribers(services: &[config::Service], before: &Subscribers) -> Subscribers {
     let mut subscribers = Subscribers::new();
     for service in services {
-        for real in service.real_servers.iter().filter(|real| *real.check.method != CheckMethod::Off) {
+        for real in service.real_servers.iter().filter(|real| !real.check.question.is_off()) {
             let job = Job { check: real.check.clone(), interval: service.checkinterval };
             let subscriber = (service.service.key, real.real_server.key);
             if let Some(others) = subscribers.get_mut(&job) {

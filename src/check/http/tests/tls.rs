@@ -75,14 +75,14 @@ async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Handshakes)
     (target, handshakes)
 }
 
-fn https(virtual_host: Option<&str>) -> HttpCheck {
-    HttpCheck { tls: true, virtual_host: virtual_host.map(str::to_owned), ..expecting("^OK$") }
+fn https(virtual_host: Option<&str>) -> HttpQuestion {
+    HttpQuestion { tls: true, virtual_host: virtual_host.map(str::to_owned), ..expecting("^OK$") }
 }
 
-async fn ask(target: SocketAddr, question: &HttpCheck, trust: &Trust) -> Result<(), CheckFailure> {
-    Client { target, question, attempt: Attempt::start(Subject::Http(target, question), PATIENT), trust: Some(trust) }
-        .run()
-        .await
+async fn ask(target: SocketAddr, question: &HttpQuestion, trust: &Trust) -> Result<(), CheckFailure> {
+    let subject = Named { target, question };
+    let attempt = Attempt::about(Subject::Other(&subject), PATIENT);
+    Client { target, question, attempt, trust: Some(trust) }.run().await
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ const fn ms(milliseconds: u64) -> Duration {
 
 fn job(port: u16, timeout: Duration, interval: Duration) -> Arc<Job> {
     let target = ([192, 0, 2, 1], port).into();
-    Arc::new(Job { check: Check { method: CheckMethod::Connect.into(), target, timeout }, interval })
+    Arc::new(Job { check: Check { question: Question::of("connect").into(), target, timeout }, interval })
 }
 
 fn jobs(count: u16, timeout: Duration, interval: Duration) -> HashSet<Arc<Job>> {

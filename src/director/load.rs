@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
-use super::{Config, Problem, SystemResolver, parse_file};
+use super::SystemResolver;
+use crate::config::{Config, Problem, parse_file};
 
 /// Of a file with more mistakes than that, an error names the first: it goes into logs and exit reasons, and `check-config`
 /// shows all.
@@ -34,21 +35,16 @@ pub fn load_file(path: &Path) -> anyhow::Result<Config> {
 }
 
 /// Parses what was read from `path`.
-///
-/// # Errors
-/// As [`load_file`].
-pub fn parse_named(text: &[u8], path: &Path) -> anyhow::Result<Config> {
-    parse_with(text, path, &SystemResolver::new())
-}
-
-fn parse_with(text: &[u8], path: &Path, resolver: &SystemResolver) -> anyhow::Result<Config> {
-    parse_file(text, resolver).map_err(|problems| {
+fn parse_named(text: &[u8], path: &Path) -> anyhow::Result<Config> {
+    let resolver = SystemResolver::new();
+    parse_file(text, &resolver).map_err(|problems| {
         let text = described(path, &problems);
         if resolver.has_failed() { NameMissing(text).into() } else { anyhow!(text) }
     })
 }
 
-fn described(path: &Path, problems: &[Problem]) -> String {
+/// What is wrong with a text that was read from `path`, in one line.
+pub fn described(path: &Path, problems: &[Problem]) -> String {
     let path = path.display();
     let mut lines: Vec<String> = problems.iter().take(SHOWN).map(|problem| format!("{path}: {problem}")).collect();
     let hidden = problems.len().saturating_sub(SHOWN);

@@ -1,0 +1,172 @@
+//! The table of the kinds of checks. Each row is made in the file of its kind.
+
+use std::pin::Pin;
+
+use super::{CheckFailure, connect, external, http, mysql, ping, unasked, unsupported};
+use crate::model::{Check, Field, Question};
+
+/// One kind of check: what the configuration may say of it, and how it is asked.
+pub struct CheckKind {
+    /// As the configuration names it: `checktype=connect`, `service=mysql`.
+    pub name: &'static str,
+    pub named_by: NamedBy,
+    pub port: Port,
+    /// The parts of the question that this kind looks at. Others may be written, and count for nothing.
+    pub fields: &'static [(Field, Need)],
+    /// What a question of this kind cannot be asked with, once it has everything that it needs.
+    pub validate: fn(&Question) -> Result<(), Invalid>,
+    /// The kind that counts instead, and what the user is told of it.
+    pub stands_for: Option<(&'static CheckKind, &'static str)>,
+    /// What one check of this kind holds while it runs.
+    pub burden: Burden,
+    /// `None`: it is known by name only, and cannot be asked yet.
+    pub ask: Option<for<'a> fn(&'a Check) -> Answer<'a>>,
+}
+
+/// The answer of a real server, once it is there.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), CheckFailure>> + Send + 'a>>;
+
+/// Which directive chooses the kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `checktype`; its checks have a time limit of `checktimeout`.
+    Checktype,
+    /// `service`, with `checktype=negotiate`; its checks have a time limit of `negotiatetimeout`.
+    Service,
+}
+
+/// The port that a check contacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// It contacts none.
+    None,
+    /// That of the real server, which a program of the administrator is told.
+    Told,
+    /// `checkport`, else the real server's, else that of the service whose check this is.
+    Asked,
+    /// The same, with a usual port for real servers that are written without one.
+    Usual(u16),
+}
+
+/// Whether a check can do without a part of its question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    Required,
+    Optional,
+    /// Counts where nothing is written.
+    Default(&'static str),
+}
+
+/// A part of a question that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    pub field: Field,
+    /// What was expected instead.
+    pub expected: String,
+}
+
+/// What a running check takes of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Burden {
+    Nothing,
+    Socket,
+    /// A socket and the buffers of a conversation.
+    Conversation,
+    Thread,
+    Program,
+}
+
+/// A kind that needs nothing, which the kinds of checks take as their pattern.
+pub(super) const PLAIN: CheckKind = CheckKind {
+    name: "",
+    named_by: NamedBy::Service,
+    port: Port::None,
+    fields: &[],
+    validate: |_| Ok(()),
+    stands_for: None,
+    burden: Burden::Conversation,
+    ask: None,
+};
+
+/// Every kind of check; those that `service` names by their usual ports.
+static KINDS: &[&CheckKind] = &[
+    &unasked::ON,
+    &unasked::OFF,
+    &connect::KIND,
+    &ping::KIND,
+    &external::KIND,
+    &unsupported::FTP,
+    &unsupported::SMTP,
+    &unsupported::DNS,
+    &http::HTTP,
+    &unsupported::POP,
+    &unsupported::NNTP,
+    &unsupported::IMAP,
+    &unsupported::LDAP,
+    &http::HTTPS,
+    &unsupported::SUBMISSION,
+    &unsupported::LDAPS,
+    &unsupported::IMAPS,
+    &unsupported::POPS,
+    &unsupported::ORACLE,
+    &unsupported::RADIUS,
+    &unsupported::HTTP_PROXY,
+    &mysql::KIND,
+    &unsupported::SIP,
+    &unsupported::PGSQL,
+    &unsupported::SIMPLETCP,
+    &unasked::NONE,
+];
+
+impl CheckKind {
+    /// The kind of this name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.name == name).copied()
+    }
+
+    /// The service that has this usual port.
+    pub fn of_port(port: u16) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.usual_port() == Some(port)).copied()
+    }
+
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        KINDS.iter().copied()
+    }
+
+    /// The kind of a service that has none of its own.
+    pub fn none() -> &'static Self {
+        &unasked::NONE
+    }
+
+    /// The kinds that a directive can name, in the order of the table.
+    pub fn all_named_by(named_by: NamedBy) -> impl Iterator<Item = &'static Self> {
+        Self::all().filter(move |kind| kind.named_by == named_by)
+    }
+
+    pub fn usual_port(&self) -> Option<u16> {
+        match self.port {
+            Port::Usual(port) => Some(port),
+            Port::None | Port::Told | Port::Asked => None,
+        }
+    }
+
+    pub fn asks_a_port(&self) -> bool {
+        matches!(self.port, Port::Asked | Port::Usual(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_and_a_usual_port_of_its_own() {
+        for kind in KINDS {
+            let same = KINDS.iter().filter(|other| other.name == kind.name).count();
+            assert_eq!(same, 1, "{}", kind.name);
+            let rival =
+                KINDS.iter().filter(|other| kind.usual_port().is_some() && other.usual_port() == kind.usual_port());
+            assert!(rival.count() <= 1, "{}", kind.name);
+        }
+    }
+}

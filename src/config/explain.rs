@@ -1,0 +1,116 @@
+//! Every value that counts, and where it comes from.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::check::Questions;
+use super::effective::Resolution;
+use super::file::{Depth, read};
+use super::problem::{Origin, Problem, Report};
+use super::section::{Preview, Section};
+use super::table::DIRECTIVES;
+use super::written::Effective;
+use super::{Config, Resolver, Service, render};
+
+/// Appends each service of the text to `out`, with the value of every directive and its source, as `check-config --explain`
+/// shows it. Secrets are not shown.
+///
+/// # Errors
+/// As [`parse_file`](super::parse_file).
+pub fn explain(text: &[u8], resolver: &dyn Resolver, out: &mut String) -> Result<Config, Vec<Problem>> {
+    let (mut report, mut sections) = (Report::default(), Vec::new());
+    let outside = read(text, Depth::Whole, &mut report, |section| sections.push(section));
+    let mut preview = Preview::default();
+    sections.iter().for_each(|section| preview.note(section));
+    let questions = Questions::default();
+    let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
+    sections.iter().for_each(|section| resolution.add(section));
+    let config = resolution.finish(report)?;
+    // Writing into a string cannot fail.
+    let _ = sections.iter().zip(&config.services).try_for_each(|(section, service)| {
+        explain_service(section, service, Effective { section: &section.values, outside: &outside.values }, out)
+    });
+    Ok(config)
+}
+
+fn explain_service(section: &Section, service: &Service, values: Effective, out: &mut dyn fmt::Write) -> fmt::Result {
+    line(out, section.directive(), &service.service.key.to_string(), &place(section.origin))?;
+    for directive in DIRECTIVES {
+        let Some(value) = (directive.declared)(service) else { continue };
+        let value = if directive.secret { Cow::Borrowed("***") } else { value };
+        let source = match values.written(directive.name) {
+            Some(written) => place(written.at.origin),
+            None if directive.default.is_some_and(|default| default == value) => "default".into(),
+            None => format!("from {}", directive.derived_from),
+        };
+        line(out, &format!("  {}", directive.name), &value, &source)?;
+    }
+    if let Some(fallback) = &service.fallback {
+        let source = match &section.fallback {
+            Some(own) => place(own.origin),
+            None => "outside of the section".into(),
+        };
+        line(out, "  fallback", &format!("{} {}", fallback.key, fallback.forwarding), &source)?;
+    }
+    service.real_servers.iter().try_for_each(|real| {
+        let mut value = String::new();
+        render::render_real(&mut value, service, real)?;
+        line(out, "  real", &value, &place(real.origin))
+    })
+}
+
+/// One value; its source stands in a column of its own where the value leaves room for it.
+fn line(out: &mut dyn fmt::Write, name: &str, value: &str, source: &str) -> fmt::Result {
+    writeln!(out, "{:<56}  # {source}", format!("{name} = {value}"))
+}
+
+fn place(origin: Origin) -> String {
+    origin.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::AnyName;
+    use super::*;
+
+    #[test]
+    fn every_value_has_its_source_and_a_password_is_not_shown() {
+        let text = "checktimeout=3\nvirtual=192.0.2.1:3306\n\treal=192.0.2.2 gate 2\n\treal=192.0.2.3:3307 masq\n\
+                    \tlogin=\"l\"\n\tpasswd=\"hunter2\"\n\trequest=\"SELECT 1\"\nfallback=127.0.0.1\n";
+        let mut out = String::new();
+        explain(text.as_bytes(), &AnyName::default(), &mut out).expect("right");
+        let lines: Vec<String> =
+            out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let expected = [
+            "virtual = tcp 192.0.2.1:3306 # line 2",
+            "protocol = tcp # from the port of virtual",
+            "scheduler = wrr # default",
+            "checktype = negotiate # default",
+            "service = mysql # from the port of virtual",
+            "request = SELECT 1 # line 7",
+            "login = l # line 5",
+            "passwd = *** # line 6",
+            "checkinterval = 10 # default",
+            "negotiatetimeout = 3 # from checktimeout",
+            "failurecount = 1 # default",
+            "quiescent = no # default",
+            "cleanstop = yes # default",
+            "fallback = 127.0.0.1:3306 gate # outside of the section",
+            "real = 192.0.2.2:3306 gate 2 # line 3",
+            "real = 192.0.2.3:3307 masq 1 # line 4",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn no_value_comes_from_nowhere() {
+        // One service of each kind of check, with as little written as it takes.
+        let text = "virtual=192.0.2.1:80\n\tpersistent=9\nvirtual=7\n\tservice=https\nvirtual=192.0.2.1:53\n\
+                    \tchecktype=connect\nvirtual=192.0.2.1:99\n\tchecktype=external\n\tscheduler=sh\n\
+                    \tschedflags=sh-port\nvirtual6=[2001:db8::1]:99\n\tchecktype=connect\n";
+        let mut out = String::new();
+        explain(text.as_bytes(), &AnyName::default(), &mut out).expect("right");
+        let without: Vec<&str> = out.lines().filter(|line| line.trim_end().ends_with("# from")).collect();
+        assert_eq!(without, [""; 0]);
+    }
+}

@@ -1,0 +1,259 @@
+//! The table of directives: one row each.
+
+use std::borrow::Cow;
+
+use super::directive::{Directive, Form, Kind, Scope, asked};
+use super::words;
+use crate::check::{CheckKind, NamedBy};
+use crate::model::{Family, Field, Persistence, ServiceKey};
+
+/// One month, the longest persistence that ipvsadm(8) lets through (`MAX_TIMEOUT` of ipvsadm.c).
+const LONGEST_PERSISTENCE: u32 = 31 * 24 * 60 * 60;
+
+/// The form of a declaration that this version writes, and the newest that it reads.
+pub(super) const DECLARATION: &str = "1";
+
+const fn value(name: &'static str, scope: Scope, kind: Kind) -> Directive {
+    Directive::new(name, scope, Form::Value(kind))
+}
+
+/// Accepted without effect, wherever it stands.
+const fn ignored(name: &'static str, why: &'static str) -> Directive {
+    Directive::new(name, Scope::Both, Form::Ignored(why))
+}
+
+const fn unsupported(name: &'static str) -> Directive {
+    Directive::new(name, Scope::Both, Form::Unsupported)
+}
+
+/// Every directive. Those of a service stand in the order in which a declaration has them.
+pub const DIRECTIVES: &[Directive] = &[
+    Directive::new("virtual", Scope::Section, Form::Virtual(Family::Ipv4)).parameter(
+        "virtual service",
+        "The virtual service that clients connect to: ADDRESS:PORT, [IPV6]:PORT, or a firewall mark (a number). Several, \
+         separated by commas or newlines, share all other parameters.",
+    ),
+    Directive::new("virtual6", Scope::Section, Form::Virtual(Family::Ipv6)),
+    Directive::new("real", Scope::Section, Form::Real(Family::Ipv4)).parameter(
+        "real servers",
+        "The real servers, separated by commas or newlines, each: ADDRESS[:PORT] gate|masq|ipip [WEIGHT]. The weight is \
+         1 when not given; 0 sends no new connections there.",
+    ),
+    Directive::new("real6", Scope::Section, Form::Real(Family::Ipv6)),
+    Directive::new("fallback", Scope::Both, Form::Fallback(Family::Ipv4)).parameter(
+        "fallback server",
+        "Server that is used while no real server is healthy: ADDRESS[:PORT] [gate|masq|ipip].",
+    ),
+    Directive::new("fallback6", Scope::Both, Form::Fallback(Family::Ipv6)),
+    value("protocol", Scope::Section, Kind::Word(words::protocol))
+        .derived_from("the port of virtual")
+        .declared(|service| match service.service.key {
+            ServiceKey::Address { protocol, .. } => Some(protocol.to_string().into()),
+            ServiceKey::Fwmark { .. } => Some(words::FIREWALL_MARK.into()),
+        })
+        .parameter("transport protocol", "tcp or udp; for a firewall mark fwm. Default: tcp, udp for port 53."),
+    value("scheduler", Scope::Section, Kind::Word(words::scheduler))
+        .default("wrr")
+        .declared(|service| Some(service.service.scheduler.as_str().into()))
+        .parameter("scheduler", "Scheduling method: rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos."),
+    value("schedflags", Scope::Section, Kind::Word(words::scheduler_flags))
+        .declared(|service| words::flags_text(service.service.flags.scheduler))
+        .parameter("scheduler flags", "Flags of the scheduler, such as sh-port, mh-fallback, flag-1."),
+    value("persistent", Scope::Section, Kind::Number { min: 0, max: LONGEST_PERSISTENCE })
+        .declared(|service| Some(service.service.persistence?.timeout.to_string().into()))
+        .parameter(
+            "persistence timeout",
+            "Seconds for which a client stays with its real server after its last connection. Not set: no persistence.",
+        ),
+    value("netmask", Scope::Section, Kind::Netmask)
+        .derived_from("persistent: one address")
+        .declared(|service| {
+            let Persistence { prefix_length, .. } = service.service.persistence?;
+            Some(words::netmask(service.service.key.family(), prefix_length).into())
+        })
+        .parameter(
+            "persistence granularity",
+            "Clients of one network count as one: netmask or IPv6 prefix length.",
+        ),
+    value("ops", Scope::Section, Kind::YesNo)
+        .declared(|service| service.service.flags.one_packet.then_some("yes".into()))
+        .parameter("one-packet scheduling", "Schedule each packet by itself; UDP only. yes or no."),
+    value("checktype", Scope::Section, Kind::Word(words::checktype))
+        .default(words::NEGOTIATE)
+        .derived_from("protocol: a UDP port is pinged")
+        .declared(|service| match CheckKind::find(service.question.kind)?.named_by {
+            NamedBy::Checktype => Some(service.question.kind.into()),
+            NamedBy::Service => Some(words::NEGOTIATE.into()),
+        })
+        .parameter(
+            "kind of health check",
+            "How ocf:rust:ldirectord checks the real servers: connect, negotiate, ping, external, on or off.",
+        ),
+    value("service", Scope::Section, Kind::Word(words::service))
+        .derived_from("the port of virtual")
+        .declared(|service| {
+            let kind = CheckKind::find(service.question.kind)?;
+            (kind.named_by == NamedBy::Service).then_some(kind.name.into())
+        })
+        .parameter("protocol of the check", "What negotiate speaks: http, https, mysql or none. Default: by port."),
+    value("checkcommand", Scope::Section, Kind::Text)
+        .derived_from("checktype")
+        .declared(|service| asked(service, Field::Checkcommand))
+        .parameter("program of the check", "Path of the program for checktype=external."),
+    value("checkport", Scope::Section, Kind::Port)
+        .parameter("port of the check", "Port that is checked when it is not the real server's own."),
+    value("request", Scope::Section, Kind::LenientlyQuoted)
+        .declared(|service| asked(service, Field::Request))
+        .derived_from("service")
+        .parameter("what is asked", "HTTP path, or SQL query that must return at least one row."),
+    value("receive", Scope::Section, Kind::Quoted)
+        .declared(|service| asked(service, Field::Receive))
+        .parameter("expected answer", "Perl regular expression that the answer must match somewhere."),
+    value("httpmethod", Scope::Section, Kind::Word(words::http_method))
+        .declared(|service| asked(service, Field::Httpmethod))
+        .derived_from("service")
+        .parameter("HTTP method", "GET or HEAD."),
+    value("virtualhost", Scope::Section, Kind::HostName)
+        .declared(|service| asked(service, Field::Virtualhost))
+        .parameter("HTTP host", "Host header and TLS server name of the check."),
+    value("login", Scope::Section, Kind::Quoted)
+        .declared(|service| asked(service, Field::Login))
+        .parameter("user of the check", "User name for checks that log in."),
+    value("passwd", Scope::Section, Kind::Quoted)
+        .secret()
+        .declared(|service| asked(service, Field::Passwd))
+        .parameter("password of the check", "Password for checks that log in."),
+    value("database", Scope::Section, Kind::Quoted)
+        .declared(|service| asked(service, Field::Database))
+        .parameter("database of the check", "Database that the check connects to."),
+    value("checkinterval", Scope::Both, Kind::Seconds)
+        .default("10")
+        .declared(|service| Some(service.checkinterval.as_secs().to_string().into()))
+        .parameter("time between checks", "Seconds from one check of a real server to the next."),
+    value("checktimeout", Scope::Both, Kind::Seconds)
+        .default("5")
+        .derived_from("negotiatetimeout")
+        .declared(|service| limit_of(service, NamedBy::Checktype))
+        .parameter("time limit of a check", "Seconds that a check other than negotiate may take as a whole."),
+    value("negotiatetimeout", Scope::Both, Kind::Seconds)
+        .default("30")
+        .derived_from("checktimeout")
+        .declared(|service| limit_of(service, NamedBy::Service))
+        .parameter(
+            "time limit of a negotiate check",
+            "Seconds that a negotiate check may take as a whole; checktimeout counts where only that one is set.",
+        ),
+    value("failurecount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
+        .default("1")
+        .declared(|service| Some(service.failurecount.to_string().into()))
+        .parameter("failures until down", "Failed checks in a row until a real server is taken out."),
+    value("quiescent", Scope::Both, Kind::YesNo)
+        .default("no")
+        .declared(|service| Some(words::yes_no(service.quiescent).into()))
+        .parameter(
+            "keep failed real servers at weight 0",
+            "yes: a failed real server stays with weight 0, so that its connections can end. no: it is removed.",
+        ),
+    value("cleanstop", Scope::Both, Kind::YesNo)
+        .default("yes")
+        .declared(|service| Some(words::yes_no(service.cleanstop).into()))
+        .parameter(
+            "remove at stop",
+            "Accepted as in ldirectord.cf; stopping this resource always removes its services.",
+        ),
+    value("checkcount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
+        .note("deprecated and without effect: use failurecount"),
+    value("autoreload", Scope::Outside, Kind::YesNo).default("no"),
+    value("callback", Scope::Outside, Kind::LenientlyQuoted),
+    value("logfile", Scope::Outside, Kind::LenientlyQuoted),
+    // Written by `lvs start` alone.
+    value("declaration", Scope::Outside, Kind::Word(words::declaration)),
+    ignored("fork", "all checks run at once anyway"),
+    ignored("supervised", "the daemon's command line decides"),
+    ignored("readdquiescent", "a missing real server is always added again"),
+    ignored("load", "ldirectord never used it either"),
+    ignored("servicename", "only alert mails would show it"),
+    ignored("comment", "only alert mails would show it"),
+    unsupported("emailalert"),
+    unsupported("emailalertfrom"),
+    unsupported("emailalertfreq"),
+    unsupported("emailalertstatus"),
+    unsupported("smtp"),
+    unsupported("execute"),
+    unsupported("fallbackcommand"),
+    unsupported("maintenancedir"),
+    unsupported("monitorfile"),
+    unsupported("secret").secret(),
+    Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),
+    Directive::new("connecttimeout", Scope::Both, Form::Replaced("negotiatetimeout")),
+];
+
+/// The time limit, where it is this directive that names it.
+fn limit_of(service: &super::Service, named_by: NamedBy) -> Option<Cow<'_, str>> {
+    let kind = CheckKind::find(service.question.kind)?;
+    (kind.named_by == named_by).then(|| service.checktimeout.as_secs().to_string().into())
+}
+
+pub(super) fn find(name: &str) -> Option<&'static Directive> {
+    DIRECTIVES.iter().find(|directive| directive.name == name)
+}
+
+/// The directive that a mistyped word is closest to.
+pub(super) fn suggestion(word: &str) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    // A longer word cannot be within the bound, and the distance costs the product of the lengths.
+    if word.chars().count() > 32 {
+        return None;
+    }
+    let near = DIRECTIVES.iter().filter(|directive| directive.name.len().abs_diff(word.chars().count()) <= 2);
+    let close = near.map(|directive| (distance(&word, directive.name), directive.name));
+    let (distance, name) = close.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 2 && distance * 3 <= name.len()).then_some(name)
+}
+
+/// How many letters to insert, delete or replace.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (index, left) in a.chars().enumerate() {
+        let mut next = vec![index + 1];
+        for ((right, pair), last) in b.chars().zip(row.windows(2)).zip(0_usize..) {
+            let &[diagonal, above] = pair else { continue };
+            let before = next.get(last).copied().unwrap_or(usize::MAX - 1);
+            next.push((diagonal + usize::from(left != right)).min(above + 1).min(before + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_word_gets_its_neighbour_and_a_strange_one_nothing() {
+        for (word, meant) in
+            [("chektype", "checktype"), ("CheckTimeout", "checktimeout"), ("quiesent", "quiescent"), ("rea", "real")]
+        {
+            assert_eq!(suggestion(word), Some(meant), "{word}");
+        }
+        for word in ["[vip]", "include", "x", "", "frobnicate"] {
+            assert_eq!(suggestion(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn every_directive_has_one_row() {
+        for directive in DIRECTIVES {
+            let same = DIRECTIVES.iter().filter(|other| other.name == directive.name).count();
+            assert_eq!(same, 1, "{}", directive.name);
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_question_has_a_row() {
+        for field in CheckKind::all().flat_map(|kind| kind.fields).map(|(field, _)| *field) {
+            assert!(find(field.directive()).is_some(), "{field:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The words that values can be. Each function answers the word that counts, or what was expected instead.
+
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+
+use super::table::DECLARATION;
+use super::value;
+use crate::check::{CheckKind, NamedBy};
+use crate::model::{Family, Protocol, Scheduler};
+
+/// `checktype`, where `service` names the kind of check.
+pub(super) const NEGOTIATE: &str = "negotiate";
+/// `protocol` of a firewall mark.
+pub(super) const FIREWALL_MARK: &str = "fwm";
+
+pub(super) fn checktype(word: &str) -> Result<Box<str>, String> {
+    match CheckKind::find(word) {
+        Some(kind) if kind.named_by == NamedBy::Checktype => return Ok(word.into()),
+        _ if word == NEGOTIATE => return Ok(word.into()),
+        _ => {}
+    }
+    Err(match word {
+        "external-perl" => "not supported yet: use external, which runs the script with the same arguments",
+        _ if value::digits(word).is_some() => "a combined check: not supported yet: use connect or negotiate",
+        _ => "expected connect, negotiate, ping, external, on or off",
+    }
+    .into())
+}
+
+pub(super) fn service(word: &str) -> Result<Box<str>, String> {
+    let names = || CheckKind::all_named_by(NamedBy::Service).map(|kind| kind.name);
+    match names().find(|name| *name == word) {
+        Some(name) => Ok(name.into()),
+        None => Err(format!("expected one of {}", names().collect::<Vec<_>>().join(" "))),
+    }
+}
+
+pub(super) fn scheduler(word: &str) -> Result<Box<str>, String> {
+    value::word::<Scheduler>(word).map(|scheduler| scheduler.as_str().into())
+}
+
+pub(super) fn http_method(word: &str) -> Result<Box<str>, String> {
+    match word.to_ascii_uppercase().as_str() {
+        method @ ("GET" | "HEAD") => Ok(method.into()),
+        _ => Err("expected GET or HEAD".into()),
+    }
+}
+
+pub(super) fn protocol(word: &str) -> Result<Box<str>, String> {
+    match word.parse::<Protocol>() {
+        _ if word == FIREWALL_MARK => Ok(word.into()),
+        Ok(protocol) => Ok(protocol.to_string().into()),
+        Err(_) => Err("expected tcp, udp or fwm".into()),
+    }
+}
+
+/// A newer form may mean something else by the same words.
+pub(super) fn declaration(word: &str) -> Result<Box<str>, String> {
+    match word {
+        DECLARATION => Ok(word.into()),
+        _ => Err(format!("expected {DECLARATION}: a newer lvs-agents wrote this: upgrade this one")),
+    }
+}
+
+/// A flag of `schedflags`, the scheduler that it belongs to (any for none), and its place among the kernel's three
+/// scheduler flags (`IP_VS_SVC_F_SCHED_*`, `include/uapi/linux/ip_vs.h`).
+static SCHEDULER_FLAGS: &[(&str, Option<&str>, usize)] = &[
+    ("sh-fallback", Some("sh"), 0),
+    ("sh-port", Some("sh"), 1),
+    ("mh-fallback", Some("mh"), 0),
+    ("mh-port", Some("mh"), 1),
+    ("flag-1", None, 0),
+    ("flag-2", None, 1),
+    ("flag-3", None, 2),
+];
+
+pub(super) fn scheduler_flags(word: &str) -> Result<Box<str>, String> {
+    let is_flag = |flag: &str| SCHEDULER_FLAGS.iter().any(|(name, _, _)| *name == flag);
+    if word.split(',').all(is_flag) {
+        return Ok(word.into());
+    }
+    let names: Vec<&str> = SCHEDULER_FLAGS.iter().map(|(name, _, _)| *name).collect();
+    Err(format!("expected a comma separated list of {}", names.join(" ")))
+}
+
+/// The flags of a list that [`scheduler_flags`] has accepted.
+pub(super) fn flags_of(list: &str) -> [bool; 3] {
+    let mut flags = [false; 3];
+    for (_, _, place) in flags_in(list) {
+        if let Some(flag) = flags.get_mut(*place) {
+            *flag = true;
+        }
+    }
+    flags
+}
+
+/// Whether the list has a flag that would mean something else to this scheduler.
+pub(super) fn are_of_another_scheduler(list: &str, scheduler: &str) -> bool {
+    flags_in(list).any(|(_, owner, _)| owner.is_some_and(|owner| owner != scheduler))
+}
+
+fn flags_in(list: &str) -> impl Iterator<Item = &'static (&'static str, Option<&'static str>, usize)> {
+    list.split(',').filter_map(|word| SCHEDULER_FLAGS.iter().find(|(name, _, _)| *name == word))
+}
+
+/// The list that means these flags for every scheduler; `None` without a flag.
+pub(super) fn flags_text(flags: [bool; 3]) -> Option<Cow<'static, str>> {
+    let names = ["flag-1", "flag-2", "flag-3"].into_iter().zip(flags);
+    let names: Vec<&str> = names.filter(|(_, set)| *set).map(|(name, _)| name).collect();
+    (!names.is_empty()).then(|| names.join(",").into())
+}
+
+/// `255.255.255.0`, or `64` for IPv6.
+pub(super) fn netmask(family: Family, prefix_length: u8) -> String {
+    match family {
+        Family::Ipv6 => prefix_length.to_string(),
+        Family::Ipv4 => {
+            let host_bits = u32::from(Family::Ipv4.bits().saturating_sub(prefix_length));
+            Ipv4Addr::from(u32::MAX.checked_shl(host_bits).unwrap_or(0)).to_string()
+        }
+    }
+}
+
+pub(super) fn yes_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
