@@ -1,7 +1,7 @@
 //! The manual page of an agent: what its meta-data says, as Markdown for readers who have no cluster at hand.
 
 use super::description::{ActionDefaults, Description};
-use super::parameter::{Parameter, Standing};
+use super::parameter::{Kind, Parameter, Standing};
 
 /// Bytes of a line at most; descriptions are ASCII. Table rows are as long as they have to be.
 const WIDTH: usize = 120;
@@ -28,8 +28,10 @@ fn parameter_blocks(parameter: &Parameter) -> [String; 3] {
 
 /// What a list of parameters shows of one: its few words, its value, and what is special about it.
 fn summary(parameter: &Parameter) -> String {
-    let mut parts = vec![parameter.short.to_owned()];
+    let mut parts = vec![capitalised(parameter.short)];
     match parameter.standing {
+        // Of any text, the words below say what it has to be.
+        Standing::Current if parameter.kind == Kind::Text => {}
         Standing::Current => parts.push(parameter.kind.expected()),
         Standing::AliasOf(name) => parts.push(format!("older name of {name}")),
         Standing::Obsolete => parts.push("accepted, without effect".to_owned()),
@@ -44,6 +46,11 @@ fn summary(parameter: &Parameter) -> String {
     ];
     parts.extend(facts.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text.to_owned()));
     parts.join("; ") + "."
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().into_iter().flat_map(char::to_uppercase).chain(characters).collect()
 }
 
 fn actions_table(description: &Description) -> String {
@@ -114,13 +121,13 @@ mod tests {
     #[test]
     fn a_summary_says_what_a_value_may_be_and_what_is_special() {
         for (name, expected) in [
-            ("ip", "address; text; required; no two resources may have the same value."),
-            ("cidr_netmask", "length; a whole number from 0 to 128."),
-            ("netmask", "length; older name of cidr_netmask."),
-            ("scheduler", "method; one of rr, wlc; default wlc."),
-            ("quiescent", "keep; yes or no; default yes; a change restarts nothing."),
-            ("passwd", "password; a whole number from 0 to 9; never shown in logs, traces or messages."),
-            ("arp_sender", "nothing; accepted, without effect."),
+            ("ip", "Address; required; no two resources may have the same value."),
+            ("cidr_netmask", "Length; a whole number from 0 to 128."),
+            ("netmask", "Length; older name of cidr_netmask."),
+            ("scheduler", "Method; one of rr, wlc; default wlc."),
+            ("quiescent", "Keep; yes or no; default yes; a change restarts nothing."),
+            ("passwd", "Password; a whole number from 0 to 9; never shown in logs, traces or messages."),
+            ("arp_sender", "Nothing; accepted, without effect."),
         ] {
             let parameter = DESCRIPTION.parameter(name).expect(name);
             assert_eq!(summary(parameter), expected, "{name}");
