@@ -52,14 +52,14 @@ pub const DIRECTIVES: &[Directive] = &[
             ServiceKey::Fwmark { .. } => Some(words::FIREWALL_MARK.into()),
         })
         .parameter("transport protocol", "tcp or udp; for a firewall mark fwm. Default: tcp, udp for port 53."),
-    value("scheduler", Scope::Section, Kind::Word(words::scheduler))
+    value("scheduler", Scope::Section, Kind::Scheduler)
         .default("wrr")
         .declared(|service| Some(service.service.scheduler.as_str().into()))
         .parameter("scheduler", "Scheduling method: rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos."),
     value("schedflags", Scope::Section, Kind::Word(words::scheduler_flags))
         .declared(|service| words::flags_text(service.service.flags.scheduler))
         .parameter("scheduler flags", "Flags of the scheduler, such as sh-port, mh-fallback, flag-1."),
-    value("persistent", Scope::Section, Kind::Number { min: 0, max: LONGEST_PERSISTENCE })
+    value("persistent", Scope::Section, Kind::AtMost(LONGEST_PERSISTENCE))
         .declared(|service| Some(service.service.persistence?.timeout.to_string().into()))
         .parameter(
             "persistence timeout",
