@@ -24,6 +24,7 @@ fn global(outside: &Outside) -> Global {
     let values = Effective { section: &Values::default(), outside: &outside.values };
     Global {
         autoreload: values.flag("autoreload"),
+        supervised: values.flag("supervised"),
         callback: values.path("callback"),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
     }

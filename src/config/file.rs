@@ -66,7 +66,7 @@ impl<T: FnMut(Section)> Reader<T> {
             report.error(line.origin, unknown(line.keyword));
             return;
         };
-        let Some(value) = line.value.or((directive.name == "supervised").then_some("yes")) else {
+        let Some(value) = line.value.or_else(|| bare_value(directive, line, report)) else {
             report.error(line.origin, format!("{}: expected \"=\" and a value", directive.name));
             return;
         };
@@ -139,6 +139,14 @@ fn store_outside(outside: &mut Outside, entry: &Entry, report: &mut Report) {
         Form::Fallback(Family::Ipv6) => outside.fallback6 = parse_fallback(entry, Family::Ipv6, report),
         _ => without_effect(entry, report),
     }
+}
+
+/// What a keyword means that stands alone.
+fn bare_value(directive: &Directive, line: &Line, report: &mut Report) -> Option<&'static str> {
+    (directive.name == "supervised").then(|| {
+        report.warn(line.origin, "supervised: without a value, which ldirectord warns of: yes counts");
+        "yes"
+    })
 }
 
 /// ldirectord takes a number sign behind some values and not behind others, and two slashes for a part of the value.

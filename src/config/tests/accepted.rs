@@ -342,7 +342,7 @@ fn common_mistakes_are_accepted_with_a_warning() {
             "line 1: fallback \"127.0.0.1:80\": double quotes around it, which ldirectord refuses",
         ),
         ("virtual=10.1.9.9:80 vip", "line 1: virtual \"10.1.9.9:80 vip\": ignored what follows the address"),
-        ("supervised", "line 1: supervised: ignored: the daemon's command line decides"),
+        ("supervised", "line 1: supervised: without a value, which ldirectord warns of: yes counts"),
         ("fork=yes", "line 1: fork: ignored: all checks run at once anyway"),
         ("checkcount=3", "line 1: checkcount: deprecated and without effect: use failurecount"),
         ("virtual=10.1.9.9:80\n\tnetmask=255.255.255.0", "line 2: netmask: ignored without persistent"),
@@ -386,7 +386,12 @@ fn global_values_are_kept() {
     let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\n");
     assert_eq!(
         config.global,
-        Global { autoreload: true, callback: Some("/bin/a".into()), logfile: Some(LogTarget::Syslog("local0".into())) }
+        Global {
+            autoreload: true,
+            callback: Some("/bin/a".into()),
+            logfile: Some(LogTarget::Syslog("local0".into())),
+            supervised: false,
+        }
     );
     assert_eq!(accept("logfile=\"/a/b\"").global.logfile, Some(LogTarget::File("/a/b".into())));
 }
