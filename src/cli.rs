@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
@@ -65,6 +65,9 @@ enum CliCommand {
     MetaData {
         /// Name of the agent
         agent: String,
+        /// The XML that the cluster reads, or a manual page
+        #[arg(long, value_enum, default_value_t = MetaDataFormat::Xml)]
+        format: MetaDataFormat,
     },
     /// Run an action of an agent as pacemaker does, with its parameters in OCF_RESKEY_... variables
     Agent {
@@ -103,6 +106,12 @@ enum CliCommand {
     },
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum MetaDataFormat {
+    Xml,
+    Markdown,
+}
+
 /// Runs the command of this process; errors go to standard error, exit status 1.
 pub fn run() -> ExitStatus {
     match execute(Arguments::parse().command) {
@@ -121,7 +130,14 @@ fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
         CliCommand::Status { json } => status::run(json, &mut out)?,
         CliCommand::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
         CliCommand::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
-        CliCommand::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
+        CliCommand::MetaData { agent, format } => {
+            let description = find(&agent)?.description();
+            let text = match format {
+                MetaDataFormat::Xml => description.metadata(),
+                MetaDataFormat::Markdown => description.manual(),
+            };
+            out.write_all(text.as_bytes())?;
+        }
         CliCommand::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
         CliCommand::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);

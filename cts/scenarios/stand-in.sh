@@ -1,7 +1,8 @@
 # ocf:heartbeat:ldirectord with ldirectord= a link to our binary: started, killed, recovered, moved, stopped
 scenario() {
 	local before
-	mkdir -p /usr/local/sbin && ln -sf ../../sbin/lvs-agents /usr/local/sbin/ldirectord || failed "make the link"
+	mkdir -p /usr/local/sbin
+	ln -sf ../../sbin/lvs-agents /usr/local/sbin/ldirectord || failed "make the link"
 	director_file 10 10
 	cluster_use stand-in.crm || failed "crm configure load update (see n1/commands.log)"
 	must 90 "the group on n1" cluster_runs n1 db-file db-vip

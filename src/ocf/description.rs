@@ -1,7 +1,7 @@
 //! What an agent says of itself: everything that the meta-data shows.
 
 use super::parameter::{Parameter, ParameterKind, ParameterSupport};
-use super::{Action, metadata, trace};
+use super::{Action, manual, metadata, trace};
 
 /// The description of an agent.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +112,11 @@ impl Description {
     /// Returns the meta-data document of OCF 1.1.
     pub fn metadata(&self) -> String {
         metadata::to_xml(self)
+    }
+
+    /// Returns the manual page, which says the same in Markdown.
+    pub fn manual(&self) -> String {
+        manual::to_markdown(self)
     }
 
     /// Returns the mistakes in the description itself, one sentence each. The tests of an agent assert that there are

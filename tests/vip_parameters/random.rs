@@ -1,5 +1,5 @@
-//! Random parameters, given to `ocf:heartbeat:IPaddr2` and to ours on the same machine: the same answer, the same
-//! addresses, routes and labels, and nothing left after stop, or a row of README's table says otherwise.
+//! Random parameters, given to `ocf:heartbeat:IPaddr2` and to ours on the same machine: the same answer, the same addresses,
+//! routes and labels, and nothing left after stop, or a row of docs/from-ipaddr2.md says otherwise.
 //!
 //! `LVS_AGENTS_SEED` is the seed of other sets than the usual ones, `LVS_AGENTS_SETS` how many there are.
 
@@ -11,7 +11,7 @@ use super::view;
 const SCRIPT: &str = "/usr/lib/ocf/resource.d/heartbeat/IPaddr2";
 const SEED: u64 = 20_261_124;
 const SETS: u64 = 300;
-const README: &str = include_str!("../../README.md");
+const DIFFERENCES: &str = include_str!("../../docs/from-ipaddr2.md");
 
 type Pair = (&'static str, &'static str);
 
@@ -136,10 +136,11 @@ struct AgentResult {
     says: String,
 }
 
-/// A row of README's table: how it begins there, and whether it explains what became of a set (theirs, ours).
-type ReadmeRow = (&'static str, fn(&ParameterSet, &AgentResult, &AgentResult) -> bool);
+/// A row of the table of docs/from-ipaddr2.md: how it begins there, and whether it explains what became of a set (theirs,
+/// ours).
+type DocumentedRow = (&'static str, fn(&ParameterSet, &AgentResult, &AgentResult) -> bool);
 
-const ROWS: [ReadmeRow; 10] = [
+const ROWS: [DocumentedRow; 10] = [
     ("a `nic` that is missing is 5 for start, not 6; a label that is too long", |set, theirs, ours| {
         let label = set.get("iflabel").len() > 10 && matches!(ours.code, Some(1 | 2));
         theirs.code == Some(6) && (label || set.get("nic") == "nosuch" && ours.code == Some(5))
@@ -226,11 +227,11 @@ fn number(variable: &str, usual: u64) -> u64 {
 }
 
 #[test]
-fn random_parameters_do_what_ipaddr2_does_or_the_table_of_the_readme_says_why_not() {
+fn random_parameters_do_what_ipaddr2_does_or_the_table_of_differences_says_why_not() {
     assert!(std::path::Path::new(SCRIPT).exists(), "{SCRIPT} is missing: this test needs the package resource-agents");
     let (seed, sets) = (number("LVS_AGENTS_SEED", SEED), number("LVS_AGENTS_SETS", SETS));
     for (row, _) in ROWS {
-        assert!(README.contains(&format!("\n| {row}")), "{row:?}: no such row in README.md");
+        assert!(DIFFERENCES.contains(&format!("\n| {row}")), "{row:?}: no such row in docs/from-ipaddr2.md");
     }
     let work = |part: u64| {
         let (mut host, mut wrong, mut worked) = (new_host(), Vec::new(), 0);
