@@ -347,10 +347,7 @@ fn common_mistakes_are_accepted_with_a_warning() {
         ("checkcount=3", "line 1: checkcount: deprecated and without effect: use failurecount"),
         ("virtual=10.1.9.9:80\n\tnetmask=255.255.255.0", "line 2: netmask: ignored without persistent"),
         ("virtual=10.1.9.9:80\n\tops=yes", "line 2: ops: ignored without protocol=udp"),
-        (
-            "virtual=10.1.9.9:80\n\tprotocol=tcp udp",
-            "line 2: protocol \"tcp udp\": ignored what follows the first word",
-        ),
+        ("virtual=10.1.9.9:80\n\tprotocol=tcp udp", "line 2: protocol \"tcp udp\": expected one word: tcp counts"),
         (
             "virtual=10.1.9.9:22",
             "line 1: virtual \"10.1.9.9:22\": never checked: service is none: use checktype=connect, or checktype=on to say so",

@@ -95,6 +95,8 @@ fn mistakes_name_the_parameter_and_are_told_once() {
             "parameter real: \"10.9.0.1:81 gate\": port 81: gate cannot change the port: expected 80, or masq",
         ),
         (vec![base, ("checkinterval", "5s")], "parameter checkinterval: \"5s\": expected digits alone"),
+        (vec![base, ("scheduler", "rr wlc")], "parameter scheduler: \"rr wlc\": expected one word"),
+        (vec![base, ("checktype", "connect ping")], "parameter checktype: \"connect ping\": expected one word"),
         (vec![base, ("persistent", "9999999")], "parameter persistent: \"9999999\": expected at most 2678400"),
         (
             vec![base, ("scheduler", "maglev")],
