@@ -132,8 +132,19 @@ fn mistakes_name_the_parameter_and_are_told_once() {
 /// What the file language has no words for is refused by name, and a password is not shown.
 #[test]
 fn values_that_a_file_cannot_hold() {
-    let expected = "a line break, another control character, or a \"#\" after a double quote: a file cannot hold it";
-    for (name, value) in [("passwd", "hun\nter2"), ("passwd", "hun\"ter2#"), ("receive", "a\rb"), ("login", "a\u{7}")] {
+    let control = "expected a value without line breaks and other control characters";
+    let quote = "expected a value without \"#\" or \" //\" behind a double quote";
+    let comment = "expected a value without a comment (\"#\" or \"//\"): parameters have none";
+    for (name, value, expected) in [
+        ("passwd", "hun\nter2", control),
+        ("receive", "a\rb", control),
+        ("login", "a\u{7}", control),
+        ("passwd", "hun\"ter2#", quote),
+        ("request", "/a\" //b", quote),
+        ("checkinterval", "5 # seconds", comment),
+        ("checktype", "connect // or ping", comment),
+        ("fallback", "127.0.0.1 # this node", comment),
+    ] {
         let told = refused(&[("virtual", "10.9.0.1:80"), (name, value)]);
         assert_eq!(told, [format!("parameter {name}: {expected}")]);
     }
