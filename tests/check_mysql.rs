@@ -128,7 +128,7 @@ fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), 
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     let runtime =
         RUNTIME.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime"));
-    let check = Check { question: question.into(), target, timeout };
+    let check = Check { question: question.into(), target, timeout, between: None };
     runtime.block_on(check::run(&check))
 }
 

@@ -4,7 +4,7 @@
 //! anywhere, so that a dead server counted as up as long as the place it once pointed to lived.
 
 mod exchange;
-mod pattern;
+pub(super) mod pattern;
 mod redirect;
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A login and a query that returns at least one row.
+//! A login and a statement that returns or changes at least one row.
 //!
 //! The client library blocks, so each check has a thread. The library's time-outs hold for single reads; a server that
 //! sends a byte now and then can hold a thread beyond the deadline. The check ends at its deadline all the same, and
@@ -44,17 +44,22 @@ pub(super) const KIND: CheckKind = CheckKind {
 };
 
 /// A lone slash is ldirectord's default request, and no statement.
-fn validate(question: &Question) -> Result<(), Invalid> {
-    match question.request.trim() {
-        "" | "/" => Err(Invalid { field: Field::Request, expected: "expected an SQL statement".into() }),
+pub(super) fn validate(question: &Question) -> Result<(), Invalid> {
+    match statement(question).trim() {
+        "" => Err(Invalid { field: Field::Request, expected: "expected an SQL statement".into() }),
         _ => Ok(()),
     }
+}
+
+/// Without the slash that ldirectord takes away, too.
+pub(super) fn statement(question: &Question) -> &str {
+    question.request.strip_prefix('/').unwrap_or(&question.request)
 }
 
 /// One connection, one login, one query, all rows read, then `COM_QUIT`, so that neither `Aborted_connects` nor
 /// `max_connect_errors` of the server grows and it never blocks this host.
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
-    let Check { question, target, timeout } = check;
+    let Check { question, target, timeout, .. } = check;
     let attempt = Attempt::start(check);
     let Some(slot) = threads::Slot::take(*target, attempt.deadline().into_std()) else {
         let cause = "the thread of an earlier check still hangs (the server sends too slowly)";
@@ -62,7 +67,8 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     };
     let logged_in = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = oneshot::channel();
-    let conversation = Conversation { options: options(*target, question, *timeout), query: question.request.clone() };
+    let conversation =
+        Conversation { options: options(*target, question, *timeout), query: statement(question).to_owned() };
     let progress = Arc::clone(&logged_in);
     let spawned = std::thread::Builder::new().name("mysql-check".into()).spawn(move || {
         let result = conversation.hold(&progress);
@@ -98,7 +104,7 @@ fn login_step(question: &Question) -> String {
 }
 
 fn query_step(question: &Question) -> String {
-    format!("query {:?}", question.request)
+    format!("query {:?}", statement(question))
 }
 
 fn options(target: SocketAddr, question: &Question, timeout: Duration) -> Opts {
@@ -138,8 +144,10 @@ impl Conversation {
         let mut connection = Conn::new(self.options)?;
         logged_in.store(true, Ordering::Relaxed);
         let mut result = connection.query_iter(self.query)?;
-        let mut has_row = false;
+        // The first statement has no row to return where it changes some.
+        let mut has_row = result.affected_rows() > 0;
         while let Some(rows) = result.iter() {
+            has_row |= rows.affected_rows() > 0;
             for row in rows {
                 row?;
                 has_row = true;

@@ -6,6 +6,11 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::server::TlsStream;
 
 use crate::model::{Check, Question};
 
@@ -15,7 +20,7 @@ pub const PATIENT: Duration = Duration::from_secs(20);
 
 /// The question, put to one server.
 pub fn check(question: Question, target: SocketAddr, timeout: Duration) -> Check {
-    Check { question: question.into(), target, timeout }
+    Check { question: question.into(), target, timeout, between: None }
 }
 
 /// Loopback port whose backlog is full, so that the kernel drops every further SYN: an unreachable server.
@@ -106,6 +111,34 @@ pub async fn http_server(answer: impl Fn(&str) -> Vec<u8> + Clone + Send + 'stat
         }
     })
     .await
+}
+
+/// As [`serve`], over TLS with a certificate that nobody has signed.
+pub async fn tls_server<F>(handle: impl Fn(TlsStream<TcpStream>) -> F + Clone + Send + Sync + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let acceptor = acceptor();
+    serve(move |stream| {
+        let (acceptor, handle) = (acceptor.clone(), handle.clone());
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                handle(stream).await;
+            }
+        }
+    })
+    .await
+}
+
+/// The server's side of a handshake, with a certificate that nobody has signed.
+pub fn acceptor() -> TlsAcceptor {
+    let key = rcgen::generate_simple_self_signed(vec!["server.test".to_owned()]).expect("certificate");
+    let private = PrivateKeyDer::try_from(key.signing_key.serialize_der()).expect("key");
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![key.cert.der().clone()], private))
+        .expect("server");
+    TlsAcceptor::from(std::sync::Arc::new(config))
 }
 
 const INSIDE: &str = "LVS_AGENTS_TEST_INSIDE";

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Job;
+use crate::health::Outcome;
 use crate::model::Question;
 
 /// The first round of many new jobs takes this long for each of them: ten thousand a second.
@@ -38,6 +39,8 @@ pub struct Start {
     pub job: Arc<Job>,
     /// From the time at which it was due to now.
     pub late: Duration,
+    /// What a combined check does between two questions, in place of the question.
+    pub is_between: bool,
 }
 
 /// All jobs and when each of them is due.
@@ -59,6 +62,8 @@ struct Entry {
     state: State,
     /// Was answered at least once.
     asked: bool,
+    /// Runs of a combined check until it asks its question. The first one asks it.
+    until_question: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +88,7 @@ impl Schedule {
         self.queue.pop();
         let late = now - due;
         entry.state = State::Running { since: now, late };
-        Some(Start { id, job: Arc::clone(&entry.job), late })
+        Some(Start { id, job: Arc::clone(&entry.job), late, is_between: entry.until_question > 0 })
     }
 
     /// When the next job that does not run is due; in the past when it is late.
@@ -92,11 +97,12 @@ impl Schedule {
     }
 
     /// The run of a job has ended: it waits for its next turn. `None` when the job is no longer wanted.
-    pub fn finished(&mut self, id: Id, now: Instant) -> Option<Arc<Job>> {
+    pub fn finished(&mut self, id: Id, outcome: &Outcome, now: Instant) -> Option<Arc<Job>> {
         let others_are_late = self.next().is_some_and(|due| due < now);
         let entry = self.jobs.get_mut(&id)?;
         if let State::Running { since, late } = entry.state {
             entry.asked = true;
+            entry.until_question = entry.next_question(outcome);
             let due = entry.next_start(since, late, now, others_are_late);
             entry.state = State::Waiting { due };
             self.waits += 1;
@@ -141,7 +147,13 @@ impl Entry {
     fn new(job: Arc<Job>, now: Instant, phase: f64, round: Duration) -> Self {
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let due = now + round.min(interval).mul_f64(phase);
-        Self { job, beat: now + interval.mul_f64(phase), state: State::Waiting { due }, asked: false }
+        Self {
+            job,
+            beat: now + interval.mul_f64(phase),
+            state: State::Waiting { due },
+            asked: false,
+            until_question: 0,
+        }
     }
 
     fn due(&self) -> Option<Instant> {
@@ -153,6 +165,16 @@ impl Entry {
 
     fn interval(&self) -> Duration {
         self.job.interval.max(SHORTEST_INTERVAL)
+    }
+
+    /// A good answer is followed by as many runs in between as the check has, and whatever is not good by the question: as
+    /// with ldirectord, only its good answer brings a server back that has refused a connection.
+    fn next_question(&self, outcome: &Outcome) -> u32 {
+        match (outcome, self.until_question) {
+            (Outcome::Good, 0) => self.job.check.between.as_ref().map_or(0, |between| between.count),
+            (Outcome::Good, left) => left - 1,
+            _ => 0,
+        }
     }
 
     /// The first beat at least half an interval after the last start; at once when the run took longer. A job that
@@ -182,7 +204,7 @@ impl Entry {
         // What is due stays so: many that are late keep their order.
         let due = if due <= now { due } else { scaled(due) };
         let beat = scaled(first_beat(self.beat, self.interval(), now));
-        Self { job, beat, state: State::Waiting { due }, asked: true }
+        Self { job, beat, state: State::Waiting { due }, asked: true, until_question: 0 }
     }
 }
 
@@ -195,10 +217,11 @@ fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
 
 fn asked(job: &Job) -> Asked {
     // What its answer must match is no part of it: a new pattern to the same server does not make a burst either.
-    let Question { kind, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, .. } =
-        &*job.check.question;
+    let Question {
+        kind, protocol, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, ..
+    } = &*job.check.question;
     let mut hasher = DefaultHasher::new();
-    (kind, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
+    (kind, protocol, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
     (hasher.finish(), job.check.target)
 }
 

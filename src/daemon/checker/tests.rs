@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn job(question: Question, target: SocketAddr, timeout: Duration, interval: Duration) -> Arc<Job> {
-    Arc::new(Job { check: Check { question: question.into(), target, timeout }, interval })
+    Arc::new(Job { check: Check { question: question.into(), target, timeout, between: None }, interval })
 }
 
 /// Jobs that differ, and need no answer from anywhere.

@@ -154,7 +154,7 @@ impl Worker {
             if let Some(running) = self.running.remove(&id) {
                 self.used -= running.weight;
             }
-            finished.extend(self.schedule.finished(id, now).map(|job| Finished { job, outcome, late }));
+            finished.extend(self.schedule.finished(id, &outcome, now).map(|job| Finished { job, outcome, late }));
         }
         finished
     }
@@ -174,11 +174,12 @@ impl Worker {
         }
     }
 
-    fn start(&mut self, Start { id, job, late }: Start) {
+    fn start(&mut self, Start { id, job, late, is_between }: Start) {
         let report = Report { ended: Arc::clone(&self.ended), id, late, outcome: None };
         let weight = weight(&job);
         let task = tokio::spawn(async move {
-            let outcome = outcome(check::run(&job.check).await);
+            let between = if is_between { check::between(&job.check) } else { None };
+            let outcome = outcome(check::run(between.as_ref().unwrap_or(&job.check)).await);
             report.end_with(outcome);
         });
         self.used += weight;
@@ -238,7 +239,8 @@ mod tests {
         }
         for kind in CheckKind::all() {
             let question = Question::of(kind.name);
-            let check = Check { question: question.into(), target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
+            let target = ([192, 0, 2, 1], 80).into();
+            let check = Check { question: question.into(), target, timeout: IDLE, between: None };
             let job = Job { check, interval: IDLE };
             assert!(weight(&job) <= room(0), "{job:?}");
         }
