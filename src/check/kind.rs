@@ -139,7 +139,7 @@ static KINDS: &[&CheckKind] = &[
     &unsupported::POPS,
     &oracle::KIND,
     &radius::KIND,
-    &unsupported::HTTP_PROXY,
+    &http::HTTP_PROXY,
     &mysql::KIND,
     &unsupported::SIP,
     &pgsql::KIND,

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
-use mysql::{Conn, Opts, OptsBuilder};
+use mysql::{Conn, DriverError, Error, MySqlError, Opts, OptsBuilder, SslOpts};
 use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
@@ -120,6 +121,8 @@ fn options(target: SocketAddr, question: &Question, timeout: Duration) -> Opts {
         .db_name(Some(question.database.clone()).filter(|name| !name.is_empty()))
         .max_allowed_packet(Some(LONGEST_PACKET))
         .stmt_cache_size(Some(0))
+        // A statement that finds a row and leaves it as it is counts, as with ldirectord.
+        .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
         .tcp_connect_timeout(wait)
         .read_timeout(wait)
         .write_timeout(wait)
@@ -140,13 +143,27 @@ struct Conversation {
 }
 
 impl Conversation {
+    /// With whatever certificate the server shows. It made it for itself, as a rule, and libmysqlclient asks for none either.
+    fn connect_by_tls(&self, refusal: MySqlError) -> Result<Conn, Error> {
+        let anyone = SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true);
+        let options = OptsBuilder::from_opts(self.options.clone()).ssl_opts(Some(anyone));
+        match Conn::new(options) {
+            // There is no TLS: it was something else that the server did not like.
+            Err(Error::DriverError(DriverError::TlsNotSupported)) => Err(Error::MySqlError(refusal)),
+            other => other,
+        }
+    }
+
     fn hold(self, logged_in: &AtomicBool) -> Result<(), Cause> {
-        let mut connection = Conn::new(self.options)?;
+        let mut connection = match Conn::new(self.options.clone()) {
+            Err(Error::MySqlError(refusal)) if may_want_tls(&refusal) => self.connect_by_tls(refusal)?,
+            other => other?,
+        };
         logged_in.store(true, Ordering::Relaxed);
         let mut result = connection.query_iter(self.query)?;
-        // The first statement has no row to return where it changes some.
-        let mut has_row = result.affected_rows() > 0;
+        let mut has_row = false;
         while let Some(rows) = result.iter() {
+            // Those that the statement changed; it returns none then.
             has_row |= rows.affected_rows() > 0;
             for row in rows {
                 row?;
@@ -155,6 +172,11 @@ impl Conversation {
         }
         if has_row { Ok(()) } else { Err(Cause::answer("returned no row")) }
     }
+}
+
+/// `ER_SECURE_TRANSPORT_REQUIRED`, or a user who must be encrypted (`REQUIRE SSL`), whom the server merely denies access.
+fn may_want_tls(refusal: &MySqlError) -> bool {
+    matches!(refusal.code, 3159 | 1045)
 }
 
 #[cfg(test)]

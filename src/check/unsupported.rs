@@ -10,6 +10,5 @@ pub(super) const IMAP: CheckKind = CheckKind { name: "imap", port: Port::Usual(1
 pub(super) const SUBMISSION: CheckKind = CheckKind { name: "submission", port: Port::Usual(587), ..PLAIN };
 pub(super) const IMAPS: CheckKind = CheckKind { name: "imaps", port: Port::Usual(993), ..PLAIN };
 pub(super) const POPS: CheckKind = CheckKind { name: "pops", port: Port::Usual(995), ..PLAIN };
-pub(super) const HTTP_PROXY: CheckKind = CheckKind { name: "http_proxy", port: Port::Usual(3128), ..PLAIN };
 pub(super) const SIP: CheckKind = CheckKind { name: "sip", port: Port::Usual(5060), ..PLAIN };
 pub(super) const SIMPLETCP: CheckKind = CheckKind { name: "simpletcp", port: Port::Asked, ..PLAIN };

@@ -92,10 +92,7 @@ fn numbers_and_words() {
     in_section("receive=ok", "receive \"ok\": expected a value in double quotes");
     in_section("login=root", "login \"root\": expected a value in double quotes");
     in_section("virtualhost=a b", "virtualhost \"a b\": expected a host name");
-    in_section(
-        "request=\"http://a/b\"",
-        "request \"http://a/b\": a whole URL: not supported yet: expected the path, and the host name in virtualhost",
-    );
+    in_section("request=\"https://a/b\"", "request \"https://a/b\": expected http:// for this service");
 }
 
 #[test]
