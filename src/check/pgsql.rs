@@ -9,9 +9,11 @@ use std::error::Error as _;
 use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage};
 
@@ -85,15 +87,18 @@ where
         let mut rows = pin!(has_row(&client, statement, &seen));
         attempt
             .step(&step, async {
-                // The connection moves the bytes, so both must be polled. It may end first, and knows the cause then.
+                // The connection moves the bytes, so both must be polled. It may fail first, and knows the cause then.
                 tokio::select! {
                     biased;
                     result = &mut rows => result,
-                    ended = &mut connection => match (ended, rows.await) {
-                        // What it has brought before may be enough.
-                        (Err(error), Err(_)) if seen.load(Ordering::Relaxed) && is_too_much(&error) => Ok(true),
-                        (Err(error), Err(_)) => Err(error),
-                        (_, result) => result,
+                    Err(error) = &mut connection => {
+                        // What it has brought before is there at once, and may be enough.
+                        let brought = timeout(Duration::ZERO, &mut rows).await;
+                        match brought {
+                            Ok(Ok(result)) => Ok(result),
+                            _ if seen.load(Ordering::Relaxed) && is_too_much(&error) => Ok(true),
+                            _ => Err(error),
+                        }
                     }
                 }
             })

@@ -21,13 +21,13 @@ description: healthy
 #[test]
 fn a_real_directory_is_judged_as_it_is() {
     let mut server = Server::new("ldap");
-    let [certificate, key] = server.certificate();
+    server.make_certificate();
     let data = server.write("data.ldif", ENTRIES);
     std::fs::create_dir(server.directory.join("db")).expect("db");
     let directory = server.directory.display();
     let configuration = format!(
         "include /etc/ldap/schema/core.schema\npidfile {directory}/pid\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
-         TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\n\
+         TLSCertificateFile {directory}/cert.pem\nTLSCertificateKeyFile {directory}/key.pem\n\
          database mdb\nsuffix \"dc=test\"\nrootdn \"cn=monitor,dc=test\"\nrootpw {PASSWORD}\ndirectory {directory}/db\n\
          maxsize 10485760\n\
          access to dn.base=\"ou=open,dc=test\" by * read\naccess to * by * none\n"

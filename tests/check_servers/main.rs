@@ -11,7 +11,6 @@ use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use lvs_agents::check::{self, CheckFailure};
@@ -42,10 +41,11 @@ impl Server {
         path.display().to_string()
     }
 
-    /// A certificate that nobody has signed, and its key.
-    pub fn certificate(&self) -> [String; 2] {
-        let pair = rcgen::generate_simple_self_signed(vec!["server.test".to_owned()]).expect("certificate");
-        [self.write("cert.pem", &pair.cert.pem()), self.write("key.pem", &pair.signing_key.serialize_pem())]
+    /// Makes `cert.pem`, a certificate that nobody has signed, and its `key.pem`.
+    pub fn make_certificate(&self) {
+        let request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=server.test -out cert.pem -keyout key.pem";
+        let arguments: Vec<&str> = request.split(' ').collect();
+        finish("openssl", "openssl", &arguments, &self.directory);
     }
 
     /// Starts the program, which must stay in the foreground, and waits until `ready` says that it answers.
@@ -96,10 +96,7 @@ pub fn finish(program: &str, package: &str, arguments: &[&str], directory: &Path
 }
 
 pub fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), CheckFailure> {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime")
-    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     runtime.block_on(check::run(&Check { question: question.into(), target, timeout, between: None }))
 }
 

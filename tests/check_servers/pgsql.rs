@@ -34,7 +34,7 @@ fn unprivileged<'a>(rest: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_real_database_is_judged_as_it_is() {
     let mut server = Server::new("pgsql");
-    let [_certificate, _key] = server.certificate();
+    server.make_certificate();
     server.write("access", ACCESS);
     let (owner, data) = ("postgres:postgres", server.directory.join("data").display().to_string());
     finish("chown", "coreutils", &["-R", owner, "."], &server.directory);
