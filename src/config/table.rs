@@ -110,7 +110,10 @@ pub const DIRECTIVES: &[Directive] = &[
     value("request", Scope::Section, Kind::LenientlyQuoted)
         .declared(|service| asked(service, Field::Request))
         .derived_from("service")
-        .parameter("what is asked", "HTTP path, or SQL query that must return at least one row."),
+        .parameter(
+            "what is asked",
+            "HTTP path or URL; SQL statement that must return or change a row; name or address for dns; entry for ldap.",
+        ),
     value("receive", Scope::Section, Kind::Quoted)
         .declared(|service| asked(service, Field::Receive))
         .parameter("expected answer", "Perl regular expression that the answer must match somewhere."),
