@@ -9,19 +9,29 @@
 
 mod attempt;
 mod connect;
+mod datagrams;
 mod external;
 mod failure;
+mod ftp;
 mod http;
+mod imap;
 mod kind;
 pub mod lag;
+mod lines;
 mod mysql;
+mod nntp;
+mod pattern;
 mod ping;
+mod pop;
+mod simpletcp;
+mod sip;
+mod smtp;
 mod tls;
 mod unasked;
 mod unsupported;
 
 pub use failure::{CheckFailure, FailureKind};
-pub use kind::{Burden, CheckKind, Invalid, NamedBy, Need, Port};
+pub use kind::{Burden, CheckKind, Invalid, NamedBy, Need, Port, Transport};
 
 use crate::model::Check;
 

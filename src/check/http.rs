@@ -4,7 +4,6 @@
 //! anywhere, so that a dead server counted as up as long as the place it once pointed to lived.
 
 mod exchange;
-mod pattern;
 mod redirect;
 
 use std::fmt;
@@ -16,10 +15,10 @@ use hyper::{Method, StatusCode};
 use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind};
 use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::pattern::{self, Unmatched};
 use super::tls::Trust;
 use crate::model::{Field, Question};
 use exchange::Answer;
-use pattern::Unmatched;
 use redirect::{Hop, Origin};
 
 /// As LWP and browsers of old: more is a loop.
@@ -46,13 +45,7 @@ fn validate(question: &Question) -> Result<(), Invalid> {
         let expected = "a whole URL: not supported yet: expected the path, and the host name in virtualhost".into();
         return Err(Invalid { field: Field::Request, expected });
     }
-    if question.receive.is_empty() {
-        return Ok(());
-    }
-    pattern::validate(&question.receive).map_err(|cause| {
-        let expected = format!("expected a regular expression: {cause}");
-        Invalid { field: Field::Receive, expected }
-    })
+    pattern::validate_receive(question)
 }
 
 /// What is asked, as HTTP has it.

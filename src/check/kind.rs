@@ -2,8 +2,11 @@
 
 use std::pin::Pin;
 
-use super::{CheckFailure, connect, external, http, mysql, ping, unasked, unsupported};
-use crate::model::{Check, Field, Question};
+use super::{
+    CheckFailure, connect, external, ftp, http, imap, mysql, nntp, ping, pop, simpletcp, sip, smtp, unasked,
+    unsupported,
+};
+use crate::model::{Check, Field, Protocol, Question};
 
 /// One kind of check: what the configuration may say of it, and how it is asked.
 pub struct CheckKind {
@@ -11,6 +14,7 @@ pub struct CheckKind {
     pub name: &'static str,
     pub named_by: NamedBy,
     pub port: Port,
+    pub transport: Transport,
     /// The parts of the question that this kind looks at. Others may be written, and count for nothing.
     pub fields: &'static [(Field, Need)],
     /// What a question of this kind cannot be asked with, once it has everything that it needs.
@@ -48,13 +52,25 @@ pub enum Port {
     Usual(u16),
 }
 
-/// Whether a check can do without a part of its question.
+/// What carries a question over the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, whatever the virtual service has; or one that the kind of check has to itself.
+    Tcp,
+    /// That of the virtual service; this one behind a firewall mark.
+    OfService(Protocol),
+}
+
+/// Whether a check can do without a part of its question.
+#[derive(Debug, Clone, Copy)]
 pub enum Need {
     Required,
     Optional,
     /// Counts where nothing is written.
     Default(&'static str),
+    /// Made of the name of this host; counts where nothing is written and `service` is. Where the port alone says which
+    /// service it is, ldirectord has no login for it.
+    DefaultWhereNamed(fn(host: &str) -> String),
 }
 
 /// A part of a question that cannot be used.
@@ -81,6 +97,7 @@ pub(super) const PLAIN: CheckKind = CheckKind {
     name: "",
     named_by: NamedBy::Service,
     port: Port::None,
+    transport: Transport::Tcp,
     fields: &[],
     validate: |_| Ok(()),
     stands_for: None,
@@ -95,26 +112,26 @@ static KINDS: &[&CheckKind] = &[
     &connect::KIND,
     &ping::KIND,
     &external::KIND,
-    &unsupported::FTP,
-    &unsupported::SMTP,
+    &ftp::KIND,
+    &smtp::SMTP,
     &unsupported::DNS,
     &http::HTTP,
-    &unsupported::POP,
-    &unsupported::NNTP,
-    &unsupported::IMAP,
+    &pop::POP,
+    &nntp::KIND,
+    &imap::IMAP,
     &unsupported::LDAP,
     &http::HTTPS,
-    &unsupported::SUBMISSION,
+    &smtp::SUBMISSION,
     &unsupported::LDAPS,
-    &unsupported::IMAPS,
-    &unsupported::POPS,
+    &imap::IMAPS,
+    &pop::POPS,
     &unsupported::ORACLE,
     &unsupported::RADIUS,
     &unsupported::HTTP_PROXY,
     &mysql::KIND,
-    &unsupported::SIP,
+    &sip::KIND,
     &unsupported::PGSQL,
-    &unsupported::SIMPLETCP,
+    &simpletcp::KIND,
     &unasked::NONE,
 ];
 

@@ -1,13 +1,18 @@
 //! Small servers on loopback for the tests of the checks. Each lives in the runtime of its test and ends with it.
 
+mod table;
+pub mod tls;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::model::{Check, Question};
+
+pub use table::Table;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 /// For checks that must succeed: a loaded machine is no reason to fail.
@@ -62,6 +67,25 @@ pub async fn silent() -> SocketAddr {
     serve(|mut stream| async move { while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {} }).await
 }
 
+/// Sends `bytes` and ends its side at once, in the ordinary way: what the other side has sent is read, so there is no reset.
+pub async fn close_after(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {}
+    })
+    .await
+}
+
+/// Sends `bytes` and does nothing more, not even when the other side ends.
+pub async fn stay_after(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        let _ = stream.write_all(bytes).await;
+        std::future::pending::<()>().await;
+    })
+    .await
+}
+
 /// Sends `bytes` at once when somebody connects, and keeps the connection.
 pub async fn greet(bytes: &'static [u8]) -> SocketAddr {
     serve(move |mut stream| async move {
@@ -82,6 +106,46 @@ pub async fn drip(bytes: &'static [u8]) -> SocketAddr {
         }
     })
     .await
+}
+
+/// The beginning of a line, and the answer to it. `None` closes the connection, an empty one keeps it.
+pub type Answers = &'static [(&'static str, Option<&'static str>)];
+
+/// Greets, then answers each line by the first row that it begins with. A line that is in no row closes the connection.
+pub async fn talk(greeting: &'static str, answers: Answers) -> SocketAddr {
+    serve(move |stream| converse(stream, greeting, answers)).await
+}
+
+/// The same over TLS.
+pub async fn talk_tls(identity: tls::Identity, greeting: &'static str, answers: Answers) -> SocketAddr {
+    let acceptor = identity.acceptor();
+    serve(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                converse(stream, greeting, answers).await;
+            }
+        }
+    })
+    .await
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, greeting: &str, answers: Answers) {
+    let mut stream = BufReader::new(stream);
+    let mut answer = greeting;
+    loop {
+        if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        let mut line = String::new();
+        if !stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            return;
+        }
+        match answers.iter().find(|(beginning, _)| line.starts_with(beginning)) {
+            Some((_, Some(text))) => answer = text,
+            Some((_, None)) | None => return,
+        }
+    }
 }
 
 /// Reads an HTTP request head (all of it, as text).

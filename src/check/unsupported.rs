@@ -2,20 +2,10 @@
 
 use super::kind::{CheckKind, PLAIN, Port};
 
-pub(super) const FTP: CheckKind = CheckKind { name: "ftp", port: Port::Usual(21), ..PLAIN };
-pub(super) const SMTP: CheckKind = CheckKind { name: "smtp", port: Port::Usual(25), ..PLAIN };
 pub(super) const DNS: CheckKind = CheckKind { name: "dns", port: Port::Usual(53), ..PLAIN };
-pub(super) const POP: CheckKind = CheckKind { name: "pop", port: Port::Usual(110), ..PLAIN };
-pub(super) const NNTP: CheckKind = CheckKind { name: "nntp", port: Port::Usual(119), ..PLAIN };
-pub(super) const IMAP: CheckKind = CheckKind { name: "imap", port: Port::Usual(143), ..PLAIN };
 pub(super) const LDAP: CheckKind = CheckKind { name: "ldap", port: Port::Usual(389), ..PLAIN };
-pub(super) const SUBMISSION: CheckKind = CheckKind { name: "submission", port: Port::Usual(587), ..PLAIN };
 pub(super) const LDAPS: CheckKind = CheckKind { name: "ldaps", port: Port::Usual(636), ..PLAIN };
-pub(super) const IMAPS: CheckKind = CheckKind { name: "imaps", port: Port::Usual(993), ..PLAIN };
-pub(super) const POPS: CheckKind = CheckKind { name: "pops", port: Port::Usual(995), ..PLAIN };
 pub(super) const ORACLE: CheckKind = CheckKind { name: "oracle", port: Port::Usual(1521), ..PLAIN };
 pub(super) const RADIUS: CheckKind = CheckKind { name: "radius", port: Port::Usual(1812), ..PLAIN };
 pub(super) const HTTP_PROXY: CheckKind = CheckKind { name: "http_proxy", port: Port::Usual(3128), ..PLAIN };
-pub(super) const SIP: CheckKind = CheckKind { name: "sip", port: Port::Usual(5060), ..PLAIN };
 pub(super) const PGSQL: CheckKind = CheckKind { name: "pgsql", port: Port::Usual(5432), ..PLAIN };
-pub(super) const SIMPLETCP: CheckKind = CheckKind { name: "simpletcp", port: Port::Asked, ..PLAIN };

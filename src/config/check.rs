@@ -6,21 +6,37 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Resolver;
 use super::problem::Report;
 use super::real::{Options, RealSpec};
 use super::section::Section;
 use super::words::NEGOTIATE;
 use super::written::{Effective, Located, Written, default_number};
-use crate::check::{CheckKind, Invalid, NamedBy, Need, Port};
+use crate::check::{CheckKind, Invalid, NamedBy, Need, Port, Transport};
 use crate::model::{Check, Field, Protocol, Question, RealServer, ServiceKey};
 
 /// Questions that were judged. Thousands of services share one, and to judge its pattern costs as much as hundreds of lines.
-#[derive(Debug, Default)]
-pub(super) struct Questions {
+pub(super) struct Questions<'a> {
     known: RefCell<HashMap<Arc<Question>, Result<(), Invalid>>>,
+    resolver: &'a dyn Resolver,
 }
 
-impl Questions {
+impl<'a> Questions<'a> {
+    pub fn new(resolver: &'a dyn Resolver) -> Self {
+        Self { known: RefCell::default(), resolver }
+    }
+
+    /// The section's word for a part of its question, else what counts without one.
+    fn said(&self, field: Field, need: Need, values: Effective) -> String {
+        let text = or_default(values.text(field.directive()), need);
+        match need {
+            Need::DefaultWhereNamed(make) if text.is_empty() && !values.text("service").is_empty() => {
+                make(&self.resolver.own_name())
+            }
+            _ => text.to_owned(),
+        }
+    }
+
     /// The question, shared with all that ask the same, if it can be asked.
     fn share(&self, kind: &CheckKind, question: Question) -> Result<Arc<Question>, Invalid> {
         let known =
@@ -43,7 +59,7 @@ pub(super) struct Template<'a> {
     /// Asked where neither a line nor `checkport` names a port.
     service: &'static CheckKind,
     key: ServiceKey,
-    questions: &'a Questions,
+    questions: &'a Questions<'a>,
 }
 
 impl<'a> Template<'a> {
@@ -52,7 +68,7 @@ impl<'a> Template<'a> {
         section: &Section,
         values: Effective,
         key: ServiceKey,
-        questions: &'a Questions,
+        questions: &'a Questions<'a>,
         report: &mut Report,
     ) -> Option<Self> {
         let service = service(values, key);
@@ -69,7 +85,12 @@ impl<'a> Template<'a> {
         if let Some(warning) = warning {
             report.warn(section.origin, format!("{}: {warning}", section.name()));
         }
-        let question = section_question(kind, section, values, questions, report)?;
+        let protocol = match kind.transport {
+            Transport::Tcp => Protocol::Tcp,
+            Transport::OfService(behind_a_mark) => protocol(key).unwrap_or(behind_a_mark),
+        };
+        let question = Question { protocol, ..Question::of(kind.name) };
+        let question = section_question(kind, question, section, values, questions, report)?;
         let checkport = values.written("checkport").and_then(|_| values.number("checkport").try_into().ok());
         Some(Self { kind, question, timeout: timeout(kind, values), checkport, service, key, questions })
     }
@@ -146,6 +167,13 @@ fn kind(values: Effective, key: ServiceKey, service: &'static CheckKind) -> &'st
     CheckKind::find(name).unwrap_or(CheckKind::none())
 }
 
+fn protocol(key: ServiceKey) -> Option<Protocol> {
+    match key {
+        ServiceKey::Address { protocol, .. } => Some(protocol),
+        ServiceKey::Fwmark { .. } => None,
+    }
+}
+
 /// The section's own word first, whichever of the two time limits it is, as ldirectord has it.
 fn timeout(kind: &CheckKind, values: Effective) -> Duration {
     let names = match kind.named_by {
@@ -161,6 +189,7 @@ fn timeout(kind: &CheckKind, values: Effective) -> Duration {
 /// What the section asks where a line does not say otherwise.
 fn section_question(
     kind: &'static CheckKind,
+    mut question: Question,
     section: &Section,
     values: Effective,
     questions: &Questions,
@@ -168,19 +197,18 @@ fn section_question(
 ) -> Option<Arc<Question>> {
     let all_ask = !section.real_servers.is_empty()
         && section.real_servers.iter().all(|spec| spec.value.options.question.is_some());
-    let mut question = Question::of(kind.name);
     let mut is_complete = true;
     for (field, need) in kind.fields {
-        let text = or_default(values.text(field.directive()), *need);
+        let text = questions.said(*field, *need, values);
         let is_said = all_ask && matches!(field, Field::Request | Field::Receive);
-        if *need == Need::Required && text.is_empty() && !is_said {
+        if matches!(need, Need::Required) && text.is_empty() && !is_said {
             is_complete = false;
             let (name, service) = (section.name(), kind.name);
             let directive = field.directive();
-            let text = format!("{name}: {directive} is missing: service {service} needs it (or use checktype=connect)");
-            report.error(section.origin, text);
+            let missing = format!("{directive} is missing: service {service} needs it (or use checktype=connect)");
+            report.error(section.origin, format!("{name}: {missing}"));
         }
-        question.set(*field, text.to_owned());
+        question.set(*field, text);
     }
     if !is_complete {
         return None;

@@ -95,6 +95,13 @@ pub const DIRECTIVES: &[Directive] = &[
             let kind = CheckKind::find(service.question.kind)?;
             (kind.named_by == NamedBy::Service).then_some(kind.name.into())
         })
+        // Written out it would bring defaults with it that a service without a `service` line does not have.
+        .implied(|service| match service.service.key {
+            ServiceKey::Address { port, .. } => {
+                CheckKind::of_port(port).is_some_and(|kind| kind.name == service.question.kind)
+            }
+            ServiceKey::Fwmark { .. } => false,
+        })
         .parameter("protocol of the check", "What negotiate speaks: http, https, mysql or none. Default: by port."),
     value("checkcommand", Scope::Section, Kind::Text)
         .derived_from("checktype")
@@ -117,10 +124,12 @@ pub const DIRECTIVES: &[Directive] = &[
         .declared(|service| asked(service, Field::Virtualhost))
         .parameter("HTTP host", "Host header and TLS server name of the check."),
     value("login", Scope::Section, Kind::Quoted)
+        .derived_from("service")
         .declared(|service| asked(service, Field::Login))
         .parameter("user of the check", "User name for checks that log in."),
     value("passwd", Scope::Section, Kind::Quoted)
         .secret()
+        .derived_from("service")
         .declared(|service| asked(service, Field::Passwd))
         .parameter("password of the check", "Password for checks that log in."),
     value("database", Scope::Section, Kind::Quoted)

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Protocol;
+
 /// A password. Its `Debug` and `Display` hide it, so that no log, status or error can show it.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Secret(String);
@@ -48,6 +50,8 @@ pub struct Check {
 pub struct Question {
     /// The kind of check: a name of the table of [`crate::check`], such as `connect` or `mysql`.
     pub kind: &'static str,
+    /// Of the transport, for a kind that can speak either; TCP for all others.
+    pub protocol: Protocol,
     /// What is asked: a path, a statement, a name.
     pub request: String,
     /// What the answer must match.

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use super::{Family, InvalidValue, Scheduler};
 
 /// Transport protocol of a service by address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Protocol {
+    #[default]
     Tcp,
     Udp,
 }

@@ -195,10 +195,11 @@ fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
 
 fn asked(job: &Job) -> Asked {
     // What its answer must match is no part of it: a new pattern to the same server does not make a burst either.
-    let Question { kind, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, .. } =
-        &*job.check.question;
+    let Question {
+        kind, protocol, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, ..
+    } = &*job.check.question;
     let mut hasher = DefaultHasher::new();
-    (kind, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
+    (kind, protocol, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
     (hasher.finish(), job.check.target)
 }
 
