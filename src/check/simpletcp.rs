@@ -1,15 +1,17 @@
-//! A text is sent, and one line of the answer must match.
+//! A text is sent, and one line of the answer must match. Despite its name it speaks UDP where the virtual service does.
 
 use super::attempt::Attempt;
+use super::datagrams::Datagrams;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::kind::{CheckKind, Invalid, Need, PLAIN, Port, Transport};
 use super::lines::Lines;
 use super::pattern;
-use crate::model::{Check, Field, Question};
+use crate::model::{Check, Field, Protocol, Question};
 
 pub(super) const KIND: CheckKind = CheckKind {
     name: "simpletcp",
     port: Port::Asked,
+    transport: Transport::OfService(Protocol::Tcp),
     fields: &[(Field::Request, Need::Optional), (Field::Receive, Need::Optional)],
     validate: pattern_of,
     ask: Some(|check| Box::pin(ask(check))),
@@ -23,31 +25,64 @@ fn pattern_of(question: &Question) -> Result<(), Invalid> {
     pattern::validate_receive(question)
 }
 
-/// The server sees the end of our side after the request, as with ldirectord: many answer only then. Without `receive` any
-/// line will do.
+/// Without `receive` any line will do.
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
-    let (attempt, question) = (Attempt::start(check), &*check.question);
-    let mut lines = Lines::connect(&attempt, check.target).await?;
+    let attempt = Attempt::start(check);
+    match check.question.protocol {
+        Protocol::Tcp => ask_in_lines(&attempt, check).await,
+        Protocol::Udp => ask_in_datagrams(&attempt, check).await,
+    }
+}
+
+/// The server sees the end of our side after the request, as with ldirectord: many answer only then.
+async fn ask_in_lines(attempt: &Attempt<'_>, check: &Check) -> Result<(), CheckFailure> {
+    let question = &*check.question;
+    let mut lines = Lines::connect(attempt, check.target).await?;
     lines.may_say(LONGEST_ANSWER);
     lines.send("request", &request(question)).await?;
     lines.end("request").await?;
     let mut first = None;
     while let Some(line) = lines.next("answer").await? {
-        if matches(&attempt, question, &line)? {
+        if matches(attempt, question, &line)? {
             return Ok(());
         }
         first.get_or_insert(line);
     }
-    let Some(first) = first else {
-        return Err(attempt.failure_at(
-            FailureKind::Refused,
-            "answer",
-            "connection closed by the server without a word",
-        ));
+    Err(match first {
+        Some(first) => no_match(attempt, question, &first),
+        None => attempt.failure_at(FailureKind::Refused, "answer", "connection closed by the server without a word"),
+    })
+}
+
+/// No datagram is known to be the last one, so each is waited for until the deadline.
+async fn ask_in_datagrams(attempt: &Attempt<'_>, check: &Check) -> Result<(), CheckFailure> {
+    let question = &*check.question;
+    let datagrams = Datagrams::open(attempt, check.target).await?;
+    let mut first: Option<Vec<u8>> = None;
+    let judge = |datagram: &[u8]| {
+        datagram.split_inclusive(|byte| *byte == b'\n').find_map(|line| match matches(attempt, question, line) {
+            Ok(true) => Some(Ok(())),
+            Ok(false) => {
+                first.get_or_insert_with(|| line.to_vec());
+                None
+            }
+            Err(failure) => Some(Err(failure)),
+        })
     };
-    let first = String::from_utf8_lossy(first.trim_ascii_end()).into_owned();
+    let verdict = datagrams.ask("answer", &request(question), judge).await;
+    match (verdict, first) {
+        (Ok(verdict), _) => verdict,
+        (Err(failure), Some(first)) if failure.kind() == FailureKind::Timeout => {
+            Err(no_match(attempt, question, &first))
+        }
+        (Err(failure), _) => Err(failure),
+    }
+}
+
+fn no_match(attempt: &Attempt<'_>, question: &Question, first: &[u8]) -> CheckFailure {
+    let first = String::from_utf8_lossy(first.trim_ascii_end());
     let cause = format!("no line matches receive={:?}, the first is {first:?}", question.receive);
-    Err(attempt.failure_at(FailureKind::Answer, "answer", cause))
+    attempt.failure_at(FailureKind::Answer, "answer", cause)
 }
 
 /// ldirectord puts a slash before a request that has none, and takes one away again; `\n` is the only escape.
@@ -137,6 +172,24 @@ mod tests {
         .await;
         let steps = "answer: receive=\"(a|a)*\\\\1b\": no result within 1000000 steps";
         table.down("too many steps", long, FailureKind::Answer, steps);
+        table.play().await;
+    }
+
+    #[tokio::test]
+    async fn behind_a_udp_service_it_speaks_udp() {
+        let over_udp = |receive: &str| Question { protocol: Protocol::Udp, ..question("PING", receive) };
+        let mut table = Table::of(over_udp("^PONG$"));
+        let answers: &[_] = &["hello\nPONG\n"];
+        let target = datagrams(1, answers).await;
+        table.up("a lost packet", target);
+        table.silent_datagrams("silence", datagrams(usize::MAX, &[]).await, "answer");
+        table.ask(over_udp("^NO$"));
+        table.impatient_down(
+            "other lines",
+            target,
+            FailureKind::Answer,
+            "answer: no line matches receive=\"^NO$\", the first is \"hello\"",
+        );
         table.play().await;
     }
 

@@ -116,7 +116,6 @@ fn verdict(line: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncWriteExt;
-    use tokio::net::UdpSocket;
 
     use super::super::testing::*;
     use super::*;
@@ -128,22 +127,6 @@ mod tests {
 
     fn question(protocol: Protocol) -> Question {
         Question { protocol, login: "mon@example.com".into(), ..Question::of("sip") }
-    }
-
-    /// Answers each datagram but the first `lost` with these.
-    async fn datagrams(lost: usize, answers: &'static [&'static str]) -> SocketAddr {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("bind");
-        let address = socket.local_addr().expect("address");
-        tokio::spawn(async move {
-            let mut buffer = [0; 2048];
-            for count in 0.. {
-                let Ok((_, from)) = socket.recv_from(&mut buffer).await else { continue };
-                for answer in answers.iter().filter(|_| count >= lost) {
-                    let _ = socket.send_to(answer.as_bytes(), from).await;
-                }
-            }
-        });
-        address
     }
 
     async fn stream(answer: &'static str) -> SocketAddr {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::model::{Check, Question};
 
@@ -146,6 +146,22 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, greeting: &str, a
             Some((_, None)) | None => return,
         }
     }
+}
+
+/// Answers each datagram but the first `lost` with these.
+pub async fn datagrams(lost: usize, answers: &'static [&'static str]) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("bind");
+    let address = socket.local_addr().expect("address");
+    tokio::spawn(async move {
+        let mut buffer = [0; 2048];
+        for count in 0.. {
+            let Ok((_, from)) = socket.recv_from(&mut buffer).await else { continue };
+            for answer in answers.iter().filter(|_| count >= lost) {
+                let _ = socket.send_to(answer.as_bytes(), from).await;
+            }
+        }
+    });
+    address
 }
 
 /// Reads an HTTP request head (all of it, as text).

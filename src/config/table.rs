@@ -102,7 +102,10 @@ pub const DIRECTIVES: &[Directive] = &[
             }
             ServiceKey::Fwmark { .. } => false,
         })
-        .parameter("protocol of the check", "What negotiate speaks: http, https, mysql or none. Default: by port."),
+        .parameter("protocol of the check", 
+            "What negotiate speaks: ftp, http, https, imap, imaps, mysql, nntp, pop, pops, simpletcp, sip, smtp, submission \
+             or none. Default: by port.",
+        ),
     value("checkcommand", Scope::Section, Kind::Text)
         .derived_from("checktype")
         .declared(|service| asked(service, Field::Checkcommand))
@@ -112,7 +115,10 @@ pub const DIRECTIVES: &[Directive] = &[
     value("request", Scope::Section, Kind::LenientlyQuoted)
         .declared(|service| asked(service, Field::Request))
         .derived_from("service")
-        .parameter("what is asked", "HTTP path, or SQL query that must return at least one row."),
+        .parameter("what is asked", 
+            "HTTP path, FTP file, text that simpletcp sends (with \\n for a newline), or SQL query that must return at least \
+             one row.",
+        ),
     value("receive", Scope::Section, Kind::Quoted)
         .declared(|service| asked(service, Field::Receive))
         .parameter("expected answer", "Perl regular expression that the answer must match somewhere."),
@@ -126,12 +132,17 @@ pub const DIRECTIVES: &[Directive] = &[
     value("login", Scope::Section, Kind::Quoted)
         .derived_from("service")
         .declared(|service| asked(service, Field::Login))
-        .parameter("user of the check", "User name for checks that log in."),
+        .parameter("user of the check", 
+            "User name for checks that log in; for sip the address that is asked for. Default where service is given: \
+             ldirectord@HOST for sip; anonymous for ftp.",
+        ),
     value("passwd", Scope::Section, Kind::Quoted)
         .secret()
         .derived_from("service")
         .declared(|service| asked(service, Field::Passwd))
-        .parameter("password of the check", "Password for checks that log in."),
+        .parameter("password of the check", 
+            "Password for checks that log in. Default where service is given: ldirectord@HOST for ftp.",
+        ),
     value("database", Scope::Section, Kind::Quoted)
         .declared(|service| asked(service, Field::Database))
         .parameter("database of the check", "Database that the check connects to."),
@@ -256,6 +267,16 @@ mod tests {
         for directive in DIRECTIVES {
             let same = DIRECTIVES.iter().filter(|other| other.name == directive.name).count();
             assert_eq!(same, 1, "{}", directive.name);
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_service_that_can_be_checked() {
+        let help = find("service").expect("a row").long;
+        let words: Vec<&str> = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        for kind in CheckKind::all_named_by(NamedBy::Service) {
+            let is_usable = kind.ask.is_some() || kind.stands_for.is_some();
+            assert_eq!(words.contains(&kind.name), is_usable, "{}", kind.name);
         }
     }
 

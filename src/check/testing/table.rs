@@ -50,7 +50,12 @@ impl Table {
         self.row(name, target, IMPATIENT, Err((FailureKind::Timeout, text)));
     }
 
-    /// The same where the question is a datagram, sent once within the time.
+    /// A server that has answered by the deadline, but never rightly.
+    pub fn impatient_down(&mut self, name: &str, target: SocketAddr, kind: FailureKind, text: &str) {
+        self.row(name, target, IMPATIENT * 3, Err((kind, text.to_owned())));
+    }
+
+    /// As [`Table::slow`] where the question is a datagram, sent once within the time.
     pub fn silent_datagrams(&mut self, name: &str, target: SocketAddr, step: &str) {
         let text = format!("{step}: no answer within {} s (1 requests)", IMPATIENT.as_secs_f64());
         self.row(name, target, IMPATIENT, Err((FailureKind::Timeout, text)));
