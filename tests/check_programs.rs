@@ -8,7 +8,6 @@
 mod servers;
 
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use lvs_agents::check::{self, CheckFailure, FailureKind};
@@ -19,9 +18,7 @@ const PASSWORD: &str = "tops3cret";
 const PATIENT: Duration = Duration::from_secs(20);
 
 fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), CheckFailure> {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let runtime =
-        RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     let check = Check { question: question.into(), target, timeout };
     runtime.block_on(check::run(&check))
 }
@@ -149,7 +146,7 @@ fn vsftpd_is_judged_as_it_is() {
         "vsftpd.conf",
         &format!(
             "listen=YES\nlisten_address=127.0.0.1\nlisten_port={}\nbackground=NO\nanonymous_enable=YES\n\
-             local_enable=NO\nanon_root={}\nsecure_chroot_dir={}\nftp_username=nobody\nseccomp_sandbox=NO\n\
+             local_enable=NO\nanon_root={}\nsecure_chroot_dir={}\nftp_username=ftp\nseccomp_sandbox=NO\n\
              isolate=NO\nisolate_network=NO\ndeny_email_enable=YES\nbanned_email_file={}\npasv_address=192.0.2.1\n",
             target.port(),
             directory.path("files").display(),
@@ -188,13 +185,13 @@ fn vsftpd_is_judged_as_it_is() {
 fn exim_is_judged_as_it_is() {
     use FailureKind::{Answer, Refused, Timeout};
     let directory = Directory::new("exim");
-    directory.folder("spool");
+    directory.folder_for_all("spool");
     let (smtp, submission, full) = (free_port(), free_port(), free_port());
     directory.write(
         "exim.conf",
         &format!(
             "primary_hostname = mail.example.com\nspool_directory = {}\nlog_file_path = {}/%slog\n\
-             local_interfaces = <; 127.0.0.1.{} ; 127.0.0.1.{} ; 127.0.0.1.{}\nhost_lookup =\nsmtp_banner = ready\n\
+             local_interfaces = <; 127.0.0.1.{} ; 127.0.0.1.{} ; 127.0.0.1.{}\nhost_lookup =\nkeep_environment =\nsmtp_banner = ready\n\
              rfc1413_query_timeout = 0s\nacl_smtp_connect = connected\nacl_smtp_rcpt = nobody\nbegin acl\n\
              connected:\n  deny condition = ${{if eq{{$received_port}}{{{}}}}}\n       message = too busy\n  accept\n\
              nobody:\n  deny\n",

@@ -4,6 +4,7 @@ PACKAGES=(
 	corosync pacemaker pacemaker-cli-utils crmsh pcs resource-agents cluster-glue
 	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool everybody reads the table with
 	mariadb-server mariadb-client python3 python3-pymysql
+	dovecot-imapd dovecot-pop3d vsftpd exim4-daemon-light # real servers for the checks (tests/check_programs.rs)
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev
 )

@@ -35,6 +35,12 @@ impl Directory {
     pub fn folder(&self, name: &str) {
         std::fs::create_dir(self.path(name)).expect(name);
     }
+
+    /// One that servers may write to after they have given their rights away.
+    pub fn folder_for_all(&self, name: &str) {
+        self.folder(name);
+        open(&self.path(name), 0o777);
+    }
 }
 
 impl Drop for Directory {
@@ -136,7 +142,8 @@ impl Dovecot {
              ssl = yes\nssl_cert = <{identity}\nssl_key = <{identity}\nssl_dh =\nmail_location = maildir:{place}/mail/%u\n\
              auth_mechanisms = plain login cram-md5 apop\npassdb {{\n  driver = passwd-file\n  args = {place}/users\n}}\n\
              userdb {{\n  driver = static\n  args = uid=nobody gid=nogroup home={place}/mail\n}}\n\
-             first_valid_uid = 1\nservice pop3-login {{\n{}}}\nservice imap-login {{\n{}}}\n",
+             first_valid_uid = 1\nauth_failure_delay = 0\n\
+             service anvil {{\n  unix_listener anvil-auth-penalty {{\n    mode = 0\n  }}\n}}\nservice pop3-login {{\n{}}}\nservice imap-login {{\n{}}}\n",
             listeners("pop3", pop, "pop3s", pops),
             listeners("imap", imap, "imaps", imaps),
             identity = identity.display(),
