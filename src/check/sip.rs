@@ -57,6 +57,10 @@ async fn ask_in_lines(attempt: &Attempt<'_>, check: &Check, step: &str) -> Resul
     lines.send(step, request(&check.question, own).as_bytes()).await?;
     loop {
         let line = lines.line(step).await?;
+        // To be ignored before an answer (section 7.5).
+        if line.is_empty() {
+            continue;
+        }
         let verdict = verdict(&line);
         if verdict == Verdict::Wrong {
             return Err(lines.wrong(step, &line));
@@ -161,6 +165,7 @@ mod tests {
     async fn over_tcp() {
         let mut table = Table::of(question(Protocol::Tcp));
         table.up("a server", stream(OK).await);
+        table.up("an empty line first", stream("\r\nSIP/2.0 200 OK\r\n\r\n").await);
         table.up("a provisional answer", stream("SIP/2.0 100 Trying\r\n\r\nSIP/2.0 200 OK\r\nX: y\r\n\r\n").await);
         let busy = stream("SIP/2.0 486 Busy Here\r\n\r\n").await;
         table.down("busy", busy, FailureKind::Answer, &format!("{STEP}: SIP/2.0 486 Busy Here"));

@@ -18,13 +18,13 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let attempt = Attempt::start(check);
     let mut lines = Lines::connect(&attempt, check.target).await?;
     lines.success("greeting").await?;
-    let extended = lines.command("EHLO", &format!("EHLO {NAME}")).await?;
-    if !extended.is_success() {
-        // A server of before 1995 does not know the first, and one that is full says so again.
-        let plain = lines.command("HELO", &format!("HELO {NAME}")).await?;
-        if !plain.is_success() {
-            return Err(lines.wrong("HELO", &plain.text));
-        }
+    let (mut step, mut reply) = ("EHLO", lines.command("EHLO", &format!("EHLO {NAME}")).await?);
+    // A server of before 1995 does not know it.
+    if reply.is_refusal() {
+        (step, reply) = ("HELO", lines.command("HELO", &format!("HELO {NAME}")).await?);
+    }
+    if !reply.is_success() {
+        return Err(lines.wrong(step, &reply.text));
     }
     lines.farewell("QUIT").await;
     Ok(())
@@ -58,6 +58,8 @@ mod tests {
         }
         let refuses: &[_] = &[("EHLO", Some("502 what?\r\n")), ("HELO", Some("550 go away\r\n"))];
         table.down("neither EHLO nor HELO", talk(GREETING, refuses).await, FailureKind::Answer, "HELO: 550 go away");
+        let busy: Answers = &[("EHLO", Some("421 shutting down\r\n")), ("HELO", Some("250 hi\r\n"))];
+        table.down("busy", talk(GREETING, busy).await, FailureKind::Answer, "EHLO: 421 shutting down");
         let closes = "EHLO: connection closed by the server";
         table.down("closed midway", talk(GREETING, &[("EHLO", None)]).await, FailureKind::Refused, closes);
         let half: &[_] = &[("EHLO", Some("250-mail\r\n250-SI")), ("QUIT", None)];

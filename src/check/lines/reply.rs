@@ -23,6 +23,11 @@ impl Reply {
         self.class == 3
     }
 
+    /// It will be the same the next time: the command is not known, or not allowed.
+    pub fn is_refusal(&self) -> bool {
+        self.class == 5
+    }
+
     /// A transfer begins; another reply follows its end.
     pub fn is_preliminary(&self) -> bool {
         self.class == 1
