@@ -2,6 +2,7 @@
 
 mod announcer;
 mod changes;
+pub mod health_monitor;
 mod ldirectord;
 mod lvs;
 mod parameters;

@@ -2,6 +2,7 @@
 
 mod check_config;
 mod install;
+mod ldirectord;
 mod role;
 mod status;
 
@@ -19,7 +20,8 @@ use crate::daemon::{self, Options, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::{RunDir, memory};
 
-pub use role::{Role, refuse_as_ldirectord, role};
+pub use ldirectord::run as run_as_ldirectord;
+pub use role::{Role, role};
 
 /// What the process exits with.
 pub type ExitStatus = u8;
@@ -55,6 +57,9 @@ enum Command {
         /// Install below this directory, as for a package
         #[arg(long, default_value = "/")]
         root: PathBuf,
+        /// Make /usr/sbin/ldirectord a link to this binary, as a stand-in for the original's command line
+        #[arg(long)]
+        replace_ldirectord: bool,
     },
     /// Print the OCF meta-data of an agent: vip, lvs, ldirectord or realserver
     MetaData {
@@ -79,6 +84,9 @@ enum Command {
         /// Where to log when the configuration does not say: a path, or a syslog facility
         #[arg(long)]
         logfile: Option<String>,
+        /// Keep the process number in this file
+        #[arg(long, hide = true)]
+        pid_file: Option<PathBuf>,
         /// Leave the caller's session, and say on standard output when clients can be served
         #[arg(long, hide = true)]
         detach: bool,
@@ -112,13 +120,14 @@ fn execute(command: Command) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Status { json } => status::run(json, &mut out)?,
         Command::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
-        Command::Install { root } => install::run(&root, &mut out)?,
+        Command::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
         Command::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
         Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        Command::Daemon { instance, configfile, logfile, detach, ready_within } => {
+        Command::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
-            run_daemon(Options { instance, configfile, logfile, ready_within, run_dir: RunDir::system() }, detach)?;
+            let run_dir = RunDir::system();
+            run_daemon(Options { instance, configfile, logfile, pid_file, ready_within, run_dir }, detach)?;
         }
         Command::Announce { instance } => agent::repeat_announcements(&instance)?,
     }

@@ -78,6 +78,8 @@ pub struct Global {
     pub callback: Option<PathBuf>,
     /// Where the daemon logs; `None`: where whoever started it said.
     pub logfile: Option<LogTarget>,
+    /// Stay in the foreground and log to standard output, for a supervisor that the original's command line is called by.
+    pub supervised: bool,
 }
 
 /// Where the daemon logs.
@@ -86,6 +88,10 @@ pub enum LogTarget {
     File(PathBuf),
     /// The name of a facility, such as `local0`.
     Syslog(String),
+    /// Standard output, as no file says it: a supervisor reads it.
+    Output,
+    /// Standard error: an administrator does.
+    Errors,
 }
 
 /// A path, or the name of a facility.

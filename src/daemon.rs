@@ -13,6 +13,7 @@ mod journal;
 mod kernel;
 mod loader;
 mod log;
+mod pid_file;
 mod presence;
 pub mod protocol;
 mod readiness;
@@ -38,6 +39,7 @@ use self::journal::Journal;
 use self::kernel::Kernel;
 use self::loader::Loader;
 use self::log::Log;
+use self::pid_file::PidFile;
 use self::presence::Presence;
 use self::source::Source;
 use self::view::View;
@@ -58,10 +60,28 @@ pub struct Options {
     pub configfile: Option<PathBuf>,
     /// Where to log when the configuration does not say.
     pub logfile: Option<LogTarget>,
+    /// Holds the process number as long as the monitor lives.
+    pub pid_file: Option<PathBuf>,
     /// By then the start is over, even when checks with a longer timeout have not ended: the agent that waits for the
     /// start has a time limit too.
     pub ready_within: Duration,
     pub run_dir: RunDir,
+}
+
+impl Options {
+    /// A monitor of this name that follows the declarations.
+    pub fn new(instance: &str, run_dir: RunDir) -> Self {
+        /// As long as pacemaker's start may usually take.
+        const READY_WITHIN: Duration = Duration::from_secs(60);
+        Self {
+            instance: instance.to_owned(),
+            configfile: None,
+            logfile: None,
+            pid_file: None,
+            ready_within: READY_WITHIN,
+            run_dir,
+        }
+    }
 }
 
 /// Runs until it is told to stop. `readiness` is told once, when clients can be served as well as is known.
@@ -77,6 +97,7 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
     let Some(lock) = Lock::try_acquire(&path)? else {
         bail!("{}: lock: a health monitor of this name runs already", path.display());
     };
+    let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     let (inbox, messages) = sync_channel(INBOX);
     // First of all: threads inherit which signals they leave to the one that waits for them.
     signals::listen(deliver(&inbox, |message| message)).context("signals: wait for them")?;
@@ -133,8 +154,11 @@ fn deliver<T>(
     move |thing| inbox.send(wrap(thing)).is_ok()
 }
 
-/// The configuration's `logfile`, else the resource's, else ldirectord's default.
+/// A standard stream that the administrator watches, else the configuration's `logfile`, else the resource's, else ldirectord's default.
 fn log_target(options: &Options, config: &Config) -> LogTarget {
-    let chosen = config.global.logfile.clone();
-    chosen.or_else(|| options.logfile.clone()).unwrap_or_default()
+    let own = options.logfile.clone();
+    match own {
+        Some(stream @ (LogTarget::Output | LogTarget::Errors)) => stream,
+        own => config.global.logfile.clone().or(own).unwrap_or_default(),
+    }
 }

@@ -38,7 +38,7 @@ fn run() -> ExitStatus {
     let folder = if called.is_absolute() { PathBuf::new() } else { std::env::current_dir().unwrap_or_default() };
     match cli::role(called, &folder) {
         Role::Agent(agent) => cli::run_agent(agent, arguments.next().as_deref()),
-        Role::Ldirectord => cli::refuse_as_ldirectord(),
+        Role::Ldirectord => cli::run_as_ldirectord(arguments),
         Role::CommandLine => cli::run(),
     }
 }

@@ -233,8 +233,7 @@ fn services_of_other_protocols_are_left_alone() {
 fn refusals_name_the_object_and_the_rest_is_done() {
     in_namespace(|mut ipvs| {
         let vip = key("tcp 10.9.0.1:80");
-        let unknown =
-            VirtualService { scheduler: Scheduler::from_kernel("nosuch"), ..service("tcp 10.9.0.2:80", "rr") };
+        let unknown = VirtualService { scheduler: Scheduler::named("nosuch"), ..service("tcp 10.9.0.2:80", "rr") };
         let mut crossed = real("10.9.1.1:80", ForwardingMethod::Gate, 1);
         (crossed.upper_threshold, crossed.lower_threshold) = (1, 2);
         let failures = ipvs.apply(&[

@@ -40,20 +40,6 @@ fn a_link_of_that_name_in_another_folder_is_the_command_line() {
     }
 }
 
-/// `ocf:heartbeat:ldirectord` with `ldirectord=` such a link: 0 would be "running", 3 "stopped", and a stop that is
-/// answered like an agent's gets the node fenced.
-#[test]
-fn a_link_named_ldirectord_elsewhere_claims_neither_to_run_nor_to_have_stopped() {
-    let host = host();
-    for action in ["start", "stop", "status"] {
-        let refused = shell(&host, &format!("{FOLDER}/ldirectord /etc/ha.d/ldirectord.cf {action}")).expect(4);
-        assert_eq!(refused.stdout, "", "{action}");
-        let words =
-            "ldirectord: the original's command line: not supported yet: use the resource agent ocf:rust:ldirectord";
-        assert!(refused.stderr.starts_with(words), "{}", refused.stderr);
-    }
-}
-
 /// The cluster calls agents for their meta-data as another user, and installers have all kinds of masks.
 #[test]
 fn what_is_installed_can_be_run_by_everybody_whatever_the_umask_and_the_output() {

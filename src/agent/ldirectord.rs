@@ -3,7 +3,7 @@
 //! With a `configfile` it is a whole ldirectord: it creates the virtual services, checks, and removes them on stop.
 //! Without one it looks after what the `lvs` resources of this node have declared.
 
-mod process;
+pub(super) mod process;
 mod standby;
 mod verdict;
 
@@ -31,7 +31,7 @@ const DEFAULT_FILE: &str = "/etc/ha.d/ldirectord.cf";
 
 pub struct Ldirectord;
 
-const DESCRIPTION: Description = Description {
+pub(super) const DESCRIPTION: Description = Description {
     name: "ldirectord",
     version: env!("CARGO_PKG_VERSION"),
     short: "Health monitor for the real servers of Linux Virtual Server",
@@ -96,7 +96,7 @@ impl Agent for Ldirectord {
             call.log().info("runs already");
         } else {
             Ipvs::open_loading()?;
-            process::start(call)?;
+            process::start(call, None)?;
         }
         if let Some(warning) = forgotten_file(call, &run_dir) {
             call.log().warning(warning);

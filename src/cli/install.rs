@@ -16,18 +16,30 @@ const BINARY: &str = "usr/sbin/lvs-agents";
 const AGENT_FOLDER: &str = "usr/lib/ocf/resource.d/rust";
 /// From the folder of the agents to the binary; relative, so that it also holds below another root.
 const LINK_TARGET: &str = "../../../../sbin/lvs-agents";
+/// The original's command line.
+const STAND_IN: &str = "usr/sbin/ldirectord";
+const STAND_IN_TARGET: &str = "lvs-agents";
 /// Of programs and folders, whatever the umask of the one who installs: the cluster also runs agents as other users.
 const MODE: u32 = 0o755;
 
+/// A name of the binary.
+struct Link {
+    path: PathBuf,
+    target: &'static str,
+}
+
 /// Installs below `root`. Everything is looked at before anything is written: what is in the way and not ours stays.
-pub fn run(root: &Path, out: &mut impl Write) -> anyhow::Result<()> {
+/// `replace_ldirectord`: with the link that stands in for the original's command line.
+pub fn run(root: &Path, replace_ldirectord: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let binary = root.join(BINARY);
-    let links: Vec<PathBuf> = AGENTS.iter().map(|(name, _)| root.join(AGENT_FOLDER).join(name)).collect();
+    let agents = AGENTS.iter().map(|(name, _)| Link { path: root.join(AGENT_FOLDER).join(name), target: LINK_TARGET });
+    let stand_in = replace_ldirectord.then(|| Link { path: root.join(STAND_IN), target: STAND_IN_TARGET });
+    let links: Vec<Link> = agents.chain(stand_in).collect();
     refuse_foreign_program(&binary)?;
     for link in &links {
-        refuse_foreign_link(link)?;
+        refuse_foreign_link(&link.path)?;
     }
-    for path in [&binary].into_iter().chain(&links) {
+    for path in [&binary].into_iter().chain(links.iter().map(|link| &link.path)) {
         create_parent(path)?;
     }
     copy_self(&binary)?;
@@ -39,9 +51,9 @@ pub fn run(root: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(binary: &Path, links: &[PathBuf], out: &mut impl Write) -> io::Result<()> {
+fn tell(binary: &Path, links: &[Link], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}: installed", binary.display())?;
-    links.iter().try_for_each(|link| writeln!(out, "{} -> {LINK_TARGET}", link.display()))
+    links.iter().try_for_each(|Link { path, target }| writeln!(out, "{} -> {target}", path.display()))
 }
 
 /// Ours is a link to a file of our name, or nothing at all.
@@ -104,15 +116,15 @@ fn write_copy(source: &Path, copy: &Path) -> io::Result<()> {
 }
 
 /// One that is right stays: to replace it would only risk something.
-fn make_link(link: &Path) -> anyhow::Result<()> {
-    if fs::read_link(link).is_ok_and(|target| target == Path::new(LINK_TARGET)) {
+fn make_link(Link { path, target }: &Link) -> anyhow::Result<()> {
+    if fs::read_link(path).is_ok_and(|found| found == Path::new(target)) {
         return Ok(());
     }
-    let temporary = temporary(link);
+    let temporary = temporary(path);
     // Of an installation that was killed.
     let _ = fs::remove_file(&temporary);
-    let linked = symlink(LINK_TARGET, &temporary).and_then(|()| fs::rename(&temporary, link));
-    linked.with_context(|| format!("{}: link", link.display())).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    let linked = symlink(target, &temporary).and_then(|()| fs::rename(&temporary, path));
+    linked.with_context(|| format!("{}: link", path.display())).inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
 /// In the same folder, with a dot in front: the cluster takes it for no agent.
@@ -154,7 +166,7 @@ mod tests {
         let foreign = scratch.path().join(AGENT_FOLDER).join("realserver");
         create_parent(&foreign).expect("folder");
         fs::write(&foreign, "somebody's").expect("foreign file");
-        let error = run(scratch.path(), &mut io::sink()).expect_err("refused");
+        let error = run(scratch.path(), false, &mut io::sink()).expect_err("refused");
         assert!(error.to_string().contains("realserver: replace: it is not a link to lvs-agents"), "{error}");
         assert!(!scratch.path().join(BINARY).exists());
         assert!(!scratch.path().join(AGENT_FOLDER).join("vip").exists());
@@ -166,7 +178,7 @@ mod tests {
         let binary = scratch.path().join(BINARY);
         create_parent(&binary).expect("folder");
         let refused = || {
-            let error = run(scratch.path(), &mut io::sink()).expect_err("refused");
+            let error = run(scratch.path(), false, &mut io::sink()).expect_err("refused");
             assert!(error.to_string().contains("sbin/lvs-agents: replace: it is not the program"), "{error}");
             assert!(!scratch.path().join(AGENT_FOLDER).exists());
         };
@@ -188,7 +200,7 @@ mod tests {
         let scratch = Scratch::new("install");
         let mut inodes = Vec::new();
         for _ in 0..2 {
-            run(scratch.path(), &mut io::sink()).expect("install");
+            run(scratch.path(), false, &mut io::sink()).expect("install");
             let binary = fs::canonicalize(scratch.path().join(BINARY)).expect("binary");
             for (name, _) in AGENTS {
                 let link = scratch.path().join(AGENT_FOLDER).join(name);
@@ -200,11 +212,25 @@ mod tests {
         assert_eq!(first, second);
     }
 
+    #[test]
+    fn the_link_of_the_original_is_made_when_asked_for_and_never_over_a_foreign_file() {
+        let scratch = Scratch::new("install-stand-in");
+        let stand_in = scratch.path().join(STAND_IN);
+        run(scratch.path(), false, &mut io::sink()).expect("install");
+        assert!(!stand_in.exists());
+        run(scratch.path(), true, &mut io::sink()).expect("install");
+        assert_eq!(fs::canonicalize(&stand_in).expect("link"), scratch.path().join(BINARY));
+        fs::remove_file(&stand_in).expect("remove");
+        fs::write(&stand_in, "#!/usr/bin/perl\n").expect("the original");
+        let error = run(scratch.path(), true, &mut io::sink()).expect_err("refused");
+        assert!(error.to_string().contains("sbin/ldirectord: replace: it is not a link to lvs-agents"), "{error}");
+    }
+
     /// A monitor in such a moment would be answered "not installed", which bans the resource from the node.
     #[test]
     fn a_link_that_is_replaced_is_never_missing() {
         let scratch = Scratch::new("install-gap");
-        run(scratch.path(), &mut io::sink()).expect("install");
+        run(scratch.path(), false, &mut io::sink()).expect("install");
         let link = scratch.path().join(AGENT_FOLDER).join("vip");
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -215,7 +241,7 @@ mod tests {
                     symlink("../../../../sbin/../sbin/lvs-agents", &old)
                         .and_then(|()| fs::rename(&old, &link))
                         .expect("old");
-                    make_link(&link).expect("new");
+                    make_link(&Link { path: link.clone(), target: LINK_TARGET }).expect("new");
                 }
                 done.store(true, Ordering::Relaxed);
             });
@@ -237,7 +263,7 @@ mod tests {
             }
         }
         let scratch = Scratch::new("install-closed");
-        run(scratch.path(), &mut Closed).expect("install");
+        run(scratch.path(), false, &mut Closed).expect("install");
         for (name, _) in AGENTS {
             assert!(scratch.path().join(AGENT_FOLDER).join(name).exists(), "{name}");
         }

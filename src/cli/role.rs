@@ -1,10 +1,8 @@
 //! What this process is, by the path that it was called by.
 
 use std::ffi::OsStr;
-use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
-use super::ExitStatus;
 use crate::agent;
 use crate::ocf::Agent;
 
@@ -45,20 +43,6 @@ fn normal(path: &Path) -> PathBuf {
         }
     }
     normal
-}
-
-/// Answers to whatever is asked of the original's command line, which this program does not have yet.
-///
-/// The code is what the Linux Standard Base has for "status unknown". `ocf:heartbeat:ldirectord` takes 0 for running, and 3
-/// for stopped. From any other code it concludes that it cannot tell: its start and monitor fail, and its stop, which then
-/// looks for a process, finds none and succeeds, so that nobody is fenced.
-pub fn refuse_as_ldirectord() -> ExitStatus {
-    const UNKNOWN: ExitStatus = 4;
-    let text = "ldirectord: the original's command line: not supported yet: use the resource agent ocf:rust:ldirectord with \
-                configfile, or lvs-agents daemon --configfile FILE";
-    // Nowhere to report that standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{text}");
-    UNKNOWN
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Addresses as users write them: `HOST:PORT`, `[IPV6]:PORT`, firewall marks. Parsing is apart from looking names up,
 //! since the protocol of a service name is known only at the end of its section.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Resolver, value};
@@ -88,6 +89,20 @@ pub(super) fn parse_virtual(text: &str, family: Family) -> Result<VirtualAddress
         Some(port) => Ok(VirtualAddress::Address { host, port }),
         None => Err("expected ADDRESS:PORT or a firewall mark: the port is missing".into()),
     }
+}
+
+/// The text without what people write around a port and ldirectord passes over: `80/tcp`, and two colons before it.
+pub(super) fn tidied<'a>(text: &'a str, notes: &mut Vec<String>) -> Cow<'a, str> {
+    let mut tidy = Cow::Borrowed(text);
+    if let Some((place, protocol @ ("tcp" | "udp"))) = text.rsplit_once('/') {
+        notes.push(format!("ignored \"/{protocol}\": the protocol is that of the virtual service"));
+        tidy = Cow::Borrowed(place);
+    }
+    if !tidy.starts_with('[') && tidy.matches(':').count() == 2 && tidy.contains("::") {
+        notes.push("two colons before the port, taken as one".into());
+        tidy = Cow::Owned(tidy.replace("::", ":"));
+    }
+    tidy
 }
 
 /// `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, of the given family.

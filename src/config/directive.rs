@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::problem::{Origin, Report};
 use super::written::{Entry, Value};
-use super::{Service, value};
+use super::{Service, value, words};
 use crate::model::{Family, Field};
 
 /// A directive of the configuration language. Parser, placement, suggestions, the declaration of an `lvs` resource, its
@@ -70,10 +70,13 @@ pub(super) enum Kind {
         min: u32,
         max: u32,
     },
+    /// A number from 0; a larger one than this counts as this one.
+    AtMost(u32),
     Port,
     YesNo,
     /// The first word, judged by this function.
     Word(fn(&str) -> Result<Box<str>, String>),
+    Scheduler,
     /// A netmask, or the length of a prefix for IPv6.
     Netmask,
     /// In double quotes.
@@ -96,11 +99,18 @@ impl Kind {
     pub fn read(self, entry: &Entry, report: &mut Report, family: Family) -> Result<Value, String> {
         let text = |text: String| Value::Text(text.into());
         match self {
-            Self::Seconds => value::seconds(entry.value).map(Value::Number),
-            Self::Number { min, max } => value::number(entry.value, min, max).map(Value::Number),
-            Self::Port => value::port(entry.value).map(|port| Value::Number(port.into())),
+            Self::Seconds => value::seconds(entry.number(report)).map(Value::Number),
+            Self::Number { min, max } => value::number(entry.number(report), min, max).map(Value::Number),
+            Self::AtMost(most) => value::number(entry.number(report), 0, u32::MAX).map(|number| {
+                if number > most {
+                    report.warn(entry.origin, format!("{}: {most} counts, which is the most", entry.name()));
+                }
+                Value::Number(number.min(most))
+            }),
+            Self::Port => value::port(entry.number(report)).map(|port| Value::Number(port.into())),
             Self::YesNo => value::yes_no(entry.value).map(Value::Flag),
-            Self::Word(judge) => judge(entry.word(report)).map(Value::Text),
+            Self::Word(judge) => entry.leniently(report, judge).map(Value::Text),
+            Self::Scheduler => scheduler(entry, report),
             Self::Netmask => value::netmask(entry.value, family).map(|length| Value::Number(length.into())),
             Self::Quoted => entry.quoted(report).map(text),
             Self::LenientlyQuoted => entry.leniently_quoted(report).map(text),
@@ -108,6 +118,17 @@ impl Kind {
             Self::HostName => host_name(entry, report).map(text),
         }
     }
+}
+
+fn scheduler(entry: &Entry, report: &mut Report) -> Result<Value, String> {
+    let (name, note) = entry.leniently(report, words::scheduler)?;
+    match (note, entry.origin) {
+        (None, _) => {}
+        // Files have a history; a parameter is new, and an unknown name is a slip there.
+        (Some(note), Origin::Parameter(_)) => return Err(note),
+        (Some(note), Origin::Line(_)) => report.warn(entry.origin, format!("{}: {note}", entry.name())),
+    }
+    Ok(Value::Text(name))
 }
 
 fn host_name(entry: &Entry, report: &mut Report) -> Result<String, String> {

@@ -13,7 +13,7 @@ use super::words::{self, FIREWALL_MARK};
 use super::written::{Effective, Located, Values};
 use super::{Config, Global, LogTarget, RealServerConfig, Resolver, Service};
 use crate::model::{
-    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceFlags, ServiceKey,
+    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceFlags, ServiceKey,
     VirtualService,
 };
 
@@ -24,6 +24,7 @@ fn global(outside: &Outside) -> Global {
     let values = Effective { section: &Values::default(), outside: &outside.values };
     Global {
         autoreload: values.flag("autoreload"),
+        supervised: values.flag("supervised"),
         callback: values.path("callback"),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
     }
@@ -109,8 +110,10 @@ impl<'a> Resolution<'a> {
         for spec in &section.real_servers {
             for (real_server, check_port) in self.real_servers(spec, key, section.family) {
                 if !seen.insert(real_server.key) {
-                    let text = format!("given twice in {}", section.name());
-                    self.complain(spec, "real", section.family, &format!("{}: {text}", real_server.key));
+                    let name = name(spec, "real", section.family);
+                    let text =
+                        format!("{name}: {}: given twice in {}: the first counts", real_server.key, section.name());
+                    self.report.warn(spec.origin, text);
                     continue;
                 }
                 let Some(template) = &template else { continue };
@@ -193,7 +196,7 @@ impl<'a> Resolution<'a> {
             self.object(section, "schedflags", &format!("expected flags of the scheduler {scheduler}"));
         }
         let flags = ServiceFlags { one_packet: one_packet && is_udp, scheduler: words::flags_of(flags) };
-        let scheduler = scheduler.parse().unwrap_or_default();
+        let scheduler = Scheduler::named(scheduler);
         (!needs_persistence).then_some(VirtualService { key, scheduler, persistence, flags })
     }
 
@@ -207,7 +210,15 @@ impl<'a> Resolution<'a> {
         let result = self.addresses(&spec.value, family).and_then(|addresses| {
             let written = spec.value.port.as_ref().map(|port| port.resolve(None, self.resolver)).transpose()?;
             let written = written.filter(|port| *port != 0);
-            let port = real_port(written, key, spec.value.forwarding)?;
+            let port = real_port(written, key, spec.value.forwarding);
+            if let Some(other) = written.filter(|written| *written != port) {
+                let name = name(spec, "real", family);
+                let method = spec.value.forwarding;
+                let text = format!(
+                    "port {other}: {method} cannot change the port: clients reach {port}, and {other} is checked"
+                );
+                self.report.warn(spec.origin, format!("{name}: {text}"));
+            }
             Ok((addresses, port, written))
         });
         let (addresses, port, written) = match result {
@@ -354,12 +365,10 @@ fn default_protocol(port: &Port) -> Protocol {
 
 /// Without a port a real server has the virtual service's, or 0 behind a mark. Direct routing and tunnels leave the
 /// packet's port alone, so another one could never be reached.
-fn real_port(written: Option<u16>, key: ServiceKey, method: ForwardingMethod) -> Result<u16, String> {
-    let ServiceKey::Address { port: virtual_port, .. } = key else { return Ok(written.unwrap_or(0)) };
-    match written {
-        Some(port) if port != virtual_port && method != ForwardingMethod::Masq => {
-            Err(format!("port {port}: {method} cannot change the port: expected {virtual_port}, or masq"))
-        }
-        _ => Ok(written.unwrap_or(virtual_port)),
+fn real_port(written: Option<u16>, key: ServiceKey, method: ForwardingMethod) -> u16 {
+    match key {
+        ServiceKey::Fwmark { .. } => written.unwrap_or(0),
+        ServiceKey::Address { port, .. } if method != ForwardingMethod::Masq => port,
+        ServiceKey::Address { port, .. } => written.unwrap_or(port),
     }
 }

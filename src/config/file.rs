@@ -2,7 +2,7 @@
 
 use super::address;
 use super::check::Questions;
-use super::directive::{Directive, Form, Scope};
+use super::directive::{Directive, Form, Kind, Scope};
 use super::effective::Resolution;
 use super::line::{self, Line};
 use super::problem::{Origin, Problem, Report};
@@ -66,12 +66,21 @@ impl<T: FnMut(Section)> Reader<T> {
             report.error(line.origin, unknown(line.keyword));
             return;
         };
-        let Some(value) = line.value.or((directive.name == "supervised").then_some("yes")) else {
+        let Some(value) = line.value.or_else(|| bare_value(directive, line, report)) else {
             report.error(line.origin, format!("{}: expected \"=\" and a value", directive.name));
             return;
         };
         self.place(directive, line, report);
         let entry = Entry { origin: line.origin, directive, value };
+        warn_of_comment(&entry, line, self.in_section, report);
+        if line.is_latin1 {
+            // Only people read these.
+            if !["servicename", "comment"].contains(&directive.name) {
+                let text = "not UTF-8 text: only comments may have another encoding";
+                return report.error(line.origin, text);
+            }
+            report.warn(line.origin, format!("{}: not UTF-8 text, taken as Latin-1", directive.name));
+        }
         if self.depth == Depth::Preview && self.in_section && has_no_host_name(directive, value) {
             return;
         }
@@ -132,6 +141,30 @@ fn store_outside(outside: &mut Outside, entry: &Entry, report: &mut Report) {
     }
 }
 
+/// What a keyword means that stands alone.
+fn bare_value(directive: &Directive, line: &Line, report: &mut Report) -> Option<&'static str> {
+    (directive.name == "supervised").then(|| {
+        report.warn(line.origin, "supervised: without a value, which ldirectord warns of: yes counts");
+        "yes"
+    })
+}
+
+/// ldirectord takes a number sign behind some values and not behind others, and two slashes for a part of the value.
+fn warn_of_comment(entry: &Entry, line: &Line, in_section: bool, report: &mut Report) {
+    let Some(mark) = line.comment else { return };
+    let is_refused = match entry.directive.form {
+        Form::Value(Kind::YesNo) => true,
+        Form::Fallback(_) => !in_section,
+        _ => false,
+    };
+    let text = match mark {
+        "#" if !is_refused => return,
+        "#" => "a comment behind the value, which ldirectord refuses",
+        _ => "a comment behind the value that begins with //, which ldirectord takes for a part of it",
+    };
+    report.warn(entry.origin, format!("{}: {text}", entry.directive.name));
+}
+
 /// Whether the line needs no look-up: what is not a host does not, and digits are an address.
 fn has_no_host_name(directive: &Directive, value: &str) -> bool {
     match directive.form {
@@ -152,7 +185,12 @@ pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mu
             value.into_iter().for_each(|value| section.values.set(entry, value));
         }
         Form::Real(family) if family == section.family => {
-            match real::parse_real(entry.value, family) {
+            let mut notes = Vec::new();
+            let real = real::parse_real(entry.value, family, &mut notes);
+            for note in notes {
+                report.warn(entry.origin, format!("{}: {note}", entry.name()));
+            }
+            match real {
                 Ok(real) => section.real_servers.push(entry.locate(real)),
                 Err(text) => report.error(entry.origin, format!("{}: {text}", entry.name())),
             };
@@ -182,7 +220,11 @@ fn open_section(entry: &Entry, family: Family, report: &mut Report) -> Section {
 
 pub(super) fn new_section(origin: Origin, word: &str, family: Family, report: &mut Report) -> Section {
     let mut section = Section::new(origin, family, word);
-    let address = address::parse_virtual(word, family);
+    let mut notes = Vec::new();
+    let address = address::parse_virtual(&address::tidied(word, &mut notes), family);
+    for note in notes {
+        report.warn(origin, format!("{}: {note}", section.name()));
+    }
     section.address = report.keep(origin, address.map_err(|text| format!("{}: {text}", section.name())));
     section
 }

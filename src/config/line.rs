@@ -17,6 +17,10 @@ pub(super) struct Line<'a> {
     pub keyword: &'a str,
     /// What follows the `=`, without blanks around it; `None` without `=`.
     pub value: Option<&'a str>,
+    /// What begins the comment behind the value, if there is one.
+    pub comment: Option<&'static str>,
+    /// The line is not UTF-8; it was read as Latin-1.
+    pub is_latin1: bool,
 }
 
 /// Splits a file into the lines that say something, and hands each to `take`.
@@ -34,17 +38,26 @@ pub(super) fn read(text: &[u8], report: &mut Report, mut take: impl FnMut(&Line,
             report.warn_once(origin, "ends with a carriage return, which ldirectord refuses after yes and no");
             line = rest;
         }
-        let content = strip_comment(line).trim_end();
+        let (content, comment) = split_comment(line);
+        let content = content.trim_end();
         if content.is_empty() {
             blank_before |= line.trim().is_empty();
             continue;
         }
-        if let Err(text) = check_characters(content, raw) {
+        let latin1;
+        let is_latin1 = content.contains(char::REPLACEMENT_CHARACTER) && std::str::from_utf8(raw).is_err();
+        let content = if is_latin1 {
+            latin1 = raw.iter().map(|byte| char::from(*byte)).collect::<String>();
+            split_comment(latin1.trim_end_matches('\r')).0.trim_end()
+        } else {
+            content
+        };
+        if let Err(text) = check_characters(content) {
             report.error(origin, text);
             continue;
         }
         let content = plain_blanks(content, origin, report);
-        let line = split(origin, &content);
+        let line = Line { comment, is_latin1, ..split(origin, &content) };
         if blank_before && line.indent > 0 && !is_first {
             report.warn_once(origin, "an indented line after a blank one, which ldirectord refuses");
         }
@@ -53,32 +66,40 @@ pub(super) fn read(text: &[u8], report: &mut Report, mut take: impl FnMut(&Line,
     }
 }
 
-/// The line up to the first `#` that is not between two double quotes. ldirectord cuts inside quotes as well and then
-/// refuses the line, so no file that it accepts is read differently.
-pub(super) fn strip_comment(line: &str) -> &str {
-    if !line.contains('#') {
-        return line;
+/// What begins a comment: a number sign anywhere, two slashes behind a blank or at the beginning.
+const COMMENTS: [&str; 2] = ["#", "//"];
+
+/// The line up to the comment, and what begins it. Between two double quotes there is none: ldirectord cuts at a number sign
+/// there as well and then refuses the line, so no file that it accepts is read differently. Two slashes are what users write
+/// who come from other languages; ldirectord takes them for a part of the value.
+pub(super) fn split_comment(line: &str) -> (&str, Option<&'static str>) {
+    let [number_sign, slashes] = COMMENTS;
+    if !line.contains(number_sign) && !line.contains(slashes) {
+        return (line, None);
     }
+    let cut = |at: usize, mark| (line.get(..at).unwrap_or(line), Some(mark));
+    let mut after_blank = true;
     let mut quoted = false;
     for (at, character) in line.char_indices() {
         match character {
             '"' if quoted => quoted = false,
             '"' => quoted = line.get(at + 1..).is_some_and(|rest| rest.contains('"')),
-            '#' if !quoted => return line.get(..at).unwrap_or(line),
+            '#' if !quoted => return cut(at, number_sign),
+            '/' if !quoted && after_blank && line.get(at..).is_some_and(|rest| rest.starts_with(slashes)) => {
+                return cut(at, slashes);
+            }
             _ => {}
         }
+        after_blank = character.is_whitespace();
     }
-    line
+    (line, None)
 }
 
 /// Control characters would break the files and protocols that values end up in.
-fn check_characters(content: &str, raw: &[u8]) -> Result<(), String> {
+fn check_characters(content: &str) -> Result<(), String> {
     // Nearly every line, and files have many: a look at each byte is enough.
     if content.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
         return Ok(());
-    }
-    if content.contains(char::REPLACEMENT_CHARACTER) && std::str::from_utf8(raw).is_err() {
-        return Err("not UTF-8 text: only comments may have another encoding".into());
     }
     match content.chars().find(|character| character.is_control() && *character != '\t') {
         Some(character) => Err(format!("control character U+{:04X}: expected text", u32::from(character))),
@@ -118,7 +139,7 @@ fn split(origin: Origin, content: &str) -> Line<'_> {
     let end = text.find(|character: char| character == '=' || character.is_whitespace()).unwrap_or(text.len());
     let (keyword, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     let value = rest.trim_start().strip_prefix('=').map(str::trim);
-    Line { origin, indent, keyword, value }
+    Line { origin, indent, keyword, value, comment: None, is_latin1: false }
 }
 
 #[cfg(test)]
@@ -155,7 +176,22 @@ mod tests {
             ("a=x#y\"z\"", "a=x"),
             ("#", ""),
         ] {
-            assert_eq!(strip_comment(text), kept, "{text:?}");
+            assert_eq!(split_comment(text).0, kept, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn two_slashes_are_a_comment_behind_a_blank_only() {
+        for (text, kept, mark) in [
+            ("a=1   //\u{8d85}\u{65f6}", "a=1   ", Some("//")),
+            ("a=yes\t// b # c", "a=yes\t", Some("//")),
+            ("// a", "", Some("//")),
+            ("a=http://b/c", "a=http://b/c", None),
+            ("a=\"x // y\"", "a=\"x // y\"", None),
+            ("a=\"x\" // \"y\"", "a=\"x\" ", Some("//")),
+            ("a=1 # // b", "a=1 ", Some("#")),
+        ] {
+            assert_eq!(split_comment(text), (kept, mark), "{text:?}");
         }
     }
 

@@ -67,7 +67,7 @@ fn may_be_in_a_section(directive: &Directive) -> bool {
 fn as_in_a_file(directive: &Directive, value: &str) -> Option<String> {
     let text =
         if directive.kind().is_some_and(Kind::has_quotes) { format!("\"{value}\"") } else { value.trim().to_string() };
-    let writable = !text.contains(char::is_control) && line::strip_comment(&text) == text;
+    let writable = !text.contains(char::is_control) && line::split_comment(&text).1.is_none();
     writable.then_some(text)
 }
 

@@ -40,8 +40,10 @@ pub(super) struct FallbackSpec {
     pub forwarding: ForwardingMethod,
 }
 
-pub(super) fn parse_real(text: &str, family: Family) -> Result<RealSpec, String> {
+/// `notes`: what is wrong with the line and does not matter.
+pub(super) fn parse_real(text: &str, family: Family, notes: &mut Vec<String>) -> Result<RealSpec, String> {
     let (place, rest) = next_word(text);
+    let place = address::tidied(place, notes);
     let (first, last, port) = match place.split_once("->") {
         Some((first, end)) => {
             let first = address::parse_range_start(first)?;
@@ -49,7 +51,7 @@ pub(super) fn parse_real(text: &str, family: Family) -> Result<RealSpec, String>
             (first, Some(Box::new(end.host)), end.port)
         }
         None => {
-            let target = address::parse_host_port(place, family)?;
+            let target = address::parse_host_port(&place, family)?;
             (target.host, None, target.port)
         }
     };
@@ -168,7 +170,7 @@ mod tests {
     use super::*;
 
     fn options(text: &str) -> Options {
-        parse_real(&format!("10.0.0.1:80 gate {text}"), Family::Ipv4).expect(text).options
+        parse_real(&format!("10.0.0.1:80 gate {text}"), Family::Ipv4, &mut Vec::new()).expect(text).options
     }
 
     fn question(request: &str, receive: &str) -> Option<Box<Question>> {

@@ -52,14 +52,14 @@ pub const DIRECTIVES: &[Directive] = &[
             ServiceKey::Fwmark { .. } => Some(words::FIREWALL_MARK.into()),
         })
         .parameter("transport protocol", "tcp or udp; for a firewall mark fwm. Default: tcp, udp for port 53."),
-    value("scheduler", Scope::Section, Kind::Word(words::scheduler))
+    value("scheduler", Scope::Section, Kind::Scheduler)
         .default("wrr")
         .declared(|service| Some(service.service.scheduler.as_str().into()))
         .parameter("scheduler", "Scheduling method: rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos."),
     value("schedflags", Scope::Section, Kind::Word(words::scheduler_flags))
         .declared(|service| words::flags_text(service.service.flags.scheduler))
         .parameter("scheduler flags", "Flags of the scheduler, such as sh-port, mh-fallback, flag-1."),
-    value("persistent", Scope::Section, Kind::Number { min: 0, max: LONGEST_PERSISTENCE })
+    value("persistent", Scope::Section, Kind::AtMost(LONGEST_PERSISTENCE))
         .declared(|service| Some(service.service.persistence?.timeout.to_string().into()))
         .parameter(
             "persistence timeout",
@@ -184,12 +184,12 @@ pub const DIRECTIVES: &[Directive] = &[
     value("checkcount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
         .note("deprecated and without effect: use failurecount"),
     value("autoreload", Scope::Outside, Kind::YesNo).default("no"),
+    value("supervised", Scope::Outside, Kind::YesNo).default("no"),
     value("callback", Scope::Outside, Kind::LenientlyQuoted),
     value("logfile", Scope::Outside, Kind::LenientlyQuoted),
     // Written by `lvs start` alone.
     value("declaration", Scope::Outside, Kind::Word(words::declaration)),
     ignored("fork", "all checks run at once anyway"),
-    ignored("supervised", "the daemon's command line decides"),
     ignored("readdquiescent", "a missing real server is always added again"),
     ignored("load", "ldirectord never used it either"),
     ignored("servicename", "only alert mails would show it"),

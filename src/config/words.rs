@@ -35,9 +35,22 @@ pub(super) fn service(word: &str) -> Result<Box<str>, String> {
     }
 }
 
-pub(super) fn scheduler(word: &str) -> Result<Box<str>, String> {
-    value::word::<Scheduler>(word).map(|scheduler| scheduler.as_str().into())
+/// A name of a scheduler, and what is to be said of it.
+pub(super) fn scheduler(word: &str) -> Result<(Box<str>, Option<String>), String> {
+    match value::word::<Scheduler>(word) {
+        Ok(_) => Ok((word.into(), None)),
+        Err(expected) => {
+            let is_name =
+                !word.is_empty() && word.len() < LONGEST_NAME && word.bytes().all(|byte| byte.is_ascii_lowercase());
+            is_name
+                .then(|| (word.into(), Some(format!("{expected}: the kernel decides whether it has it"))))
+                .ok_or(expected)
+        }
+    }
 }
+
+/// Bytes of a scheduler's name with its end (`IP_VS_SCHEDNAME_MAXLEN`, `include/uapi/linux/ip_vs.h`).
+const LONGEST_NAME: usize = 16;
 
 pub(super) fn http_method(word: &str) -> Result<Box<str>, String> {
     match word.to_ascii_uppercase().as_str() {

@@ -64,6 +64,33 @@ impl Entry<'_> {
         Ok(text)
     }
 
+    /// The digits at the beginning, if the value begins with some: ldirectord ignores what follows them.
+    pub fn number(&self, report: &mut Report) -> &str {
+        let value = value::bare(self.value);
+        let end = value.find(|character: char| !character.is_ascii_digit()).unwrap_or(value.len());
+        match value.split_at_checked(end) {
+            Some((digits, tail)) if !digits.is_empty() && !tail.is_empty() => {
+                report.warn(self.origin, format!("{}: {digits} counts; ignored what follows it", self.name()));
+                digits
+            }
+            _ => value,
+        }
+    }
+
+    /// A word that `judge` takes, if need be without a comma behind it, or in small letters.
+    pub fn leniently<T>(&self, report: &mut Report, judge: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
+        let word = self.word(report);
+        let judged = judge(word);
+        let plain = word.trim_end_matches([',', ';']).to_ascii_lowercase();
+        match judge(&plain) {
+            Ok(value) if judged.is_err() => {
+                report.warn(self.origin, format!("{}: taken as {plain}", self.name()));
+                Ok(value)
+            }
+            _ => judged,
+        }
+    }
+
     /// The first word: ldirectord ignores what follows.
     pub fn word(&self, report: &mut Report) -> &str {
         let (word, rest) = self.value.split_once(char::is_whitespace).unwrap_or((self.value, ""));

@@ -114,6 +114,8 @@ impl Writer {
             // A full disk is no reason to say nothing at all.
             LogTarget::File(_) => self.to_syslog("daemon", lines),
             LogTarget::Syslog(facility) => self.to_syslog(facility, lines),
+            LogTarget::Output => to_stream(&mut std::io::stdout(), lines),
+            LogTarget::Errors => to_stream(&mut std::io::stderr(), lines),
         }
     }
 
@@ -137,6 +139,16 @@ impl Writer {
             // Without a syslog daemon there is no place left to say so.
             let _ = syslog::send(Path::new(syslog::SOCKET), facility, SEVERITY, &line);
         }
+    }
+}
+
+/// As the original writes it for a supervisor: without the names that the file's lines have.
+fn to_stream(out: &mut impl Write, lines: &[(Timestamp, String)]) {
+    let zone = TimeZone::system();
+    for (time, text) in lines {
+        let time = time.to_zoned(zone.clone()).strftime("%a %b %e %H:%M:%S %Y");
+        // A reader that went away is no reason to end.
+        let _ = writeln!(out, "[{time}] {text}");
     }
 }
 

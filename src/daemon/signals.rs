@@ -10,13 +10,16 @@ use super::core::Message;
 /// # Errors
 /// When the thread cannot be started.
 pub fn listen(deliver: impl Fn(Message) -> bool + Send + 'static) -> std::io::Result<()> {
-    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+    let signals: SigSet =
+        [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGHUP].into_iter().collect();
     signals.thread_block()?;
     let wait = move || {
         while let Ok(signal) = signals.wait() {
             let message = match signal {
                 Signal::SIGHUP => Message::Reload,
                 Signal::SIGINT => Message::Terminate("INT"),
+                Signal::SIGQUIT => Message::Terminate("QUIT"),
+                Signal::SIGABRT => Message::Terminate("ABRT"),
                 _ => Message::Terminate("TERM"),
             };
             if !deliver(message) {

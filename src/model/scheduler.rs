@@ -14,8 +14,8 @@ const KNOWN: [&str; 14] =
 pub struct Scheduler(String);
 
 impl Scheduler {
-    /// A name that the kernel reports. A module from outside the kernel tree may have any name.
-    pub fn from_kernel(name: impl Into<String>) -> Self {
+    /// Any name. A module from outside the kernel tree may have any, and the kernel alone knows which it has.
+    pub fn named(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 

@@ -67,6 +67,11 @@ impl Call {
         }
     }
 
+    /// A call that no cluster made: what it logs goes to the terminal.
+    pub fn by_hand(description: &'static Description, action: Action, environment: &Environment) -> Self {
+        Self::read(description, action, environment, true)
+    }
+
     /// A call with these variables and no terminal, for tests of agents.
     #[cfg(test)]
     pub(crate) fn for_test(description: &'static Description, action: Action, environment: &Environment) -> Self {

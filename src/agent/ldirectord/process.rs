@@ -1,6 +1,7 @@
 //! Starts and ends the health monitor's process.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -19,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a lock is looked at while its holder ends.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Starts the monitor and waits until it says that clients can be served, or why not.
-pub fn start(call: &Call) -> Result<(), Failure> {
+/// Starts the monitor and waits until it says that clients can be served, or why not. It keeps its process number in
+/// `pid_file` as long as it lives.
+pub fn start(call: &Call, pid_file: Option<&Path>) -> Result<(), Failure> {
     let mut command = agent::own_program("lvs-agents: ldirectord");
     let ready_within = (call.timeout / 2).as_secs().to_string();
     command.args(["daemon", "--detach", "--ready-within", &ready_within, &agent::instance_argument(&call.instance)]);
@@ -28,6 +30,9 @@ pub fn start(call: &Call) -> Result<(), Failure> {
         if let Some(path) = call.text(name) {
             command.args([&format!("--{name}"), path]);
         }
+    }
+    if let Some(path) = pid_file {
+        command.arg("--pid-file").arg(path);
     }
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| Failure::io("health monitor: start", &error))?;
@@ -80,14 +85,14 @@ pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     Ok(())
 }
 
-fn kill_holder(call: &Call, lock: &std::path::Path) -> Result<(), Failure> {
+fn kill_holder(call: &Call, lock: &Path) -> Result<(), Failure> {
     if Lock::kill_holder(lock)? {
         call.log().warning("health monitor: does not end, killed");
     }
     Ok(())
 }
 
-fn is_gone_by(lock: &std::path::Path, deadline: Instant) -> Result<bool, Failure> {
+fn is_gone_by(lock: &Path, deadline: Instant) -> Result<bool, Failure> {
     while Lock::is_held(lock)? {
         if Instant::now() >= deadline {
             return Ok(false);

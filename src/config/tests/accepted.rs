@@ -313,7 +313,48 @@ fn common_mistakes_are_accepted_with_a_warning() {
         ("autoreload=yes\r\n", "line 1: ends with a carriage return, which ldirectord refuses after yes and no"),
         ("\u{feff}quiescent=no", "line 1: starts with a byte order mark, which ldirectord refuses"),
         ("checkinterval=3\u{3000}", ""),
-        ("quiescent=no\u{a0}# x", ""),
+        ("quiescent=no\u{a0}# x", "line 1: quiescent: a comment behind the value, which ldirectord refuses"),
+        ("checktimeout=3 # x", ""),
+        (
+            "checktimeout=3   //\u{8d85}\u{65f6}",
+            "line 1: checktimeout: a comment behind the value that begins with //, which ldirectord takes for a part of it",
+        ),
+        (
+            "quiescent=no   // x",
+            "line 1: quiescent: a comment behind the value that begins with //, which ldirectord takes for a part of it",
+        ),
+        ("fallback=127.0.0.1:80 # x", "line 1: fallback: a comment behind the value, which ldirectord refuses"),
+        ("checkinterval=5s", "line 1: checkinterval \"5s\": 5 counts; ignored what follows it"),
+        ("checkinterval=3.5", "line 1: checkinterval \"3.5\": 3 counts; ignored what follows it"),
+        ("failurecount=600 sec", "line 1: failurecount \"600 sec\": 600 counts; ignored what follows it"),
+        (
+            "virtual=10.1.9.9:80\n\tpersistent=9999999",
+            "line 2: persistent \"9999999\": 2678400 counts, which is the most",
+        ),
+        ("virtual=10.1.9.9:80\n\tscheduler=Wrr", "line 2: scheduler \"Wrr\": taken as wrr"),
+        ("virtual=10.1.9.9:80\n\tchecktype=connect,", "line 2: checktype \"connect,\": taken as connect"),
+        ("virtual=10.1.9.9:80\n\tcheckport=80/tcp", "line 2: checkport \"80/tcp\": 80 counts; ignored what follows it"),
+        (
+            "virtual=10.1.9.9:80\n\tscheduler=maglev",
+            "line 2: scheduler \"maglev\": expected a scheduler, one of rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh \
+             twos: the kernel decides whether it has it",
+        ),
+        (
+            "virtual=10.1.9.9:80/tcp",
+            "line 1: virtual \"10.1.9.9:80/tcp\": ignored \"/tcp\": the protocol is that of the virtual service",
+        ),
+        (
+            "virtual=10.1.9.9:80\n\treal=10.1.0.2::80 gate",
+            "line 2: real \"10.1.0.2::80 gate\": two colons before the port, taken as one",
+        ),
+        (
+            "virtual=10.1.9.9:80\n\treal=10.1.0.2:81 gate",
+            "line 2: real \"10.1.0.2:81 gate\": port 81: gate cannot change the port: clients reach 80, and 81 is checked",
+        ),
+        (
+            "virtual=10.1.9.9:80\n\treal=10.1.0.2 gate\n\treal=10.1.0.2 gate 5",
+            "line 3: real \"10.1.0.2 gate 5\": 10.1.0.2:80: given twice in virtual \"10.1.9.9:80\": the first counts",
+        ),
         ("quiescent\u{3000}=no", "line 1: contains a no-break or wide space, taken as a blank; ldirectord refuses it"),
         (" checktimeout=3", "line 1: blanks before a line outside of sections, which ldirectord refuses"),
         (
@@ -334,7 +375,7 @@ fn common_mistakes_are_accepted_with_a_warning() {
             "line 1: fallback \"127.0.0.1:80\": double quotes around it, which ldirectord refuses",
         ),
         ("virtual=10.1.9.9:80 vip", "line 1: virtual \"10.1.9.9:80 vip\": ignored what follows the address"),
-        ("supervised", "line 1: supervised: ignored: the daemon's command line decides"),
+        ("supervised", "line 1: supervised: without a value, which ldirectord warns of: yes counts"),
         ("fork=yes", "line 1: fork: ignored: all checks run at once anyway"),
         ("checkcount=3", "line 1: checkcount: deprecated and without effect: use failurecount"),
         ("virtual=10.1.9.9:80\n\tnetmask=255.255.255.0", "line 2: netmask: ignored without persistent"),
@@ -378,7 +419,12 @@ fn global_values_are_kept() {
     let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\n");
     assert_eq!(
         config.global,
-        Global { autoreload: true, callback: Some("/bin/a".into()), logfile: Some(LogTarget::Syslog("local0".into())) }
+        Global {
+            autoreload: true,
+            callback: Some("/bin/a".into()),
+            logfile: Some(LogTarget::Syslog("local0".into())),
+            supervised: false,
+        }
     );
     assert_eq!(accept("logfile=\"/a/b\"").global.logfile, Some(LogTarget::File("/a/b".into())));
 }
@@ -388,4 +434,19 @@ fn one_address_may_serve_both_protocols() {
     let config = accept("virtual=10.1.9.9:80\nvirtual=10.1.9.9:80\n\tprotocol=udp\n\tchecktype=ping\n");
     assert_eq!(config.services.len(), 2);
     assert_eq!(config.services.first().map(|service| service.origin), Some(Origin::Line(1)));
+}
+
+/// What the kernel is told and what is checked, where direct routing cannot change the port that a line names.
+#[test]
+fn direct_routing_reaches_the_port_of_the_virtual_service_and_the_port_of_the_line_is_checked() {
+    let service = service("virtual=10.1.9.9:80\n\treal=10.1.0.2:8080 gate\n");
+    let real = service.real_servers.first().expect("a real server");
+    assert_eq!((real.real_server.key.to_string(), real.check.target.port()), ("10.1.0.2:80".into(), 8080));
+}
+
+#[test]
+fn latin_1_is_read_where_only_people_read_it() {
+    let config = parse_file(b"virtual=10.1.9.9:80\n\tcomment=caf\xe9\n", &Names).expect("accepted");
+    let warnings = displayed(&config.warnings);
+    assert!(warnings.contains(&"line 2: comment: not UTF-8 text, taken as Latin-1".into()), "{warnings:?}");
 }

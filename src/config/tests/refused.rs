@@ -44,7 +44,7 @@ fn unknown_and_unsupported_words() {
 #[test]
 fn numbers_and_words() {
     let seconds = "expected a whole number of seconds, at least 1";
-    for word in ["-5", "3.5", "0", "abc", "3s", "99999999999"] {
+    for word in ["-5", "0", "abc", "0.5", "99999999999"] {
         assert_eq!(errors(&format!("checkinterval={word}")), [format!("line 1: checkinterval \"{word}\": {seconds}")]);
     }
     all_refused(&[
@@ -59,6 +59,7 @@ fn numbers_and_words() {
         assert_eq!(errors(&section(&[line])), [format!("line 3: {expected}")], "{line}");
     };
     in_section("checkport=0", "checkport \"0\": expected a port number from 1 to 65535");
+    in_section("checkport=0/tcp", "checkport \"0/tcp\": expected a port number from 1 to 65535");
     in_section("checkport=http", "checkport \"http\": expected a port number from 1 to 65535");
     in_section("checktype=foo", "checktype \"foo\": expected connect, negotiate, ping, external, on or off");
     in_section("checktype=5", "checktype \"5\": a combined check: not supported yet: use connect or negotiate");
@@ -73,10 +74,10 @@ fn numbers_and_words() {
     );
     in_section("httpmethod=POST", "httpmethod \"POST\": expected GET or HEAD");
     in_section(
-        "scheduler=Wrr",
-        "scheduler \"Wrr\": expected a scheduler, one of rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos",
+        "scheduler=wrr2",
+        "scheduler \"wrr2\": expected a scheduler, one of rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos",
     );
-    in_section("persistent=-1", "persistent \"-1\": expected a whole number from 0 to 2678400");
+    in_section("persistent=-1", "persistent \"-1\": expected a whole number from 0 to 4294967295");
     in_section("netmask=24", "netmask \"24\": expected a netmask such as 255.255.255.0");
     in_section(
         "netmask=255.0.255.0",
@@ -144,14 +145,12 @@ fn real_servers() {
     for (value, expected) in [
         ("10.1.0.2:80", "expected a forwarding method after the address: gate, masq or ipip"),
         ("10.1.0.2:80 nat", "\"nat\": expected a forwarding method: gate, masq or ipip"),
-        ("10.1.0.2::5060 gate", "expected a single \":\" between address and port"),
+        ("10.1.0.2:::5060 gate", "expected a single \":\" between address and port"),
         ("# 10.1.0.2:80 gate", ""),
         ("foo 10.1.0.2:80 gate", "\"10.1.0.2:80\": expected a forwarding method: gate, masq or ipip"),
         ("10.1.0.999:80 gate", "\"10.1.0.999\" is not an IPv4 address"),
         ("10.1.0.2:70000 gate", "port \"70000\": expected 0 to 65535"),
         ("nosuch:80 gate", "host \"nosuch\": no such host"),
-        ("10.1.0.2:81 gate", "port 81: gate cannot change the port: expected 80, or masq"),
-        ("10.1.0.2:81 ipip", "port 81: ipip cannot change the port: expected 80, or masq"),
         ("10.1.0.2 gate abc", "\"abc\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -5", "\"-5\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -w", "\"\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
@@ -179,20 +178,12 @@ fn real_servers() {
         assert_eq!(errors(&text), [wanted], "{value}");
     }
     all_refused(&[
-        (
-            &section(&["real=10.1.0.2 gate 5"]),
-            "line 3: real \"10.1.0.2 gate 5\": 10.1.0.2:80: given twice in virtual \"10.1.9.9:80\"",
-        ),
         (&section(&["real6=[::2] gate"]), "line 3: real6: expected real in a virtual section"),
         (&section(&["fallback6=[::2]"]), "line 3: fallback6: expected fallback in a virtual section"),
         ("virtual6=3\n\treal=10.1.0.2 gate", "line 2: real: expected real6 in a virtual6 section"),
         (
             "virtual6=3\n\treal6=[::2]->[::3] gate",
             "line 2: real6 \"[::2]->[::3] gate\": a range of IPv6 addresses: not supported yet",
-        ),
-        (
-            "virtual6=[::1]:80\n\treal6=[::2]:81 gate",
-            "line 2: real6 \"[::2]:81 gate\": port 81: gate cannot change the port: expected 80, or masq",
         ),
         (
             "virtual6=3\n\treal6=2001:db8::2 gate",
@@ -284,7 +275,7 @@ fn bytes_that_are_no_text() {
 
 #[test]
 fn every_mistake_is_told_in_the_order_of_the_lines() {
-    let text = "checktimeout=0\nfoo=1\nvirtual=10.1.9.9\n\treal=10.1.0.2 nat\n\tscheduler=x y\n\nquiescent=on\n";
+    let text = "checktimeout=0\nfoo=1\nvirtual=10.1.9.9\n\treal=10.1.0.2 nat\n\tscheduler=x1 y\n\nquiescent=on\n";
     let lines: Vec<String> =
         errors(text).iter().filter_map(|error| error.split(':').next().map(String::from)).collect();
     assert_eq!(lines, ["line 1", "line 2", "line 3", "line 4", "line 5", "line 7"]);

@@ -24,7 +24,7 @@ pub(super) fn service(payload: &[u8]) -> Result<Option<VirtualService>> {
     };
     Ok(Some(VirtualService {
         key,
-        scheduler: Scheduler::from_kernel(nest.required_text(ServiceAttribute::Scheduler)?),
+        scheduler: Scheduler::named(nest.required_text(ServiceAttribute::Scheduler)?),
         persistence: (flags & SERVICE_PERSISTENT != 0).then_some(persistence),
         flags: ServiceFlags {
             one_packet: flags & SERVICE_ONE_PACKET != 0,

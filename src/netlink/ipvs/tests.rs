@@ -192,7 +192,7 @@ fn any_service() -> impl Strategy<Value = VirtualService> {
     (any_key(), "[a-z]{1,15}", proptest::option::of((1u32.., 1u8..=128)), flags).prop_map(|(key, name, held, flags)| {
         VirtualService {
             key,
-            scheduler: Scheduler::from_kernel(name),
+            scheduler: Scheduler::named(name),
             persistence: held
                 .map(|(timeout, length)| Persistence { timeout, prefix_length: length.min(key.family().bits()) }),
             flags: ServiceFlags { one_packet: flags.0, scheduler: flags.1 },

@@ -29,7 +29,7 @@ TCP  0A090002:0050 sh
 fn service(key: &str, scheduler: &str) -> VirtualService {
     VirtualService {
         key: key.parse().expect(key),
-        scheduler: Scheduler::from_kernel(scheduler),
+        scheduler: Scheduler::named(scheduler),
         persistence: None,
         flags: ServiceFlags::default(),
     }
@@ -115,7 +115,7 @@ fn whatever_differs_is_not_shown() {
             change(&mut edited);
             edits.push(edited);
         };
-        edit(&|entry| entry.service.scheduler = Scheduler::from_kernel("nq"));
+        edit(&|entry| entry.service.scheduler = Scheduler::named("nq"));
         edit(&|entry| entry.service.persistence = Some(Persistence { timeout: 61, prefix_length: 64 }));
         edit(&|entry| entry.service.flags.one_packet = !entry.service.flags.one_packet);
         edit(&|entry| {
@@ -277,7 +277,7 @@ fn any_entry() -> impl Strategy<Value = ServiceEntry> {
             let persistence =
                 held.map(|(timeout, length)| Persistence { timeout, prefix_length: length.min(key.family().bits()) });
             let flags = ServiceFlags { one_packet, ..ServiceFlags::default() };
-            let scheduler = Scheduler::from_kernel(scheduler);
+            let scheduler = Scheduler::named(scheduler);
             entry(VirtualService { key, scheduler, persistence, flags }, reals)
         },
     )
