@@ -9,23 +9,30 @@
 
 mod attempt;
 mod connect;
-mod datagram;
+mod datagrams;
 mod dns;
 mod external;
 mod failure;
+mod ftp;
 mod http;
+mod imap;
 mod kind;
 pub mod lag;
 mod ldap;
+mod lines;
 mod mysql;
+mod nntp;
 mod oracle;
+mod pattern;
 mod pgsql;
 mod ping;
+mod pop;
 mod radius;
-mod receive;
+mod simpletcp;
+mod sip;
+mod smtp;
 mod tls;
 mod unasked;
-mod unsupported;
 
 pub use failure::{CheckFailure, FailureKind};
 pub use kind::{Burden, CheckKind, Invalid, NamedBy, Need, Port, TimeLimit, Transport};

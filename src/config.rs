@@ -52,6 +52,11 @@ pub trait Resolver {
 
     /// The port of a service name; `None` takes the first entry of any protocol.
     fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String>;
+
+    /// The name of this host, as a login of a check has it.
+    fn own_name(&self) -> String {
+        "localhost".into()
+    }
 }
 
 /// Everything that a file or a set of parameters declares.

@@ -11,9 +11,10 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::attempt::Attempt;
+use super::datagrams::Datagrams;
 use super::failure::{CheckFailure, FailureKind};
 use super::kind::{Burden, CheckKind, Invalid, Need, PLAIN, Port, Transport};
-use super::{datagram, receive};
+use super::pattern;
 use crate::model::{Check, Field, Protocol, Question};
 use crate::system::random;
 use message::{Query, RecordType, Reply, Wrong};
@@ -31,7 +32,7 @@ pub(super) const KIND: CheckKind = CheckKind {
 
 fn validate(question: &Question) -> Result<(), Invalid> {
     Subject::of(question).map_err(|expected| Invalid { field: Field::Request, expected: expected.into() })?;
-    receive::validate(question)
+    pattern::validate_receive(question)
 }
 
 /// What the request is about.
@@ -68,7 +69,7 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
         let id = u16::from_be_bytes([high, low]);
         let query = Query { id, record_type: *record_type, name: subject.name.clone() };
         for record in resolve(&attempt, check, &subject, &query).await? {
-            if wanted.is_empty() || receive::matches(&attempt, wanted, record.as_bytes())? {
+            if wanted.is_empty() || pattern::judge(&attempt, wanted, record.as_bytes())? {
                 return Ok(());
             }
             records.push(record);
@@ -97,8 +98,8 @@ async fn resolve(
     let mut reply = Ok(Reply::Truncated);
     if by_datagram {
         let accept = |message: &[u8]| Some(query.decode_reply(message)).filter(|reply| *reply != Err(Wrong::NotOurs));
-        let question = datagram::Question { target: check.target, step: &subject.text, silence: "" };
-        reply = question.ask(attempt, |_| query.encode(), accept).await?;
+        let datagrams = Datagrams::open(attempt, check.target).await?;
+        reply = datagrams.ask(&subject.text, &query.encode(), accept).await?;
     }
     if reply == Ok(Reply::Truncated) {
         let step = if by_datagram { format!("{} over TCP", subject.text) } else { subject.text.clone() };

@@ -4,7 +4,6 @@
 //! anywhere, so that a dead server counted as up as long as the place it once pointed to lived.
 
 mod exchange;
-pub(super) mod pattern;
 mod redirect;
 mod url;
 
@@ -17,11 +16,10 @@ use hyper::{Method, StatusCode};
 use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind};
 use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
-use super::receive;
+use super::pattern::{self, Unmatched};
 use super::tls::Trust;
 use crate::model::{Check, Field, Question};
 use exchange::Answer;
-use pattern::Unmatched;
 use redirect::{Hop, Origin};
 use url::Url;
 
@@ -65,12 +63,12 @@ pub(super) const HTTP_PROXY: CheckKind = CheckKind {
 fn validate(question: &Question) -> Result<(), Invalid> {
     let scheme = if question.kind == HTTPS.name { "https" } else { "http" };
     Url::parse(&question.request, scheme).map_err(|expected| Invalid { field: Field::Request, expected })?;
-    receive::validate(question)
+    pattern::validate_receive(question)
 }
 
 fn validate_of_proxy(question: &Question) -> Result<(), Invalid> {
     let expected = match Url::parse(&question.request, "http") {
-        Ok(Some(_)) => return receive::validate(question),
+        Ok(Some(_)) => return pattern::validate_receive(question),
         Ok(None) => "expected a whole URL, for which the proxy is asked: http://www.example.com/path".into(),
         Err(expected) => expected,
     };

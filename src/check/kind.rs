@@ -3,7 +3,8 @@
 use std::pin::Pin;
 
 use super::{
-    CheckFailure, connect, dns, external, http, ldap, mysql, oracle, pgsql, ping, radius, unasked, unsupported,
+    CheckFailure, connect, dns, external, ftp, http, imap, ldap, mysql, nntp, oracle, pgsql, ping, pop, radius,
+    simpletcp, sip, smtp, unasked,
 };
 use crate::model::{Check, Field, Protocol, Question};
 
@@ -70,12 +71,15 @@ pub enum Transport {
 }
 
 /// Whether a check can do without a part of its question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Need {
     Required,
     Optional,
     /// Counts where nothing is written.
     Default(&'static str),
+    /// Made of the name of this host; counts where nothing is written and `service` is. Where the port alone says which
+    /// service it is, ldirectord has no login for it.
+    DefaultWhereNamed(fn(host: &str) -> String),
 }
 
 /// A part of a question that cannot be used.
@@ -109,7 +113,7 @@ pub(super) const PLAIN: CheckKind = CheckKind {
     stands_for: None,
     burden: Burden::Conversation,
     ask: None,
-    instead: "checking it is not supported yet: use checktype=connect",
+    instead: "use checktype=connect",
 };
 
 /// A kind that `checktype` names, as [`PLAIN`].
@@ -124,26 +128,26 @@ static KINDS: &[&CheckKind] = &[
     &ping::KIND,
     &external::KIND,
     &external::PERL,
-    &unsupported::FTP,
-    &unsupported::SMTP,
+    &ftp::KIND,
+    &smtp::SMTP,
     &dns::KIND,
     &http::HTTP,
-    &unsupported::POP,
-    &unsupported::NNTP,
-    &unsupported::IMAP,
+    &pop::POP,
+    &nntp::KIND,
+    &imap::IMAP,
     &ldap::LDAP,
     &http::HTTPS,
-    &unsupported::SUBMISSION,
+    &smtp::SUBMISSION,
     &ldap::LDAPS,
-    &unsupported::IMAPS,
-    &unsupported::POPS,
+    &imap::IMAPS,
+    &pop::POPS,
     &oracle::KIND,
     &radius::KIND,
     &http::HTTP_PROXY,
     &mysql::KIND,
-    &unsupported::SIP,
+    &sip::KIND,
     &pgsql::KIND,
-    &unsupported::SIMPLETCP,
+    &simpletcp::KIND,
     &unasked::NONE,
 ];
 

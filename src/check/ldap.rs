@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
 use super::kind::{CheckKind, Invalid, Need, PLAIN, Port, TimeLimit};
-use super::{receive, tls};
+use super::{pattern, tls};
 use crate::model::{Check, Field, Question};
 use message::{Entry, Length, Outcome, Response};
 
@@ -33,7 +33,7 @@ pub(super) const LDAP: CheckKind = CheckKind {
         (Field::Login, Need::Optional),
         (Field::Passwd, Need::Optional),
     ],
-    validate: |question: &Question| -> Result<(), Invalid> { receive::validate(question) },
+    validate: |question: &Question| -> Result<(), Invalid> { pattern::validate_receive(question) },
     ask: Some(|check| Box::pin(ask(check))),
     ..PLAIN
 };
@@ -49,9 +49,9 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let stream = attempt.connect("connect", check.target).await?;
     if check.question.kind == LDAPS.name {
         let stream = secure(&attempt, check.target, stream).await?;
-        Conversation { attempt: &attempt, stream: BufReader::new(stream) }.hold(&check.question).await
+        Conversation::new(&attempt, &check.question, stream).hold().await
     } else {
-        Conversation { attempt: &attempt, stream: BufReader::new(stream) }.hold(&check.question).await
+        Conversation::new(&attempt, &check.question, stream).hold().await
     }
 }
 
@@ -61,19 +61,23 @@ async fn secure(
     stream: tokio::net::TcpStream,
 ) -> Result<impl AsyncRead + AsyncWrite + Unpin + use<>, CheckFailure> {
     let step = "tls handshake";
-    attempt.step(step, tls::connect_to_anyone(stream, target.ip())).await?.map_err(|error| match tls::explain(&error) {
-        Some(cause) => attempt.failure_at(FailureKind::Answer, step, cause),
-        None => attempt.io_failure(step, &error),
-    })
+    let handshake = attempt.step(step, tls::connect_to_anyone(stream, target.ip())).await?;
+    handshake.map_err(|error| tls::io_failure(attempt, step, &error))
 }
 
 struct Conversation<'a, S> {
     attempt: &'a Attempt<'a>,
+    question: &'a Question,
     stream: BufReader<S>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
-    async fn hold(mut self, question: &Question) -> Result<(), CheckFailure> {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
+    fn new(attempt: &'a Attempt<'a>, question: &'a Question, stream: S) -> Self {
+        Self { attempt, question, stream: BufReader::new(stream) }
+    }
+
+    async fn hold(mut self) -> Result<(), CheckFailure> {
+        let question = self.question;
         let (login, passwd) = match (question.login.as_str(), question.passwd.reveal()) {
             ("", _) | (_, "") => ("", ""),
             both => both,
@@ -91,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
         let entry = self.entry(&step).await?;
         // The answer is there: a server that does not care for the goodbye is no worse for it.
         let _ = self.stream.write_all(&message::encode_unbind(UNBIND)).await;
-        self.judge(&step, question, &entry)
+        self.judge(&step, &entry)
     }
 
     async fn send(&mut self, step: &str, message: &[u8]) -> Result<(), CheckFailure> {
@@ -152,13 +156,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
         Err(self.failure(step, format!("more than {MOST_RESPONSES} answers")))
     }
 
-    fn judge(&self, step: &str, question: &Question, entry: &Entry) -> Result<(), CheckFailure> {
-        let wanted = question.receive.as_str();
+    fn judge(&self, step: &str, entry: &Entry) -> Result<(), CheckFailure> {
+        let wanted = self.question.receive.as_str();
         if wanted.is_empty() {
             return Ok(());
         }
         for line in [&entry.name].into_iter().chain(&entry.values) {
-            if receive::matches(self.attempt, wanted, line)? {
+            if pattern::judge(self.attempt, wanted, line)? {
                 return Ok(());
             }
         }
@@ -175,7 +179,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     }
 
     fn refusal(&self, step: &str, Outcome { code, message }: &Outcome) -> CheckFailure {
-        let words = if message.is_empty() { String::new() } else { format!(": {message}") };
+        let words =
+            if message.is_empty() { String::new() } else { format!(": {}", self.question.passwd.hide_in(message)) };
         self.failure(step, format!("{} (result {code}){words}", meaning(*code)))
     }
 }

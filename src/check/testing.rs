@@ -1,18 +1,20 @@
 //! Small servers on loopback for the tests of the checks. Each lives in the runtime of its test and ends with it.
 
+mod table;
+pub mod tls;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
 use crate::model::{Check, Question};
+
+pub use table::Table;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 /// For checks that must succeed: a loaded machine is no reason to fail.
@@ -67,6 +69,25 @@ pub async fn silent() -> SocketAddr {
     serve(|mut stream| async move { while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {} }).await
 }
 
+/// Sends `bytes` and ends its side at once, in the ordinary way: what the other side has sent is read, so there is no reset.
+pub async fn close_after(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {}
+    })
+    .await
+}
+
+/// Sends `bytes` and does nothing more, not even when the other side ends.
+pub async fn stay_after(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        let _ = stream.write_all(bytes).await;
+        std::future::pending::<()>().await;
+    })
+    .await
+}
+
 /// Sends `bytes` at once when somebody connects, and keeps the connection.
 pub async fn greet(bytes: &'static [u8]) -> SocketAddr {
     serve(move |mut stream| async move {
@@ -87,6 +108,62 @@ pub async fn drip(bytes: &'static [u8]) -> SocketAddr {
         }
     })
     .await
+}
+
+/// The beginning of a line, and the answer to it. `None` closes the connection, an empty one keeps it.
+pub type Answers = &'static [(&'static str, Option<&'static str>)];
+
+/// Greets, then answers each line by the first row that it begins with. A line that is in no row closes the connection.
+pub async fn talk(greeting: &'static str, answers: Answers) -> SocketAddr {
+    serve(move |stream| converse(stream, greeting, answers)).await
+}
+
+/// The same over TLS.
+pub async fn talk_tls(identity: tls::Identity, greeting: &'static str, answers: Answers) -> SocketAddr {
+    let acceptor = identity.acceptor();
+    serve(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                converse(stream, greeting, answers).await;
+            }
+        }
+    })
+    .await
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, greeting: &str, answers: Answers) {
+    let mut stream = BufReader::new(stream);
+    let mut answer = greeting;
+    loop {
+        if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        let mut line = String::new();
+        if !stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            return;
+        }
+        match answers.iter().find(|(beginning, _)| line.starts_with(beginning)) {
+            Some((_, Some(text))) => answer = text,
+            Some((_, None)) | None => return,
+        }
+    }
+}
+
+/// Answers each datagram but the first `lost` with these.
+pub async fn datagrams(lost: usize, answers: &'static [&'static str]) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("bind");
+    let address = socket.local_addr().expect("address");
+    tokio::spawn(async move {
+        let mut buffer = [0; 2048];
+        for count in 0.. {
+            let Ok((_, from)) = socket.recv_from(&mut buffer).await else { continue };
+            for answer in answers.iter().filter(|_| count >= lost) {
+                let _ = socket.send_to(answer.as_bytes(), from).await;
+            }
+        }
+    });
+    address
 }
 
 /// Reads an HTTP request head (all of it, as text).
@@ -132,13 +209,7 @@ where
 
 /// The server's side of a handshake, with a certificate that nobody has signed.
 pub fn acceptor() -> TlsAcceptor {
-    let key = rcgen::generate_simple_self_signed(vec!["server.test".to_owned()]).expect("certificate");
-    let private = PrivateKeyDer::try_from(key.signing_key.serialize_der()).expect("key");
-    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![key.cert.der().clone()], private))
-        .expect("server");
-    TlsAcceptor::from(std::sync::Arc::new(config))
+    tls::self_signed(rcgen::IsCa::NoCa).acceptor()
 }
 
 const INSIDE: &str = "LVS_AGENTS_TEST_INSIDE";

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Resolver;
 use super::problem::Report;
 use super::real::{Options, RealSpec};
 use super::section::Section;
@@ -15,12 +16,27 @@ use crate::check::{CheckKind, Invalid, Need, Port, TimeLimit, Transport};
 use crate::model::{Between, Check, Field, Protocol, Question, RealServer, ServiceKey};
 
 /// Questions that were judged. Thousands of services share one, and to judge its pattern costs as much as hundreds of lines.
-#[derive(Debug, Default)]
-pub(super) struct Questions {
+pub(super) struct Questions<'a> {
     known: RefCell<HashMap<Arc<Question>, Result<(), Invalid>>>,
+    resolver: &'a dyn Resolver,
 }
 
-impl Questions {
+impl<'a> Questions<'a> {
+    pub fn new(resolver: &'a dyn Resolver) -> Self {
+        Self { known: RefCell::default(), resolver }
+    }
+
+    /// The section's word for a part of its question, else what counts without one.
+    fn said(&self, field: Field, need: Need, values: Effective) -> String {
+        let text = or_default(values.text(field.directive()), need);
+        match need {
+            Need::DefaultWhereNamed(make) if text.is_empty() && !values.text("service").is_empty() => {
+                make(&self.resolver.own_name())
+            }
+            _ => text.to_owned(),
+        }
+    }
+
     /// The question, shared with all that ask the same, if it can be asked.
     fn share(&self, kind: &CheckKind, question: Question) -> Result<Arc<Question>, Invalid> {
         let known =
@@ -44,7 +60,7 @@ pub(super) struct Template<'a> {
     /// Asked where neither a line nor `checkport` names a port.
     service: &'static CheckKind,
     key: ServiceKey,
-    questions: &'a Questions,
+    questions: &'a Questions<'a>,
 }
 
 impl<'a> Template<'a> {
@@ -53,7 +69,7 @@ impl<'a> Template<'a> {
         section: &Section,
         values: Effective,
         key: ServiceKey,
-        questions: &'a Questions,
+        questions: &'a Questions<'a>,
         report: &mut Report,
     ) -> Option<Self> {
         let service = service(values, key);
@@ -204,16 +220,16 @@ fn section_question(
         && section.real_servers.iter().all(|spec| spec.value.options.question.is_some());
     let mut is_complete = true;
     for (field, need) in kind.fields {
-        let text = or_default(values.text(field.directive()), *need);
+        let text = questions.said(*field, *need, values);
         let is_said = all_ask && matches!(field, Field::Request | Field::Receive);
-        if *need == Need::Required && text.is_empty() && !is_said {
+        if matches!(need, Need::Required) && text.is_empty() && !is_said {
             is_complete = false;
             let (name, service) = (section.name(), kind.name);
             let directive = field.directive();
-            let text = format!("{name}: {directive} is missing: service {service} needs it (or use checktype=connect)");
-            report.error(section.origin, text);
+            let missing = format!("{directive} is missing: service {service} needs it (or use checktype=connect)");
+            report.error(section.origin, format!("{name}: {missing}"));
         }
-        question.set(*field, text.to_owned());
+        question.set(*field, text);
     }
     if !is_complete {
         return None;

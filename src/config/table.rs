@@ -97,7 +97,17 @@ pub const DIRECTIVES: &[Directive] = &[
             let kind = CheckKind::find(service.question.kind)?;
             (kind.named_by == NamedBy::Service).then_some(kind.name.into())
         })
-        .parameter("protocol of the check", "What negotiate speaks: http, https, mysql or none. Default: by port."),
+        // Written out it would bring defaults with it that a service without a `service` line does not have.
+        .implied(|service| match service.service.key {
+            ServiceKey::Address { port, .. } => {
+                CheckKind::of_port(port).is_some_and(|kind| kind.name == service.question.kind)
+            }
+            ServiceKey::Fwmark { .. } => false,
+        })
+        .parameter("protocol of the check", 
+            "What negotiate speaks: ftp, http, https, imap, imaps, mysql, nntp, pop, pops, simpletcp, sip, smtp, submission \
+             or none. Default: by port.",
+        ),
     value("checkcommand", Scope::Section, Kind::Text)
         .derived_from("checktype")
         .declared(|service| asked(service, Field::Checkcommand))
@@ -112,7 +122,8 @@ pub const DIRECTIVES: &[Directive] = &[
         .derived_from("service")
         .parameter(
             "what is asked",
-            "HTTP path or URL; SQL statement that must return or change a row; name or address for dns; entry for ldap.",
+            "HTTP path or URL; FTP file; text that simpletcp sends (with \\n for a newline); SQL statement that must return or \
+             change a row; name or address for dns; entry for ldap.",
         ),
     value("receive", Scope::Section, Kind::Quoted)
         .declared(|service| asked(service, Field::Receive))
@@ -125,12 +136,19 @@ pub const DIRECTIVES: &[Directive] = &[
         .declared(|service| asked(service, Field::Virtualhost))
         .parameter("HTTP host", "Host header and TLS server name of the check."),
     value("login", Scope::Section, Kind::Quoted)
+        .derived_from("service")
         .declared(|service| asked(service, Field::Login))
-        .parameter("user of the check", "User name for checks that log in."),
+        .parameter("user of the check", 
+            "User name for checks that log in; for sip the address that is asked for. Default where service is given: \
+             ldirectord@HOST for sip; anonymous for ftp.",
+        ),
     value("passwd", Scope::Section, Kind::Quoted)
         .secret()
+        .derived_from("service")
         .declared(|service| asked(service, Field::Passwd))
-        .parameter("password of the check", "Password for checks that log in."),
+        .parameter("password of the check", 
+            "Password for checks that log in. Default where service is given: ldirectord@HOST for ftp.",
+        ),
     value("secret", Scope::Section, Kind::Quoted)
         .secret()
         .declared(|service| asked(service, Field::Secret))
@@ -263,6 +281,16 @@ mod tests {
         for directive in DIRECTIVES {
             let same = DIRECTIVES.iter().filter(|other| other.name == directive.name).count();
             assert_eq!(same, 1, "{}", directive.name);
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_service_that_can_be_checked() {
+        let help = find("service").expect("a row").long;
+        let words: Vec<&str> = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        for kind in CheckKind::all_named_by(NamedBy::Service) {
+            let is_usable = kind.ask.is_some() || kind.stands_for.is_some();
+            assert_eq!(words.contains(&kind.name), is_usable, "{}", kind.name);
         }
     }
 

@@ -16,6 +16,11 @@ impl Secret {
         Self(value.into())
     }
 
+    /// A text of somebody else, who may know the value, without it.
+    pub fn hide_in(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
+    }
+
     /// The value itself: for the wire and for files of mode 0600 only.
     pub fn reveal(&self) -> &str {
         &self.0

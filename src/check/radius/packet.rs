@@ -112,7 +112,8 @@ impl Request<'_> {
     /// A Message-Authenticator need not be there, but where it is, it must be right. `None`: attributes that make no sense.
     fn is_proved(&self, start: &[u8], attributes: &[u8]) -> Option<bool> {
         let mut rest = attributes;
-        while let Some((kind, value, after)) = next_attribute(rest)? {
+        while !rest.is_empty() {
+            let Attribute { kind, value, after } = Attribute::first_of(rest)?;
             if kind == MESSAGE_AUTHENTICATOR {
                 let before = attributes.get(..attributes.len() - after.len() - value.len())?;
                 let proof = self.proof(&[start, &self.authenticator, before, &[0; BLOCK], after]);
@@ -132,21 +133,26 @@ impl Request<'_> {
     }
 }
 
-/// Type, value and what follows; `Some(None)` at the end, `None` where an attribute is longer than the packet.
-#[expect(clippy::option_option, reason = "the end is not a fault")]
-fn next_attribute(attributes: &[u8]) -> Option<Option<(u8, &[u8], &[u8])>> {
-    if attributes.is_empty() {
-        return Some(None);
+struct Attribute<'a> {
+    kind: u8,
+    value: &'a [u8],
+    /// What follows it.
+    after: &'a [u8],
+}
+
+impl<'a> Attribute<'a> {
+    /// `None` where it is longer than the packet.
+    fn first_of(attributes: &'a [u8]) -> Option<Self> {
+        let &[kind, length] = attributes.first_chunk()?;
+        let length = usize::from(length);
+        Some(Self { kind, value: attributes.get(2..length)?, after: attributes.get(length..)? })
     }
-    let &[kind, length] = attributes.first_chunk()?;
-    let length = usize::from(length);
-    Some(Some((kind, attributes.get(2..length)?, attributes.get(length..)?)))
 }
 
 /// All the server's words for the user.
 fn message(attributes: &[u8]) -> String {
     let (mut text, mut rest) = (String::new(), attributes);
-    while let Some(Some((kind, value, after))) = next_attribute(rest) {
+    while let Some(Attribute { kind, value, after }) = Attribute::first_of(rest) {
         if kind == REPLY_MESSAGE {
             text += &String::from_utf8_lossy(value);
         }

@@ -200,6 +200,39 @@ fn external_checks_get_addresses_and_the_real_port() {
 }
 
 #[test]
+fn a_login_of_ftp_and_sip_comes_with_a_written_service() {
+    let login = |text: &str| {
+        let Question { kind, login, passwd, .. } = question(text);
+        [kind, &login, passwd.reveal()].join(" ")
+    };
+    let on = |port: u16, lines: &str| login(&format!("virtual=10.1.9.9:{port}\n\treal=10.1.0.2 gate\n{lines}"));
+    for (port, lines, wanted) in [
+        (21, "", "ftp anonymous "),
+        (21, "\tservice=ftp\n", "ftp anonymous ldirectord@localhost"),
+        (2121, "\tservice=ftp\n", "ftp anonymous ldirectord@localhost"),
+        (21, "\tservice=ftp\n\tlogin=\"me\"\n", "ftp me ldirectord@localhost"),
+        (21, "\tlogin=\"me\"\n\tpasswd=\"x\"\n\tservice=ftp\n", "ftp me x"),
+        (5060, "", "sip  "),
+        (5060, "\tservice=sip\n", "sip ldirectord@localhost "),
+        (5060, "\tservice=sip\n\tlogin=\"me@x\"\n", "sip me@x "),
+        (143, "\tservice=imap\n", "imap  "),
+    ] {
+        assert_eq!(on(port, lines), wanted, "{port} {lines:?}");
+    }
+}
+
+#[test]
+fn a_service_of_udp_is_asked_over_udp_where_it_can_be() {
+    let protocol = |text: &str| question(text).protocol;
+    let sip = "\treal=10.1.0.2 gate\n\tservice=sip\n";
+    assert_eq!(protocol(&format!("virtual=10.1.9.9:5060\n{sip}")), Protocol::Tcp);
+    assert_eq!(protocol(&format!("virtual=10.1.9.9:5060\n\tprotocol=udp\n{sip}")), Protocol::Udp);
+    assert_eq!(protocol(&format!("virtual=7\n{sip}")), Protocol::Tcp);
+    let http = "virtual=10.1.9.9:443\n\tprotocol=udp\n\treal=10.1.0.2 gate\n\tservice=http\n";
+    assert_eq!(protocol(http), Protocol::Tcp);
+}
+
+#[test]
 fn http_checks_have_a_path_a_host_and_a_pattern() {
     let plain = question(&section(&[]));
     assert_eq!(plain, Question { request: "/".into(), httpmethod: "GET".into(), ..Question::of("http") });

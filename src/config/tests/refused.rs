@@ -215,12 +215,12 @@ fn fallbacks() {
 fn checks() {
     all_refused(&[
         (
-            "virtual=10.1.9.9:25",
-            "line 1: virtual \"10.1.9.9:25\": service smtp: checking it is not supported yet: use checktype=connect",
+            "virtual=10.1.9.9:1521",
+            "line 1: virtual \"10.1.9.9:1521\": service oracle: checking it is not supported yet: use checktype=connect",
         ),
         (
-            &section(&["service=simpletcp"]),
-            "line 3: service simpletcp: checking it is not supported yet: use checktype=connect",
+            &section(&["service=oracle"]),
+            "line 3: service oracle: checking it is not supported yet: use checktype=connect",
         ),
         (
             "virtual=10.1.9.9:3306\n\trequest=\"SELECT 1\"",
