@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Take};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -55,7 +54,7 @@ impl<'a> Lines<'a> {
         target: SocketAddr,
         trust: Option<&Trust>,
     ) -> Result<Self, CheckFailure> {
-        let stream: TcpStream = attempt.connect("connect", target).await?;
+        let stream = attempt.connect("connect", target).await?;
         let stream = tls::handshake(attempt, trust, stream, ServerName::from(target.ip())).await?;
         Ok(Self::over(attempt, stream))
     }
