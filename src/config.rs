@@ -143,4 +143,7 @@ pub struct RealServerConfig {
 }
 
 #[cfg(test)]
+#[path = "../fuzz/config.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

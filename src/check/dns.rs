@@ -145,4 +145,7 @@ fn explain(code: u8, subject: &Subject) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/dns.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -207,4 +207,7 @@ fn meaning(code: u32) -> &'static str {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/ldap.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

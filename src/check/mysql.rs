@@ -180,4 +180,7 @@ fn may_want_tls(refusal: &MySqlError) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/mysql.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

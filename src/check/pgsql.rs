@@ -171,4 +171,7 @@ fn failure(attempt: &Attempt<'_>, step: &str, error: &Error) -> CheckFailure {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/pgsql.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

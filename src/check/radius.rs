@@ -55,6 +55,9 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/radius.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
     use std::time::{Duration, Instant};

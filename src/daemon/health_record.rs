@@ -1,0 +1,104 @@
+//! The record that the health monitor leaves for calls that come when it is dead, and for `lvs start`:
+//! `<run>/monitors/<instance>.json`.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::configuration::InForce;
+use super::services::Services;
+use crate::model::ServiceKey;
+use crate::ownership::HealthRecord;
+use crate::plan::TableRole;
+use crate::system::{FileError, RunDir};
+
+/// How often changed health is written down. A health monitor that is killed in between leaves what it knew before, and
+/// the next one asks the real servers anyway.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The record's file and when it is due.
+#[derive(Debug)]
+pub struct HealthRecordFile {
+    run_dir: RunDir,
+    instance: String,
+    is_stale: bool,
+    written: Option<Instant>,
+}
+
+impl HealthRecordFile {
+    pub fn new(run_dir: RunDir, instance: String) -> Self {
+        Self { run_dir, instance, is_stale: false, written: None }
+    }
+
+    /// Notes that the record is out of date.
+    pub fn outdate(&mut self) {
+        self.is_stale = true;
+    }
+
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.is_stale && self.written.is_none_or(|written| now >= written + EVERY)
+    }
+
+    /// Writes the record now. `before` is the configuration that is being replaced, whose services may have to be
+    /// removed too when the health monitor is killed in between.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written; it is then as it was, and due again.
+    pub fn write(
+        &mut self,
+        in_force: &InForce,
+        before: Option<&InForce>,
+        services: &Services,
+        now: Instant,
+    ) -> Result<(), FileError> {
+        let (known_up, known_down) = services.known(now);
+        let leaving = services.leaving();
+        let both = |keys: fn(&InForce) -> &BTreeSet<ServiceKey>| {
+            before.map(keys).into_iter().chain([keys(in_force)]).flatten().collect::<BTreeSet<_>>()
+        };
+        let watched = both(|in_force| &in_force.services);
+        let mut removed = both(|in_force| &in_force.removed_at_stop);
+        removed.extend(leaving);
+        self.write_record(
+            &HealthRecord {
+                owns_services: in_force.role == Some(TableRole::OwnsServices),
+                services: watched.iter().map(ToString::to_string).collect(),
+                removed_at_stop: removed.iter().map(ToString::to_string).collect(),
+                known_up,
+                known_down,
+            },
+            now,
+        )
+    }
+
+    /// Writes the record at the end of a health monitor that only moved real servers: it watched the table up to now,
+    /// and the next one comes to a table that no health monitor has watched in between.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn write_end(&mut self, in_force: &InForce, now: Instant) -> Result<(), FileError> {
+        let services = in_force.services.iter().map(ToString::to_string).collect();
+        self.write_record(&HealthRecord { services, ..HealthRecord::default() }, now)
+    }
+
+    fn write_record(&mut self, record: &HealthRecord, now: Instant) -> Result<(), FileError> {
+        // After a failure, such as a full disk, the next attempt comes after the pause and not at every turn of the
+        // loop.
+        self.written = Some(now);
+        self.is_stale = true;
+        self.run_dir.monitors().write_json(&self.instance, record)?;
+        self.is_stale = false;
+        Ok(())
+    }
+
+    pub fn exists(&self) -> bool {
+        self.run_dir.monitors().file(&self.instance).exists()
+    }
+
+    /// Removes the record.
+    ///
+    /// # Errors
+    /// Fails when the file is still there afterwards.
+    pub fn remove(&self) -> Result<(), FileError> {
+        self.run_dir.monitors().remove(&self.instance)
+    }
+}
