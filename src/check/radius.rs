@@ -111,7 +111,7 @@ mod tests {
             (3, b"\x12\x0aloc\nked\0", "rejected: loc ked "),
             (11, b"", "answered with a challenge: expected a user who needs no more than a password"),
             (5, b"", "answered with a packet of code 5"),
-            (3, b"\x12\x15no: tops3cret is old", "rejected: no: *** is old"),
+            (3, b"\x12\x16no: tops3cret is old", "rejected: no: *** is old"),
         ] {
             let target = server(code, attributes, SECRET).await;
             let failure = failure(target, PATIENT).await;
@@ -140,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_port_is_refused() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
-            let target = std::net::UdpSocket::bind(address).and_then(|socket| socket.local_addr()).expect("address");
+            let target = closed(address);
             let failure = failure(target, PATIENT).await;
             assert_eq!(failure.to_string(), format!("radius {target}: access for \"monitor\": connection refused"));
         }

@@ -158,7 +158,7 @@ mod tests {
         table.down("no end", endless, FailureKind::Answer, "answer: the answer is longer than 1048576 bytes");
         let full = FullListener::new();
         table.slow("no connection", full.address, "connect");
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("address");
+        let closed = closed("127.0.0.1:0");
         table.down("a closed port", closed, FailureKind::Refused, "connect: connection refused");
         table.ask(question("x", "^last .$"));
         table.up("the last line has no end", mirror);

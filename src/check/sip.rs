@@ -155,7 +155,7 @@ mod tests {
             let answers: &[_] = Box::leak(Box::new([answer]));
             table.down(answer, datagrams(0, answers).await, FailureKind::Answer, &format!("{STEP}: {line}"));
         }
-        let closed = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("address");
+        let closed = closed("127.0.0.1:0");
         table.down("a closed port", closed, FailureKind::Refused, &format!("{STEP}: connection refused"));
         table.silent_datagrams("silence", datagrams(usize::MAX, &[]).await, STEP);
         table.play().await;

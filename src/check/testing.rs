@@ -49,6 +49,22 @@ impl FullListener {
     }
 }
 
+/// A port that refuses everybody, by TCP and by UDP, until the end of the test process. One that was merely free a moment
+/// ago may be another test's by now.
+pub fn closed(address: &str) -> SocketAddr {
+    let address: SocketAddr = address.parse().expect("address");
+    let domain = Domain::for_address(address);
+    let stream = Socket::new(domain, Type::STREAM, None).expect("socket");
+    stream.bind(&address.into()).expect("bind");
+    let taken = stream.local_addr().expect("address").as_socket().expect("inet");
+    // Connected to itself, it takes datagrams of nobody else.
+    let datagrams = Socket::new(domain, Type::DGRAM, None).expect("socket");
+    datagrams.bind(&taken.into()).expect("bind");
+    datagrams.connect(&taken.into()).expect("connect");
+    Box::leak(Box::new((stream, datagrams)));
+    taken
+}
+
 /// Accepts for ever and gives each connection to `handle`.
 pub async fn serve<F>(handle: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where

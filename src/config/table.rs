@@ -105,8 +105,8 @@ pub const DIRECTIVES: &[Directive] = &[
             ServiceKey::Fwmark { .. } => false,
         })
         .parameter("protocol of the check", 
-            "What negotiate speaks: ftp, http, https, imap, imaps, mysql, nntp, pop, pops, simpletcp, sip, smtp, submission \
-             or none. Default: by port.",
+            "What negotiate speaks: dns, ftp, http, https, http_proxy, imap, imaps, ldap, ldaps, mysql, nntp, pgsql, pop, pops, \
+             radius, simpletcp, sip, smtp, submission or none. Default: by port.",
         ),
     value("checkcommand", Scope::Section, Kind::Text)
         .derived_from("checktype")

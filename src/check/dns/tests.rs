@@ -167,7 +167,7 @@ async fn every_wait_ends_at_the_deadline() {
 async fn a_closed_port_is_refused() {
     for protocol in [Protocol::Udp, Protocol::Tcp] {
         for address in ["127.0.0.1:0", "[::1]:0"] {
-            let target = std::net::UdpSocket::bind(address).and_then(|socket| socket.local_addr()).expect("address");
+            let target = closed(address);
             let failure = ask(&check(question("a.b", "", protocol), target, PATIENT)).await.expect_err("closed");
             assert_eq!(failure.to_string(), format!("dns {target}: a.b: connection refused"));
             assert_eq!(failure.kind(), FailureKind::Refused);

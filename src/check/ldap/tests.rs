@@ -126,7 +126,7 @@ async fn a_server_that_hangs_drips_or_closes_is_down() {
     .await;
     let bind = "bind as \"cn=monitor\"";
     let silence = "no answer within 0.7 s";
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("address");
+    let closed = closed("127.0.0.1:0");
     for (target, step, cause, kind) in [
         (full.address, "connect", silence, FailureKind::Timeout),
         (silent().await, bind, silence, FailureKind::Timeout),

@@ -175,7 +175,7 @@ async fn tls_is_used_where_it_is_offered_and_done_without_where_it_is_broken() {
 #[tokio::test]
 async fn a_server_that_hangs_drips_or_closes_is_down() {
     let full = FullListener::new();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("address");
+    let closed = closed("127.0.0.1:0");
     let cut = server(LOGGED_IN, b"").await;
     let closes = serve(|mut stream| async move {
         let _ = stream.read(&mut [0; 8]).await;

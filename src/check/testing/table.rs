@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{FullListener, PATIENT, check, close_after, drip, greet, silent};
+use super::{FullListener, PATIENT, check, close_after, closed, drip, greet, silent};
 use crate::check::{FailureKind, run};
 use crate::model::Question;
 
@@ -68,7 +68,7 @@ impl Table {
 
     /// Servers that do not come as far as the first answer, which is a step of this name. `greeting` is a good one.
     pub async fn faults(&mut self, step: &str, greeting: &'static [u8]) {
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("address");
+        let closed = closed("127.0.0.1:0");
         self.down("a closed port", closed, FailureKind::Refused, "connect: connection refused");
         let full = self.full.address;
         self.slow("no answer to the connection", full, "connect");

@@ -216,11 +216,13 @@ fn checks() {
     all_refused(&[
         (
             "virtual=10.1.9.9:1521",
-            "line 1: virtual \"10.1.9.9:1521\": service oracle: checking it is not supported yet: use checktype=connect",
+            "line 1: virtual \"10.1.9.9:1521\": service oracle: only Oracle's own client can ask it: use \
+             checktype=external with a checkcommand that runs sqlplus, or checktype=connect",
         ),
         (
             &section(&["service=oracle"]),
-            "line 3: service oracle: checking it is not supported yet: use checktype=connect",
+            "line 3: service oracle: only Oracle's own client can ask it: use checktype=external with a checkcommand that \
+             runs sqlplus, or checktype=connect",
         ),
         (
             "virtual=10.1.9.9:3306\n\trequest=\"SELECT 1\"",
