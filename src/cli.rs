@@ -1,9 +1,9 @@
 //! The command line: `lvs-agents COMMAND`.
 
+mod called_as;
 mod check_config;
 mod install;
 mod ldirectord;
-mod role;
 mod status;
 
 use std::ffi::{OsStr, OsString};
@@ -12,18 +12,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
-use crate::daemon::{self, Options, Readiness};
+use crate::daemon::{self, HealthMonitorOptions, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::{RunDir, memory};
 
+pub use called_as::{CalledAs, called_as};
 pub use ldirectord::run as run_as_ldirectord;
-pub use role::{Role, role};
 
-/// What the process exits with.
+/// The exit code of the process.
 pub type ExitStatus = u8;
 const SUCCESS: ExitStatus = 0;
 const FAILURE: ExitStatus = 1;
@@ -33,11 +33,11 @@ const FAILURE: ExitStatus = 1;
 #[command(name = "lvs-agents", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum CliCommand {
     /// Show virtual services, the health of their real servers, and the reason of every weight
     Status {
         /// As JSON, for programs
@@ -65,6 +65,9 @@ enum Command {
     MetaData {
         /// Name of the agent
         agent: String,
+        /// The XML that the cluster reads, or a manual page
+        #[arg(long, value_enum, default_value_t = MetaDataFormat::Xml)]
+        format: MetaDataFormat,
     },
     /// Run an action of an agent as pacemaker does, with its parameters in OCF_RESKEY_... variables
     Agent {
@@ -103,33 +106,49 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum MetaDataFormat {
+    Xml,
+    Markdown,
+}
+
 /// Runs the command of this process; errors go to standard error, exit status 1.
 pub fn run() -> ExitStatus {
     match execute(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            // Nowhere to report that standard error is closed.
+            // There is no place to report that standard error is closed.
             let _ = writeln!(std::io::stderr(), "lvs-agents: {error:#}");
             FAILURE
         }
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<ExitStatus> {
+fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
     let mut out = std::io::stdout();
     match command {
-        Command::Status { json } => status::run(json, &mut out)?,
-        Command::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
-        Command::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
-        Command::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
-        Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        Command::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
+        CliCommand::Status { json } => status::run(json, &mut out)?,
+        CliCommand::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
+        CliCommand::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
+        CliCommand::MetaData { agent, format } => {
+            let description = find(&agent)?.description();
+            let text = match format {
+                MetaDataFormat::Xml => description.metadata(),
+                MetaDataFormat::Markdown => description.manual(),
+            };
+            out.write_all(text.as_bytes())?;
+        }
+        CliCommand::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
+        CliCommand::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
             let run_dir = RunDir::system();
-            run_daemon(Options { instance, configfile, logfile, pid_file, ready_within, run_dir }, detach)?;
+            run_daemon(
+                HealthMonitorOptions { instance, configfile, logfile, pid_file, ready_within, run_dir },
+                detach,
+            )?;
         }
-        Command::Announce { instance } => agent::repeat_announcements(&instance)?,
+        CliCommand::Announce { instance } => agent::repeat_announcements(&instance)?,
     }
     Ok(SUCCESS)
 }
@@ -145,17 +164,17 @@ pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitStatus {
     ocf::main(agent, action) as ExitStatus
 }
 
-fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
+fn run_daemon(options: HealthMonitorOptions, detach: bool) -> anyhow::Result<()> {
     if detach {
-        agent::settle_in();
+        agent::detach_from_starter();
         nix::unistd::setsid().context("session: start one of our own")?;
     }
     let mut readiness = Readiness::new(detach);
     let result = daemon::run(options, &mut readiness);
     if let Err(error) = &result
-        && !readiness.is_told()
+        && !readiness.is_reported()
     {
-        readiness.tell_failure(&format!("{error:#}"));
+        readiness.report_failure(&format!("{error:#}"));
     }
     if let Err(error) = result {
         bail!(error);

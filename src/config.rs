@@ -141,4 +141,7 @@ pub struct RealServerConfig {
 }
 
 #[cfg(test)]
+#[path = "../fuzz/config.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-use super::ldirectord::{self, Ldirectord, process};
-use crate::daemon::protocol::{Reply, Request};
-use crate::daemon::{Options, control};
+use super::ldirectord::{self, LdirectordAgent, LdirectordParameters, process};
+use crate::daemon::protocol::{ControlReply, ControlRequest};
+use crate::daemon::{HealthMonitorOptions, control};
 use crate::ocf::{Action, Agent, Call, Environment, Failure};
 use crate::system::{Lock, RunDir};
 
@@ -26,7 +26,7 @@ pub fn start(name: &str, configfile: Option<&Path>, pid_file: &Path) -> Result<(
     let path = configfile.map(|path| path.to_string_lossy().into_owned());
     let call = call(Action::Start, name, path.as_deref());
     // What a daemon that was killed has left is removed by the next one: it reads the same record.
-    process::start(&call, Some(pid_file))
+    process::start(&call, &LdirectordParameters::of(&call), Some(pid_file))
 }
 
 /// Returns when the monitor has ended and nothing is left that its end removes.
@@ -34,7 +34,7 @@ pub fn start(name: &str, configfile: Option<&Path>, pid_file: &Path) -> Result<(
 /// # Errors
 /// What is left.
 pub fn stop(name: &str) -> Result<(), Failure> {
-    Ldirectord.stop(&call(Action::Stop, name, None))
+    LdirectordAgent.stop(&call(Action::Stop, name, None))
 }
 
 /// Returns when the configuration was read again.
@@ -42,9 +42,9 @@ pub fn stop(name: &str) -> Result<(), Failure> {
 /// # Errors
 /// Why the new configuration is not in force.
 pub fn reload(name: &str) -> Result<(), Failure> {
-    let patience = Options::new(name, RunDir::system()).ready_within;
-    match control::ask(&RunDir::system().socket(name), &Request::Reload, patience) {
-        Ok(Reply::Failed(cause)) => Err(Failure::generic(format!("reload: {cause}"))),
+    let patience = HealthMonitorOptions::new(name, RunDir::system()).ready_within;
+    match control::ask(&RunDir::system().socket(name), &ControlRequest::Reload, patience) {
+        Ok(ControlReply::Failed(cause)) => Err(Failure::generic(format!("reload: {cause}"))),
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::generic(format!("reload: {error:#}"))),
     }

@@ -168,4 +168,7 @@ fn describe_status(status: StatusCode) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/http.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
-//! `lvs-agents install`: the binary, and a link for each agent in pacemaker's resource.d.
+//! `lvs-agents install` puts the binary in its place, and a link for each agent into pacemaker's resource.d.
 //!
-//! The cluster runs meanwhile: a monitor that finds no agent is answered "not installed", and its resource leaves the node
-//! for good. So each name leads to a working program at every moment: what is new takes the name of what is old.
+//! The cluster runs meanwhile: a monitor that finds no agent is answered "not installed", and its resource leaves the
+//! node for good. So each name leads to a working program at every moment: a new file takes the name of the old one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,12 +14,12 @@ use crate::agent::AGENTS;
 
 const BINARY: &str = "usr/sbin/lvs-agents";
 const AGENT_FOLDER: &str = "usr/lib/ocf/resource.d/rust";
-/// From the folder of the agents to the binary; relative, so that it also holds below another root.
+/// The way from the folder of the agents to the binary. It is relative, so that it also holds below another root.
 const LINK_TARGET: &str = "../../../../sbin/lvs-agents";
 /// The original's command line.
 const STAND_IN: &str = "usr/sbin/ldirectord";
 const STAND_IN_TARGET: &str = "lvs-agents";
-/// Of programs and folders, whatever the umask of the one who installs: the cluster also runs agents as other users.
+/// The mode of programs and folders, whatever the umask: the cluster also runs agents as other users.
 const MODE: u32 = 0o755;
 
 /// A name of the binary.
@@ -28,8 +28,8 @@ struct Link {
     target: &'static str,
 }
 
-/// Installs below `root`. Everything is looked at before anything is written: what is in the way and not ours stays.
-/// `replace_ldirectord`: with the link that stands in for the original's command line.
+/// Installs below `root`. Everything is looked at before anything is written: a file that is in the way and not ours
+/// stays. With `replace_ldirectord`, the link is made that stands in for the original's command line.
 pub fn run(root: &Path, replace_ldirectord: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let binary = root.join(BINARY);
     let agents = AGENTS.iter().map(|(name, _)| Link { path: root.join(AGENT_FOLDER).join(name), target: LINK_TARGET });
@@ -46,17 +46,17 @@ pub fn run(root: &Path, replace_ldirectord: bool, out: &mut impl Write) -> anyho
     for link in &links {
         make_link(link)?;
     }
-    // Nobody may be reading: what was done is done.
-    let _ = tell(&binary, &links, out);
+    // The output may have no reader, and what was done is done.
+    let _ = report(&binary, &links, out);
     Ok(())
 }
 
-fn tell(binary: &Path, links: &[Link], out: &mut impl Write) -> io::Result<()> {
+fn report(binary: &Path, links: &[Link], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}: installed", binary.display())?;
     links.iter().try_for_each(|Link { path, target }| writeln!(out, "{} -> {target}", path.display()))
 }
 
-/// Ours is a link to a file of our name, or nothing at all.
+/// Refuses a link that is not ours. Ours leads to a file of our name; a missing one is accepted.
 fn refuse_foreign_link(link: &Path) -> anyhow::Result<()> {
     if !is_there(link)? {
         return Ok(());
@@ -67,8 +67,8 @@ fn refuse_foreign_link(link: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Ours is a program that knows where its agents go, or nothing at all. It is not asked: a foreign one would do what it
-/// does.
+/// Refuses a program that is not ours. Ours knows where its agents go; a missing one is accepted. The program is not
+/// run to ask it: a foreign one would do what it does.
 fn refuse_foreign_program(binary: &Path) -> anyhow::Result<()> {
     if !is_there(binary)? || is_of_this_program(binary).unwrap_or(false) {
         return Ok(());
@@ -83,9 +83,9 @@ fn is_there(path: &Path) -> anyhow::Result<bool> {
     }
 }
 
-/// Of whatever version: each has the folder of the agents in its text.
+/// Whether the file is this program, of whatever version: each has the folder of the agents in its text.
 fn is_of_this_program(file: &Path) -> io::Result<bool> {
-    /// Much more than this program has; another one needs not be read to its end.
+    /// This program is much smaller; a larger file need not be read to its end.
     const LARGEST: u64 = 1 << 30;
     if !fs::symlink_metadata(file)?.is_file() {
         return Ok(false);
@@ -96,7 +96,7 @@ fn is_of_this_program(file: &Path) -> io::Result<bool> {
     Ok(bytes.starts_with(b"\x7fELF") && bytes.windows(mark.len()).any(|part| part == mark))
 }
 
-/// A running monitor keeps the old file: the new one takes its name, not its place.
+/// Copies this program. A running health monitor keeps the old file: the new one takes its name, not its place.
 fn copy_self(binary: &Path) -> anyhow::Result<()> {
     let source = std::env::current_exe().context("this program: find its file")?;
     if fs::canonicalize(binary).is_ok_and(|present| present == source) {
@@ -111,23 +111,25 @@ fn write_copy(source: &Path, copy: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(copy)?;
     io::copy(&mut File::open(source)?, &mut file)?;
     file.set_permissions(fs::Permissions::from_mode(MODE))?;
-    // Its name must not be on the disk before its content is: a node that loses power now must have agents when it boots.
+    // The name must not be on the disk before the content is: a node that loses power now must have agents when it
+    // boots.
     file.sync_all()
 }
 
-/// One that is right stays: to replace it would only risk something.
+/// Makes a link. A link that is right stays: to replace it would only risk something.
 fn make_link(Link { path, target }: &Link) -> anyhow::Result<()> {
     if fs::read_link(path).is_ok_and(|found| found == Path::new(target)) {
         return Ok(());
     }
     let temporary = temporary(path);
-    // Of an installation that was killed.
+    // An installation that was killed may have left the file.
     let _ = fs::remove_file(&temporary);
     let linked = symlink(target, &temporary).and_then(|()| fs::rename(&temporary, path));
     linked.with_context(|| format!("{}: link", path.display())).inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
-/// In the same folder, with a dot in front: the cluster takes it for no agent.
+/// Returns a temporary name in the same folder. It has a dot in front, so that the cluster does not take it for an
+/// agent.
 fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}", std::process::id()))
@@ -138,7 +140,7 @@ fn create_parent(path: &Path) -> anyhow::Result<()> {
     create_folder(parent).with_context(|| format!("{}: create", parent.display()))
 }
 
-/// Those that are there keep the modes that their owner gave them.
+/// Creates a folder with its parents. Folders that exist keep the modes that their owner gave them.
 fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -236,7 +238,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..2_000 {
-                    // Another way to the same program, as an older version wrote it.
+                    // This is another way to the same program, as an older version wrote it.
                     let old = temporary(&link).with_extension("old");
                     symlink("../../../../sbin/../sbin/lvs-agents", &old)
                         .and_then(|()| fs::rename(&old, &link))
@@ -252,9 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_is_no_failure_and_every_part_is_installed() {
-        struct Closed;
-        impl Write for Closed {
+    fn output_that_cannot_be_written_does_not_fail_the_install() {
+        struct ClosedOutput;
+        impl Write for ClosedOutput {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -263,7 +265,7 @@ mod tests {
             }
         }
         let scratch = Scratch::new("install-closed");
-        run(scratch.path(), false, &mut Closed).expect("install");
+        run(scratch.path(), false, &mut ClosedOutput).expect("install");
         for (name, _) in AGENTS {
             assert!(scratch.path().join(AGENT_FOLDER).join(name).exists(), "{name}");
         }

@@ -15,7 +15,7 @@ use std::path::Path;
 use super::{ExitStatus, FAILURE, SUCCESS, run_daemon};
 use crate::agent::health_monitor;
 use crate::config::{self, Config, LogTarget};
-use crate::daemon::Options;
+use crate::daemon::HealthMonitorOptions;
 use crate::director::SystemResolver;
 use crate::system::RunDir;
 use arguments::{Action, Order};
@@ -89,10 +89,10 @@ fn start(debug: bool, subject: &Subject) -> ExitStatus {
     };
     let started = match stream {
         Some(stream) => {
-            let options = Options {
+            let options = HealthMonitorOptions {
                 configfile: subject.config.clone(),
                 logfile: Some(stream),
-                ..Options::new(&subject.name, RunDir::system())
+                ..HealthMonitorOptions::new(&subject.name, RunDir::system())
             };
             run_daemon(options, false).map_err(|error| format!("{error:#}"))
         }

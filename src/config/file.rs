@@ -187,8 +187,8 @@ pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mu
         Form::Real(family) if family == section.family => {
             let mut notes = Vec::new();
             let real = real::parse_real(entry.value, family, &mut notes);
-            for note in notes {
-                report.warn(entry.origin, format!("{}: {note}", entry.name()));
+            for (objection, what_counts) in notes {
+                report.tolerate(entry.origin, &format!("{}: {objection}", entry.name()), what_counts);
             }
             match real {
                 Ok(real) => section.real_servers.push(entry.locate(real)),
@@ -222,8 +222,8 @@ pub(super) fn new_section(origin: Origin, word: &str, family: Family, report: &m
     let mut section = Section::new(origin, family, word);
     let mut notes = Vec::new();
     let address = address::parse_virtual(&address::tidied(word, &mut notes), family);
-    for note in notes {
-        report.warn(origin, format!("{}: {note}", section.name()));
+    for (objection, what_counts) in notes {
+        report.tolerate(origin, &format!("{}: {objection}", section.name()), what_counts);
     }
     section.address = report.keep(origin, address.map_err(|text| format!("{}: {text}", section.name())));
     section

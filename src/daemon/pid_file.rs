@@ -1,18 +1,20 @@
-//! The file that init scripts and systemd look for the daemon's process number in.
+//! The file in which init scripts and systemd look for the health monitor's process number.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::system::FileError;
 
-/// Written by a daemon that holds its lock, and removed at its end. A daemon that was killed leaves it behind, and the next
-/// one writes it anew.
+/// The file of a health monitor that holds its lock, removed at its end. A killed health monitor leaves it behind, and
+/// the next one writes it anew.
 #[derive(Debug)]
 pub struct PidFile(PathBuf);
 
 impl PidFile {
+    /// Writes the file.
+    ///
     /// # Errors
-    /// When the file cannot be written: what manages the daemon would take it for dead.
+    /// Fails when the file cannot be written: the program that manages the health monitor would take it for dead.
     pub fn write(path: &Path) -> Result<Self, FileError> {
         fs::write(path, text()).map_err(|cause| FileError::new(path, "write", cause))?;
         Ok(Self(path.into()))
@@ -21,7 +23,7 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Another daemon may have written it since an administrator removed ours.
+        // Another health monitor may have written it since an administrator removed ours.
         if fs::read_to_string(&self.0).is_ok_and(|held| held == text()) {
             let _ = fs::remove_file(&self.0);
         }
