@@ -4,6 +4,8 @@
 //! Needs `dovecot` (Debian: dovecot-imapd, dovecot-pop3d), `vsftpd` and `exim4` (exim4-daemon-light); without one its test
 //! fails and says so.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
+
 #[path = "check_programs/servers.rs"]
 mod servers;
 
