@@ -41,7 +41,8 @@ fn logs_in(kind: &str) -> bool {
 async fn ask(kind: &'static str, bytes: &[u8]) -> Result<(), CheckFailure> {
     let question =
         Question { login: "mon".into(), passwd: Secret::new(PASSWORD), receive: "^OK$".into(), ..Question::of(kind) };
-    let check = Check { question: question.into(), target: ([192, 0, 2, 1], 99).into(), timeout: PATIENT };
+    let target = ([192, 0, 2, 1], 99).into();
+    let check = Check { question: question.into(), target, timeout: PATIENT, between: None };
     let attempt = Attempt::start(&check);
     let (ours, theirs) = tokio::io::duplex(4096);
     let lines = Lines::over(&attempt, ours);

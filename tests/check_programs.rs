@@ -21,7 +21,7 @@ const PATIENT: Duration = Duration::from_secs(20);
 
 fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), CheckFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    let check = Check { question: question.into(), target, timeout };
+    let check = Check { question: question.into(), target, timeout, between: None };
     runtime.block_on(check::run(&check))
 }
 

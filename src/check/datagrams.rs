@@ -19,6 +19,8 @@ const LONGEST: usize = 8 << 10;
 pub(super) struct Datagrams<'a> {
     attempt: &'a Attempt<'a>,
     socket: UdpSocket,
+    /// What no answer may mean: the end of a sentence, or nothing.
+    pub silence: &'static str,
 }
 
 impl<'a> Datagrams<'a> {
@@ -30,7 +32,7 @@ impl<'a> Datagrams<'a> {
         let socket = UdpSocket::bind(any).await.map_err(|error| attempt.open_failure(&error))?;
         // The kernel then delivers packets of this address only, and reports its ICMP errors.
         attempt.io("", socket.connect(target)).await?;
-        Ok(Self { attempt, socket })
+        Ok(Self { attempt, socket, silence: "" })
     }
 
     /// The address that the server sees.
@@ -47,7 +49,7 @@ impl<'a> Datagrams<'a> {
     ) -> Result<T, CheckFailure> {
         let mut sent = 0_u16;
         while Instant::now() < self.attempt.deadline() {
-            self.attempt.io(step, self.socket.send(question)).await?;
+            self.attempt.io(step, self.send(question)).await?;
             sent = sent.saturating_add(1);
             let until = self.attempt.deadline().min(Instant::now() + RESEND);
             match timeout_at(until, self.wait(&mut judge)).await {
@@ -55,8 +57,16 @@ impl<'a> Datagrams<'a> {
                 Err(_elapsed) => continue,
             }
         }
-        let cause = format!("no answer within {} ({sent} requests)", self.attempt.timeout_text());
+        let cause = format!("no answer within {} ({sent} requests{})", self.attempt.timeout_text(), self.silence);
         Err(self.attempt.silence(step, cause))
+    }
+
+    async fn send(&self, question: &[u8]) -> io::Result<()> {
+        match self.socket.send(question).await {
+            // A full queue of the interface: the same as a lost packet, so the next request follows in time.
+            Err(error) if error.raw_os_error() == Some(nix::errno::Errno::ENOBUFS as i32) => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     async fn wait<T>(&self, judge: &mut impl FnMut(&[u8]) -> Option<T>) -> io::Result<T> {

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 
 use super::{
-    CheckFailure, connect, external, ftp, http, imap, mysql, nntp, ping, pop, simpletcp, sip, smtp, unasked,
-    unsupported,
+    CheckFailure, connect, dns, external, ftp, http, imap, ldap, mysql, nntp, oracle, pgsql, ping, pop, radius,
+    simpletcp, sip, smtp, unasked,
 };
 use crate::model::{Check, Field, Protocol, Question};
 
@@ -13,6 +13,7 @@ pub struct CheckKind {
     /// As the configuration names it: `checktype=connect`, `service=mysql`.
     pub name: &'static str,
     pub named_by: NamedBy,
+    pub limit: TimeLimit,
     pub port: Port,
     pub transport: Transport,
     /// The parts of the question that this kind looks at. Others may be written, and count for nothing.
@@ -23,8 +24,10 @@ pub struct CheckKind {
     pub stands_for: Option<(&'static CheckKind, &'static str)>,
     /// What one check of this kind holds while it runs.
     pub burden: Burden,
-    /// `None`: it is known by name only, and cannot be asked yet.
+    /// `None`: it is known by name only, and cannot be asked.
     pub ask: Option<for<'a> fn(&'a Check) -> Answer<'a>>,
+    /// What to do about a kind that cannot be asked.
+    pub instead: &'static str,
 }
 
 /// The answer of a real server, once it is there.
@@ -33,10 +36,16 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), CheckFailure>> + Se
 /// Which directive chooses the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamedBy {
-    /// `checktype`; its checks have a time limit of `checktimeout`.
     Checktype,
-    /// `service`, with `checktype=negotiate`; its checks have a time limit of `negotiatetimeout`.
+    /// `service`, with `checktype=negotiate`.
     Service,
+}
+
+/// Which directive limits the time of a check. Each counts for the other where only that one is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeLimit {
+    Checktimeout,
+    Negotiatetimeout,
 }
 
 /// The port that a check contacts.
@@ -96,6 +105,7 @@ pub enum Burden {
 pub(super) const PLAIN: CheckKind = CheckKind {
     name: "",
     named_by: NamedBy::Service,
+    limit: TimeLimit::Negotiatetimeout,
     port: Port::None,
     transport: Transport::Tcp,
     fields: &[],
@@ -103,7 +113,12 @@ pub(super) const PLAIN: CheckKind = CheckKind {
     stands_for: None,
     burden: Burden::Conversation,
     ask: None,
+    instead: "use checktype=connect",
 };
+
+/// A kind that `checktype` names, as [`PLAIN`].
+pub(super) const BY_CHECKTYPE: CheckKind =
+    CheckKind { named_by: NamedBy::Checktype, limit: TimeLimit::Checktimeout, ..PLAIN };
 
 /// Every kind of check; those that `service` names by their usual ports.
 static KINDS: &[&CheckKind] = &[
@@ -112,25 +127,26 @@ static KINDS: &[&CheckKind] = &[
     &connect::KIND,
     &ping::KIND,
     &external::KIND,
+    &external::PERL,
     &ftp::KIND,
     &smtp::SMTP,
-    &unsupported::DNS,
+    &dns::KIND,
     &http::HTTP,
     &pop::POP,
     &nntp::KIND,
     &imap::IMAP,
-    &unsupported::LDAP,
+    &ldap::LDAP,
     &http::HTTPS,
     &smtp::SUBMISSION,
-    &unsupported::LDAPS,
+    &ldap::LDAPS,
     &imap::IMAPS,
     &pop::POPS,
-    &unsupported::ORACLE,
-    &unsupported::RADIUS,
-    &unsupported::HTTP_PROXY,
+    &oracle::KIND,
+    &radius::KIND,
+    &http::HTTP_PROXY,
     &mysql::KIND,
     &sip::KIND,
-    &unsupported::PGSQL,
+    &pgsql::KIND,
     &simpletcp::KIND,
     &unasked::NONE,
 ];

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fancy_regex::{Error, Regex, RegexBuilder};
 
-use super::{FailureKind, Invalid};
+use super::attempt::Attempt;
+use super::{CheckFailure, FailureKind, Invalid};
 use crate::model::{Field, Question};
 
 /// Backtracking steps of one match. It runs in the daemon's only thread, so a pattern such as `(a|a)*\1b` must give up
@@ -41,6 +42,14 @@ pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
     regex.is_match(String::from_utf8_lossy(body).as_ref()).map_err(|error| match error {
         Error::RuntimeError(_) => Unmatched::Body(format!("no result within {STEPS} steps")),
         other => Unmatched::Pattern(other.to_string()),
+    })
+}
+
+/// The same in a check. What cannot be said is a failure.
+pub(super) fn judge(attempt: &Attempt<'_>, receive: &str, answer: &[u8]) -> Result<bool, CheckFailure> {
+    matches(receive, answer).map_err(|unmatched| {
+        let (kind, cause) = unmatched.into_parts();
+        attempt.failure(kind, format_args!("receive={receive:?}: {cause}"))
     })
 }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::model::{Check, Question};
 
@@ -20,7 +22,7 @@ pub const PATIENT: Duration = Duration::from_secs(20);
 
 /// The question, put to one server.
 pub fn check(question: Question, target: SocketAddr, timeout: Duration) -> Check {
-    Check { question: question.into(), target, timeout }
+    Check { question: question.into(), target, timeout, between: None }
 }
 
 /// Loopback port whose backlog is full, so that the kernel drops every further SYN: an unreachable server.
@@ -186,6 +188,28 @@ pub async fn http_server(answer: impl Fn(&str) -> Vec<u8> + Clone + Send + 'stat
         }
     })
     .await
+}
+
+/// As [`serve`], over TLS with a certificate that nobody has signed.
+pub async fn tls_server<F>(handle: impl Fn(TlsStream<TcpStream>) -> F + Clone + Send + Sync + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let acceptor = acceptor();
+    serve(move |stream| {
+        let (acceptor, handle) = (acceptor.clone(), handle.clone());
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                handle(stream).await;
+            }
+        }
+    })
+    .await
+}
+
+/// The server's side of a handshake, with a certificate that nobody has signed.
+pub fn acceptor() -> TlsAcceptor {
+    tls::self_signed(rcgen::IsCa::NoCa).acceptor()
 }
 
 const INSIDE: &str = "LVS_AGENTS_TEST_INSIDE";

@@ -10,10 +10,10 @@ use super::Resolver;
 use super::problem::Report;
 use super::real::{Options, RealSpec};
 use super::section::Section;
-use super::words::NEGOTIATE;
+use super::words::{self, NEGOTIATE};
 use super::written::{Effective, Located, Written, default_number};
-use crate::check::{CheckKind, Invalid, NamedBy, Need, Port, Transport};
-use crate::model::{Check, Field, Protocol, Question, RealServer, ServiceKey};
+use crate::check::{CheckKind, Invalid, Need, Port, TimeLimit, Transport};
+use crate::model::{Between, Check, Field, Protocol, Question, RealServer, ServiceKey};
 
 /// Questions that were judged. Thousands of services share one, and to judge its pattern costs as much as hundreds of lines.
 pub(super) struct Questions<'a> {
@@ -55,6 +55,7 @@ pub(super) struct Template<'a> {
     kind: &'static CheckKind,
     pub question: Arc<Question>,
     pub timeout: Duration,
+    pub between: Option<Arc<Between>>,
     checkport: Option<u16>,
     /// Asked where neither a line nor `checkport` names a port.
     service: &'static CheckKind,
@@ -72,10 +73,9 @@ impl<'a> Template<'a> {
         report: &mut Report,
     ) -> Option<Self> {
         let service = service(values, key);
-        let named = kind(values, key, service);
-        let (kind, warning) = named.stands_for.map_or((named, None), |(kind, warning)| (kind, Some(warning)));
+        let Chosen { kind, between, warning } = choose(values, key, service);
         if kind.ask.is_none() {
-            let text = format!("service {}: checking it is not supported yet: use checktype=connect", kind.name);
+            let text = format!("service {}: {}", kind.name, kind.instead);
             match values.written("service") {
                 Some(written) => report.error(written.at.origin, text),
                 None => report.error(section.origin, format!("{}: {text}", section.name())),
@@ -92,7 +92,8 @@ impl<'a> Template<'a> {
         let question = Question { protocol, ..Question::of(kind.name) };
         let question = section_question(kind, question, section, values, questions, report)?;
         let checkport = values.written("checkport").and_then(|_| values.number("checkport").try_into().ok());
-        Some(Self { kind, question, timeout: timeout(kind, values), checkport, service, key, questions })
+        let timeout = timeout(kind.limit, values);
+        Some(Self { kind, question, timeout, between, checkport, service, key, questions })
     }
 
     /// The check of one real server. `written` is the port of its line, if it has one.
@@ -104,7 +105,7 @@ impl<'a> Template<'a> {
             _ => self.own_question(own)?,
         };
         let target = SocketAddr::new(real.key.address, self.port(real, written, own)?);
-        Ok(Check { question, target, timeout: self.timeout })
+        Ok(Check { question, target, timeout: self.timeout, between: self.between.clone() })
     }
 
     /// A real server's own question replaces both parts of the section's, an empty `receive` too.
@@ -156,14 +157,34 @@ fn service(values: Effective, key: ServiceKey) -> &'static CheckKind {
     written.map_or_else(by_port, CheckKind::find).unwrap_or(CheckKind::none())
 }
 
-fn kind(values: Effective, key: ServiceKey, service: &'static CheckKind) -> &'static CheckKind {
-    let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
-    let name = match values.text("checktype") {
-        NEGOTIATE => return service,
-        // A UDP port cannot be connected to: ldirectord pings the host instead.
-        "connect" if is_udp => "ping",
-        name => name,
+/// The checks of a section.
+struct Chosen {
+    kind: &'static CheckKind,
+    between: Option<Arc<Between>>,
+    warning: Option<&'static str>,
+}
+
+fn choose(values: Effective, key: ServiceKey, service: &'static CheckKind) -> Chosen {
+    // A UDP port cannot be connected to: ldirectord pings the host instead.
+    let connect = if protocol(key) == Some(Protocol::Udp) { "ping" } else { "connect" };
+    let name = values.text("checktype");
+    let (kind, count) = match (name, words::combined(name)) {
+        (NEGOTIATE, _) => (service, 0),
+        // What only connects in between would do nothing but connect.
+        (_, Some(count)) if service.stands_for.is_some() && count > 0 => (find(connect), 0),
+        (_, Some(count)) => (service, count),
+        ("connect", _) => (find(connect), 0),
+        _ => (find(name), 0),
     };
+    let timeout = timeout(TimeLimit::Checktimeout, values);
+    let between = (count > 0).then(|| Between { count, kind: connect, timeout }.into());
+    match kind.stands_for {
+        None => Chosen { kind, between, warning: None },
+        Some((kind, warning)) => Chosen { kind, between: None, warning: Some(warning) },
+    }
+}
+
+fn find(name: &str) -> &'static CheckKind {
     CheckKind::find(name).unwrap_or(CheckKind::none())
 }
 
@@ -175,10 +196,10 @@ fn protocol(key: ServiceKey) -> Option<Protocol> {
 }
 
 /// The section's own word first, whichever of the two time limits it is, as ldirectord has it.
-fn timeout(kind: &CheckKind, values: Effective) -> Duration {
-    let names = match kind.named_by {
-        NamedBy::Checktype => ["checktimeout", "negotiatetimeout"],
-        NamedBy::Service => ["negotiatetimeout", "checktimeout"],
+fn timeout(limit: TimeLimit, values: Effective) -> Duration {
+    let names = match limit {
+        TimeLimit::Checktimeout => ["checktimeout", "negotiatetimeout"],
+        TimeLimit::Negotiatetimeout => ["negotiatetimeout", "checktimeout"],
     };
     let [name, _] = names;
     let written = values.first_written(names).and_then(Written::number);

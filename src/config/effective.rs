@@ -134,6 +134,7 @@ impl<'a> Resolution<'a> {
             fallback,
             question: template.question,
             checktimeout: template.timeout,
+            between: template.between,
             quiescent: values.flag("quiescent"),
             failurecount: values.number("failurecount"),
             checkinterval: Duration::from_secs(values.number("checkinterval").into()),

@@ -16,6 +16,11 @@ impl Secret {
         Self(value.into())
     }
 
+    /// A text of somebody else, who may know the value, without it.
+    pub fn hide_in(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
+    }
+
     /// The value itself: for the wire and for files of mode 0600 only.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -42,6 +47,19 @@ pub struct Check {
     /// Address and port that are contacted. The port is 0 where the kind of check contacts none.
     pub target: SocketAddr,
     /// For the whole check, from the first packet to the last.
+    pub timeout: Duration,
+    /// What is done in place of the question most of the time.
+    pub between: Option<Arc<Between>>,
+}
+
+/// What a combined check (`checktype=N`) does between two questions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Between {
+    /// How often, as long as it succeeds. At least 1.
+    pub count: u32,
+    /// The kind of check, which needs no question: `connect` or `ping`.
+    pub kind: &'static str,
+    /// For each of them as a whole.
     pub timeout: Duration,
 }
 

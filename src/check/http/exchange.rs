@@ -92,8 +92,8 @@ impl Client<'_> {
     pub(super) fn request(&self, hop: &Hop) -> Result<Request<Empty<Bytes>>, CheckFailure> {
         Request::builder()
             .method(self.question.method.clone())
-            .uri(encode(&hop.request))
-            .header(HOST, self.host())
+            .uri(uri(hop))
+            .header(HOST, hop.site.clone().unwrap_or_else(|| self.host()))
             .header(USER_AGENT, AGENT)
             .header(CONNECTION, "close")
             .body(Empty::new())
@@ -182,6 +182,12 @@ fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
 
 fn is_unexpected_end(error: &hyper::Error) -> bool {
     io_cause(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+/// What the request line names: a proxy is told the whole URL (RFC 9112 section 3.2.2).
+fn uri(hop: &Hop) -> String {
+    let path = encode(&hop.request);
+    hop.site.as_ref().map_or_else(|| path.clone(), |site| format!("http://{site}{path}"))
 }
 
 /// Escapes what cannot stand in a request line (RFC 3986 section 2.1), as LWP does, so that `request="a b"` works.

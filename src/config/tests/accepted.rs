@@ -124,6 +124,21 @@ fn a_fallback_cannot_change_the_port_by_direct_routing() {
 }
 
 #[test]
+fn a_combined_check_connects_between_its_questions() {
+    let between =
+        |text: &str| check(text).between.map(|between| (between.count, between.kind, between.timeout.as_secs()));
+    assert_eq!(between(&section(&["checktype=3"])), Some((3, "connect", 5)));
+    assert_eq!(between(&section(&["checktype=checktimeout3", "checktimeout=7"])), Some((3, "connect", 7)));
+    assert_eq!(between(&section(&["checktype=0"])), None);
+    assert_eq!(question(&section(&["checktype=0"])).kind, "http");
+    assert_eq!(check(&section(&["checktype=3"])).timeout.as_secs(), 30);
+    let udp = "virtual=10.1.9.9:53\n\treal=10.1.0.2 gate\n\tchecktype=3\n\trequest=\"a.b\"\n";
+    assert_eq!(between(udp), Some((3, "ping", 5)));
+    let none = "virtual=10.1.9.9:22\n\treal=10.1.0.2 gate\n\tchecktype=3\n";
+    assert_eq!((between(none), question(none).kind), (None, "connect"), "there is nothing to ask");
+}
+
+#[test]
 fn the_first_timeout_that_is_set_counts() {
     let seconds = |global: &str, lines: &[&str]| check(&format!("{global}{}", section(lines))).timeout.as_secs();
     for (checktype, default, other_first) in [("connect", 5, 2), ("negotiate", 30, 3)] {

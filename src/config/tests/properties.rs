@@ -17,6 +17,8 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
     virtual6=[2001:db8::1]:80\n\treal6=[2001:db8::2] gate\n\tchecktype=external\n\tcheckcommand=\"/bin/a b\"\n\
     \tpersistent=9\n\tnetmask=64\n\
     virtual=10.1.9.9:domain\n\tops=yes\n\tchecktype=connect\n\treal=10.1.0.2 gate\n\
+    virtual=10.1.9.9:8081\n\tservice=http\n\tchecktype=4\n\tchecktimeout=2\n\tnegotiatetimeout=8\n\treal=10.1.0.2 masq\n\
+    virtual=10.1.9.9:23\n\tchecktype=external-perl\n\tcheckcommand=\"/x.pl\"\n\treal=10.1.0.2 gate\n\
     virtual=7\n\tservice=https\n\treal=10.1.0.2 gate\n\treal=10.1.0.3:444 gate\n\
     virtual6=7\n\tchecktype=off\n\treal6=[2001:db8::2] gate 0\nvirtual=10.1.9.9:22\n\
     virtual=10.1.9.9:21\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:21\n\tservice=ftp\n\treal=10.1.0.2 gate\n\
@@ -26,7 +28,7 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
 #[test]
 fn a_rendered_file_reads_back_without_warnings() {
     let config = accept(FULL);
-    assert_eq!(config.services.len(), 14);
+    assert_eq!(config.services.len(), 16);
     let text = render(&config);
     let again = accept(&text);
     assert_eq!(meanings(&again), meanings(&config), "{text}");
