@@ -38,7 +38,6 @@ fn validate(question: &Question) -> Result<(), Invalid> {
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let (attempt, question) = (Attempt::start(check), &*check.question);
     let mut lines = Lines::connect(&attempt, check.target).await?;
-    lines.success("greeting").await?;
     log_in(&mut lines, question).await?;
     if let Some(path) = path(question) {
         Transfer { attempt: &attempt, target: check.target, lines: &mut lines, path }.judge(&question.receive).await?;
@@ -47,9 +46,11 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     Ok(())
 }
 
-async fn log_in(lines: &mut Lines<'_>, question: &Question) -> Result<(), CheckFailure> {
+/// From the greeting on.
+pub(super) async fn log_in(lines: &mut Lines<'_>, question: &Question) -> Result<(), CheckFailure> {
     let (step, passwd) = (lines::login_step(question), question.passwd.reveal());
     lines.hide(passwd);
+    lines.success("greeting").await?;
     let mut reply = lines.command(&step, &format!("USER {}", question.login)).await?;
     if reply.is_intermediate() {
         reply = lines.command(&step, &format!("PASS {passwd}")).await?;
@@ -95,7 +96,7 @@ impl Transfer<'_, '_> {
         // As ldirectord, which does not care whether the server knows these.
         self.lines.command("CWD /", "CWD /").await?;
         self.lines.command("TYPE I", "TYPE I").await?;
-        let port = self.passive_port().await?;
+        let port = passive_port(self.lines, self.target.is_ipv6()).await?;
         // To the server that is checked, whatever address it names: that may be the virtual one.
         let address = SocketAddr::new(self.target.ip(), port);
         let data = self.attempt.connect(&format!("connect to the data port {port}"), address).await?;
@@ -111,16 +112,15 @@ impl Transfer<'_, '_> {
         }
         Ok(file)
     }
+}
 
-    async fn passive_port(&mut self) -> Result<u16, CheckFailure> {
-        let (command, read): (_, fn(&str) -> Option<u16>) = match self.target {
-            SocketAddr::V4(_) => ("PASV", port_of_pasv),
-            SocketAddr::V6(_) => ("EPSV", port_of_epsv),
-        };
-        let reply: Reply = self.lines.command(command, command).await?;
-        let port = if reply.is_success() { read(&reply.text).filter(|port| *port != 0) } else { None };
-        port.ok_or_else(|| self.lines.wrong(command, &reply.text))
-    }
+/// Where the server waits for the data connection.
+pub(super) async fn passive_port(lines: &mut Lines<'_>, is_ipv6: bool) -> Result<u16, CheckFailure> {
+    let (command, read): (_, fn(&str) -> Option<u16>) =
+        if is_ipv6 { ("EPSV", port_of_epsv) } else { ("PASV", port_of_pasv) };
+    let reply: Reply = lines.command(command, command).await?;
+    let port = if reply.is_success() { read(&reply.text).filter(|port| *port != 0) } else { None };
+    port.ok_or_else(|| lines.wrong(command, &reply.text))
 }
 
 /// The port of `227 Entering Passive Mode (h1,h2,h3,h4,p1,p2)`, of which only the numbers are certain.

@@ -27,10 +27,16 @@ fn validate(question: &Question) -> Result<(), Invalid> {
 
 async fn ask(check: &Check, trust: Option<&Trust>) -> Result<(), CheckFailure> {
     let (attempt, question) = (Attempt::start(check), &*check.question);
-    let mut lines = match question.kind == IMAPS.name {
+    let lines = match question.kind == IMAPS.name {
         true => Lines::connect_tls(&attempt, check.target, trust).await?,
         false => Lines::connect(&attempt, check.target).await?,
     };
+    converse(lines, question).await
+}
+
+pub(super) async fn converse(mut lines: Lines<'_>, question: &Question) -> Result<(), CheckFailure> {
+    lines.hide(&quoted(question.passwd.reveal()));
+    lines.hide(question.passwd.reveal());
     let greeting = lines.line("greeting").await?;
     if !matches!(status(&greeting, "*"), Some((Status::Ok | Status::Preauth, _))) {
         return Err(lines.wrong("greeting", &greeting));
@@ -45,8 +51,6 @@ async fn ask(check: &Check, trust: Option<&Trust>) -> Result<(), CheckFailure> {
 
 async fn log_in(lines: &mut Lines<'_>, question: &Question) -> Result<(), CheckFailure> {
     let (step, passwd) = (lines::login_step(question), quoted(question.passwd.reveal()));
-    lines.hide(&passwd);
-    lines.hide(question.passwd.reveal());
     lines.say(&step, &format!("{TAG} LOGIN {} {passwd}", quoted(&question.login))).await?;
     loop {
         let line = lines.line(&step).await?;

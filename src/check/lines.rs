@@ -150,4 +150,7 @@ pub(super) fn validate(question: &Question, fields: &[Field]) -> Result<(), Inva
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/lines.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,10 @@ pub(super) const KIND: CheckKind =
 
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let attempt = Attempt::start(check);
-    let mut lines = Lines::connect(&attempt, check.target).await?;
+    converse(Lines::connect(&attempt, check.target).await?).await
+}
+
+pub(super) async fn converse(mut lines: Lines<'_>) -> Result<(), CheckFailure> {
     let greeting = lines.line("greeting").await?;
     // No more than that: NNTP has no greetings of several lines.
     if !greeting.starts_with('2') {

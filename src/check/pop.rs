@@ -31,17 +31,21 @@ fn validate(question: &Question) -> Result<(), Invalid> {
 
 async fn ask(check: &Check, trust: Option<&Trust>) -> Result<(), CheckFailure> {
     let (attempt, question) = (Attempt::start(check), &*check.question);
-    let mut lines = match question.kind == POPS.name {
+    let lines = match question.kind == POPS.name {
         true => Lines::connect_tls(&attempt, check.target, trust).await?,
         false => Lines::connect(&attempt, check.target).await?,
     };
+    converse(lines, question).await
+}
+
+pub(super) async fn converse(mut lines: Lines<'_>, question: &Question) -> Result<(), CheckFailure> {
+    lines.hide(question.passwd.reveal());
     let greeting = lines.line("greeting").await?;
     if !is_good(&greeting) {
         return Err(lines.wrong("greeting", &greeting));
     }
     if !question.login.is_empty() {
         let step = lines::login_step(question);
-        lines.hide(question.passwd.reveal());
         Login { lines: &mut lines, question, step: &step }.run(&greeting).await?;
     }
     lines.farewell("QUIT").await;

@@ -36,8 +36,14 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
 
 /// The server sees the end of our side after the request, as with ldirectord: many answer only then.
 async fn ask_in_lines(attempt: &Attempt<'_>, check: &Check) -> Result<(), CheckFailure> {
-    let question = &*check.question;
-    let mut lines = Lines::connect(attempt, check.target).await?;
+    converse(Lines::connect(attempt, check.target).await?, attempt, &check.question).await
+}
+
+pub(super) async fn converse(
+    mut lines: Lines<'_>,
+    attempt: &Attempt<'_>,
+    question: &Question,
+) -> Result<(), CheckFailure> {
     lines.may_say(LONGEST_ANSWER);
     lines.send("request", &request(question)).await?;
     lines.end("request").await?;

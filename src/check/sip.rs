@@ -55,6 +55,11 @@ async fn ask_in_lines(attempt: &Attempt<'_>, check: &Check, step: &str) -> Resul
     let own = own_address(attempt, stream.local_addr())?;
     let mut lines = Lines::over(attempt, stream);
     lines.send(step, request(&check.question, own).as_bytes()).await?;
+    wait(&mut lines, step).await
+}
+
+/// Reads up to the end of the final answer's head.
+pub(super) async fn wait(lines: &mut Lines<'_>, step: &str) -> Result<(), CheckFailure> {
     loop {
         let line = lines.line(step).await?;
         // To be ignored before an answer (section 7.5).

@@ -16,7 +16,10 @@ const NAME: &str = "localhost.localdomain";
 
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let attempt = Attempt::start(check);
-    let mut lines = Lines::connect(&attempt, check.target).await?;
+    converse(Lines::connect(&attempt, check.target).await?).await
+}
+
+pub(super) async fn converse(mut lines: Lines<'_>) -> Result<(), CheckFailure> {
     lines.success("greeting").await?;
     let (mut step, mut reply) = ("EHLO", lines.command("EHLO", &format!("EHLO {NAME}")).await?);
     // A server of before 1995 does not know it.

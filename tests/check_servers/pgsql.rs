@@ -93,6 +93,7 @@ fn judge(server: &Server) {
         (query("SELECT repeat('x', 1000) FROM generate_series(1, 5000)"), Ok(())),
         (of_postgres(user("sealed", PASSWORD)), Ok(())),
         (of_postgres(user("old", PASSWORD)), Ok(())),
+        (query("SELECT 1; SELECT id FROM empty"), Err("query \"SELECT 1; SELECT id FROM empty\": returned no row")),
         (query("SELECT id FROM empty"), Err("query \"SELECT id FROM empty\": returned no row")),
         (query("UPDATE empty SET id = 1"), Err("query \"UPDATE empty SET id = 1\": returned no row")),
         (query("SET work_mem = '1MB'"), Err("query \"SET work_mem = '1MB'\": returned no row")),

@@ -2,65 +2,6 @@ use super::super::testing::*;
 use super::*;
 use crate::model::Secret;
 
-/// Whatever a server says, every kind of check comes to an end of its own: no panic, no wait beyond the deadline.
-#[test]
-fn noise_is_an_answer_like_any_other() {
-    use proptest::prelude::*;
-    use proptest::test_runner::{Config, TestRunner};
-
-    let kinds = ["pop", "imap", "smtp", "nntp", "ftp", "sip", "simpletcp"];
-    let pieces = prop::sample::select(vec![
-        "+OK ",
-        "-ERR ",
-        "* OK ",
-        "* BYE ",
-        "a1 OK ",
-        "a1 NO",
-        "220 ",
-        "220-",
-        "331 ",
-        "230 ",
-        "227 (1,2,3,4,5,6)",
-        "150 ",
-        "SIP/2.0 200 OK",
-        "SIP/2.0 1",
-        "<a@b>",
-        "SASL CRAM-MD5",
-        ".",
-        "+ PDE=",
-        "\r\n",
-        "\r\n",
-        "\r\n",
-        "\n",
-        "\0",
-        "\u{e9}",
-    ]);
-    let noise = prop::collection::vec(
-        prop_oneof![pieces.prop_map(|text| text.as_bytes().to_vec()), any::<[u8; 3]>().prop_map(Vec::from)],
-        0..24,
-    );
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
-    let result = runner.run(&(noise, prop::sample::select(kinds.to_vec())), |(pieces, kind)| {
-        let bytes: &'static [u8] = pieces.concat().leak();
-        runtime.block_on(async {
-            let target = close_after(bytes).await;
-            let question = Question {
-                login: "mon".into(),
-                passwd: Secret::new("tops3cret"),
-                request: "x".into(),
-                receive: "a.*b$".into(),
-                ..Question::of(kind)
-            };
-            let check = check(question, target, PATIENT);
-            let result = tokio::time::timeout(PATIENT, crate::check::run(&check)).await;
-            prop_assert!(result.is_ok(), "{kind} hangs");
-            Ok(())
-        })
-    });
-    result.expect("an end");
-}
-
 #[test]
 fn a_lines_end_is_refused_in_what_becomes_a_line() {
     for (login, passwd, wrong) in [
