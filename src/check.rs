@@ -15,6 +15,7 @@ mod http;
 mod kind;
 pub mod lag;
 mod mysql;
+mod pattern;
 mod ping;
 mod tls;
 mod unasked;

@@ -4,7 +4,6 @@
 //! anywhere, so that a dead server counted as up as long as the place it once pointed to lived.
 
 mod exchange;
-mod pattern;
 mod redirect;
 
 use std::fmt;
@@ -16,10 +15,10 @@ use hyper::{Method, StatusCode};
 use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind};
 use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::pattern::{self, Unmatched};
 use super::tls::Trust;
 use crate::model::{Field, Question};
 use exchange::Answer;
-use pattern::Unmatched;
 use redirect::{Hop, Origin};
 
 /// As LWP and browsers of old: more is a loop.
