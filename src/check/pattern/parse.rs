@@ -193,8 +193,17 @@ impl<'a> Parser<'a> {
             b'$' if self.flags.multi_line => Node::Assert(Assertion::LineEnd),
             b'$' => Node::Assert(Assertion::FinalEnd),
             b'*' | b'+' | b'?' => return Err(self.refusal(from, "there is nothing before it that it could repeat")),
+            b'{' if self.follows_a_letter_of_an_escape(from) => {
+                return Err(self.refusal(from.saturating_sub(2), "a brace here must be written \"\\{\""));
+            }
             _ => self.literal(byte),
         }))
+    }
+
+    /// Perl goes by the looks of it: `\d{a}` is refused, and so is `\\\\d{a}`.
+    fn follows_a_letter_of_an_escape(&self, brace: usize) -> bool {
+        let before = self.pattern.get(..brace).unwrap_or_default();
+        matches!(before, [.., b'\\', letter] if letter.is_ascii_alphabetic())
     }
 
     fn literal(&self, byte: u8) -> Node {
@@ -217,6 +226,9 @@ impl<'a> Parser<'a> {
         self.skip_ignored()?;
         if self.count()?.is_some() {
             return Err(self.refusal(from, "one repetition follows another"));
+        }
+        if matches!(node, Node::KeepOut) && count.max.is_none() {
+            return Err(self.refusal(from, "\"\\K\" cannot be repeated without end"));
         }
         if count.max.is_some_and(|max| max < count.min) {
             return Ok(Node::Fail);

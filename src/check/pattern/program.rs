@@ -1,6 +1,7 @@
 //! A pattern as instructions for [`run`](super::run).
 
 mod compile;
+mod uses;
 
 use super::byte_set::ByteSet;
 use super::syntax::{Assertion, Greed, Group, Syntax};
@@ -37,30 +38,57 @@ impl Program {
 /// table of visits; `None`: what comes next depends on more, on a loop's count for example.
 pub type Memo = Option<usize>;
 
+/// Several bytes of one set.
+pub struct Span {
+    pub set: ByteSet,
+    pub min: usize,
+    /// `usize::MAX`: without limit.
+    pub max: usize,
+    pub greed: Greed,
+    /// Only where `min` is 0 and there is no limit.
+    pub memo: Memo,
+}
+
 pub enum Instruction {
     /// One byte of the set.
     Set(ByteSet),
-    /// Several bytes of the set; `max` is `usize::MAX` where there is no limit.
-    Span { set: ByteSet, min: usize, max: usize, greed: Greed, memo: Memo },
+    Span(Span),
     /// First this way, and if it does not lead to a match, the other.
-    Split { first: Address, second: Address, memo: Memo },
+    Split {
+        first: Address,
+        second: Address,
+        memo: Memo,
+    },
     Jump(Address),
     Assert(Assertion),
     /// Of a capture: see [`Program::registers`].
     Open(Register),
     Close(Register),
+    Forget(Register),
     /// What the first of these captures that is there has matched.
-    BackReference { captures: Vec<Register>, fold: bool },
+    BackReference {
+        captures: Vec<Register>,
+        fold: bool,
+    },
     /// The register becomes this place.
     Mark(Register),
     /// Goes on only at the place of the register.
     AtMark(Register),
     /// Leaves the loop after a round that matched nothing, since all others would be the same.
-    LeaveIfEmpty { mark: Register, exit: Address },
+    LeaveIfEmpty {
+        mark: Register,
+        exit: Address,
+    },
     /// A counted loop begins. Its registers: rounds begun, and the place where the latest of them began.
     Count(Register),
     /// Another round at the next instruction, or out.
-    Round { counter: Register, min: usize, max: usize, is_lazy: bool, exit: Address },
+    Round {
+        counter: Register,
+        min: usize,
+        max: usize,
+        is_lazy: bool,
+        exit: Address,
+    },
     /// A round begins.
     NextRound(Register),
     /// What is inside of it ends with one of the next two, and then has no other way. The register: how much was on the
@@ -75,10 +103,19 @@ pub enum Instruction {
     /// That many bytes back.
     Back(usize),
     /// Goes on if one of these captures is there.
-    IfCapture { captures: Vec<Register>, otherwise: Address },
+    IfCapture {
+        captures: Vec<Register>,
+        otherwise: Address,
+    },
     /// Goes on inside a call, of one of these groups or (empty) of any.
-    IfCalled { groups: Vec<Group>, otherwise: Address },
-    Call { routine: Address, group: Group },
+    IfCalled {
+        groups: Vec<Group>,
+        otherwise: Address,
+    },
+    Call {
+        routine: Address,
+        group: Group,
+    },
     EndCall,
     Fail,
     Match,

@@ -20,6 +20,8 @@ pub struct Syntax {
 pub enum Node {
     /// Matches between any two bytes.
     Empty,
+    /// `\K` moves the start of the match, and we only ask whether there is one.
+    KeepOut,
     /// Never matches.
     Fail,
     /// One byte of these.
@@ -52,6 +54,7 @@ pub enum Node {
 
 impl Node {
     pub fn concat(mut nodes: Vec<Node>) -> Node {
+        nodes.retain(|node| !matches!(node, Node::Empty));
         match nodes.len() {
             0 => Node::Empty,
             1 => nodes.remove(0),
@@ -121,7 +124,7 @@ pub enum Assertion {
 /// Fewest and most bytes that a node matches; most is `None` where there is no limit or it is not known beforehand.
 pub fn length(node: &Node) -> (u32, Option<u32>) {
     match node {
-        Node::Empty | Node::Fail | Node::Assert(_) | Node::Look(..) => (0, Some(0)),
+        Node::Empty | Node::KeepOut | Node::Fail | Node::Assert(_) | Node::Look(..) => (0, Some(0)),
         Node::Set(_) => (1, Some(1)),
         Node::Concat(nodes) => nodes.iter().map(length).fold((0, Some(0)), |(low, high), (min, max)| {
             (low.saturating_add(min), high.zip(max).map(|(high, max): (u32, u32)| high.saturating_add(max)))

@@ -13,6 +13,7 @@ impl Parser<'_> {
     /// After the opening bracket.
     pub(super) fn class(&mut self) -> Result<ByteSet, String> {
         let from = self.at.saturating_sub(1);
+        self.skip_blanks_of_class();
         let is_negated = self.take(b"^");
         // Bytes that are named one by one; the flag `i` adds the other case of these only.
         let mut bytes = ByteSet::default();
@@ -85,20 +86,18 @@ impl Parser<'_> {
         let after = self.rest().get(1..).unwrap_or_default();
         let length = after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'^').count();
         let is_closed = after.get(length..).is_some_and(|end| end.starts_with(&[kind, b']']));
-        if !is_closed || (kind == b':' && length == 0) {
+        let text = after.get(..length).unwrap_or_default();
+        let name = text.strip_prefix(b"^").unwrap_or(text);
+        // What is too short to be a mistyped name is no name.
+        if !is_closed || (kind == b':' && name.len() < 3) {
             return Ok(None);
         }
-        let name = after.get(..length).unwrap_or_default();
         self.at += length + 3;
-        let (is_negated, name) = match name.strip_prefix(b"^") {
-            Some(name) => (true, name),
-            None => (false, name),
-        };
         // With the flag `i` these two are "has a case".
         let is_case = name == b"upper" || name == b"lower";
-        let name = if is_case && self.flags.ignore_case { b"alpha" } else { name };
-        match ByteSet::of_posix(name).filter(|_| kind == b':') {
-            Some(set) => Ok(Some(if is_negated { !set } else { set })),
+        let class = if is_case && self.flags.ignore_case { b"alpha" } else { name };
+        match ByteSet::of_posix(class).filter(|_| kind == b':') {
+            Some(set) => Ok(Some(if name == text { set } else { !set })),
             None => Err(self.refusal(from, "there is no such class")),
         }
     }

@@ -11,7 +11,7 @@ impl<'a> Parser<'a> {
     pub(super) fn escape(&mut self) -> Result<Node, String> {
         let from = self.at.saturating_sub(1);
         let Some(letter) = self.next() else { return Err("a backslash at the end escapes nothing".into()) };
-        let node = match letter {
+        Ok(match letter {
             b'A' | b'G' => Node::Assert(Assertion::Start),
             b'z' => Node::Assert(Assertion::End),
             b'Z' => Node::Assert(Assertion::FinalEnd),
@@ -21,8 +21,7 @@ impl<'a> Parser<'a> {
             b'b' => Node::Assert(Assertion::WordBoundary),
             b'B' => Node::Assert(Assertion::NoWordBoundary),
             b'K' if self.looks > 0 => return Err(self.refusal(from, "it cannot stand in a lookahead or lookbehind")),
-            // It moves the start of the match, and we only ask whether there is one.
-            b'K' => Node::Empty,
+            b'K' => Node::KeepOut,
             b'R' => newline(),
             b'X' | b'C' => return Err(self.refusal(from, UNICODE)),
             b'g' | b'k' => return self.reference(letter, from),
@@ -36,12 +35,7 @@ impl<'a> Parser<'a> {
                 // A character without a meaning is that character: `\<` is `<`.
                 (None, None) => self.literal(letter),
             },
-        };
-        let takes_braces = matches!(letter, b'x' | b'o' | b'c') || !letter.is_ascii_alphabetic();
-        if !takes_braces && self.peek() == Some(b'{') && !self.is_count() {
-            return Err(self.refusal(from, "a brace after it that begins no repetition must be written \"\\{\""));
-        }
-        Ok(node)
+        })
     }
 
     fn is_count(&mut self) -> bool {

@@ -72,7 +72,7 @@ pub(super) fn is_name(text: &[u8]) -> bool {
 }
 
 fn decimal(digits: &[u8]) -> Group {
-    digits.iter().fold(0, |number: Group, digit| {
-        number.saturating_mul(10).saturating_add(Group::from(digit.wrapping_sub(b'0')))
-    })
+    digits
+        .iter()
+        .fold(0, |number: Group, digit| number.saturating_mul(10).saturating_add(Group::from(digit.wrapping_sub(b'0'))))
 }

@@ -1,8 +1,9 @@
 //! Nodes to instructions, each in a place of its own: the code is as long as the pattern, whatever its repetitions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Instruction, Memo, Program, Register};
+use super::uses::{Uses, has_captures};
+use super::{Instruction, Memo, Program, Register, Span};
 use crate::check::pattern::byte_set::ByteSet;
 use crate::check::pattern::syntax::{
     Condition, Count, Greed, Group, Look, Node, Reference, Syntax, first_bytes, is_anchored, length,
@@ -16,9 +17,9 @@ const LONGEST: usize = 50_000;
 const FARTHEST_BEHIND: u32 = 255;
 
 pub fn compile(syntax: &Syntax) -> Result<Program, String> {
-    let mut uses = Uses { syntax, captures: BTreeSet::new(), calls: BTreeMap::new(), depends_on_captures: false };
-    uses.collect(&syntax.root)?;
-    let mut compiler = Compiler { uses: &uses, code: Vec::new(), captures: BTreeMap::new(), registers: 0, memos: 0, exact: 0 };
+    let uses = Uses::of(syntax)?;
+    let mut compiler =
+        Compiler { uses: &uses, code: Vec::new(), captures: BTreeMap::new(), registers: 0, memos: 0, exact: 0 };
     for group in &uses.captures {
         let register = compiler.take_registers(3);
         compiler.captures.insert(*group, register);
@@ -34,85 +35,6 @@ pub fn compile(syntax: &Syntax) -> Result<Program, String> {
         is_anchored: is_anchored(&syntax.root),
         code: compiler.code,
     })
-}
-
-/// What other parts of the pattern want of a group.
-struct Uses<'a> {
-    syntax: &'a Syntax,
-    /// Groups whose match is asked for. The machine forgets the others.
-    captures: BTreeSet<Group>,
-    /// Groups that are called, with their nodes.
-    calls: BTreeMap<Group, &'a Node>,
-    depends_on_captures: bool,
-}
-
-impl<'a> Uses<'a> {
-    fn collect(&mut self, node: &'a Node) -> Result<(), String> {
-        match node {
-            Node::Concat(nodes) | Node::Alternate(nodes) => nodes.iter().try_for_each(|node| self.collect(node)),
-            Node::Repeat { node, .. } | Node::Capture(_, node) | Node::Atomic(node) | Node::Look(_, node) => {
-                self.collect(node)
-            }
-            Node::Condition { condition, yes, no } => {
-                match condition {
-                    Condition::Group(reference) => self.capture(reference, false)?,
-                    Condition::Look(_, node) => self.collect(node)?,
-                    Condition::Call(_) | Condition::Define => {}
-                }
-                self.collect(yes)?;
-                self.collect(no)
-            }
-            Node::BackReference { to, .. } => self.capture(to, true),
-            Node::Call(to) => {
-                self.depends_on_captures = true;
-                for group in self.groups(to, true)?.into_iter().take(1) {
-                    let target = if group == 0 { Some(&self.syntax.root) } else { find(&self.syntax.root, group) };
-                    self.calls.insert(group, target.ok_or_else(|| unknown(to))?);
-                }
-                Ok(())
-            }
-            Node::Empty | Node::Fail | Node::Set(_) | Node::Assert(_) => Ok(()),
-        }
-    }
-
-    fn capture(&mut self, reference: &Reference, must_exist: bool) -> Result<(), String> {
-        self.depends_on_captures = true;
-        let groups = self.groups(reference, must_exist)?;
-        if must_exist && groups.contains(&0) {
-            return Err(unknown(reference));
-        }
-        self.captures.extend(groups);
-        Ok(())
-    }
-
-    fn groups(&self, reference: &Reference, must_exist: bool) -> Result<Vec<Group>, String> {
-        match reference {
-            Reference::Number(group) if *group > self.syntax.groups && must_exist => Err(unknown(reference)),
-            Reference::Number(group) if *group > self.syntax.groups => Ok(Vec::new()),
-            Reference::Number(group) => Ok(vec![*group]),
-            Reference::Name(name) => self.syntax.names.get(name).cloned().ok_or_else(|| unknown(reference)),
-        }
-    }
-}
-
-fn unknown(reference: &Reference) -> String {
-    match reference {
-        Reference::Number(number) => format!("there is no group {number}"),
-        Reference::Name(name) => format!("there is no group named \"{}\"", name.escape_ascii()),
-    }
-}
-
-fn find(node: &Node, wanted: Group) -> Option<&Node> {
-    match node {
-        Node::Capture(group, _) if *group == wanted => Some(node),
-        Node::Concat(nodes) | Node::Alternate(nodes) => nodes.iter().find_map(|node| find(node, wanted)),
-        Node::Repeat { node, .. } | Node::Capture(_, node) | Node::Atomic(node) | Node::Look(_, node) => find(node, wanted),
-        Node::Condition { condition, yes, no } => {
-            let looked_for = if let Condition::Look(_, node) = condition { find(node, wanted) } else { None };
-            looked_for.or_else(|| find(yes, wanted)).or_else(|| find(no, wanted))
-        }
-        _ => None,
-    }
 }
 
 struct Compiler<'a> {
@@ -160,7 +82,7 @@ impl Compiler<'_> {
             return Err("the pattern is too large".into());
         }
         match node {
-            Node::Empty => {}
+            Node::Empty | Node::KeepOut => {}
             Node::Fail => {
                 self.push(Instruction::Fail);
             }
@@ -225,6 +147,11 @@ impl Compiler<'_> {
             self.span(*set, count, greed);
             return Ok(());
         }
+        if count.min == 0
+            && let Some(register) = self.forgotten(node)
+        {
+            self.push(Instruction::Forget(register));
+        }
         if greed == Greed::Possessive {
             return self.atomic(|compiler| compiler.repeat(node, count, Greed::Greedy));
         }
@@ -244,6 +171,14 @@ impl Compiler<'_> {
         }
     }
 
+    /// Perl's: a group that always matches the same number of bytes is forgotten where a repetition takes none of it,
+    /// `(b)?` in `(?:a(b)?)+\1`. All others keep what they matched before.
+    fn forgotten(&self, node: &Node) -> Option<Register> {
+        let Node::Capture(group, inside) = node else { return None };
+        let (min, max) = length(inside);
+        self.captures.get(group).copied().filter(|_| min > 0 && max == Some(min) && !has_captures(inside))
+    }
+
     fn span(&mut self, set: ByteSet, count: Count, greed: Greed) {
         let min = count.min as usize;
         match count.max {
@@ -251,14 +186,14 @@ impl Compiler<'_> {
                 self.push(Instruction::Set(set));
             }
             Some(max) => {
-                self.push(Instruction::Span { set, min, max: max as usize, greed, memo: None });
+                self.push(Instruction::Span(Span { set, min, max: max as usize, greed, memo: None }));
             }
             None => {
                 if min > 0 {
-                    self.push(Instruction::Span { set, min, max: min, greed: Greed::Possessive, memo: None });
+                    self.push(Instruction::Span(Span { set, min, max: min, greed: Greed::Possessive, memo: None }));
                 }
                 let memo = self.memo();
-                self.push(Instruction::Span { set, min: 0, max: usize::MAX, greed, memo });
+                self.push(Instruction::Span(Span { set, min: 0, max: usize::MAX, greed, memo }));
             }
         }
     }
@@ -389,7 +324,9 @@ impl Compiler<'_> {
             Condition::Call(Some(reference)) => {
                 Instruction::IfCalled { groups: self.uses.groups(reference, true)?, otherwise }
             }
-            Condition::Look(..) | Condition::Define => Instruction::Split { first: test + 1, second: otherwise, memo: None },
+            Condition::Look(..) | Condition::Define => {
+                Instruction::Split { first: test + 1, second: otherwise, memo: None }
+            }
         };
         self.write(test, instruction);
         Ok(())

@@ -1,10 +1,15 @@
+//! Follows one way through the instructions until it fails, and then the latest that was left for later.
+
+mod control;
+mod span;
+
 use std::mem;
 
 use super::memo::Visits;
-use super::{Exhausted, KEPT, STACK, STEPS};
+use super::{Exhausted, STACK, STEPS};
 use crate::check::pattern::byte_set::{ByteSet, is_word};
-use crate::check::pattern::program::{Address, Instruction, Memo, Program, Register};
-use crate::check::pattern::syntax::{Assertion, Greed, Group};
+use crate::check::pattern::program::{Address, Instruction, Program, Register};
+use crate::check::pattern::syntax::{Assertion, Group};
 
 /// Of a register without a place.
 const NONE: usize = usize::MAX;
@@ -109,9 +114,7 @@ impl<'a> Machine<'a> {
             Instruction::Set(set) if self.is_in(*set, place) => Next::At(at + 1, place + 1),
             Instruction::Set(_) | Instruction::Fail => Next::Back,
             Instruction::Match => Next::Matched,
-            Instruction::Span { set, min, max, greed, memo } => {
-                return self.span(at, place, *set, *min, *max, *greed, *memo);
-            }
+            Instruction::Span(span) => return self.span(span, at, place),
             Instruction::Split { first, second, memo } => {
                 if !self.visits.is_first(*memo, place) {
                     return Ok(Next::Back);
@@ -136,7 +139,9 @@ impl<'a> Machine<'a> {
                 let is_inside = group.is_some_and(|group| groups.is_empty() || groups.contains(&group));
                 Next::At(if is_inside { at + 1 } else { *otherwise }, place)
             }
-            Instruction::Open(_) | Instruction::Close(_) | Instruction::Mark(_) => return self.remember(at, place),
+            Instruction::Open(_) | Instruction::Close(_) | Instruction::Forget(_) | Instruction::Mark(_) => {
+                return self.remember(at, place);
+            }
             Instruction::LeaveIfEmpty { mark, exit } => {
                 Next::At(if self.register(*mark) == place { *exit } else { at + 1 }, place)
             }
@@ -221,61 +226,6 @@ impl<'a> Machine<'a> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of one instruction")]
-    fn span(
-        &mut self,
-        at: Address,
-        place: usize,
-        set: ByteSet,
-        min: usize,
-        max: usize,
-        greed: Greed,
-        memo: Memo,
-    ) -> Result<Next, Exhausted> {
-        let most = if greed == Greed::Lazy { min } else { max };
-        let rest = self.body.get(place..).unwrap_or_default();
-        let length = rest.iter().take(most).take_while(|byte| set.contains(**byte)).count();
-        self.spend(length / 8)?;
-        let end = place + length;
-        if length < min {
-            return Ok(Next::Back);
-        }
-        match greed {
-            Greed::Possessive => {}
-            Greed::Lazy => {
-                if !self.visits.is_first(memo, place) {
-                    return Ok(Next::Back);
-                }
-                self.push(Entry::Longer { at, place: end, more: max - min, call: self.call })?;
-            }
-            Greed::Greedy => {
-                // From here to the end each place is tried now; a row of its own means that there is no lower limit.
-                if !self.visits.is_first(memo, place) {
-                    return Ok(Next::Back);
-                }
-                if memo.is_some() {
-                    (place + 1..=end).for_each(|place| {
-                        self.visits.is_first(memo, place);
-                    });
-                }
-                if length > min {
-                    self.push(Entry::Shorter { at: at + 1, place: end - 1, least: place + min, call: self.call })?;
-                }
-            }
-        }
-        Ok(Next::At(at + 1, end))
-    }
-
-    fn longer(&mut self, at: Address, place: usize, more: usize) -> Result<Option<(Address, usize)>, Exhausted> {
-        let program = self.program;
-        let Some(Instruction::Span { set, memo, .. }) = program.code.get(at) else { return Ok(None) };
-        if more == 0 || !self.is_in(*set, place) || !self.visits.is_first(*memo, place + 1) {
-            return Ok(None);
-        }
-        self.push(Entry::Longer { at, place: place + 1, more: more.saturating_sub(1), call: self.call })?;
-        Ok(Some((at + 1, place + 1)))
-    }
-
     fn holds(&self, assertion: Assertion, place: usize) -> bool {
         let before = place.checked_sub(1).and_then(|before| self.body.get(before));
         let after = self.body.get(place);
@@ -290,120 +240,5 @@ impl<'a> Machine<'a> {
             Assertion::WordBoundary => is_boundary,
             Assertion::NoWordBoundary => !is_boundary,
         }
-    }
-
-    fn back_reference(&mut self, at: Address, place: usize, captures: &[Register], fold: bool) -> Result<Next, Exhausted> {
-        let range = |register: &Register| self.register(register + 1)..self.register(register + 2);
-        let text = captures.iter().find_map(|register| self.body.get(range(register)));
-        let Some(text) = text else { return Ok(Next::Back) };
-        self.spend(text.len() / 8)?;
-        let end = place + text.len();
-        let is_same = self.body.get(place..end).is_some_and(|found| {
-            if fold { found.eq_ignore_ascii_case(text) } else { found == text }
-        });
-        Ok(if is_same { Next::At(at + 1, end) } else { Next::Back })
-    }
-
-    fn remember(&mut self, at: Address, place: usize) -> Result<Next, Exhausted> {
-        match self.program.code.get(at) {
-            Some(Instruction::Open(register) | Instruction::Mark(register)) => self.set(*register, place)?,
-            Some(Instruction::Close(register)) => {
-                self.set(register + 1, self.register(*register))?;
-                self.set(register + 2, place)?;
-            }
-            _ => {}
-        }
-        Ok(Next::At(at + 1, place))
-    }
-
-    /// Rounds of a loop. The one after an empty round would be as empty, and so is the last.
-    fn count(&mut self, instruction: &Instruction, at: Address, place: usize) -> Result<Next, Exhausted> {
-        match instruction {
-            Instruction::Count(counter) => {
-                self.set(*counter, 0)?;
-                self.set(counter + 1, NONE)?;
-            }
-            Instruction::Round { counter, min, max, is_lazy, exit } => {
-                let rounds = self.register(*counter);
-                let is_idle = self.register(counter + 1) == place;
-                if rounds >= *min && (rounds >= *max || is_idle) {
-                    return Ok(Next::At(*exit, place));
-                }
-                if rounds >= *min && *is_lazy {
-                    self.try_later(at + 1, place)?;
-                    return Ok(Next::At(*exit, place));
-                }
-                if rounds >= *min {
-                    self.try_later(*exit, place)?;
-                }
-            }
-            Instruction::NextRound(counter) => {
-                self.set(*counter, self.register(*counter).saturating_add(1))?;
-                self.set(counter + 1, place)?;
-            }
-            _ => {}
-        }
-        Ok(Next::At(at + 1, place))
-    }
-
-    fn enclose(&mut self, instruction: &Instruction, at: Address, place: usize) -> Result<Next, Exhausted> {
-        match instruction {
-            Instruction::Enclose(register) => {
-                let height = self.stack.len();
-                self.set(*register, height)?;
-                self.set(register + 1, place)?;
-            }
-            Instruction::Keep(register) => self.cut(self.register(*register))?,
-            Instruction::Return(register) => {
-                self.cut(self.register(*register))?;
-                return Ok(Next::At(at + 1, self.register(register + 1)));
-            }
-            Instruction::Refuse(register) => {
-                let height = self.register(*register);
-                while self.stack.len() > height {
-                    if let Some(entry) = self.stack.pop() {
-                        self.undo(entry);
-                    }
-                }
-                return Ok(Next::Back);
-            }
-            _ => {}
-        }
-        Ok(Next::At(at + 1, place))
-    }
-
-    /// Forgets the ways that were left for later above `height`, and keeps what restores registers.
-    fn cut(&mut self, height: usize) -> Result<(), Exhausted> {
-        let height = height.min(self.stack.len());
-        self.spend(self.stack.len() - height)?;
-        let above = self.stack.split_off(height);
-        self.stack.extend(above.into_iter().filter(|entry| !entry.is_choice()));
-        Ok(())
-    }
-
-    fn call(&mut self, routine: Address, group: Group, at: Address, place: usize) -> Result<Next, Exhausted> {
-        let registers = self.registers.clone();
-        self.kept += registers.len() + 1;
-        self.spend(registers.len())?;
-        if self.kept > KEPT {
-            return Err(Exhausted::Memory);
-        }
-        self.calls.push(Call { group, after: at + 1, caller: self.call, registers });
-        self.push(Entry::Uncall)?;
-        self.call = self.calls.len() - 1;
-        Ok(Next::At(routine, place))
-    }
-
-    fn end_call(&mut self, place: usize) -> Result<Next, Exhausted> {
-        let Some(call) = self.calls.get(self.call) else { return Ok(Next::Back) };
-        let (after, caller, registers) = (call.after, call.caller, call.registers.clone());
-        self.spend(registers.len())?;
-        for (register, value) in registers.into_iter().enumerate() {
-            if self.register(register) != value {
-                self.set(register, value)?;
-            }
-        }
-        self.call = caller;
-        Ok(Next::At(after, place))
     }
 }

@@ -55,3 +55,15 @@ fn encode(bytes: &[u8]) -> Vec<u8> {
         })
         .collect()
 }
+
+/// The reverse of [`encode`].
+pub fn decode(text: &str) -> Vec<u8> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(code, 16).expect("two hexadecimal digits"));
+        bytes.extend(rest.as_bytes());
+    }
+    bytes
+}
