@@ -6,6 +6,7 @@ PACKAGES=(
 	mariadb-server mariadb-client python3 python3-pymysql
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev
+	perl openssl                        # unit tests: what a pattern means, certificates and servers of old
 )
 
 packages_missing() {

@@ -171,4 +171,5 @@ async fn redirects_are_followed_on_the_same_server_only() {
     assert!(failure(target, &get("/one")).await.contains("another host"));
 }
 
+mod openssl;
 mod tls;

@@ -1,11 +1,14 @@
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{HandshakeKind, ServerConfig};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{ALL_VERSIONS, HandshakeKind, ServerConfig, SupportedProtocolVersion};
 
 use super::*;
 
@@ -50,11 +53,7 @@ type Handshakes = Arc<Mutex<Vec<(Option<String>, Option<HandshakeKind>)>>>;
 
 /// An https server; `end` says whether it closes TLS in order.
 async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Handshakes) {
-    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("key");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![identity.certificate], key))
-        .expect("server");
+    let config = showing(identity.certificate, &identity.key, ALL_VERSIONS);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let handshakes = Handshakes::default();
     let seen = Arc::clone(&handshakes);
@@ -143,6 +142,33 @@ async fn a_self_signed_certificate_is_up_once_it_is_installed() {
 }
 
 #[tokio::test]
+async fn an_authority_that_serves_by_itself_is_up_under_an_installed_one() {
+    let authority = Authority::new("ours");
+    let mut params = named("www.example.com");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let (target, _) = https_server(authority.sign(params), true).await;
+    ask(target, &https(None), &authority.trust()).await.expect("signed by an installed authority");
+    let failure = ask(target, &https(None), &Authority::new("theirs").trust()).await.expect_err("unknown").to_string();
+    assert!(failure.contains("certificate not trusted: unknown issuer (install"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_unknown_critical_extension_is_named() {
+    let authority = Authority::new("ours");
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let mut params = named("www.example.com");
+        let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 55555, 7], vec![5, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions = vec![extension];
+        params.is_ca = is_ca;
+        let (target, _) = https_server(authority.sign(params), true).await;
+        let failure = ask(target, &https(None), &authority.trust()).await.expect_err("critical").to_string();
+        let wanted = "certificate refused: its critical extension 1.3.6.1.4.1.55555.7 is not known here";
+        assert!(failure.contains(wanted), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn an_authority_with_a_new_key_is_another_authority() {
     let (target, _) = https_server(Authority::new("ours").sign(named("www.example.com")), true).await;
     let failure = ask(target, &https(None), &Authority::new("ours").trust()).await.expect_err("old key").to_string();
@@ -164,4 +190,35 @@ async fn a_plain_port_is_no_https_port() {
     let target = greet(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let failure = ask(target, &https(None), &Authority::new("ours").trust()).await.expect_err("plain").to_string();
     assert!(failure.contains("tls handshake: the answer is not TLS"), "{failure}");
+}
+
+/// Shows `certificate` and signs with a key that is not its own.
+pub(super) async fn server_with_another_key(
+    certificate: CertificateDer<'static>,
+    version: &'static SupportedProtocolVersion,
+) -> SocketAddr {
+    let acceptor = TlsAcceptor::from(Arc::new(showing(certificate, &KeyPair::generate().expect("key"), &[version])));
+    serve(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let _ = acceptor.accept(stream).await;
+        }
+    })
+    .await
+}
+
+/// A server that does not look at its own certificate.
+fn showing(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
+    let provider = ring::default_provider();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("key");
+    let key = provider.key_provider.load_private_key(key).expect("key");
+    ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .expect("server")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key))))
 }
