@@ -1,8 +1,9 @@
 //! The command line: `lvs-agents COMMAND`.
 
+mod called_as;
 mod check_config;
 mod install;
-mod role;
+mod ldirectord;
 mod status;
 
 use std::ffi::{OsStr, OsString};
@@ -11,17 +12,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
-use crate::daemon::{self, Options, Readiness};
+use crate::daemon::{self, HealthMonitorOptions, Readiness};
 use crate::ocf::{self, Agent};
 use crate::system::{RunDir, memory};
 
-pub use role::{Role, refuse_as_ldirectord, role};
+pub use called_as::{CalledAs, called_as};
+pub use ldirectord::run as run_as_ldirectord;
 
-/// What the process exits with.
+/// The exit code of the process.
 pub type ExitStatus = u8;
 const SUCCESS: ExitStatus = 0;
 const FAILURE: ExitStatus = 1;
@@ -31,11 +33,11 @@ const FAILURE: ExitStatus = 1;
 #[command(name = "lvs-agents", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum CliCommand {
     /// Show virtual services, the health of their real servers, and the reason of every weight
     Status {
         /// As JSON, for programs
@@ -55,11 +57,17 @@ enum Command {
         /// Install below this directory, as for a package
         #[arg(long, default_value = "/")]
         root: PathBuf,
+        /// Make /usr/sbin/ldirectord a link to this binary, as a stand-in for the original's command line
+        #[arg(long)]
+        replace_ldirectord: bool,
     },
     /// Print the OCF meta-data of an agent: vip, lvs, ldirectord or realserver
     MetaData {
         /// Name of the agent
         agent: String,
+        /// The XML that the cluster reads, or a manual page
+        #[arg(long, value_enum, default_value_t = MetaDataFormat::Xml)]
+        format: MetaDataFormat,
     },
     /// Run an action of an agent as pacemaker does, with its parameters in OCF_RESKEY_... variables
     Agent {
@@ -79,6 +87,9 @@ enum Command {
         /// Where to log when the configuration does not say: a path, or a syslog facility
         #[arg(long)]
         logfile: Option<String>,
+        /// Keep the process number in this file
+        #[arg(long, hide = true)]
+        pid_file: Option<PathBuf>,
         /// Leave the caller's session, and say on standard output when clients can be served
         #[arg(long, hide = true)]
         detach: bool,
@@ -95,32 +106,49 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum MetaDataFormat {
+    Xml,
+    Markdown,
+}
+
 /// Runs the command of this process; errors go to standard error, exit status 1.
 pub fn run() -> ExitStatus {
     match execute(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            // Nowhere to report that standard error is closed.
+            // There is no place to report that standard error is closed.
             let _ = writeln!(std::io::stderr(), "lvs-agents: {error:#}");
             FAILURE
         }
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<ExitStatus> {
+fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
     let mut out = std::io::stdout();
     match command {
-        Command::Status { json } => status::run(json, &mut out)?,
-        Command::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
-        Command::Install { root } => install::run(&root, &mut out)?,
-        Command::MetaData { agent } => out.write_all(find(&agent)?.description().metadata().as_bytes())?,
-        Command::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        Command::Daemon { instance, configfile, logfile, detach, ready_within } => {
+        CliCommand::Status { json } => status::run(json, &mut out)?,
+        CliCommand::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
+        CliCommand::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
+        CliCommand::MetaData { agent, format } => {
+            let description = find(&agent)?.description();
+            let text = match format {
+                MetaDataFormat::Xml => description.metadata(),
+                MetaDataFormat::Markdown => description.manual(),
+            };
+            out.write_all(text.as_bytes())?;
+        }
+        CliCommand::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
+        CliCommand::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
-            run_daemon(Options { instance, configfile, logfile, ready_within, run_dir: RunDir::system() }, detach)?;
+            let run_dir = RunDir::system();
+            run_daemon(
+                HealthMonitorOptions { instance, configfile, logfile, pid_file, ready_within, run_dir },
+                detach,
+            )?;
         }
-        Command::Announce { instance } => agent::repeat_announcements(&instance)?,
+        CliCommand::Announce { instance } => agent::repeat_announcements(&instance)?,
     }
     Ok(SUCCESS)
 }
@@ -136,17 +164,17 @@ pub fn run_agent(agent: &dyn Agent, action: Option<&OsStr>) -> ExitStatus {
     ocf::main(agent, action) as ExitStatus
 }
 
-fn run_daemon(options: Options, detach: bool) -> anyhow::Result<()> {
+fn run_daemon(options: HealthMonitorOptions, detach: bool) -> anyhow::Result<()> {
     if detach {
-        agent::settle_in();
+        agent::detach_from_starter();
         nix::unistd::setsid().context("session: start one of our own")?;
     }
     let mut readiness = Readiness::new(detach);
     let result = daemon::run(options, &mut readiness);
     if let Err(error) = &result
-        && !readiness.is_told()
+        && !readiness.is_reported()
     {
-        readiness.tell_failure(&format!("{error:#}"));
+        readiness.report_failure(&format!("{error:#}"));
     }
     if let Err(error) = result {
         bail!(error);

@@ -73,6 +73,8 @@ pub struct Global {
     pub callback: Option<PathBuf>,
     /// Where the daemon logs; `None`: where whoever started it said.
     pub logfile: Option<LogTarget>,
+    /// Stay in the foreground and log to standard output, for a supervisor that the original's command line is called by.
+    pub supervised: bool,
 }
 
 /// Where the daemon logs.
@@ -81,6 +83,10 @@ pub enum LogTarget {
     File(PathBuf),
     /// The name of a facility, such as `local0`.
     Syslog(String),
+    /// Standard output, as no file says it: a supervisor reads it.
+    Output,
+    /// Standard error: an administrator does.
+    Errors,
 }
 
 /// A path, or the name of a facility.
@@ -129,5 +135,8 @@ pub struct RealServerConfig {
     pub check: Check,
 }
 
+#[cfg(test)]
+#[path = "../fuzz/config.rs"]
+mod fuzz;
 #[cfg(test)]
 mod tests;

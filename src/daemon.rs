@@ -1,7 +1,8 @@
 //! The health monitor: one process whose loop (`core`) decides, and a thread for everything that may block.
 //!
-//! A check ends (`checker`) → its result goes into the pools (`services`) → the pools say what the table shall be → the
-//! difference is written (`kernel`). The configuration comes from `loader`; `control` answers who asks.
+//! The result of a check (`checker`) goes into the pools (`services`), the pools say what the table shall be, and the
+//! difference is written (`kernel`). The configuration comes from `loader`; `control` answers the requests of other
+//! processes.
 
 mod checker;
 mod configuration;
@@ -9,14 +10,15 @@ pub mod control;
 mod core;
 mod declaring;
 pub mod event;
+mod health_record;
 mod journal;
 mod kernel;
 mod loader;
 mod log;
+mod pid_file;
 mod presence;
 pub mod protocol;
 mod readiness;
-mod record;
 mod services;
 mod signals;
 mod source;
@@ -32,44 +34,69 @@ use anyhow::{Context, bail};
 
 use self::checker::{Checker, Pulse};
 use self::configuration::Configuration;
-use self::core::{Core, Hands, Message};
-use self::event::Sinks;
+use self::core::{Core, LoopMessage, LoopThreads};
+use self::event::{Event, LogLevel, Sinks};
 use self::journal::Journal;
-use self::kernel::Kernel;
+use self::kernel::KernelThread;
 use self::loader::Loader;
 use self::log::Log;
-use self::presence::Presence;
-use self::source::Source;
-use self::view::View;
+use self::pid_file::PidFile;
+use self::presence::InstancePresence;
+use self::source::ServiceSource;
+use self::view::LivenessView;
 use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
 pub use readiness::{ANSWER_READY, Readiness};
 
-/// Messages that wait for the loop. A thread that delivers more than the loop can take waits: checks stretch, and nothing
-/// piles up.
+/// The most messages that wait for the loop. A thread that delivers more than the loop can handle waits: checks
+/// stretch, and nothing piles up.
 const INBOX: usize = 256;
+
+/// The environment variable that says how much the log has: `error`, `info` (the default) or `debug`. SIGUSR2 switches
+/// the debug level on and off while the health monitor runs.
+pub const LOG_LEVEL: &str = "LVS_AGENTS_LOG";
 
 /// What a health monitor is started with.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct HealthMonitorOptions {
     /// Name of the pacemaker resource, or `ldirectord` when started by hand.
     pub instance: String,
-    /// A ldirectord.cf; without it, what the `lvs` agents of this node declare is looked after.
+    /// A ldirectord.cf. Without it, the health monitor looks after what the `lvs` agents of this node declare.
     pub configfile: Option<PathBuf>,
-    /// Where to log when the configuration does not say.
+    /// The log's place when the configuration names none.
     pub logfile: Option<LogTarget>,
-    /// By then the start is over, even when checks with a longer timeout have not ended: the agent that waits for the
+    /// The file that holds the process number as long as the health monitor lives.
+    pub pid_file: Option<PathBuf>,
+    /// The start is over by then, even when checks with a longer timeout have not ended: the agent that waits for the
     /// start has a time limit too.
     pub ready_within: Duration,
+    /// The folder of locks, sockets and records.
     pub run_dir: RunDir,
 }
 
-/// Runs until it is told to stop. `readiness` is told once, when clients can be served as well as is known.
+impl HealthMonitorOptions {
+    /// Returns the options of a health monitor of this name that follows the declarations.
+    pub fn new(instance: &str, run_dir: RunDir) -> Self {
+        /// This is as long as pacemaker's start may usually take.
+        const READY_WITHIN: Duration = Duration::from_secs(60);
+        Self {
+            instance: instance.to_owned(),
+            configfile: None,
+            logfile: None,
+            pid_file: None,
+            ready_within: READY_WITHIN,
+            run_dir,
+        }
+    }
+}
+
+/// Runs the health monitor until a request or a signal stops it. `readiness` reports once, when clients can be served
+/// as well as is known.
 ///
 /// # Errors
-/// Another monitor of this instance runs, the configuration is wrong, the kernel has no IPVS or takes nothing of the
-/// configuration; at the end, what could not be removed.
-pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
+/// Fails when another health monitor of this instance runs, the configuration is wrong, the kernel has no IPVS or takes
+/// nothing of the configuration; at the end, when something could not be removed.
+pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::Result<()> {
     memory::share_one_heap();
     descriptors::raise_limit();
     options.run_dir.create()?;
@@ -77,18 +104,19 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
     let Some(lock) = Lock::try_acquire(&path)? else {
         bail!("{}: lock: a health monitor of this name runs already", path.display());
     };
+    let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     let (inbox, messages) = sync_channel(INBOX);
-    // First of all: threads inherit which signals they leave to the one that waits for them.
+    // This comes before every other thread: threads inherit which signals they leave to the one that waits for them.
     signals::listen(deliver(&inbox, |message| message)).context("signals: wait for them")?;
     let source = match &options.configfile {
-        Some(path) => Source::File(path.clone()),
-        None => Source::Declarations(options.run_dir.clone()),
+        Some(path) => ServiceSource::File(path.clone()),
+        None => ServiceSource::Declarations(options.run_dir.clone()),
     };
     let log =
         Log::start(log_target(&options, &Config::default()), &options.instance).context("log: start its thread")?;
     let checker = Arc::new(
         Checker::start(Box::new({
-            let deliver = deliver(&inbox, Message::Results);
+            let deliver = deliver(&inbox, LoopMessage::Results);
             move |finished| {
                 deliver(finished);
             }
@@ -97,44 +125,74 @@ pub fn run(options: Options, readiness: &mut Readiness) -> anyhow::Result<()> {
     );
     // The loop ends the checks by dropping them, however many peers of the control socket are being served then.
     let pulse = Arc::downgrade(&checker);
-    let view = View::new(move || pulse.upgrade().map_or_else(Pulse::steady, |checker| checker.pulse()));
-    let kernel = Kernel::start({
-        let deliver = deliver(&inbox, Message::Kernel);
+    let view = LivenessView::new(move || pulse.upgrade().map_or_else(Pulse::steady, |checker| checker.pulse()));
+    let kernel = KernelThread::start({
+        let deliver = deliver(&inbox, LoopMessage::Kernel);
         move |answer| {
             deliver(answer);
         }
     })
     .context("kernel: start its thread")?;
-    let presence = Presence::new(
+    let presence = InstancePresence::new(
         options.run_dir.clone(),
         options.instance.clone(),
         lock,
         view.clone(),
-        deliver(&inbox, Message::Call),
+        deliver(&inbox, LoopMessage::Call),
     )?;
     let name = source.name();
-    let report = deliver(&inbox, Message::Configuration);
+    let report = deliver(&inbox, LoopMessage::Configuration);
     let loader = Loader::start(source, options.run_dir.clone(), options.instance.clone(), report)
         .context("configuration: start its thread")?;
     let mut sinks = Sinks::default();
-    sinks.add(Journal::new(log.clone()));
-    let hands = Hands { checker, kernel, log };
-    // Its only other owners are the threads: when all of them are gone, the loop hears of it.
+    let (level, doubt) = log_level(std::env::var(LOG_LEVEL).ok().as_deref());
+    sinks.add(Journal::new(log.clone(), level));
+    if let Some(cause) = doubt {
+        sinks.emit(Event::Fault { cause: &cause });
+    }
+    let threads = LoopThreads { checker, kernel, log };
+    // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
-    Core::new(options, readiness, hands, Configuration::new(loader, name), presence, view, sinks).run(&messages)
+    Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)
 }
 
-/// What puts something into the loop's inbox; false when the loop has ended.
+/// Returns a function that puts a value into the loop's inbox and answers false when the loop has ended.
 fn deliver<T>(
-    inbox: &SyncSender<Message>,
-    wrap: impl Fn(T) -> Message + Clone + Send + 'static,
+    inbox: &SyncSender<LoopMessage>,
+    wrap: impl Fn(T) -> LoopMessage + Clone + Send + 'static,
 ) -> impl Fn(T) -> bool + Clone + Send + 'static {
     let inbox = inbox.clone();
     move |thing| inbox.send(wrap(thing)).is_ok()
 }
 
-/// The configuration's `logfile`, else the resource's, else ldirectord's default.
-fn log_target(options: &Options, config: &Config) -> LogTarget {
-    let chosen = config.global.logfile.clone();
-    chosen.or_else(|| options.logfile.clone()).unwrap_or_default()
+/// The level of the log, and what is wrong with the variable: a mistake in it must not keep services from being served.
+fn log_level(word: Option<&str>) -> (LogLevel, Option<String>) {
+    match word.map(str::parse) {
+        None => (LogLevel::Info, None),
+        Some(Ok(level)) => (level, None),
+        Some(Err(error)) => (LogLevel::Info, Some(format!("{LOG_LEVEL} {error}"))),
+    }
+}
+
+/// The target is a standard stream that the administrator watches, else the configuration's `logfile`, else the
+/// resource's, else ldirectord's default.
+fn log_target(options: &HealthMonitorOptions, config: &Config) -> LogTarget {
+    let own = options.logfile.clone();
+    match own {
+        Some(stream @ (LogTarget::Output | LogTarget::Errors)) => stream,
+        own => config.global.logfile.clone().or(own).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_log_level_is_the_ordinary_one_and_is_said() {
+        assert_eq!(log_level(None), (LogLevel::Info, None));
+        assert_eq!(log_level(Some("debug")), (LogLevel::Debug, None));
+        let expected = "LVS_AGENTS_LOG \"loud\": expected a log level: error, info or debug";
+        assert_eq!(log_level(Some("loud")), (LogLevel::Info, Some(expected.to_owned())));
+    }
 }

@@ -16,15 +16,19 @@ pub use load::{NameMissing, described, load_file};
 pub use names::SystemResolver;
 pub use trial::refusals;
 
-/// Sets what is missing and tells `log` of it. Nothing is set back when the services go: somebody else may rely on it
-/// by then, and ip_forward=0 would cut off whoever is routed through this node.
+/// Sets what is missing and gives `log` a sentence for each setting. Nothing is set back when the services go: another
+/// program may rely on it by then, and ip_forward=0 would cut off every host that is routed through this node.
+///
+/// # Errors
+///
+/// Fails when a setting cannot be read or written.
 pub fn prepare(config: &Config, mut log: impl FnMut(String)) -> Result<(), FileError> {
     let needed = config.services.iter().flat_map(|service| {
         let reals = service.real_servers.iter().map(|real| &real.real_server);
         plan::director_sysctls(&service.service, reals, service.quiescent)
     });
     for setting in needed.collect::<BTreeSet<_>>() {
-        if setting == plan::STANDBY_SERVES && sends_and_receives() {
+        if setting == plan::BACKUP_ONLY && sends_and_receives() {
             let reason = "sync daemons run in both states, and this director would direct nothing any more";
             log(format!("{}: left as it is: {reason}", setting.name));
             continue;
@@ -36,8 +40,8 @@ pub fn prepare(config: &Config, mut log: impl FnMut(String)) -> Result<(), FileE
     Ok(())
 }
 
-/// Whether the sync daemon of the active director and that of a standby run both, as some scripts have them on every node.
-/// When that cannot be told, there is none.
+/// Whether the sync daemon of the active director and that of a standby run both, as some scripts have them on every
+/// node. When that cannot be found out, none counts as running.
 fn sends_and_receives() -> bool {
     let asked = Ipvs::open_loaded().and_then(|ipvs| ipvs.map(|mut ipvs| ipvs.sync_daemons()).transpose());
     asked.ok().flatten().is_some_and(|daemons| daemons.master && daemons.backup)

@@ -23,4 +23,7 @@ pub mod plan;
 pub mod system;
 
 #[cfg(test)]
+#[path = "../fuzz/seeds.rs"]
+mod seeds;
+#[cfg(test)]
 mod testing;

@@ -1,7 +1,16 @@
 //! Plain values that everything else speaks in. No I/O, no clock, no environment.
 //!
-//! Identity ([`ServiceKey`], [`RealServerKey`]) is separate from configuration ([`VirtualService`], [`RealServer`]):
-//! a changed weight is an edit of the same real server, a changed port is another one.
+//! Identity ([`ServiceKey`], [`RealServerKey`]) is separate from configuration ([`VirtualService`], [`RealServer`]): a
+//! changed weight is an edit of the same real server, while a changed port makes another one.
+//!
+//! ```
+//! use lvs_agents::model::{RealServerKey, ServiceKey};
+//!
+//! let service: ServiceKey = "tcp 198.51.100.1:80".parse().unwrap();
+//! let marked: ServiceKey = "fwmark 7 ipv6".parse().unwrap();
+//! assert_ne!(service.family(), marked.family());
+//! assert!("192.0.2.1".parse::<RealServerKey>().is_err(), "a real server has a port");
+//! ```
 
 mod address;
 mod change;

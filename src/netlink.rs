@@ -1,18 +1,21 @@
 //! The kernel's side of everything: IPVS table, addresses, links, routes, and the announcement of an address.
 //!
-//! Blocking sockets, no thread, no runtime: an agent action asks a few questions and ends, and the daemon's questions
-//! are answered in microseconds. Every receive has a time limit. What the kernel answers is decoded with checks and
-//! never trusted; a list that was interrupted is read again, never handed out in part, so that nobody deletes on the
-//! strength of half an answer.
+//! It uses blocking sockets, no thread and no runtime: an agent action asks a few questions and ends, and the health
+//! monitor's questions are answered in microseconds. Every receive has a time limit. What the kernel answers is decoded
+//! with checks and never trusted; an interrupted list is read again and never handed out in part, so that no caller
+//! deletes on the strength of half an answer.
 //!
-//! Messages are typed with neli. Its sockets are not used beyond opening one: `NlRouter` starts a thread, waits
-//! without limit and loses the kernel's explanation of an error, and `NlSocketHandle` computes lengths that it read
-//! without checking them.
+//! Messages are typed with neli. Its sockets are used only to open one: `NlRouter` starts a thread, waits without limit
+//! and loses the kernel's explanation of an error, and `NlSocketHandle` computes lengths that it read without checking
+//! them.
 
 pub mod announce;
 mod attribute;
 pub mod conflict;
 mod error;
+#[cfg(test)]
+#[path = "../fuzz/netlink.rs"]
+mod fuzz;
 pub mod ipvs;
 mod message;
 mod module;

@@ -1,8 +1,8 @@
 //! The frame of every OCF resource agent: parameters from the environment, meta-data, exit codes, log.
 //!
-//! An agent declares itself in a [`Description`] and implements [`Agent`]. [`run`] does the rest: it checks each
-//! parameter against its [`Kind`], hands the agent a [`Call`], and turns its answer into an exit code. Agents never
-//! choose codes: they say what kind of thing is wrong ([`FailureKind`]), and [`exit_code()`] decides by what
+//! An agent describes itself in a [`Description`] and implements [`Agent`]. [`run`] does the rest: it checks each
+//! parameter against its [`ParameterKind`], hands the agent a [`Call`], and turns its answer into an exit code. Agents
+//! never choose codes: they say what kind of thing is wrong ([`FailureKind`]), and [`exit_code()`] decides by what
 //! pacemaker will do. The frame knows no agent.
 
 mod action;
@@ -13,6 +13,7 @@ mod exit_code;
 mod failure;
 mod frame;
 mod log;
+mod manual;
 mod metadata;
 mod parameter;
 mod trace;
@@ -22,97 +23,106 @@ mod dummy;
 
 pub use action::Action;
 pub use call::Call;
-pub use description::{ActionDefaults, Description, Role};
+pub use description::{ActionDefaults, Description, PromotionRole};
 pub use environment::Environment;
 pub use exit_code::{ExitCode, exit_code};
 pub use failure::{Context, Failure, FailureKind, Problem, Problems};
 pub use frame::{Output, main, run};
 pub use log::{Level, Logger};
-pub use parameter::{Kind, Parameter, Standing};
+pub use parameter::{Parameter, ParameterKind, ParameterSupport};
 
 /// How far a validation may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ValidationLevel {
-    /// Syntax and consistency. Must not look at this machine: pcs asks on a node that will never run the resource.
+    /// Syntax and consistency. The agent must not look at this machine: pcs asks on a node that will never run the
+    /// resource.
     Consistency,
-    /// May look at this machine: interfaces, routes, files, kernel features.
+    /// The agent may look at this machine: interfaces, routes, files, kernel features.
     Local,
 }
 
 /// What a monitor found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
+    /// The resource runs.
     Running,
-    /// Nothing of this instance is there; no reason is shown. A recurring monitor that can say more answers
+    /// Nothing of this instance is there, and no reason is shown. A recurring monitor that can say more answers
     /// [`Failure::not_running`] with the reason instead.
     Stopped,
+    /// The resource runs and is promoted.
     Promoted,
-    /// In service, but something is missing; the cluster shows it and does nothing. The text says what.
+    /// The resource is in service, but something is missing, which the text says; the cluster shows it and does
+    /// nothing.
     Degraded(String),
+    /// The same as [`Status::Degraded`], promoted.
     DegradedPromoted(String),
-    /// Promoted and broken: the cluster demotes and recovers.
+    /// The resource is promoted and broken: the cluster demotes and recovers it.
     FailedPromoted(String),
 }
 
 /// A resource agent. Every method may be called at any time, in any order, after a kill -9 of any other.
 pub trait Agent {
+    /// Returns what the agent says of itself.
     fn description(&self) -> &'static Description;
 
-    /// Checks what the declaration cannot say: combinations of parameters and, at [`ValidationLevel::Local`], this
-    /// machine. Called before `start` and `promote` with `Local`, before `reload` with `Consistency`. Values that the frame refused read as not
-    /// set, and required ones may be missing: both are reported already.
+    /// Checks what the description cannot say: combinations of parameters and, at [`ValidationLevel::Local`], this
+    /// machine. The frame calls it before `start` and `promote` with `Local`, and before `reload` with `Consistency`.
+    /// Values that the frame refused read as not set, and required ones may be missing: both are reported already.
     ///
     /// # Errors
-    /// Everything that is wrong, not only the first thing.
+    /// The failure names everything that is wrong, not only the first thing.
     fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure>;
 
-    /// `Ok` when clients can use it. Starting what runs is success, and puts right what is missing.
+    /// Answers `Ok` when clients can use the resource. Starting what runs is success, and puts right what is missing.
     ///
     /// # Errors
-    /// Why it does not run.
+    /// The failure says why the resource does not run.
     fn start(&self, call: &Call) -> Result<(), Failure>;
 
-    /// Called with bad or missing parameters as well. Stopping what does not run is success.
+    /// Stops the resource. The frame calls it with bad or missing parameters as well. Stopping what does not run is
+    /// success.
     ///
     /// # Errors
-    /// Only for what is verifiably still there: the node is fenced for it.
+    /// It fails only for what is verifiably still there: the node is fenced for it.
     fn stop(&self, call: &Call) -> Result<(), Failure>;
 
-    /// Called with bad or missing parameters as well: a probe tells from what it finds where it can.
+    /// Looks whether the resource runs. The frame calls it with bad or missing parameters as well: a probe tells from
+    /// what it finds where it can.
     ///
     /// # Errors
-    /// When it cannot be told, or things run wrongly.
+    /// It fails when the state cannot be told, or when the resource runs wrongly.
     fn monitor(&self, call: &Call) -> Result<Status, Failure>;
 
-    /// Applies changed reloadable parameters to what runs, without interrupting clients. Only called when the
-    /// description advertises `reload-agent`.
+    /// Applies changed reloadable parameters to what runs, without interrupting clients. The frame calls it only when
+    /// the description advertises `reload-agent`.
     ///
     /// # Errors
-    /// Why the running configuration is still the old one.
+    /// The failure says why the running configuration is still the old one.
     fn reload(&self, call: &Call) -> Result<(), Failure> {
         Err(unsupported(call))
     }
 
-    /// Only called when the description advertises `promote`.
+    /// Promotes the resource. The frame calls it only when the description advertises `promote`.
     ///
     /// # Errors
-    /// Why it is not promoted.
+    /// The failure says why the resource is not promoted.
     fn promote(&self, call: &Call) -> Result<(), Failure> {
         Err(unsupported(call))
     }
 
-    /// Only called when the description advertises `demote`. Called with bad or missing parameters as well.
+    /// Demotes the resource. The frame calls it only when the description advertises `demote`, and with bad or missing
+    /// parameters as well.
     ///
     /// # Errors
-    /// What is still promoted.
+    /// The failure says what is still promoted.
     fn demote(&self, call: &Call) -> Result<(), Failure> {
         Err(unsupported(call))
     }
 
-    /// Only called when the description advertises `notify`.
+    /// Takes a notification. The frame calls it only when the description advertises `notify`.
     ///
     /// # Errors
-    /// Are logged; the cluster does not hear of them.
+    /// A failure is logged; the cluster does not hear of it.
     fn notify(&self, call: &Call) -> Result<(), Failure> {
         Err(unsupported(call))
     }

@@ -1,4 +1,5 @@
-//! Who looks after which virtual service on this node. Two owners of one would undo each other's work for ever.
+//! Which resource owns and which process looks after each virtual service on this node. Two owners of one would undo
+//! each other's work for ever.
 //!
 //! [`Registry`] is a plain value that answers questions; [`Registry::read`] makes it from the run directory, each file
 //! read once.
@@ -8,5 +9,5 @@ mod record;
 mod registry;
 
 pub use declaration::{Declaration, Declared, declaration, keys};
-pub use record::{MonitorRecord, Refusal};
-pub use registry::{Care, Owner, Registry};
+pub use record::{HealthRecord, Refusal};
+pub use registry::{RealServerMover, Registry, ServiceOwner};

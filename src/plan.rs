@@ -1,5 +1,5 @@
-//! Decides what to change: `(desired, observed) -> changes`, pure, in an order in which no healthy real server is
-//! ever missing.
+//! Decides what to change: `(desired, observed) -> changes`. It is pure, and its order of changes never leaves out a
+//! healthy real server.
 
 mod addresses;
 mod difference;
@@ -12,6 +12,6 @@ pub use addresses::{
     lost_addresses,
 };
 pub use difference::{Difference, DifferenceKind, differences, entry_differences};
-pub use ipvs::{Role, deletions, table_changes};
+pub use ipvs::{TableRole, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
-pub use sysctls::{STANDBY_SERVES, director_sysctls};
+pub use sysctls::{BACKUP_ONLY, director_sysctls};

@@ -1,9 +1,13 @@
-//! What tests of several modules need.
+//! Helpers for the tests of several modules.
+
+mod rows;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::model::{ForwardingMethod, RealServer, RealServerKey, VirtualService};
+
+pub(crate) use rows::check_rows;
 
 /// A directory of its own for one test, removed with it.
 pub(crate) struct Scratch(PathBuf);
@@ -19,7 +23,7 @@ impl Scratch {
         &self.0
     }
 
-    /// Path of a file in it, as an environment variable has it.
+    /// Returns the path of a file in it, as an environment variable has it.
     pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
@@ -31,7 +35,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Real server 192.0.2.`host`:80 by direct routing.
+/// Returns the real server 192.0.2.`host`:80 with forwarding method gate.
 pub(crate) fn real_server(host: u8, weight: u32) -> RealServer {
     RealServer {
         key: RealServerKey { address: [192, 0, 2, host].into(), port: 80 },
@@ -43,8 +47,17 @@ pub(crate) fn real_server(host: u8, weight: u32) -> RealServer {
     }
 }
 
-/// A virtual service with every default, by the text of its key.
+/// Returns a virtual service with every default, by the text of its key.
 pub(crate) fn virtual_service(key: &str) -> VirtualService {
     let key = key.parse().expect("a service key");
     VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() }
+}
+
+#[test]
+fn every_row_that_fails_is_reported() {
+    let checked =
+        std::panic::catch_unwind(|| check_rows([1, 2, 3, 4], |number| assert!(number % 2 == 0, "{number} is odd")));
+    let panic = checked.expect_err("two rows fail");
+    let text = panic.downcast_ref::<String>().expect("text");
+    assert_eq!(text, "2 rows fail:\nrow 0 1: 1 is odd\nrow 2 3: 3 is odd");
 }

@@ -1,4 +1,5 @@
 //! `lvs-agents check-config`: what is wrong with a file, and what this node's kernel would refuse of it.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 
@@ -50,7 +51,7 @@ fn ten_thousand_addresses_cost_as_many_questions_as_one() {
     assert_eq!(sends("10.1.0.0"), sends("10.1.39.15"));
 }
 
-/// One service for each real server; ipvsadm's word for each.
+/// Asks ipvsadm to add one service for each real server and returns which of them it refused.
 fn refused_by_the_kernel(host: &Host, commands: &[String]) -> Vec<bool> {
     let run = |command: &String| host.sh(&format!("ipvsadm -C; {command} 2>/dev/null && echo taken || echo refused"));
     let refused = commands.iter().map(|command| run(command) == "refused\n").collect();

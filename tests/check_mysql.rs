@@ -1,6 +1,7 @@
 //! MySQL checks against a real MariaDB, which this test starts in a directory and on a port of its own.
 //!
 //! Needs `mariadbd` and `mariadb-install-db` (Debian: mariadb-server); without them the tests fail.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

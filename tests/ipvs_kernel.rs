@@ -1,5 +1,6 @@
 //! The IPVS code against a kernel that has IPVS, seen through ipvsadm. Each test has a network namespace, and so a
 //! table, of its own. Needs root, ip and ipvsadm.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +11,7 @@ use lvs_agents::model::{
     Change, ForwardingMethod, Persistence, RealServer, RealServerKey, Scheduler, ServiceEntry, ServiceFlags,
     ServiceKey, Table, VirtualService,
 };
-use lvs_agents::netlink::ipvs::{Connections, Depth, Ipvs, Version};
+use lvs_agents::netlink::ipvs::{ComparisonDepth, Connections, Ipvs, Version};
 use nix::sched::{CloneFlags, unshare};
 
 fn in_namespace(test: impl FnOnce(Ipvs) + Send + 'static) {
@@ -31,7 +32,7 @@ fn command(program: &str, arguments: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What ipvsadm would save, in an order that does not depend on the kernel's hash.
+/// Returns what ipvsadm would save, in an order that does not depend on the kernel's hash.
 fn saved() -> BTreeSet<String> {
     command("ipvsadm", "-Sn").lines().map(|line| line.trim().to_owned()).collect()
 }
@@ -70,7 +71,7 @@ fn apply(ipvs: &mut Ipvs, changes: &[Change]) {
     assert_eq!(failures, Vec::<String>::new());
 }
 
-/// One service of each kind, with real servers of each forwarding method.
+/// Returns one service of each kind, with real servers of each forwarding method.
 fn example() -> Table {
     use ForwardingMethod::{Gate, Ipip, Masq};
     let persistent = VirtualService {
@@ -197,7 +198,7 @@ fn edits_change_what_is_there_and_restore_what_is_gone() {
         assert_eq!(saved(), expected, "persistence is gone, the missing real server is there");
         command("ipvsadm", "-D -t 10.9.0.1:80");
         apply(&mut ipvs, &edits);
-        assert_eq!(saved(), expected, "somebody else had deleted the service");
+        assert_eq!(saved(), expected, "another program had deleted the service");
     });
 }
 
@@ -328,7 +329,7 @@ fn a_real_server_on_the_director_itself_is_local_or_keeps_its_method() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_real_server_that_nobody_can_reach_is_refused_with_a_hint() {
+fn an_unreachable_real_server_is_refused_with_a_hint() {
     in_namespace(|mut ipvs| {
         let vip = key("tcp 10.9.0.1:80");
         let add = [
@@ -346,7 +347,7 @@ fn a_real_server_that_nobody_can_reach_is_refused_with_a_hint() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn version_and_timeouts_are_ipvsadms() {
+fn version_and_timeouts_are_those_that_ipvsadm_shows() {
     in_namespace(|mut ipvs| {
         command("ipvsadm", "--set 1000 130 310");
         let timeouts = ipvs.timeouts().expect("timeouts");
@@ -379,7 +380,7 @@ fn a_large_table_is_complete() {
     });
 }
 
-/// Ten services beside those of the example, so that there are too many to ask for one by one.
+/// Returns ten services beside those of the example, so that there are too many to ask for one by one.
 fn many() -> Table {
     let mut table = example();
     for last in 1..=10 {
@@ -400,22 +401,22 @@ fn many() -> Table {
 fn a_quick_comparison_asks_only_for_what_differs_or_cannot_be_seen_otherwise() {
     in_namespace(|mut ipvs| {
         let wanted = many();
-        let missing = ipvs.compare(&wanted, Depth::Quick).expect("compare");
+        let missing = ipvs.compare(&wanted, ComparisonDepth::Quick).expect("compare");
         assert_eq!(missing, wanted.keys().map(|key| (*key, None)).collect::<Vec<_>>());
         apply(&mut ipvs, &additions(&wanted));
         let names = |compared: &[(ServiceKey, Option<ServiceEntry>)]| -> BTreeSet<String> {
             compared.iter().map(|(key, _)| key.to_string()).collect()
         };
         let unseen = lines(&["fwmark 7", "fwmark 7 ipv6", "tcp 10.9.0.1:3306"]);
-        assert_eq!(names(&ipvs.compare(&wanted, Depth::Quick).expect("compare")), unseen);
+        assert_eq!(names(&ipvs.compare(&wanted, ComparisonDepth::Quick).expect("compare")), unseen);
         command("ipvsadm", "-e -t 10.9.7.3:80 -r 10.9.1.1:80 -w 9");
         command("ipvsadm", "-D -t 10.9.7.4:80");
         command("ipvsadm", "-E -t 10.9.7.5:80 -s wrr -p 61 -M 255.255.255.0");
-        let found = ipvs.compare(&wanted, Depth::Quick).expect("compare");
+        let found = ipvs.compare(&wanted, ComparisonDepth::Quick).expect("compare");
         assert_eq!(found.len(), unseen.len() + 3);
         for (key, held) in found {
             assert_eq!(Ok(held), ipvs.service(&key), "{key}: as netlink tells");
         }
-        assert_eq!(ipvs.compare(&wanted, Depth::Thorough).expect("compare").len(), wanted.len());
+        assert_eq!(ipvs.compare(&wanted, ComparisonDepth::Thorough).expect("compare").len(), wanted.len());
     });
 }

@@ -1,12 +1,14 @@
 //! What the built binary is under which name, in which folder.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 
 use std::process::Command;
 
+use common::rows::check_rows;
 use common::{AGENTS, Host, Outcome};
 
-/// Where nothing is an agent.
+/// A folder in which no link is an agent.
 const FOLDER: &str = "/run/test/sbin";
 
 fn host() -> Host {
@@ -24,34 +26,23 @@ fn shell(host: &Host, script: &str) -> Outcome {
 #[test]
 fn a_link_in_the_folder_of_agents_is_the_agent_however_it_is_called() {
     let host = host();
-    for called in [format!("{AGENTS}/vip"), format!("cd {AGENTS} && ./vip"), format!("cd {AGENTS}/.. && rust/vip")] {
-        let metadata = shell(&host, &format!("{called} meta-data")).expect(0).stdout;
-        assert!(metadata.contains("<resource-agent name=\"vip\""), "{called}: {metadata}");
-    }
+    check_rows(
+        [format!("{AGENTS}/vip"), format!("cd {AGENTS} && ./vip"), format!("cd {AGENTS}/.. && rust/vip")],
+        |called| {
+            let metadata = shell(&host, &format!("{called} meta-data")).expect(0).stdout;
+            assert!(metadata.contains("<resource-agent name=\"vip\""), "{called}: {metadata}");
+        },
+    );
 }
 
 #[test]
 fn a_link_of_that_name_in_another_folder_is_the_command_line() {
     let host = host();
-    for name in ["vip", "lvs", "realserver"] {
+    check_rows(["vip", "lvs", "realserver"], |name| {
         shell(&host, &format!("{FOLDER}/{name} --version")).expect(0);
         let refused = shell(&host, &format!("cd {FOLDER} && ./{name} monitor")).expect(2);
         assert!(refused.stderr.contains("unrecognized subcommand"), "{name}: {}", refused.stderr);
-    }
-}
-
-/// `ocf:heartbeat:ldirectord` with `ldirectord=` such a link: 0 would be "running", 3 "stopped", and a stop that is
-/// answered like an agent's gets the node fenced.
-#[test]
-fn a_link_named_ldirectord_elsewhere_claims_neither_to_run_nor_to_have_stopped() {
-    let host = host();
-    for action in ["start", "stop", "status"] {
-        let refused = shell(&host, &format!("{FOLDER}/ldirectord /etc/ha.d/ldirectord.cf {action}")).expect(4);
-        assert_eq!(refused.stdout, "", "{action}");
-        let words =
-            "ldirectord: the original's command line: not supported yet: use the resource agent ocf:rust:ldirectord";
-        assert!(refused.stderr.starts_with(words), "{}", refused.stderr);
-    }
+    });
 }
 
 /// The cluster calls agents for their meta-data as another user, and installers have all kinds of masks.

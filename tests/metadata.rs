@@ -1,4 +1,5 @@
-//! The committed meta-data and links are those of the code.
+//! The committed meta-data, manual pages and links are those of the code.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::fs;
 use std::path::Path;
@@ -25,19 +26,27 @@ fn agents(suffix: &str) -> Vec<String> {
     names
 }
 
+/// The folder has one file for each agent, which is what `lvs-agents meta-data NAME --format FORMAT` prints.
+fn assert_is_printed(folder: &str, suffix: &str, format: &str) {
+    assert_eq!(names(folder), agents(suffix));
+    for (name, _) in AGENTS {
+        let words = ["meta-data", name, "--format", format];
+        let printed = Command::new(env!("CARGO_BIN_EXE_lvs-agents")).args(words).output().expect("run");
+        let file = format!("{folder}/{name}{suffix}");
+        let committed = fs::read(repository(&file)).expect(&file);
+        let remedy = format!("lvs-agents {} > {file}", words.join(" "));
+        assert!(printed.status.success() && printed.stdout == committed, "{file}: differs from the code: {remedy}");
+    }
+}
+
 #[test]
 fn each_agent_has_its_committed_metadata() {
-    assert_eq!(names("heartbeat-metadata"), agents(".xml"));
-    for (name, _) in AGENTS {
-        let printed = Command::new(env!("CARGO_BIN_EXE_lvs-agents")).args(["meta-data", name]).output().expect("run");
-        let file = repository("heartbeat-metadata").join(format!("{name}.xml"));
-        let committed = fs::read(&file).expect("committed meta-data");
-        assert!(
-            printed.status.success() && printed.stdout == committed,
-            "{}: differs from the code: lvs-agents meta-data {name} > heartbeat-metadata/{name}.xml",
-            file.display()
-        );
-    }
+    assert_is_printed("heartbeat-metadata", ".xml", "xml");
+}
+
+#[test]
+fn each_agent_has_its_committed_manual_page() {
+    assert_is_printed("docs/agents", ".md", "markdown");
 }
 
 #[test]

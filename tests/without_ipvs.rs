@@ -1,4 +1,5 @@
-//! `ocf:rust:lvs` and `ocf:rust:ldirectord` where the kernel has no IPVS: on a node that a cluster merely asks.
+//! `ocf:rust:lvs` and `ocf:rust:ldirectord` on a node whose kernel has no IPVS, and which the cluster merely asks.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 
@@ -9,8 +10,8 @@ use common::{Agent, Host};
 
 const CONFIG: &str = "virtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate\n\tchecktype=on\n";
 
-/// `None` on a kernel that has IPVS or can load it; the other tests of these agents run there. That is said past the
-/// test harness, which would swallow it and leave a green line alone.
+/// Returns `None` on a kernel that has IPVS or can load it; the other tests of these agents run there. The notice goes
+/// past the test harness, which would swallow it and leave a green line alone.
 fn host() -> Option<Host> {
     let dry_run = Command::new("modprobe").args(["--dry-run", "--quiet", "ip_vs"]).status();
     let is_loadable = dry_run.is_ok_and(|status| status.success());
@@ -48,7 +49,7 @@ fn nothing_runs_nothing_is_to_be_stopped_and_start_says_what_is_missing() {
     }
 }
 
-/// The module was removed below a resource that ran, or the node was rebooted without its /run.
+/// The module may be removed below a resource that runs, or the node be rebooted without its /run.
 #[test]
 fn what_is_left_of_a_run_with_ipvs_does_not_fail_the_stop() {
     let Some(host) = host() else { return };
@@ -64,7 +65,7 @@ fn what_is_left_of_a_run_with_ipvs_does_not_fail_the_stop() {
 }
 
 #[test]
-fn status_works_and_has_nothing_to_tell() {
+fn status_works_and_shows_nothing() {
     let Some(host) = host() else { return };
     let told = host.tool(&["status"]).expect(0).silent().stdout;
     assert_eq!(told, "no virtual service is declared and no health monitor runs on this node\n");

@@ -1,4 +1,4 @@
-# cargo's tests that need IPVS
+# cargo's tests that need IPVS pass
 scenario() {
 	local binary broken=
 	while read -r binary; do

@@ -3,7 +3,7 @@ scenario() {
 	local agent=/usr/lib/ocf/resource.d/rust/vip set total=0 known=0 wrong=
 	[[ $PRODUCT == ours ]] || agent=/usr/lib/ocf/resource.d/heartbeat/IPaddr2
 	local -A job
-	# At the same time: each has namespaces of its own, and spends most of its time asleep.
+	# The sets run at the same time: each has namespaces of its own, and spends most of its time asleep.
 	for set in IPaddr2 IPaddr2v4 IPaddr2v6; do
 		on lone unshare --net --mount "$BASH" "$CTS/lab/ocft-set" $set "$agent" "$OUT/lone/ocft/$set" &
 		job[$set]=$!
@@ -17,7 +17,7 @@ scenario() {
 	seen "$total cases: $((total - known)) pass, $known differ on purpose ($agent)"
 }
 
-# compare SET FOLDER: adds to `known` and `wrong`. A difference that is none any more is wrong too.
+# compare SET FOLDER: adds to `known` and `wrong`. A listed difference that does not fail is wrong too.
 compare() {
 	local declared new stale
 	declared=$(awk -v product="$PRODUCT" -v set="$1" '$1 == product && $2 == set { print $3 }' "$CTS/checks/ocft-differences" | sort)

@@ -13,7 +13,7 @@ scenario() {
 	renamed
 }
 
-# tool CODE TEXT COMMAND...: exit code and a part of the output.
+# tool CODE TEXT COMMAND...: runs the command, which has to exit with CODE and to print TEXT.
 tool() {
 	local code=$1 text=$2 output
 	shift 2
@@ -36,7 +36,7 @@ renamed() {
 	sed -i '/type="IPaddr2"/{s//type="vip"/;s/provider="heartbeat"/provider="rust"/}' "$moved"
 	tool 0 "provider=rust type=vip" pcs -f "$moved" resource config old
 	tool 0 "" crm_verify --xml-file "$moved"
-	# What IPaddr2 started, ours takes for its own.
+	# Our agent takes what IPaddr2 started for its own.
 	tool 0 "" crm_resource --force-check --resource old
 	tool 0 "" crm_resource --force-start --resource old
 	[[ $(on lone ip -4 -oneline addr show dev eth0) == *"10.9.0.60/32 brd 10.9.0.255"*eth0:old* ]] || failed "old is not as declared"
@@ -44,7 +44,7 @@ renamed() {
 	[[ $(on lone ip addr show dev eth0) != *10.9.0.60* ]] || failed "old is still there"
 }
 
-# Without a cluster: a configuration in a file, and the agents run by crm_resource from it.
+# offline: crm_resource runs the agents from a configuration in a file, without a cluster.
 offline() {
 	on lone cibadmin --empty >"$L/offline.xml"
 	tool 0 "" pcs -f "$L/offline.xml" property set stonith-enabled=false

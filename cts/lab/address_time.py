@@ -1,14 +1,15 @@
 """Times start, monitor and stop of one ocf:rust:vip with many addresses, beside `ip -batch` in its best order, in turn.
 
-address_time.py [RUNS [COUNT...]]    RUNS (3) of each; COUNT: 1 100 1000 4000, of IPv4 also 16000
+address_time.py [RUNS [COUNT...]]    makes RUNS (3) of each COUNT; the counts are 1 100 1000 4000, and 16000 of IPv4
 
-First table: each count for IPv4 and IPv6, with the addresses alone in their subnet, and beside two that are not the
-resource's: one that came first, so that it is the primary one, and one that came last. `ip -batch` adds in ascending and
-deletes in descending order, which costs the kernel least; beside monitor stands `ip -o address`, which only reads and prints.
-Announcements, duplicate detection and address labels are off: `ip` does none of it. "!" marks a ratio above 2.
+The first table has each count for IPv4 and IPv6, with the addresses alone in their subnet, and beside two that are not
+the resource's: one that came first, so that it is the primary one, and one that came last. `ip -batch` adds in
+ascending and deletes in descending order, which costs the kernel least; beside monitor stands `ip -o address`, which
+only reads and prints. Announcements, duplicate detection and address labels are off, because `ip` does none of it. "!"
+marks a ratio above 2.
 
-Second table: the resource as it is by default, with all that. The node's pace spreads announcements, 4000 addresses in a
-second.
+The second table has the resource as it is by default, with all that. The node's pace spreads announcements, 4000
+addresses in a second.
 """
 
 import ipaddress
@@ -21,7 +22,7 @@ import time
 
 AGENT = os.environ.get("AGENT", "/usr/lib/ocf/resource.d/rust/vip")
 NIC, ACTIONS = "v0", ("start", "monitor", "stop")
-# More of IPv6 are refused.
+# The agent refuses more IPv6 addresses.
 COUNTS = {"IPv4": (1, 100, 1000, 4000, 16000), "IPv6": (1, 100, 1000, 4000)}
 FIRST = {"IPv4": ipaddress.ip_address("10.60.0.10"), "IPv6": ipaddress.ip_address("2001:db8:60::10")}
 LENGTH = {"IPv4": 16, "IPv6": 64}
@@ -29,9 +30,9 @@ SILENT = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descri
 
 
 def spawn(words, environment=os.environ):
-    """Seconds."""
+    """Returns the seconds that the process took."""
     start = time.perf_counter()
-    # As little as possible of ours in the figures: subprocess takes half a millisecond more.
+    # posix_spawn keeps our own time out of the figures: subprocess takes half a millisecond more.
     child = os.posix_spawnp(words[0], words, environment, file_actions=SILENT)
     _, status = os.waitpid(child, 0)
     taken = time.perf_counter() - start
@@ -57,7 +58,7 @@ def environment_of(family, count, options):
 
 
 def batches(folder, family, count):
-    """ip's words for each action."""
+    """Returns the command of ip for each action."""
     numbers = range(count)
     line = "address {} {}/{} dev " + NIC + "{}\n"
     options = " nodad" if family == "IPv6" else ""
@@ -79,7 +80,7 @@ def interface_up():
 
 
 def remove_interface(others):
-    """Where nothing else is left on it."""
+    """Removes the interface; the program ends when another number of addresses than OTHERS is left on it."""
     left = subprocess.run(["ip", "-o", "address", "show", "dev", NIC, "scope", "global"], check=True, capture_output=True,
                           text=True).stdout.splitlines()
     if len(left) != others:
@@ -88,7 +89,7 @@ def remove_interface(others):
 
 
 def measure(family, count, beside, runs):
-    """Median milliseconds of ours and of ip by action."""
+    """Returns the median milliseconds of ours and of ip by action."""
     taken = {(who, action): [] for who in ("vip", "ip") for action in ACTIONS}
     environment = environment_of(family, count, BARE)
     others = [f"{FIRST[family] - n}/{LENGTH[family]}" for n in (1, 2)]

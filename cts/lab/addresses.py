@@ -1,10 +1,10 @@
-"""What the watchers' records say about addresses.
+"""Says what the watchers' records tell about addresses.
 
-addresses.py lost WATCH FROM TO ADDRESS         every time within which that host had ADDRESS on no interface
-addresses.py frames WATCH CAPTURE ADDRESS       how many frames of CAPTURE (tcpdump -tt) came while ADDRESS was not on
-                                                eth0 there, and how many while it was
-addresses.py arrivals SINCE PREFIX WATCH...     how many addresses that begin with PREFIX came to the hosts, and when the
-                                                first and the last of them did, in seconds after SINCE
+addresses.py lost WATCH FROM TO ADDRESS         prints every time within which that host had ADDRESS on no interface
+addresses.py frames WATCH CAPTURE ADDRESS       prints how many frames of CAPTURE (tcpdump -tt) came while ADDRESS was
+                                                not on eth0 there, and how many while it was
+addresses.py arrivals SINCE PREFIX WATCH...     prints how many addresses that begin with PREFIX came to the hosts, and
+                                                when the first and the last of them did, in seconds after SINCE
 Times are seconds since the epoch.
 """
 
@@ -14,8 +14,8 @@ END = float("inf")
 
 
 def changes(path):
-    """(time, sign, address, place); sign and the rest are None where a watch begins: nothing is there yet. A place is an
-    interface and a prefix: in the middle of a change, an interface has an address twice."""
+    """Yields (time, sign, address, place). Sign and the rest are None where a watch begins, since no address is there.
+    A place is an interface and a prefix: in the middle of a change, an interface has an address twice."""
     with open(path) as file:
         for line in file:
             words = line.split()
@@ -26,7 +26,7 @@ def changes(path):
 
 
 def places(path, address):
-    """(from, to, places that have the address) for all of the record's time."""
+    """Yields (from, to, places that have the address) for all of the record's time."""
     since, held = 0.0, frozenset()
     for time, sign, changed, place in changes(path):
         if changed not in (address, None):

@@ -1,9 +1,9 @@
 """Times actions of ocf:rust agents and of ocf:heartbeat:IPaddr2 in turn, as whole processes.
 
-agent_time.py monitor [RUNS]    `monitor` of vip, IPaddr2 and, where the kernel has IPVS, lvs
-agent_time.py vip [RUNS]        start, monitor and stop of vip and IPaddr2, for IPv4, and for IPv6 with and without
-                                duplicate address detection (fewer runs: IPaddr2 takes seconds); time, user and system
-                                time, processes (clone and execve), and the ratio of the times
+agent_time.py monitor [RUNS]    times `monitor` of vip, IPaddr2 and, where the kernel has IPVS, lvs
+agent_time.py vip [RUNS]        times start, monitor and stop of vip and IPaddr2, for IPv4, and for IPv6 with and
+                                without duplicate address detection (fewer runs: IPaddr2 takes seconds), and prints
+                                time, CPU time, processes (clone and execve), and the ratio of the times
 CPU time is that of the agent and of every process that it waited for; what stays behind to announce an address is not in it.
 """
 
@@ -27,7 +27,7 @@ def address(ip, **more):
 
 
 def run(agent, parameters, action, wrapper=()):
-    """(wall, CPU) milliseconds."""
+    """Returns (wall, CPU) milliseconds."""
     name = os.path.basename(PATH[agent])
     environment = os.environ | {
         "OCF_ROOT": "/usr/lib/ocf", "OCF_RA_VERSION_MAJOR": "1", "OCF_RA_VERSION_MINOR": "1", "HA_LOGFACILITY": "none",
@@ -36,7 +36,7 @@ def run(agent, parameters, action, wrapper=()):
     } | {f"OCF_RESKEY_{key}": value for key, value in parameters.items()}
     words = [*wrapper, PATH[agent], action]
     start = time.perf_counter()
-    # As little as possible of ours in the figures: subprocess takes half a millisecond more.
+    # posix_spawn keeps our own time out of the figures: subprocess takes half a millisecond more.
     child = os.posix_spawnp(words[0], words, environment, file_actions=SILENT)
     _, status, used = os.wait4(child, 0)
     wall = time.perf_counter() - start
@@ -46,7 +46,7 @@ def run(agent, parameters, action, wrapper=()):
 
 
 def processes(agent, parameters, action):
-    """(clone, execve) that succeeded, its own execve included."""
+    """Returns how many (clone, execve) succeeded, the agent's own execve included."""
     with tempfile.NamedTemporaryFile("r") as trace:
         run(agent, parameters, action, ["strace", "-f", "-qq", "-e", "trace=clone,clone3,fork,vfork,execve", "-o", trace.name])
         done = re.findall(r"^\d+ +(?:<\.\.\. )?(\w+)\b.* = \d+$", trace.read(), re.MULTILINE)
@@ -72,7 +72,7 @@ def monitors(runs):
 
 
 def lives(title, runs, ours, peers):
-    """start, monitor, stop, again and again, of both in turn."""
+    """Runs start, monitor and stop again and again, of both in turn, and prints a line for each action."""
     agents, actions = {VIP: ours, PEER: peers}, ("start", "monitor", "stop")
     taken = {(agent, action): [] for agent in agents for action in actions}
     for _ in range(runs):

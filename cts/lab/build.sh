@@ -1,4 +1,4 @@
-# The binary under test, as a user would build it. Sourced on the machine.
+# This file builds the binary under test as a user would. It is sourced on the machine.
 
 # build_binary: sets BINARY to the release binary's path.
 build_binary() {
@@ -7,7 +7,7 @@ build_binary() {
 	say "building the binary: cargo build --release"
 	(cd "$CTS/.." && cargo build --release --quiet --message-format=json-render-diagnostics >"$messages") ||
 		die "build: cargo build --release failed"
-	# The target folder and the target triple are cargo's to say.
+	# cargo alone knows the target folder and the target triple.
 	BINARY=$(sed -n 's/.*"executable":"\([^"]*\/lvs-agents\)".*/\1/p' "$messages" | tail -n 1)
 	[[ -x $BINARY ]] || die "build: cargo named no lvs-agents binary (see $messages)"
 }

@@ -2,9 +2,10 @@
 
 client.py ADDRESS PORT PASSWORD RECORD [SECONDS_BETWEEN]
 
-One process, because in the emulated kernel a process costs 25 ms to start; a few threads, because an attempt that waits
-for a dead director must not keep the next one from seeing a live one. Each attempt is a new connection and one
-`SELECT server FROM a`. One line per attempt in RECORD: start, end (seconds since the epoch), outcome, server or error.
+The client is one process, because a process costs 25 ms to start in the emulated kernel. It has a few threads, because
+an attempt that waits for a dead director must not keep the next one from seeing a live one. Each attempt is a new
+connection and one `SELECT server FROM a`, and has one line in RECORD: start, end (seconds since the epoch), outcome,
+server or error.
 """
 
 import os
@@ -20,7 +21,7 @@ THREADS = 24
 
 
 def attempt(address, port, password):
-    """(outcome, detail) of one connection."""
+    """Returns (outcome, detail) of one connection."""
     try:
         connection = pymysql.connect(
             host=address, port=port, user="monitor", password=password, database="test",

@@ -1,4 +1,5 @@
-# The client of the lab and the observers on the directors: starting them, and what their records say. Sourced in the lab.
+# This file starts the client of the lab and the observers on the directors, and asks their records. It is sourced in
+# the lab.
 
 CLIENT_RECORD=$OUT/client/answers
 
@@ -9,15 +10,16 @@ client_start() {
 		>>"$OUT/client/output.log" 2>&1 &
 }
 
-# watch_start HOST: records every change of the address and of the table there; ends with the host.
+# watch_start HOST: starts the watcher there, which records every change of the address and of the table and ends with
+# the host.
 watch_start() {
 	on "$1" "$PYTHON" "$CTS/lab/watch.py" "$OUT/$1/changes" >>"$OUT/$1/watch.log" 2>&1 &
 }
 
-# client_counts FROM [TO]
+# client_counts FROM [TO]: prints the answers of each server, the failures and the longest gap.
 client_counts() { "$PYTHON" "$CTS/lab/report.py" counts "$CLIENT_RECORD" "$@"; }
 
-# client_outage EVENT NEW_NODE [--json]
+# client_outage EVENT NEW_NODE [--json]: prints what the client saw around EVENT, with its parts.
 client_outage() {
 	local event=$1 node=$2
 	shift 2
@@ -30,13 +32,14 @@ client_last() {
 	read -r LAST_START _ LAST_OUTCOME LAST_SERVER < <(tail -n 1 "$CLIENT_RECORD" 2>/dev/null)
 }
 
-# client_answered_by PATTERN SINCE: an attempt begun after SINCE was answered by a server that matches.
+# client_answered_by PATTERN SINCE: succeeds when the newest attempt began after SINCE and was answered by a server that
+# matches.
 client_answered_by() {
 	client_last
 	[[ $LAST_OUTCOME == ok && $LAST_SERVER =~ ^($1)$ ]] && ((${LAST_START/./}000 > ${2/./}))
 }
 
-# client_is_steady SECONDS: no failure within the last SECONDS, and at least one answer.
+# client_is_steady SECONDS: succeeds when the last SECONDS had no failure and more than three answers.
 client_is_steady() {
 	local start outcome from
 	from=$((${EPOCHREALTIME/./} - $1 * 1000000))
@@ -51,7 +54,7 @@ client_is_steady() {
 	}
 }
 
-# client_ratio FROM A B LOW HIGH: answers of B per answer of A since FROM lie between LOW and HIGH.
+# client_ratio FROM A B LOW HIGH: succeeds when the answers of B per answer of A since FROM lie between LOW and HIGH.
 client_ratio() {
 	awk -v since="$1" -v a="$2" -v b="$3" -v low="$4" -v high="$5" '
 		$1 >= since && $3 == "ok" { count[$4]++ }
@@ -59,25 +62,27 @@ client_ratio() {
 	' "$CLIENT_RECORD"
 }
 
-# table_gaps HOST FROM TO SERVER...: every moment at which one of the servers was not in HOST's table; nothing is good.
+# table_gaps HOST FROM TO SERVER...: prints every moment at which one of the servers was not in HOST's table. An empty
+# output is good.
 table_gaps() {
 	local host=$1
 	shift
 	"$PYTHON" "$CTS/lab/report.py" gaps "$OUT/$host/changes" "$@"
 }
 
-# client_never_failed SINCE: every attempt since then was answered.
+# client_never_failed SINCE: ends the scenario unless every attempt since then was answered.
 client_never_failed() {
 	local counts
 	counts=$(client_counts "$1")
 	[[ $counts == *"failed: none"* ]] || failed "the client saw failures: $counts"
 }
 
-# no_flaps OUTAGE_JSON: ours promises not one refused connection after the first answer; the peers promise nothing.
+# no_flaps OUTAGE_JSON: ends the scenario when a connection failed after the first answer. Ours promises that none does;
+# the peers promise nothing.
 no_flaps() {
 	[[ $PRODUCT == peers || $(<"$1") == *'"refused_after": 0, "director_after": 0, "failed_after": 0,'* ]] ||
 		failed "connections failed after the first answer (see the client's record)"
 }
 
-# within SECONDS LIMIT: both with decimals.
+# within SECONDS LIMIT: succeeds when SECONDS are at most LIMIT; both may have decimals.
 within() { awk -v seconds="$1" -v limit="$2" 'BEGIN { exit !(seconds != "" && seconds <= limit) }'; }

@@ -1,6 +1,6 @@
-# corosync and pacemaker: their configuration, start, and questions about their state. Sourced in the lab.
+# This file configures and starts corosync and pacemaker, and asks for their state. It is sourced in the lab.
 
-# cluster_prepare: what is the same on every node.
+# cluster_prepare: writes what is the same on every node.
 cluster_prepare() {
 	cat >"$L/corosync.conf" <<-END
 		totem {
@@ -39,8 +39,8 @@ cluster_prepare() {
 	cluster_seed >"$L/cib.xml"
 }
 
-# cluster_seed: an empty configuration by this pacemaker's own tool (a wrong feature set keeps nodes from joining), with
-# the election's patience lowered: 20 s of dc-deadtime is most of a cluster's first start.
+# cluster_seed: prints an empty configuration by this pacemaker's own tool, because a wrong feature set keeps nodes from
+# joining. The election's patience is lowered: 20 s of dc-deadtime is most of a cluster's first start.
 cluster_seed() {
 	cibadmin --empty | sed -e 's/ epoch="0"/ epoch="1"/' -e 's/ admin_epoch="1"/ admin_epoch="0"/' \
 		-e 's|<crm_config/>|<crm_config><cluster_property_set id="cib-bootstrap-options">\
@@ -50,7 +50,7 @@ cluster_seed() {
 		</cluster_property_set></crm_config>|'
 }
 
-# director_start: on the node. Pacemaker waits for corosync, as its systemd unit would make it.
+# director_start: starts both on this node. Pacemaker waits for corosync, as its systemd unit would make it.
 director_start() {
 	local folder
 	mkdir -p /etc/corosync/uidgid.d /var/log/{corosync,pacemaker,crmsh,pcsd} /run/{crm,corosync} \
@@ -70,10 +70,10 @@ director_start() {
 }
 director_corosync_runs() { corosync-cfgtool -s >/dev/null 2>&1; }
 
-# cluster_status: crm_mon's one-shot view from a node that is up.
+# cluster_status: prints crm_mon's one-shot view from a node that is up.
 cluster_status() { on "$(cluster_member)" crm_mon -1r 2>&1; }
 
-# cluster_member: a director that runs (not one that was killed).
+# cluster_member: prints the name of a director that runs, and not of one that was killed.
 cluster_member() {
 	local host
 	for host in n1 n2; do
@@ -90,7 +90,7 @@ cluster_has_both() {
 	status=$(cluster_status) && [[ $status == *"Online: [ n1 n2 ]"* && $status == *"Current DC: n"* ]]
 }
 
-# cluster_runs NODE RESOURCE...: every resource is Started on NODE, nothing pending.
+# cluster_runs NODE RESOURCE...: succeeds when every resource is Started on NODE and nothing is pending.
 cluster_runs() {
 	local node=$1 status resource
 	shift
@@ -100,7 +100,7 @@ cluster_runs() {
 	done
 }
 
-# cluster_node_of RESOURCE: where it is Started.
+# cluster_node_of RESOURCE: prints the node on which it is Started.
 cluster_node_of() {
 	local status
 	status=$(cluster_status)
@@ -109,8 +109,8 @@ cluster_node_of() {
 
 cluster_is_empty() { [[ $(cluster_status) != *Started* ]]; }
 
-# cluster_use FILE: the configuration that the cluster shall have, of config/ unless it has a path; by crmsh (.crm) or
-# pcs (.pcs). Keeps it when it is there already, else removes the other one first.
+# cluster_use FILE: gives the cluster this configuration, of config/ unless it has a path, by crmsh (.crm) or pcs
+# (.pcs). A configuration that is there already is kept; another one is removed first.
 cluster_use() {
 	local file=$1 node current=$L/cluster-configuration
 	[[ $file == /* ]] || file=$CTS/config/$file
@@ -125,7 +125,8 @@ cluster_use() {
 }
 
 # cluster_clear: stops what runs and forgets it, so that the next configuration starts from nothing. It stops first:
-# resources that are removed while they run stop in any order, and without its table the address leads to a database here.
+# resources that are removed while they run stop in any order, and an address without its table leads to the director's
+# own database.
 cluster_clear() {
 	local node
 	rm -f "$L/cluster-configuration"

@@ -1,8 +1,8 @@
-# Words that every script of the suite uses: paths, messages, waiting. Sourced, on the machine as well as in the lab.
+# Every script of the suite uses these words: paths, messages, waiting. They are sourced on the machine and in the lab.
 #
-# CTS   this folder's parent            (cts/ of the repository)
-# OUT   where logs go; in the lab it is a mount of the folder that OUT_NAME names on the machine
-# L     scratch space of the lab, lost with it
+# CTS   is this folder's parent, cts/ of the repository.
+# OUT   is the folder of the logs; in the lab it is a mount of the folder that OUT_NAME names on the machine.
+# L     is scratch space of the lab and is lost with it.
 : "${CTS:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
 : "${L:=/mnt/lab}"
 export CTS L
@@ -17,13 +17,19 @@ exec {NAP}<> <(:)
 nap() { read -r -t "$1" -u "$NAP" || :; }
 
 say() { printf '%s\n' "$@"; }
-indent() { local line; while IFS= read -r line; do printf '    %s\n' "$line"; done; }
+indent() {
+	local line
+	while IFS= read -r line; do printf '    %s\n' "$line"; done
+}
 warn() { printf '%s\n' "$@" >&2; }
-die() { warn "$*"; exit 1; }
+die() {
+	warn "$*"
+	exit 1
+}
 
-# now: seconds since the epoch with microseconds, without a process.
+# now: prints the seconds since the epoch with microseconds, without a process.
 now() { printf '%s' "$EPOCHREALTIME"; }
-# since START [END]: seconds between two `now`s, two decimals.
+# since START [END]: prints the seconds between two `now`s with two decimals.
 since() {
 	local from=${1/./} to=${2:-$EPOCHREALTIME}
 	to=${to/./}
@@ -44,5 +50,5 @@ wait_for() {
 	done
 }
 
-# fails COMMAND...: the opposite, usable with wait_for.
+# fails COMMAND...: succeeds when COMMAND fails, for use with wait_for.
 fails() { ! "$@"; }

@@ -1,5 +1,5 @@
-# MariaDB on a host: database `test`, table `a` with one row that names the server, user `monitor`. Sourced on the
-# machine (template) and on the hosts of the lab.
+# This file runs MariaDB on a host: database `test`, table `a` with one row that names the server, user `monitor`. It is
+# sourced on the machine, which makes the template, and on the hosts of the lab.
 
 DATABASE_PASSWORD=monitor-secret
 # Without a limit InnoDB 10.11 reserves 8 TiB of addresses, and without native aio off it asks for more events than an
@@ -37,8 +37,8 @@ database_start() {
 		END
 		chown -R mysql /run/mysql
 	fi
-	# All addresses: on a director the fallback is kernel-local delivery, and arrives with the VIP as destination.
-	# setsid and the closed descriptors: whoever started it must not wait for it.
+	# The server listens on all addresses: on a director the fallback is kernel-local delivery, and arrives with the VIP
+	# as destination. setsid and the closed descriptors keep the starter from waiting for it.
 	setsid mariadbd "${DATABASE_OPTIONS[@]}" --datadir="$data" --socket=/run/mysql/socket --pid-file=/run/mysql/pid \
 		--bind-address=0.0.0.0 --port=3306 --skip-name-resolve --init-file=/run/mysql/init.sql \
 		--max-connect-errors=1000000 --thread-cache-size=16 \

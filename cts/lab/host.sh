@@ -1,7 +1,8 @@
-# Hosts: one set of namespaces (network, mount, pid, ipc) each, with private /run, /dev/shm, /var/log, /var/lib of
-# corosync and pacemaker. Sourced in the lab. A host's pid 1 is init-host; when it is killed, everything of it is.
+# A host is a set of namespaces (network, mount, pid, ipc) with private /run, /dev/shm, /var/log, and /var/lib of
+# corosync and pacemaker. Its pid 1 is init-host; when that is killed, every process of the host is. This file is
+# sourced in the lab.
 
-# host_start HOST ROLE...: returns when its pid 1 has prepared the host; the roles' services start behind that.
+# host_start HOST ROLE...: returns when its pid 1 has prepared the host; the services of the roles start after that.
 host_start() {
 	local host=$1 outer pid
 	network_plug "$host"
@@ -15,11 +16,11 @@ host_start() {
 	printf '%s\n' "$pid" >"$L/hosts/$host/pid"
 }
 
-# host_pid HOST: sets REPLY to its pid 1 as seen from outside; kept in a file because scenarios run in subshells.
+# host_pid HOST: sets REPLY to its pid 1 as seen from outside. A file keeps it, because scenarios run in subshells.
 host_pid() { read -r REPLY <"$L/hosts/$1/pid"; }
 host_is_alive() { host_pid "$1" 2>/dev/null && [[ -d /proc/$REPLY ]]; }
 
-# host_kill HOST: the power cord: link down and SIGKILL to every process.
+# host_kill HOST: pulls the power cord: the link goes down, and every process gets SIGKILL.
 host_kill() {
 	network_unplug "$1"
 	host_pid "$1" && kill -KILL "$REPLY"
@@ -27,7 +28,7 @@ host_kill() {
 	network_remove "$1"
 }
 
-# on HOST COMMAND...: runs it as if typed there.
+# on HOST COMMAND...: runs the command as if it were typed there.
 on() {
 	local host=$1
 	shift
@@ -39,7 +40,7 @@ on() {
 	nsenter --target "$REPLY" --mount --ipc --uts --pid --net -- env HOSTNAME="$host" HOME=/root "$@"
 }
 
-# quietly_on HOST COMMAND...: output only in the host's folder.
+# quietly_on HOST COMMAND...: does the same, with the output in the host's folder only.
 quietly_on() {
 	local host=$1
 	shift

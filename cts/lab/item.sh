@@ -1,6 +1,8 @@
-# One line of progress per item, its output in a file, a count at the end. Sourced on the machine and in the lab.
+# An item has one line of progress and its output in a file; a count comes at the end. This file is sourced on the
+# machine and in the lab.
 
-# item NAME COMMAND...: what is before a colon in NAME names the log; its own status is 0 when the item passed.
+# item NAME COMMAND...: runs COMMAND as an item. The part of NAME before a colon names the log. The status is 0 when the
+# item passed.
 item() {
 	local name=$1 start=$EPOCHREALTIME log verdict
 	shift
@@ -11,7 +13,7 @@ item() {
 	printf '%s %s\n' "$verdict" "$name" >>"$OUT/results"
 	printf '%-6s %7s s  %s\n' "$verdict" "$(since "$start")" "$name"
 	if [[ $verdict == FAILED ]]; then
-		# One test among hundreds has failed far above the last lines.
+		# The output of a failed test among hundreds is far above the last lines.
 		grep -A 4 'panicked at' "$OUT/items/$log.log" | head -n 20 | indent
 		tail -n 20 "$OUT/items/$log.log" | indent
 		say "    (all of it: ${OUT_NAME:-$OUT}/items/$log.log)"
@@ -19,7 +21,7 @@ item() {
 	fi
 }
 
-# items_total: the last line; status 0 when nothing failed.
+# items_total: prints the last line; the status is 0 when nothing failed.
 items_total() {
 	local passed failed
 	passed=$(grep -c '^ok ' "$OUT/results")

@@ -1,5 +1,5 @@
-# A lab that stays: requests from `cts/enter` on the machine arrive as files in $OUT/enter, because an emulated kernel
-# shares nothing else with the machine. Sourced in the lab; in plain namespaces enter needs none of this.
+# A lab that stays takes requests of `cts/enter` on the machine as files in $OUT/enter, because an emulated kernel
+# shares nothing else with the machine. In plain namespaces enter needs none of this. This file is sourced in the lab.
 
 # keep_open: serves requests until the lab is ended from outside (^C, or `cts/enter --end`).
 keep_open() {
@@ -21,7 +21,7 @@ keep_open() {
 	done
 }
 
-# keep_serve PATH: PATH.taken holds `terminal N` or `command`, the host, and the quoted command.
+# keep_serve PATH: serves one request. PATH.taken holds `terminal` or `command`, the host, and the quoted command.
 keep_serve() {
 	local kind host words
 	{ read -r kind && read -r host && read -r words; } <"$1.taken"
@@ -40,15 +40,15 @@ keep_run() {
 	on "$1" "${command[@]}"
 }
 
-# keep_terminal PATH HOST: on the next virtual console; the machine's side of it is a pty that the kernel names
-# in its log when the console is opened.
+# keep_terminal PATH HOST: opens a shell on the next virtual console. The machine's side of it is a pty that the kernel
+# names in its log when the console is opened.
 keep_terminal() {
 	local console device
 	exec 9>"$OUT/enter/lock" && flock 9
 	for console in 1 2 3 4 5 6; do [[ -e $OUT/enter/console.$console ]] || break; done
 	: >"$OUT/enter/console.$console"
 	flock -u 9
-	# Holding it open keeps the pty.
+	# The pty lasts as long as this descriptor is open.
 	exec 8<>"/dev/tty$console"
 	device=$(dmesg | sed -n "s/.*[Cc]onsole $console assigned device '\(.*\)'.*/\1/p" | tail -n 1)
 	printf '%s\n' "$device" >"$1.device"
@@ -58,7 +58,7 @@ keep_terminal() {
 	rm -f "$OUT/enter/console.$console"
 }
 
-# keep_session HOST TTY: a login with the console as its controlling terminal, so that ^C and job control work.
+# keep_session HOST TTY: runs a login with the console as its controlling terminal, so that ^C and job control work.
 keep_session() {
 	local enter=(ip netns exec client env)
 	[[ $1 == client ]] || { host_pid "$1" && enter=(nsenter --target "$REPLY" --mount --ipc --uts --pid --net -- env); }

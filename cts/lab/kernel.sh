@@ -1,11 +1,11 @@
-# Runs a story (a script) where there is a kernel with IPVS: in namespaces of the running kernel when it has IPVS,
-# else in user-mode Linux, an emulated kernel that is one ordinary process. Sourced on the machine.
+# kernel_run plays a story (a script) where there is a kernel with IPVS: in namespaces of the running kernel when it has
+# IPVS, else in user-mode Linux, an emulated kernel that is one ordinary process. This file is sourced on the machine.
 #
-# Either way the story runs on top of world.sh, sees a writable copy of the root file system that nobody else sees,
-# and everything that it started is gone when it ends.
+# Either way the story runs on top of world.sh and has a writable copy of the root file system to itself, and everything
+# that it started is gone when it ends.
 
 kernel_has_ipvs() {
-	# LAB_KERNEL=running|uml: an order, for what needs no IPVS and for trying the other way.
+	# LAB_KERNEL=running|uml orders one of the two, for what needs no IPVS and for trying the other way.
 	case ${LAB_KERNEL:-} in
 	uml) return 1 ;;
 	running) return 0 ;;
@@ -13,7 +13,8 @@ kernel_has_ipvs() {
 	[[ -e /proc/net/ip_vs ]] || modprobe -q ip_vs 2>/dev/null || [[ -e /proc/net/ip_vs ]]
 }
 
-# kernel_run STORY [ARGUMENT...]: exit status of the story. Its output is shown and kept in $OUT/story.log.
+# kernel_run STORY [ARGUMENT...]: returns the exit status of the story, whose output is shown and kept in
+# $OUT/story.log.
 kernel_run() {
 	local seconds=${LAB_DEADLINE:-3000} pid status
 	rm -f "$OUT"/{status,namespaces.pid}
@@ -26,10 +27,11 @@ kernel_run() {
 	if kernel_has_ipvs; then kernel_namespaces "$seconds" & else kernel_uml "$seconds" & fi
 	pid=$!
 	kernel_has_ipvs && printf '%s\n' "$pid" >"$OUT/namespaces.pid"
-	# Whoever presses ^C wants all of it gone.
+	# ^C ends all of it.
+	# shellcheck disable=SC2064
 	trap "kernel_end $pid; exit 130" INT TERM
 	tail -s 0.2 -n +1 -f --pid="$pid" "$OUT/story.log" 2>/dev/null &
-	# Only `wait` lets a trap interrupt it.
+	# `wait` is the only command that lets a trap interrupt it.
 	wait "$pid"
 	wait $!
 	trap - INT TERM
@@ -39,8 +41,8 @@ kernel_run() {
 	return "${status:-1}"
 }
 
-# kernel_end PID: PID is the timeout in front of unshare, and unshare heeds no gentler signal; with it ends the pid
-# namespace and everything in it. A kernel that was killed leaves its management socket behind.
+# kernel_end PID: PID is the timeout in front of unshare. unshare heeds no gentler signal than SIGKILL; the pid
+# namespace ends with it, and everything in that. A kernel that was killed leaves its management socket behind.
 kernel_end() {
 	local unshare=
 	{ read -r unshare _ <"/proc/$1/task/$1/children"; } 2>/dev/null
@@ -53,25 +55,30 @@ kernel_namespaces() {
 		--propagation private "$BASH" "$CTS/lab/world.sh" overlay "$OUT" </dev/null >"$OUT/kernel.log" 2>&1
 }
 
-# kernel_memory_dir: where the emulated memory (a sparse, deleted file) may lie; a container's /dev/shm is often 64 MB.
+# kernel_memory_dir: prints a folder in which the emulated memory (a sparse, deleted file) may lie. /dev/shm of a
+# container often has 64 MB only.
 kernel_memory_dir() {
 	local dir free
 	for dir in /dev/shm /tmp /var/tmp; do
 		free=$(df -Pm "$dir" 2>/dev/null | awk 'NR == 2 { print $4 }')
-		((${free:-0} < 3000)) || { printf '%s' "$dir"; return; }
+		((${free:-0} < 3000)) || {
+			printf '%s' "$dir"
+			return
+		}
 	done
 	printf '/tmp'
 }
 
-# kernel_sockets: the folder of this kernel's management socket; another lab of the same run has another OUT.
+# kernel_sockets: prints the folder of this kernel's management socket. Another lab of the same run has another OUT.
 kernel_sockets() { printf '%s/lvs-agents-cts.%s.%s' "$(kernel_memory_dir)" "$$" "${OUT##*/}"; }
 
 kernel_uml() {
+	# shellcheck disable=SC2054
 	local command=(linux.uml rootfstype=hostfs rootflags=/ ro init="$CTS/lab/uml-init" mem=2500M panic=1 quiet
 		con=pts con0=null,fd:1 "lab.cts=$CTS" "lab.out=$OUT")
 	export TMPDIR
 	TMPDIR=$(kernel_memory_dir)
-	# The management socket would otherwise go to root's home folder.
+	# Without this, the management socket would go to root's home folder.
 	command+=("uml_dir=$(kernel_sockets)")
 	exec timeout -s KILL "$1" unshare --pid --fork --kill-child=KILL "${command[@]}" </dev/null >"$OUT/kernel.log" 2>&1
 }

@@ -1,4 +1,4 @@
-"""median.py FOLDER...: the medians of the outages that repeated demos left in FOLDER/*/outage-*.json."""
+"""median.py FOLDER...: prints the medians of the outages that repeated demos left in FOLDER/*/outage-*.json."""
 
 import glob
 import json

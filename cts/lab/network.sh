@@ -1,4 +1,4 @@
-# The wire: every host is a network namespace with eth0 on one bridge in the lab's own namespace. Sourced in the lab.
+# Every host is a network namespace with eth0 on one bridge in the lab's own namespace. This file is sourced in the lab.
 
 declare -A ADDRESS=([n1]=10.9.0.11 [n2]=10.9.0.12 [rs1]=10.9.0.21 [rs2]=10.9.0.22 [client]=10.9.0.31 [lone]=10.9.0.41)
 
@@ -12,7 +12,7 @@ network_up() {
 	for name in "${!ADDRESS[@]}"; do printf '%s %s\n' "${ADDRESS[$name]}" "$name"; done >>/etc/hosts
 }
 
-# network_plug HOST: a new namespace with a cable. A host that was killed gets new ones, as after a reboot.
+# network_plug HOST: makes a new namespace with a cable. A host that was killed gets new ones, as after a reboot.
 network_plug() {
 	local host=$1
 	ip -batch - <<-END
@@ -27,10 +27,10 @@ network_plug() {
 	END
 }
 
-# network_unplug HOST: link down first, so that nothing of a dying host is heard.
+# network_unplug HOST: takes the link down. This comes first, so that nothing of a dying host is heard.
 network_unplug() { ip link set "v-$1" down; }
 
-# network_remove HOST: its addresses and its IPVS table are gone with the namespace.
+# network_remove HOST: deletes the namespace, and with it the addresses and the IPVS table.
 network_remove() {
 	ip -batch - <<-END
 		link del v-$1

@@ -1,12 +1,14 @@
-# Installs the Debian packages that the suite needs. Sourced; packages_install does nothing where all are there.
+# packages_install installs the Debian packages that the suite needs, and does nothing where all are there. This file is
+# sourced on the machine.
 PACKAGES=(
-	kmod iproute2 procps util-linux     # namespaces, modules
+	kmod iproute2 procps util-linux # namespaces, modules
 	corosync pacemaker pacemaker-cli-utils crmsh pcs resource-agents cluster-glue
-	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool everybody reads the table with
+	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool that shows the table
 	mariadb-server mariadb-client python3 python3-pymysql
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev
-	perl openssl                        # unit tests: what a pattern means, certificates and servers of old
+	shellcheck shfmt flake8
+	perl openssl                        # the unit tests ask the first what a pattern means; the second is an old server
 )
 
 packages_missing() {
@@ -19,13 +21,13 @@ packages_missing() {
 packages_install() {
 	[[ $EUID == 0 ]] || die "the lab needs root: it makes namespaces and mounts (nothing outside of them is changed)"
 	command -v apt-get >/dev/null || die "packages: this suite installs Debian packages, and there is no apt-get here"
-	# Without IPVS in the running kernel one that has it is booted as an ordinary process.
+	# Where the running kernel has no IPVS, one that has it is booted as an ordinary process.
 	kernel_has_ipvs || PACKAGES+=(user-mode-linux)
 	local missing policy=/usr/sbin/policy-rc.d made=
 	missing=$(packages_missing)
 	[[ -n $missing ]] || return 0
 	say "installing Debian packages: $missing"
-	# A package's service that starts on the machine itself would be outside the lab's namespaces.
+	# A service that a package starts on the machine itself would be outside the lab's namespaces.
 	if [[ ! -e $policy ]]; then
 		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=1
 	fi

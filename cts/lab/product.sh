@@ -1,7 +1,7 @@
-# What the cluster is made of: this project's agents, or the peers that they replace. Sourced in the lab.
-# PRODUCT=ours|peers. The stories are the same for both; what differs is here.
+# PRODUCT=ours|peers says what the cluster is made of: this project's agents, or the peers that they replace. The
+# stories are the same for both; what differs is in this file. It is sourced in the lab.
 
-# product_install: into the lab's own writable root; the machine is not touched.
+# product_install: installs into the lab's own writable root; the machine is not touched.
 product_install() {
 	if [[ $PRODUCT == ours ]]; then
 		"$BINARY" install >"$OUT/install.log" 2>&1
@@ -10,7 +10,7 @@ product_install() {
 	fi
 }
 
-# product_realservers: the VIP on rs1 and rs2.
+# product_realservers: puts the VIP on rs1 and rs2.
 product_realservers() {
 	local host
 	for host in rs1 rs2; do
@@ -18,7 +18,7 @@ product_realservers() {
 	done
 }
 
-# director_file WEIGHT1 WEIGHT2: the same ldirectord.cf on both directors, as csync2 would bring it there.
+# director_file WEIGHT1 WEIGHT2: writes the same ldirectord.cf on both directors, as csync2 would bring it there.
 director_file() {
 	local node
 	for node in n1 n2; do
@@ -32,10 +32,10 @@ product_resources() {
 	if [[ $PRODUCT == ours ]]; then printf 'db-lvs db-health db-vip'; else printf 'db-vip db-health'; fi
 }
 
-# product_log HOST: the health monitor's log.
+# product_log HOST: prints the health monitor's log.
 product_log() { cat "$OUT/$1/log/ldirectord.log"; }
 
-# show_reason HOST ADDRESS: why it is out, from the log and (ours) from `lvs-agents status`.
+# show_reason HOST ADDRESS: prints why it is out, from the log and, for ours, from `lvs-agents status`.
 show_reason() {
 	say "  its log:"
 	product_log "$1" | grep -F "$2" | tail -n 2 | indent
@@ -44,10 +44,10 @@ show_reason() {
 	on "$1" lvs-agents status | indent
 }
 
-# daemon_pids HOST: pids of our health monitors there; two of them would be two hands on one table.
+# daemon_pids HOST: prints the pids of our health monitors there. Two of them would both write one table.
 daemon_pids() { on "$1" pgrep -d ' ' -f ' daemon --detach .*--instance='; }
 
-# daemon_is_new HOST PID: there is one, and it is not PID.
+# daemon_is_new HOST PID: succeeds when there is a health monitor and it is not PID.
 daemon_is_new() {
 	local now
 	now=$(daemon_pids "$1")

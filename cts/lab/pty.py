@@ -1,6 +1,6 @@
 """pty.py DEVICE FOLDER_OF_REQUEST: joins this terminal to the machine's side of a console of the emulated kernel.
 
-Ends when FOLDER_OF_REQUEST.status appears, which is when the shell behind the console has ended.
+The program ends when FOLDER_OF_REQUEST.status appears, which is when the shell behind the console has ended.
 """
 
 import os

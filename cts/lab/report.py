@@ -1,12 +1,12 @@
 """Reads the client's and the watchers' records and says what they mean.
 
-report.py counts RECORD FROM [TO]           answers per server, failures, longest gap between answers
-report.py outage RECORD EVENT [LOG...]      what the client saw around EVENT, and its parts from corosync's log and a
-                                            watcher's record (--json for machines)
-report.py gaps WATCH FROM TO SERVER...      times at which a real server was missing in the table
-report.py strays RECORD SINCE FROM TO...    failed attempts that lie outside all of the times FROM-TO
-report.py others RECORD SERVERS SINCE FROM TO...    answers, outside all of the times FROM-TO, of a server whose name does
-                                            not match SERVERS
+report.py counts RECORD FROM [TO]           prints answers per server, failures, and the longest gap between answers
+report.py outage RECORD EVENT [LOG...]      prints what the client saw around EVENT, and its parts from corosync's log
+                                            and a watcher's record (--json for machines)
+report.py gaps WATCH FROM TO SERVER...      prints the times at which a real server was missing in the table
+report.py strays RECORD SINCE FROM TO...    prints failed attempts that lie outside all of the times FROM-TO
+report.py others RECORD SERVERS SINCE FROM TO...    prints answers, outside all of the times FROM-TO, of a server whose
+                                            name does not match SERVERS
 Times are seconds since the epoch.
 """
 
@@ -35,7 +35,7 @@ def longest_gap(good):
 
 
 def counts(path, since, until=END):
-    """One line; attempts that began and ended within the window."""
+    """Prints one line about the attempts that began and ended within the window."""
     window = [a for a in attempts(path) if a[0] >= since and a[1] <= until]
     good = [a for a in window if a[2] == "ok"]
     servers = collections.Counter(a[3] for a in good)
@@ -46,7 +46,7 @@ def counts(path, since, until=END):
 
 
 def outside(path, since, edges):
-    """Attempts begun after SINCE that touch none of the times between an edge and the next one."""
+    """Yields attempts begun after SINCE that touch none of the times between an edge and the next one."""
     windows = list(zip(edges[::2], edges[1::2]))
     for attempt in attempts(path):
         start, end = attempt[:2]
@@ -67,9 +67,9 @@ def others(path, servers, since, edges):
 
 
 def outage_of(path, event):
-    """What the client saw after EVENT.
+    """Returns what the client saw after EVENT.
 
-    Served means: answered by a real server. A director's own database answers too, when its fallback entry is used and
+    Served means answered by a real server. A director's own database answers too, when its fallback entry is used and
     when the address is there but the virtual service is not; such answers are counted apart.
     The outage is the longest time without a real server's answer; whatever else fails once it is over is a flap.
     """
@@ -103,7 +103,7 @@ def corosync_time(line, event):
 
 
 def membership_lost(path, event):
-    """When corosync told pacemaker that a node left."""
+    """Returns when corosync told pacemaker that a node left."""
     with open(path, errors="replace") as file:
         for line in file:
             if "new membership" in line and "left" in line:
@@ -133,7 +133,7 @@ def outage(path, event, corosync=None, watch=None, vip="10.9.0.100"):
         ready = re.compile(rf"/{re.escape(vip)}:\d+=\S*10\.9\.0\.2\d:\d+:[1-9]")
         marks.append(("real server in the table", watched(watch, event, lambda kind, rest: kind == "table" and ready.search(rest))))
     marks.append(("first answer", seen.get("first")))
-    # A planned move begins when the old director stops answering, not when somebody typed it.
+    # A planned move begins when the old director stops answering, not when the command was typed.
     parts, last = {}, marks[0][1]
     for name, stamp in marks[1:]:
         if stamp:

@@ -1,14 +1,16 @@
-# The frame of a scenario: a file of scenarios/ that defines scenario() and begins with its title in a comment. It runs in
-# a subshell of the story, so it may end itself (failed) and whatever it keeps for later is a file. Sourced in the lab.
+# A scenario is a file of scenarios/ that defines scenario() and begins with its title in a comment. It runs in a
+# subshell of the story, so it may end itself (failed), and what it keeps for later is a file. This file, the frame of a
+# scenario, is sourced in the lab.
 
 RS1=10.9.0.21:3306 RS2=10.9.0.22:3306 FALLBACK=127.0.0.1:3306
 
 scenario_file() { case $1 in */*) printf '%s' "$CTS/$1.sh" ;; *) printf '%s' "$CTS/scenarios/$1.sh" ;; esac }
 scenario_title() { sed -n '1s/^# //p' "$(scenario_file "$1")"; }
 
-# scenario_play NAME: its status; what it says goes to stdout. NAME is a file of scenarios/ or, with its folder, of checks/.
+# scenario_play NAME: plays it and returns its status. NAME is a file of scenarios/ or, with its folder, of checks/.
 # REAL_SERVERS is a pattern for the names of those that may answer the client while the scenario plays; a scenario whose
-# directors are the real servers sets its own. A director's database may answer in FALLBACK_TIMES only: from, to, from, to.
+# directors are the real servers sets its own. A director's database may answer in FALLBACK_TIMES only: from, to, from,
+# to.
 scenario_play() {
 	(
 		REAL_SERVERS='rs[12]' FALLBACK_TIMES=()
@@ -19,8 +21,9 @@ scenario_play() {
 	)
 }
 
-# only_real_servers_answered SINCE: no client was answered by a director's own database while a real server was up: ours
-# promises it, because the address comes last and leaves first; the peers promise nothing.
+# only_real_servers_answered SINCE: ends the scenario when a client was answered by a director's own database while a
+# real server was up. Ours promises that this does not happen, because the address comes last and leaves first; the
+# peers promise nothing.
 only_real_servers_answered() {
 	local others
 	[[ $PRODUCT == ours && -e $CLIENT_RECORD ]] || return 0
@@ -30,7 +33,7 @@ only_real_servers_answered() {
 
 seen() { say "  ${*//$'\n'/$'\n    '}"; }
 
-# failed WHAT: the end of a scenario, with what an administrator would look at first.
+# failed WHAT: ends the scenario and shows what an administrator would look at first.
 failed() {
 	say "  FAILED: $*" "  the logs of every host are in $OUT_NAME"
 	local host
@@ -41,19 +44,20 @@ failed() {
 	exit 1
 }
 
-# must SECONDS "WHAT" COMMAND...: wait for it or fail.
+# must SECONDS "WHAT" COMMAND...: waits until COMMAND succeeds, or ends the scenario.
 must() { wait_for "$@" || failed "$2"; }
 
 show_table() { table_of "$1" | tail -n +2 | indent; }
 
-# must_serve NODE: the group runs there, the client gets answers, and only answers.
+# must_serve NODE: waits until the group runs there and the client gets answers and no failures.
 must_serve() {
 	# shellcheck disable=SC2046
 	must 90 "the group on $1" cluster_runs "$1" $(product_resources)
 	must 30 "answers without a failure" client_is_steady 2
 }
 
-# must_be_ready: the cluster runs the product's configuration by crmsh on n1, both servers serve. Most scenarios begin so.
+# must_be_ready: waits until the cluster runs the product's configuration on n1 and both servers serve. Most scenarios
+# begin with it.
 must_be_ready() {
 	cluster_use "$PRODUCT.crm" || failed "crm configure load update (see n1/commands.log)"
 	must_serve n1

@@ -2,9 +2,10 @@
 
 watch.py RECORD [SECONDS_BETWEEN]
 
-Lines: `TIME watch begins`; `TIME address + 10.9.0.100 eth0 32` and `TIME address - 10.9.0.100 eth0 32` (the prefix), each as
-the kernel announced it; `TIME table SERVICE=DESTINATION:WEIGHT,... ...` (every change of the kernel's IPVS table; read from /proc, so
-no process is started and nothing is missed for longer than the pause).
+The lines are `TIME watch begins`; `TIME address + 10.9.0.100 eth0 32` and `TIME address - 10.9.0.100 eth0 32` (the
+prefix), each as the kernel announced it; and `TIME table SERVICE=DESTINATION:WEIGHT,... ...` for every change of the
+kernel's IPVS table. The table is read from /proc, so no process is started and no change is missed for longer than the
+pause.
 """
 
 import os
@@ -20,7 +21,7 @@ TABLE = "/proc/net/ip_vs"
 
 
 def addresses(data):
-    """(sign, address, interface, prefix) of every address message in one datagram."""
+    """Yields (sign, address, interface, prefix) of every address message in one datagram."""
     while len(data) >= 16:
         length, kind = struct.unpack_from("=IH", data)
         prefix, index = data[17], struct.unpack_from("=I", data, 20)[0]
@@ -34,7 +35,7 @@ def addresses(data):
 
 
 def endpoint(word):
-    """0A090064:0CEA as 10.9.0.100:3306; IPv6 as the kernel prints it."""
+    """Returns 0A090064:0CEA as 10.9.0.100:3306, and IPv6 as the kernel prints it."""
     host, _, port = word.rpartition(":")
     if host.startswith("["):
         return f"{host}:{int(port, 16)}"
@@ -68,7 +69,7 @@ def main():
     write(record, "watch", "begins")
     before = None
     while True:
-        # All that wait, before anything that takes long: the time of an address is that of reading its message.
+        # Waiting messages come before anything that takes long: the time of an address is that of reading its message.
         while select.select([monitor], [], [], pause)[0]:
             for change in addresses(monitor.recv(65536)):
                 write(record, "address", " ".join(change))

@@ -1,11 +1,12 @@
 #!/bin/bash
-# world.sh overlay|hostfs OUT: the ground that a story stands on. Runs as root in its own mount, pid and network
-# namespace (or its own emulated kernel): private /run, /tmp, /dev/shm, a writable root, the log folder at /mnt/out.
+# world.sh overlay|hostfs OUT: prepares the ground that a story stands on, and plays it. It runs as root in its own
+# mount, pid and network namespace (or its own emulated kernel) and makes a private /run, /tmp and /dev/shm, a writable
+# root, and the log folder at /mnt/out.
 how=$1 out=$2
 CTS=$(cd "$(dirname "$0")/.." && pwd)
 . "$CTS/lab/common.sh"
 
-# The running kernel's own root: whatever tools write below these folders goes to memory.
+# overlay_root: the root stays that of the running kernel; what tools write below these folders goes to memory.
 overlay_root() {
 	local folder
 	mount -t tmpfs -o size=50% tmp /mnt

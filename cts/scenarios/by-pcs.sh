@@ -1,4 +1,4 @@
-# the same configuration by pcs
+# the same configuration is made by pcs
 scenario() {
 	local from
 	cluster_use ours.pcs || failed "pcs resource create (see n1/commands.log)"

@@ -1,4 +1,4 @@
-# the active director dies: SIGKILL to every process of it, link down
+# the active director dies: its link goes down and every process gets SIGKILL
 scenario() {
 	local from
 	must_be_ready

@@ -1,4 +1,4 @@
-# kill -9 of the health monitor: noticed, restarted once; the table stays whole, and no client sees a failure
+# the health monitor is killed (-9): pacemaker starts one again; the table stays whole, and no client sees a failure
 scenario() {
 	local from before after missing
 	must_be_ready

@@ -1,4 +1,4 @@
-# both stop: the fallback takes over, and leaves again when one returns
+# both databases stop: the fallback takes over, and leaves again when one returns
 scenario() {
 	local from both
 	must_be_ready

@@ -1,4 +1,4 @@
-# the same from a file: ocf:rust:ldirectord configfile=/etc/ha.d/ldirectord.cf alone, with autoreload
+# the same comes from a file: ocf:rust:ldirectord configfile=/etc/ha.d/ldirectord.cf runs alone, with autoreload
 scenario() {
 	local from changes
 	director_file 10 10

@@ -16,7 +16,7 @@ scenario() {
 	[[ $(on n1 ip addr)$(on n2 ip addr) != *10.9.0.101* ]] || failed "the address is left behind"
 }
 
-# vip_has_it: a record of the agent's own, and the address as declared.
+# vip_has_it: succeeds when the agent has a record of its own and the address is as declared.
 vip_has_it() {
 	local node
 	node=$(cluster_node_of web) && [[ -e $L/hosts/$node/run/lvs-agents/vip/web.json ]] &&

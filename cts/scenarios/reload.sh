@@ -1,4 +1,4 @@
-# parameters that can be reloaded are changed while clients are served: pacemaker calls reload-agent and restarts nothing
+# reloadable parameters are changed while clients are served: pacemaker calls reload-agent and restarts nothing
 scenario() {
 	local from before operations
 	must_be_ready
@@ -23,7 +23,7 @@ pacemaker_says() { grep -cE "Result of ($1) operation for db-vip on n1: ok" "$OU
 vip_operations() { pacemaker_says 'start|stop'; }
 reloaded_twice() { (($(pacemaker_says 'reload|reload-agent') >= 2)); }
 
-# never_gone SINCE: the kernel always had the address on eth0 of n1.
+# never_gone SINCE: ends the scenario unless the kernel always had the address on eth0 of n1.
 never_gone() {
 	local gaps
 	gaps=$("$PYTHON" "$CTS/lab/addresses.py" lost "$OUT/n1/changes" "$1" "$EPOCHREALTIME" "$VIP")

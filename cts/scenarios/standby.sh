@@ -1,4 +1,4 @@
-# crm node standby n1: everything moves to n2, and back
+# n1 goes to standby: everything moves to n2, and back
 scenario() {
 	local from
 	must_be_ready

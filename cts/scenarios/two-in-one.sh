@@ -1,6 +1,6 @@
 # directors and real servers on the same two nodes: the director moves ten times, and each node always has the address
 N1=${ADDRESS[n1]}:3306 N2=${ADDRESS[n2]}:3306
-# Until the configuration before is gone, its real servers answer.
+# The real servers of the configuration before answer until it is gone.
 REAL_SERVERS='n[12]|rs[12]'
 
 scenario() {
@@ -34,11 +34,12 @@ scenario() {
 	never_lost "$from"
 	no_loop
 	nothing_failed "$from" "${windows[@]}"
-	# In the next scenario the directors' databases are not real servers.
+	# The directors' databases are not real servers in the next scenario.
 	cluster_clear
 }
 
-# must_direct NODE: the group and a table with both real servers there; the address on its eth0 only, on lo at the other.
+# must_direct NODE: waits until NODE has the group and a table with both real servers, and the address on its eth0 only,
+# and the other node has the address on lo.
 must_direct() {
 	local backup=n1
 	[[ $1 == n2 ]] || backup=n2
@@ -48,14 +49,14 @@ must_direct() {
 	[[ $(nics_of "$backup") == lo ]] || failed "$backup has $VIP on: $(nics_of "$backup")"
 }
 
-# nics_of NODE: the interfaces that have the address.
+# nics_of NODE: prints the interfaces that have the address.
 nics_of() { ip -n "$1" -4 -oneline addr show to "$VIP" | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $2 }'; }
 
 real_servers_run() { [[ $(cluster_status) == *"Clone Set: db-rs-clone"*"Started: [ n1 n2 ]"* ]]; }
 
 mac_of() { ip -n "$1" -brief link show eth0 | awk '{ print $3 }'; }
 
-# answers_arp NODE: it, and nobody else, answers the client's question who has the address.
+# answers_arp NODE: ends the scenario unless NODE, and no other host, answers the client's question who has the address.
 answers_arp() {
 	local answers
 	answers=$(on client arping -b -c 2 -w 5 -I eth0 "$VIP" | tee -a "$OUT/client/arping" |
@@ -63,8 +64,8 @@ answers_arp() {
 	[[ $answers == "$(mac_of "$1")" ]] || failed "ARP for $VIP is answered by: ${answers//$'\n'/, }; $1 is $(mac_of "$1")"
 }
 
-# capture_start NODE: every frame to the address that the other node sent to NODE; a director's belong to the real server
-# there, and none may come back.
+# capture_start NODE: captures every frame to the address that the other node sends to NODE. A director's frames belong
+# to the real server there, and none may come back.
 capture_start() {
 	local sender=n1
 	[[ $1 == n2 ]] || sender=n2
@@ -74,7 +75,7 @@ capture_start() {
 	wait_for 30 "tcpdump on $1" grep -q 'listening on' "$OUT/$1/tcpdump.log"
 }
 
-# never_lost SINCE
+# never_lost SINCE: ends the scenario unless each node had the address on eth0 or on lo all the time.
 never_lost() {
 	local host gaps
 	for host in n1 n2; do
@@ -84,7 +85,7 @@ never_lost() {
 	seen "each node had $VIP on eth0 or on lo all the time"
 }
 
-# no_loop: of what the two nodes sent each other, no frame came to one that was director.
+# no_loop: ends the scenario when a frame of one node came to the other while that one was the director.
 no_loop() {
 	local forwarded returned more back
 	read -r forwarded returned < <("$PYTHON" "$CTS/lab/addresses.py" frames "$OUT/n1/changes" "$OUT/n1/from-n2" "$VIP")
@@ -94,7 +95,8 @@ no_loop() {
 	((forwarded > 0 && more > 0)) || failed "no frames were counted"
 }
 
-# nothing_failed SINCE FROM TO...: what fails, fails while the director moves; the cluster saw nothing fail at all.
+# nothing_failed SINCE FROM TO...: ends the scenario when an attempt failed while the director did not move, or when the
+# cluster saw any failure.
 nothing_failed() {
 	local strays status
 	strays=$("$PYTHON" "$CTS/lab/report.py" strays "$CLIENT_RECORD" "$@")

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Times of one vip with many addresses beside ip -batch, in one run. STEPS: a word, and address_time.py's arguments.
+# This story times one vip with many addresses beside ip -batch, in one run. STEPS is a word and the arguments of
+# address_time.py.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 network_up
 product_install && lone_up || exit 1

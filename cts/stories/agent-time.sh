@@ -1,5 +1,6 @@
 #!/bin/bash
-# Whole-process times of agents' actions, ours and the peer's in turn, in one run. STEPS are agent_time.py's arguments.
+# This story times actions of agents as whole processes, ours and the peer's in turn, in one run. STEPS are the
+# arguments of agent_time.py.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 network_up
 product_install && lone_up || exit 1

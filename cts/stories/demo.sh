@@ -1,5 +1,5 @@
 #!/bin/bash
-# The demo, in the lab: scenarios one after the other, with what was seen. PRODUCT=ours|peers.
+# This story is the demo: it plays scenarios one after the other and says what was seen. PRODUCT=ours|peers.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 
 STORY=(balance server-stops fallback standby crash)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Many addresses on a cluster of two: from the configuration to all up, and after the death of a node; ours and IPaddr2.
-# Needs no IPVS. The times are those at which the kernels announced the addresses, as the watchers recorded them.
+# This story brings up many addresses on a cluster of two and kills a node, with ours and with IPaddr2. It needs no
+# IPVS. The times are those at which the kernels announced the addresses, as the watchers recorded them.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 
 resource() {
@@ -12,7 +12,7 @@ resource() {
 }
 location() { printf '<rsc_location id="%s-on" rsc="%s" node="%s" score="100"/>' "$1" "$1" "$2"; }
 
-# one_each COUNT TYPE: a resource for each address, half of them on either node.
+# one_each COUNT TYPE: prints a configuration with a resource for each address, half of them on either node.
 one_each() {
 	local address number=0 resources='' locations=''
 	while read -r address; do
@@ -23,13 +23,13 @@ one_each() {
 	printf '<configuration><resources>%s</resources><constraints>%s</constraints></configuration>' "$resources" "$locations"
 }
 
-# all_in_one COUNT TYPE: one resource, on the node that is to die.
+# all_in_one COUNT TYPE: prints a configuration with one resource, on the node that is to die.
 all_in_one() {
 	printf '<configuration><resources>%s</resources><constraints>%s</constraints></configuration>' \
 		"$(resource v1 "$2" "$(many_ranges "$1")")" "$(location v1 "$VICTIM")"
 }
 
-# dc: the node that decides. The other one dies, so that no election is in the figures.
+# dc: prints the node that decides. The other one dies, so that no election is in the figures.
 dc() { [[ $(cluster_status) =~ Current\ DC:\ (n[12]) ]] && printf '%s' "${BASH_REMATCH[1]}"; }
 
 node_up() { host_start "$1" director && watch_start "$1"; }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# One step of the scale bench on a host without a cluster. STEPS are the arguments of lab/scale.
+# This story plays one step of the scale bench on a host without a cluster. STEPS are the arguments of lab/scale.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 network_up
 product_install && lone_up || exit 1

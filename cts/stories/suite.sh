@@ -1,10 +1,10 @@
 #!/bin/bash
-# The suite's part in the lab: what needs a kernel with IPVS, then what needs a cluster.
+# This story is the suite's part in the lab: it plays what needs a kernel with IPVS, then what needs a cluster.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 . "$CTS/lab/item.sh"
 
-CHECKS=(checks/{ipvs-tests,ocf-tester,tools,no-fork})
-SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file reload from-ipaddr2 two-in-one many)
+CHECKS=(checks/{ipvs-tests,ocf-tester,stand-in,tools,no-fork})
+SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2 two-in-one many)
 case $STEPS in
 "") ;;
 all-checks) SCENARIOS=() ;;
@@ -20,7 +20,7 @@ all-scenarios) CHECKS=() ;;
 	;;
 esac
 
-# play NAME: one item; the word before the colon is what `run NAME` plays alone.
+# play NAME: plays one item; the word before the colon is what `run NAME` plays alone.
 play() { item "${1##*/}: $(scenario_title "$1")" scenario_play "$1"; }
 
 network_up
@@ -32,5 +32,5 @@ fi
 ((${#SCENARIOS[@]})) || exit 0
 item "the lab starts: cluster of two, databases, client" lab_up_with_client || exit 1
 for name in "${SCENARIOS[@]}"; do play "$name"; done
-# Whether they passed is in the results; this story has ended by itself.
+# The results say whether the items passed; this story has ended by itself.
 exit 0

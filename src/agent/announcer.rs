@@ -1,5 +1,5 @@
-//! Tells the neighbours where addresses are now: the first time at once, then by a helper process, so that `start` need
-//! not wait and a lost frame does no harm.
+//! Announces to the neighbours where addresses are now. The first announcement is sent at once, the others by a helper
+//! process, so that `start` need not wait and a lost frame does no harm.
 
 mod helper;
 mod series;
@@ -16,27 +16,36 @@ use crate::netlink::route::{Gateway, Link};
 use crate::netlink::{self, Route};
 use crate::ocf::{Call, Failure};
 use crate::system::{Pace, RunDir, sysctl};
-use series::Series;
 
 pub use helper::{cancel, work};
+pub use series::Series;
 
-/// The least time from one address to the next, whichever resource of this node has them: 4000 addresses, 8000 frames in
-/// a second. Neighbours with a slow processor drop more.
+/// The least time from one address to the next, whichever resource of this node has them: at 4000 addresses, 8000
+/// frames leave in a second. Neighbours with a slow processor would drop more.
 const GAP: Duration = Duration::from_micros(250);
 
-/// The same pace for questions to all neighbours, each of which is one frame, not two.
+/// Returns the pace of questions to all neighbours. It is the same, but each question is one frame and not two.
 pub fn pace_of_questions() -> Pace {
-    // The first start after a boot asks before it writes anything down. Without the folder, the pace is its own.
+    // The first start after a boot asks before it writes anything down. Without the folder, the process has a pace of
+    // its own.
     let _ = RunDir::system().create();
     Pace::new(&RunDir::system().announcement_pace(), GAP / 2)
 }
 
 /// What is to be announced, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Orders {
+pub struct AnnouncementOrders {
     addresses: Vec<Announcement>,
     ask_gateways: bool,
     series: Series,
+}
+
+impl AnnouncementOrders {
+    /// Orders to announce `places` as often as `series` says. With `ask_gateways`, each gateway of the interface is
+    /// asked for its own address in the name of the announced one.
+    pub fn new<'a>(places: impl Iterator<Item = &'a InterfaceAddress>, series: Series, ask_gateways: bool) -> Self {
+        Self { addresses: places.map(Announcement::from).collect(), ask_gateways, series }
+    }
 }
 
 /// An address on an interface (by index).
@@ -52,62 +61,44 @@ impl From<&InterfaceAddress> for Announcement {
     }
 }
 
-/// After a start: announces every place once, and leaves the rest of the series to the helper.
-pub fn start<'a>(call: &Call, places: impl Iterator<Item = &'a InterfaceAddress>) -> Result<(), Failure> {
-    announce(
-        call,
-        places,
-        Series {
-            count: call.number("arp_count").unwrap_or(0),
-            interval: interval(call),
-            repeat_after: call.time("arp_repeat_after").filter(|after| !after.is_zero()),
-        },
-    )
-}
-
-/// From a monitor, only when asked (`arp_count_refresh`): no process is started for a single announcement. As long as a
-/// helper is at it, there is nothing to refresh.
-pub fn refresh<'a>(call: &Call, places: impl Iterator<Item = &'a InterfaceAddress>) -> Result<(), Failure> {
-    let count = call.number("arp_count_refresh").unwrap_or(0);
-    if count == 0 || helper::is_at_work(call) {
+/// Announces the addresses unless a helper still repeats earlier announcements: then there is nothing to refresh.
+///
+/// # Errors
+/// It fails when no frame can be sent at all.
+pub fn refresh(call: &Call, orders: &AnnouncementOrders) -> Result<(), Failure> {
+    if orders.series.count == 0 || helper::is_at_work(call) {
         return Ok(());
     }
-    announce(call, places, Series { count, interval: interval(call), repeat_after: None })
+    announce(call, orders)
 }
 
-fn interval(call: &Call) -> Duration {
-    Duration::from_millis(call.number("arp_interval").unwrap_or(200))
-}
-
-fn announce<'a>(
-    call: &Call,
-    places: impl Iterator<Item = &'a InterfaceAddress>,
-    series: Series,
-) -> Result<(), Failure> {
-    let addresses: Vec<Announcement> = places.map(Announcement::from).collect();
-    if series.count == 0 || addresses.is_empty() {
+/// Announces every address once, and leaves the rest of the series to a helper. A single announcement needs none.
+///
+/// # Errors
+/// It fails when no frame can be sent at all.
+pub fn announce(call: &Call, orders: &AnnouncementOrders) -> Result<(), Failure> {
+    if orders.series.count == 0 || orders.addresses.is_empty() {
         return Ok(());
     }
-    let orders = Orders { addresses, ask_gateways: call.boolean("arp_gateway"), series };
-    // One helper for each resource: what the one before has left to say is said by this one.
+    // A resource has one helper: this one sends what the one before had left to send.
     cancel(call);
-    let mut round = Round::prepare(&mut Route::open()?, &orders)?;
-    for link in silent(&round.links, &orders.addresses) {
+    let mut round = Round::prepare(&mut Route::open()?, orders)?;
+    for link in without_ethernet(&round.links, &orders.addresses) {
         call.log().warning(format!("nic {}: announce: only on Ethernet and what looks like it; not done", link.name));
     }
     round.send(&orders.addresses, Duration::ZERO, |what| call.log().warning(what));
     if orders.series.offsets().is_empty() {
         return Ok(());
     }
-    // It closes the socket in its own time.
+    // The helper inherits the socket: its last close takes 10 ms and more, for which the action need not wait.
     round.announcer.bequeath()?;
-    if let Err(error) = helper::spawn(call, &orders) {
+    if let Err(error) = helper::spawn(call, orders) {
         call.log().warning(format!("announcements: start the helper: {error}; only the first ones were sent"));
     }
     Ok(())
 }
 
-/// One announcement of each address.
+/// One announcement of each address, and what it needs.
 struct Round {
     announcer: Announcer,
     links: Vec<Link>,
@@ -118,7 +109,7 @@ struct Round {
 }
 
 impl Round {
-    fn prepare(route: &mut Route, orders: &Orders) -> Result<Self, netlink::Error> {
+    fn prepare(route: &mut Route, orders: &AnnouncementOrders) -> Result<Self, netlink::Error> {
         let links = route.links()?;
         Ok(Self {
             announcer: Announcer::open()?,
@@ -129,13 +120,14 @@ impl Round {
         })
     }
 
-    /// `spread`: the time from one address to the next, at least [`GAP`]. What cannot be sent is told, and the rest is
-    /// sent: the addresses are up, and some neighbours that have not heard are no reason to take them down.
-    fn send(&mut self, addresses: &[Announcement], spread: Duration, tell: impl Fn(String)) {
+    /// Sends one announcement of each address. `spread` is the time from one address to the next, at least [`GAP`].
+    /// What cannot be sent is logged, and the rest is sent: the addresses are up, and some neighbours that have not
+    /// heard of them are not a reason to take them down.
+    fn send(&mut self, addresses: &[Announcement], spread: Duration, log: impl Fn(String)) {
         let mut failed: Option<(netlink::Error, usize)> = None;
         for Announcement { address, interface } in addresses {
             let link = self.links.iter().find(|link| link.index == *interface);
-            // Loopbacks and tunnels have no neighbours to tell.
+            // Loopbacks and tunnels have no neighbours that could hear it.
             let Some(at) = link.and_then(Link::station) else { continue };
             self.pace.wait(spread);
             let mut result = self.announcer.announce(at, *address, self.routers.contains(interface));
@@ -148,12 +140,13 @@ impl Round {
             }
         }
         if let Some((error, count)) = failed {
-            tell(format!("announcements: {count} of {} failed: {error}", addresses.len()));
+            log(format!("announcements: {count} of {} failed: {error}", addresses.len()));
         }
     }
 }
 
-/// The kernel's own answers say the same: what it forwards from an interface makes this node a router there.
+/// Returns the interfaces on which this node forwards IPv6, which makes it a router there. The kernel's own answers say
+/// the same.
 fn routers(links: &[Link], addresses: &[Announcement]) -> HashSet<u32> {
     let with_ipv6: HashSet<u32> =
         addresses.iter().filter(|place| place.address.is_ipv6()).map(|place| place.interface).collect();
@@ -164,8 +157,9 @@ fn routers(links: &[Link], addresses: &[Announcement]) -> HashSet<u32> {
     links.iter().filter(|link| with_ipv6.contains(&link.index)).filter(forwards).map(|link| link.index).collect()
 }
 
-/// Interfaces with neighbours that cannot be told: their link-layer addresses are not Ethernet's.
-fn silent<'a>(links: &'a [Link], addresses: &'a [Announcement]) -> impl Iterator<Item = &'a Link> {
+/// Returns the interfaces whose neighbours cannot be reached by announcements: their link-layer addresses are not
+/// Ethernet's.
+fn without_ethernet<'a>(links: &'a [Link], addresses: &'a [Announcement]) -> impl Iterator<Item = &'a Link> {
     let has_neighbours = |link: &&Link| link.mac.is_none() && !link.loopback && !link.no_arp && !link.point_to_point;
     let is_meant = |link: &&Link| addresses.iter().any(|announcement| announcement.interface == link.index);
     links.iter().filter(has_neighbours).filter(is_meant)

@@ -1,4 +1,4 @@
-//! Executing changes of the table, with what the kernel refused of them.
+//! Executes changes of the IPVS table, and keeps what the kernel refused of them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,38 +10,38 @@ use crate::ocf::{Call, Failure};
 use crate::ownership::Refusal;
 use crate::plan;
 
-/// More changes than this are not logged one by one: a first start of a large configuration would spend most of its time
-/// with it.
+/// More changes than this are not logged one by one: a first start of a large configuration would spend most of its
+/// time with it.
 const LOGGED: usize = 100;
 
-/// Entries that the kernel does not take, however often it is asked.
+/// The entries that the kernel does not take, however often it is asked.
 #[derive(Debug, Default)]
-pub struct Refused {
+pub struct RefusedChanges {
     entries: Vec<(Change, Error)>,
 }
 
 /// Executes all changes, whatever becomes of each.
 ///
 /// # Errors
-/// When one failed for another reason than a refusal of the entry: no answer, no memory, no rights.
-pub fn apply(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<Refused, Failure> {
+/// It fails when a change failed for another reason than a refusal of the entry: no answer, no memory, no rights.
+pub fn apply(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<RefusedChanges, Failure> {
     log(call, changes);
     let (refused, failed): (Vec<_>, Vec<_>) =
         ipvs.apply(changes).into_iter().partition(|failure| is_refusal(&failure.error));
     Failure::collect(failed.into_iter().map(|failure| Err(failure.error.into())))?;
-    Ok(Refused::new(refused))
+    Ok(RefusedChanges::new(refused))
 }
 
-/// As [`apply`], where a refusal is an error as well.
+/// Does the same as [`apply`], where a refusal is an error as well.
 pub fn apply_all(call: &Call, ipvs: &mut Ipvs, changes: &[Change]) -> Result<(), Failure> {
     let refused = apply(call, ipvs, changes)?;
     Failure::collect(refused.entries.into_iter().map(|(_, error)| Err(error.into())))
 }
 
-/// Deletes virtual services with all their real servers. They need not be there: a deletion of what is gone is done.
+/// Deletes virtual services with all their real servers. A service that is gone already counts as deleted.
 ///
 /// # Errors
-/// When one may still be there.
+/// It fails when a service may still be there.
 pub fn delete_services(call: &Call, keys: &[ServiceKey]) -> Result<(), Failure> {
     match Ipvs::open()? {
         Some(mut ipvs) => apply_all(call, &mut ipvs, &plan::deletions(keys)),
@@ -50,7 +50,7 @@ pub fn delete_services(call: &Call, keys: &[ServiceKey]) -> Result<(), Failure> 
     }
 }
 
-/// The kernel has understood the order and will answer the same next time.
+/// Whether the kernel has understood the request and will answer the same next time.
 fn is_refusal(error: &Error) -> bool {
     const PASSING: [Errno; 4] = [Errno::ENOMEM, Errno::ENOBUFS, Errno::EINTR, Errno::EBUSY];
     matches!(error, Error::Kernel { errno, .. } if !PASSING.contains(&Errno::from_raw(*errno)))
@@ -80,9 +80,9 @@ fn kind(change: &Change) -> &'static str {
     }
 }
 
-impl Refused {
-    /// The real servers of a service that was refused are not told of: they could only be refused too.
-    fn new(failures: Vec<ipvs::Failure>) -> Self {
+impl RefusedChanges {
+    /// Leaves out the real servers of a service that was refused: they could only be refused too.
+    fn new(failures: Vec<ipvs::ChangeFailure>) -> Self {
         let entries: Vec<(Change, Error)> =
             failures.into_iter().map(|failure| (failure.change, failure.error)).collect();
         let mut refused = Self { entries };
@@ -91,7 +91,7 @@ impl Refused {
         refused
     }
 
-    /// Services that could not be added. One that could not be changed is still there.
+    /// Returns the services that could not be added. One that could not be changed is still there.
     fn absent_services(&self) -> impl Iterator<Item = &ServiceKey> {
         self.entries.iter().filter_map(|(change, _)| match change {
             Change::AddService(service) => Some(&service.key),
@@ -99,6 +99,7 @@ impl Refused {
         })
     }
 
+    /// Returns what was refused, for the record.
     pub fn list(&self) -> Vec<Refusal> {
         let refusal = |(change, error): &(Change, Error)| {
             Refusal::new(change.service(), real_server(change).as_ref(), error.to_string())
@@ -106,10 +107,10 @@ impl Refused {
         self.entries.iter().map(refusal).collect()
     }
 
-    /// One refused entry does not take the others down.
+    /// Logs what was refused. One refused entry does not take the others down.
     ///
     /// # Errors
-    /// When none of so many declared services is there.
+    /// It fails when none of the `declared` services is there.
     pub fn answer(self, call: &Call, declared: usize) -> Result<(), Failure> {
         if self.absent_services().count() == declared {
             return Failure::collect(self.entries.into_iter().map(|(_, error)| Err(error.into())));
@@ -132,15 +133,15 @@ mod tests {
     use super::*;
     use crate::testing::{real_server, virtual_service};
 
-    fn failure(change: Change, errno: i32) -> ipvs::Failure {
+    fn failure(change: Change, errno: i32) -> ipvs::ChangeFailure {
         let error = Error::Kernel { attempt: change.to_string(), errno, explanation: None };
-        ipvs::Failure { change, error }
+        ipvs::ChangeFailure { change, error }
     }
 
     #[test]
     fn a_refused_service_stands_for_its_real_servers_and_a_refused_edit_does_not() {
         let (gone, edited) = (virtual_service("tcp 192.0.2.1:80"), virtual_service("tcp 192.0.2.2:80"));
-        let refused = Refused::new(vec![
+        let refused = RefusedChanges::new(vec![
             failure(Change::AddService(gone.clone()), Errno::ENOENT as i32),
             failure(Change::EditService(edited.clone()), Errno::ENOENT as i32),
             failure(Change::AddRealServer(gone.key, real_server(9, 1)), Errno::ESRCH as i32),
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_work_next_time_is_no_refusal() {
+    fn what_may_work_next_time_does_not_count_as_a_refusal() {
         let kernel = |errno: Errno| Error::Kernel { attempt: String::new(), errno: errno as i32, explanation: None };
         assert!(is_refusal(&kernel(Errno::ENOENT)) && is_refusal(&kernel(Errno::EINVAL)));
         assert!(!is_refusal(&kernel(Errno::ENOMEM)) && !is_refusal(&kernel(Errno::ENOBUFS)));

@@ -5,9 +5,9 @@
 //! monitor looks after a service, its real servers are the monitor's to move in and out.
 
 mod description;
+mod locks;
 mod refusals;
 mod source;
-mod turn;
 mod verdict;
 mod wanted;
 
@@ -18,12 +18,12 @@ use crate::config::Config;
 use crate::director;
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
-use crate::netlink::ipvs::Depth;
+use crate::netlink::ipvs::ComparisonDepth;
 use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::ownership::{self, Declaration, Declared, Owner, Registry, keys};
-use crate::plan::{self, Role};
+use crate::ownership::{self, Declaration, Declared, Registry, ServiceOwner, keys};
+use crate::plan::{self, TableRole};
 use crate::system::RunDir;
-use turn::Turn;
+use locks::DeclaringLock;
 
 pub struct Lvs;
 
@@ -42,7 +42,7 @@ impl Agent for Lvs {
         let undeclared = source::undeclared(call, &run_dir, &config);
         // Before the lock, which all others wait for: a module may take long to load.
         let mut ipvs = Ipvs::open_loading()?;
-        let turn = Turn::take(call, &run_dir)?;
+        let lock = DeclaringLock::acquire(call, &run_dir)?;
         let registry = Registry::read_others(&run_dir, &call.instance);
         refuse_conflicts(&registry, call, &keys(&config))?;
         director::prepare(&config, |text| call.log().info(text))?;
@@ -50,17 +50,17 @@ impl Agent for Lvs {
         if let Some(text) = undeclared {
             declare(call, &run_dir, &mut ipvs, &config, &text)?;
         }
-        let _programming = turn.declared();
+        let _programming = lock.end_declaring();
         program(call, &run_dir, &mut ipvs, config.into(), &registry)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        // To the end: one that wants a service which leaves here finds it free, not claimed. A turn that does not come must
+        // To the end: one that wants a service which leaves here finds it free, not claimed. A lock that is not to be had must
         // not get the node fenced: what is deleted here is ours alone.
-        let _turn = Turn::take(call, &run_dir).map_err(|failure| {
+        let _lock = DeclaringLock::acquire(call, &run_dir).map_err(|failure| {
             call.log().warning(failure);
-            turn::end_other(call, &run_dir)
+            locks::end_other_action(call, &run_dir)
         });
         match ownership::declaration(&run_dir, &call.instance) {
             Declaration::Absent => tell_what_is_left(call, &run_dir),
@@ -81,19 +81,19 @@ impl Agent for Lvs {
             let path = run_dir.services().file(&call.instance);
             return Err(Failure::generic(format!("{}: read: damaged; start writes it again", path.display())));
         };
-        let depth = if call.check_level >= 10 { Depth::Thorough } else { Depth::Quick };
+        let depth = if call.check_level >= 10 { ComparisonDepth::Thorough } else { ComparisonDepth::Quick };
         let observed = ipvs.compare(&declared.table, depth)?;
         if observed.len() == declared.table.len() && observed.iter().all(|(_, entry)| entry.is_none()) {
             return Ok(Status::Stopped);
         }
         let refusals = refusals::read(&run_dir, &call.instance);
-        let view = verdict::View { declared: &declared, observed: &observed };
-        verdict::judge(&view, &Registry::read_monitors(&run_dir), &refusals).answer()
+        let view = verdict::DeclarationView { declared: &declared, observed: &observed };
+        verdict::judge(&view, &Registry::read_health_monitors(&run_dir), &refusals).answer()
     }
 }
 
 fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
-    let conflicts = registry.conflicts(&Owner::Lvs(call.instance.clone()), wanted);
+    let conflicts = registry.conflicts(&ServiceOwner::Lvs(call.instance.clone()), wanted);
     if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
 }
 
@@ -117,12 +117,12 @@ fn program(
 ) -> Result<(), Failure> {
     let mut desired = declared.table;
     let count = desired.len();
-    let compared = ipvs.compare(&desired, Depth::Quick)?;
+    let compared = ipvs.compare(&desired, ComparisonDepth::Quick)?;
     let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
     desired.retain(|key, _| differing.contains(key));
     let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
     wanted::leave_to_monitors(&mut desired, &observed, registry);
-    let changes = plan::table_changes(&desired, &observed, Role::OwnsServices);
+    let changes = plan::table_changes(&desired, &observed, TableRole::OwnsServices);
     let refused = changes::apply(call, ipvs, &changes)?;
     refusals::note(run_dir, &call.instance, &refused)?;
     refused.answer(call, count)

@@ -1,4 +1,4 @@
-//! Parameters that several agents share: lists of addresses.
+//! The kind of parameter that several agents share: a list of addresses.
 
 mod entry;
 
@@ -10,31 +10,32 @@ use std::path::Path;
 
 use nix::libc;
 
-use crate::ocf::{Call, Failure, FailureKind, Problems};
+use crate::ocf::{Failure, FailureKind, Problems};
 
 pub use entry::{AddressEntry, check_host, later, prefix_length};
 
-/// More would be a slip of the pen: an IPv6 network, for instance, written as a range.
+/// The most addresses of a list. More would be a typing error: an IPv6 network, for instance, written as a range.
 const MOST: usize = 65_536;
 
-/// Bytes of a file: the longest list of [`MOST`] addresses, each with prefix and interface, has half of it.
+/// The largest file, in bytes: the longest list of [`MOST`] addresses, each with prefix and interface, has half of it.
 const LARGEST_FILE: u64 = 8 << 20;
 
-/// The addresses of parameter `ip`, each `ADDRESS[-LAST][/PREFIX][@NIC]`, separated by blanks, commas or newlines.
+/// Reads the value of parameter `ip`: addresses, each `ADDRESS[-LAST][/PREFIX][@NIC]`, separated by blanks, commas or
+/// newlines.
 ///
 /// # Errors
-/// Every wrong word, not only the first one.
-pub fn address_list(call: &Call) -> Result<Vec<AddressEntry>, Failure> {
+/// The failure names every wrong word, not only the first one.
+pub fn address_list(text: &str) -> Result<Vec<AddressEntry>, Failure> {
     let mut list = AddressList::default();
-    list.read_text("ip", call.text("ip").unwrap_or_default());
+    list.read_text("ip", text);
     list.finish()
 }
 
-/// As [`address_list`], without the words that cannot be read: for a stop that must do what it can.
-pub fn understood_addresses(call: &Call) -> Vec<AddressEntry> {
+/// Reads the same value without the words that cannot be read: for a stop, which must do what it can.
+pub fn readable_addresses(text: &str) -> Vec<AddressEntry> {
     let mut list = AddressList::default();
-    list.read_text("ip", call.text("ip").unwrap_or_default());
-    list.entries
+    list.read_text("ip", text);
+    list.readable()
 }
 
 /// Addresses from one or more texts.
@@ -64,11 +65,11 @@ impl AddressList {
         }
     }
 
-    /// `name` says in messages where a word of a line (from 1) stands.
+    /// Adds the words of a text. `name` says in messages where a word of a line (counted from 1) stands.
     fn read(&mut self, text: &str, kind: FailureKind, name: impl Fn(usize, &str) -> String) {
         for (number, line) in text.lines().enumerate() {
-            let code = line.split('#').next().unwrap_or_default();
-            for word in code.split([' ', ',', '\t', '\r']).filter(|word| !word.is_empty()) {
+            let words = line.split('#').next().unwrap_or_default();
+            for word in words.split([' ', ',', '\t', '\r']).filter(|word| !word.is_empty()) {
                 if let Err(reason) = self.add(word) {
                     let text = format!("{}: {reason}", name(number + 1, word));
                     self.problems.keep(Err::<(), _>(Failure::new(kind, text)));
@@ -79,7 +80,8 @@ impl AddressList {
 
     fn add(&mut self, word: &str) -> Result<(), String> {
         for entry in entry::parse(word, MOST)? {
-            // Its place is what matters: with two prefixes it would be there twice.
+            // The interface alone tells two entries of an address apart: with two prefixes the address would be there
+            // twice.
             let place = AddressEntry { prefix_length: None, ..entry.clone() };
             if !self.known.insert(place) {
                 return Err("named twice".into());
@@ -92,39 +94,39 @@ impl AddressList {
         Ok(())
     }
 
-    /// The addresses that could be read, whatever was wrong with others.
+    /// Returns the addresses that could be read, whatever was wrong with others.
     pub fn readable(self) -> Vec<AddressEntry> {
         self.entries
     }
 
     /// # Errors
-    /// Everything that was wrong; no address at all.
+    /// It fails with everything that was wrong, or when there is no address at all.
     pub fn finish(self) -> Result<Vec<AddressEntry>, Failure> {
         match self.finish_or_empty()? {
-            // In the words of the frame, which may say it too: equal problems are told once.
+            // These are the words of the frame, which may report it too: equal problems are shown once.
             entries if entries.is_empty() => Err(Failure::bad_parameter("ip: required, but not set")),
             entries => Ok(entries),
         }
     }
 
-    /// As [`AddressList::finish`], where an empty list is one.
+    /// Does the same as [`AddressList::finish`], where the list may be empty.
     ///
     /// # Errors
-    /// Everything that was wrong.
+    /// It fails with everything that was wrong.
     pub fn finish_or_empty(self) -> Result<Vec<AddressEntry>, Failure> {
         self.problems.finish()?;
         Ok(self.entries)
     }
 }
 
-/// The text of a file that may be a list of addresses: neither a device or pipe, which might never end, nor one that is
-/// much too long.
+/// Reads a file that may be a list of addresses: neither a device or pipe, which might never end, nor one that is much
+/// too long.
 fn read_list(path: &Path) -> io::Result<String> {
     let unfit = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
-    // To open a pipe would wait for a writer.
+    // Without this flag, to open a pipe would wait for a writer.
     let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let kind = file.metadata()?.file_type();
-    // Reading a directory says so itself.
+    // The error of reading a directory says what it is.
     if !kind.is_file() && !kind.is_dir() {
         return Err(unfit("not a regular file".into()));
     }
@@ -139,7 +141,7 @@ fn read_list(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Scratch;
+    use crate::testing::{Scratch, check_rows};
 
     fn read(text: &str) -> Result<Vec<String>, String> {
         let mut list = AddressList::default();
@@ -200,21 +202,24 @@ mod tests {
         let scratch = Scratch::new("secrets");
         let path = scratch.path().join("shadow");
         const SECRET: &str = "s3cret";
-        for line in [
-            "root:$6$s3cret:19000:0:99999:7:::",
-            "192.0.2.9/s3cret",
-            "192.0.2.9/255.s3cret",
-            "192.0.2.9-s3cret",
-            "s3cret-192.0.2.9@s3cret",
-            "2001:db8::1/s3cret@eth0",
-            "a/s3cret",
-        ] {
-            std::fs::write(&path, line).expect("write");
-            let mut list = AddressList::default();
-            list.read_file("ip_file", &path);
-            let text = list.finish().expect_err(line).to_string();
-            assert!(!text.contains(SECRET) && text.contains("shadow:1: "), "{line}: {text}");
-        }
+        check_rows(
+            [
+                "root:$6$s3cret:19000:0:99999:7:::",
+                "192.0.2.9/s3cret",
+                "192.0.2.9/255.s3cret",
+                "192.0.2.9-s3cret",
+                "s3cret-192.0.2.9@s3cret",
+                "2001:db8::1/s3cret@eth0",
+                "a/s3cret",
+            ],
+            |line| {
+                std::fs::write(&path, line).expect("write");
+                let mut list = AddressList::default();
+                list.read_file("ip_file", &path);
+                let text = list.finish().expect_err(line).to_string();
+                assert!(!text.contains(SECRET) && text.contains("shadow:1: "), "{line}: {text}");
+            },
+        );
     }
 
     #[test]

@@ -174,4 +174,7 @@ fn describe_status(status: StatusCode) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/http.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

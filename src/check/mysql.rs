@@ -150,4 +150,7 @@ impl Conversation {
 }
 
 #[cfg(test)]
+#[path = "../../fuzz/mysql.rs"]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -67,3 +67,7 @@ fn compiled(pattern: &str) -> Result<Arc<Program>, String> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+#[path = "../../fuzz/pattern.rs"]
+mod fuzz;

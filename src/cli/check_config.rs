@@ -1,4 +1,4 @@
-//! `lvs-agents check-config FILE`.
+//! `lvs-agents check-config FILE` checks a configuration file.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -11,8 +11,8 @@ use super::{ExitStatus, FAILURE, SUCCESS};
 use crate::config::{self, Problem};
 use crate::director::{self, SystemResolver};
 
-/// Prints every error and warning with its line, and what this node's kernel would refuse; fails when there is an error.
-/// `explain`: prints the values that count first.
+/// Prints every error and warning with its line, and what this node's kernel would refuse. The exit status says whether
+/// there was an error. With `explain`, the values that count are printed first.
 pub fn run(file: &Path, explain: bool, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     let name = file.display();
     let text = std::fs::read(file).with_context(|| format!("{name}: read"))?;

@@ -1,7 +1,7 @@
-//! `lvs-agents install`: the binary, and a link for each agent in pacemaker's resource.d.
+//! `lvs-agents install` puts the binary in its place, and a link for each agent into pacemaker's resource.d.
 //!
-//! The cluster runs meanwhile: a monitor that finds no agent is answered "not installed", and its resource leaves the node
-//! for good. So each name leads to a working program at every moment: what is new takes the name of what is old.
+//! The cluster runs meanwhile: a monitor that finds no agent is answered "not installed", and its resource leaves the
+//! node for good. So each name leads to a working program at every moment: a new file takes the name of the old one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,37 +14,49 @@ use crate::agent::AGENTS;
 
 const BINARY: &str = "usr/sbin/lvs-agents";
 const AGENT_FOLDER: &str = "usr/lib/ocf/resource.d/rust";
-/// From the folder of the agents to the binary; relative, so that it also holds below another root.
+/// The way from the folder of the agents to the binary. It is relative, so that it also holds below another root.
 const LINK_TARGET: &str = "../../../../sbin/lvs-agents";
-/// Of programs and folders, whatever the umask of the one who installs: the cluster also runs agents as other users.
+/// The original's command line.
+const STAND_IN: &str = "usr/sbin/ldirectord";
+const STAND_IN_TARGET: &str = "lvs-agents";
+/// The mode of programs and folders, whatever the umask: the cluster also runs agents as other users.
 const MODE: u32 = 0o755;
 
-/// Installs below `root`. Everything is looked at before anything is written: what is in the way and not ours stays.
-pub fn run(root: &Path, out: &mut impl Write) -> anyhow::Result<()> {
+/// A name of the binary.
+struct Link {
+    path: PathBuf,
+    target: &'static str,
+}
+
+/// Installs below `root`. Everything is looked at before anything is written: a file that is in the way and not ours
+/// stays. With `replace_ldirectord`, the link is made that stands in for the original's command line.
+pub fn run(root: &Path, replace_ldirectord: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let binary = root.join(BINARY);
-    let links: Vec<PathBuf> = AGENTS.iter().map(|(name, _)| root.join(AGENT_FOLDER).join(name)).collect();
+    let agents = AGENTS.iter().map(|(name, _)| Link { path: root.join(AGENT_FOLDER).join(name), target: LINK_TARGET });
+    let stand_in = replace_ldirectord.then(|| Link { path: root.join(STAND_IN), target: STAND_IN_TARGET });
+    let links: Vec<Link> = agents.chain(stand_in).collect();
     refuse_foreign_program(&binary)?;
     for link in &links {
-        refuse_foreign_link(link)?;
+        refuse_foreign_link(&link.path)?;
     }
-    for path in [&binary].into_iter().chain(&links) {
+    for path in [&binary].into_iter().chain(links.iter().map(|link| &link.path)) {
         create_parent(path)?;
     }
     copy_self(&binary)?;
     for link in &links {
         make_link(link)?;
     }
-    // Nobody may be reading: what was done is done.
-    let _ = tell(&binary, &links, out);
+    // The output may have no reader, and what was done is done.
+    let _ = report(&binary, &links, out);
     Ok(())
 }
 
-fn tell(binary: &Path, links: &[PathBuf], out: &mut impl Write) -> io::Result<()> {
+fn report(binary: &Path, links: &[Link], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}: installed", binary.display())?;
-    links.iter().try_for_each(|link| writeln!(out, "{} -> {LINK_TARGET}", link.display()))
+    links.iter().try_for_each(|Link { path, target }| writeln!(out, "{} -> {target}", path.display()))
 }
 
-/// Ours is a link to a file of our name, or nothing at all.
+/// Refuses a link that is not ours. Ours leads to a file of our name; a missing one is accepted.
 fn refuse_foreign_link(link: &Path) -> anyhow::Result<()> {
     if !is_there(link)? {
         return Ok(());
@@ -55,8 +67,8 @@ fn refuse_foreign_link(link: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Ours is a program that knows where its agents go, or nothing at all. It is not asked: a foreign one would do what it
-/// does.
+/// Refuses a program that is not ours. Ours knows where its agents go; a missing one is accepted. The program is not
+/// run to ask it: a foreign one would do what it does.
 fn refuse_foreign_program(binary: &Path) -> anyhow::Result<()> {
     if !is_there(binary)? || is_of_this_program(binary).unwrap_or(false) {
         return Ok(());
@@ -71,9 +83,9 @@ fn is_there(path: &Path) -> anyhow::Result<bool> {
     }
 }
 
-/// Of whatever version: each has the folder of the agents in its text.
+/// Whether the file is this program, of whatever version: each has the folder of the agents in its text.
 fn is_of_this_program(file: &Path) -> io::Result<bool> {
-    /// Much more than this program has; another one needs not be read to its end.
+    /// This program is much smaller; a larger file need not be read to its end.
     const LARGEST: u64 = 1 << 30;
     if !fs::symlink_metadata(file)?.is_file() {
         return Ok(false);
@@ -84,7 +96,7 @@ fn is_of_this_program(file: &Path) -> io::Result<bool> {
     Ok(bytes.starts_with(b"\x7fELF") && bytes.windows(mark.len()).any(|part| part == mark))
 }
 
-/// A running monitor keeps the old file: the new one takes its name, not its place.
+/// Copies this program. A running health monitor keeps the old file: the new one takes its name, not its place.
 fn copy_self(binary: &Path) -> anyhow::Result<()> {
     let source = std::env::current_exe().context("this program: find its file")?;
     if fs::canonicalize(binary).is_ok_and(|present| present == source) {
@@ -99,23 +111,25 @@ fn write_copy(source: &Path, copy: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(copy)?;
     io::copy(&mut File::open(source)?, &mut file)?;
     file.set_permissions(fs::Permissions::from_mode(MODE))?;
-    // Its name must not be on the disk before its content is: a node that loses power now must have agents when it boots.
+    // The name must not be on the disk before the content is: a node that loses power now must have agents when it
+    // boots.
     file.sync_all()
 }
 
-/// One that is right stays: to replace it would only risk something.
-fn make_link(link: &Path) -> anyhow::Result<()> {
-    if fs::read_link(link).is_ok_and(|target| target == Path::new(LINK_TARGET)) {
+/// Makes a link. A link that is right stays: to replace it would only risk something.
+fn make_link(Link { path, target }: &Link) -> anyhow::Result<()> {
+    if fs::read_link(path).is_ok_and(|found| found == Path::new(target)) {
         return Ok(());
     }
-    let temporary = temporary(link);
-    // Of an installation that was killed.
+    let temporary = temporary(path);
+    // An installation that was killed may have left the file.
     let _ = fs::remove_file(&temporary);
-    let linked = symlink(LINK_TARGET, &temporary).and_then(|()| fs::rename(&temporary, link));
-    linked.with_context(|| format!("{}: link", link.display())).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    let linked = symlink(target, &temporary).and_then(|()| fs::rename(&temporary, path));
+    linked.with_context(|| format!("{}: link", path.display())).inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
-/// In the same folder, with a dot in front: the cluster takes it for no agent.
+/// Returns a temporary name in the same folder. It has a dot in front, so that the cluster does not take it for an
+/// agent.
 fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}", std::process::id()))
@@ -126,7 +140,7 @@ fn create_parent(path: &Path) -> anyhow::Result<()> {
     create_folder(parent).with_context(|| format!("{}: create", parent.display()))
 }
 
-/// Those that are there keep the modes that their owner gave them.
+/// Creates a folder with its parents. Folders that exist keep the modes that their owner gave them.
 fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -154,7 +168,7 @@ mod tests {
         let foreign = scratch.path().join(AGENT_FOLDER).join("realserver");
         create_parent(&foreign).expect("folder");
         fs::write(&foreign, "somebody's").expect("foreign file");
-        let error = run(scratch.path(), &mut io::sink()).expect_err("refused");
+        let error = run(scratch.path(), false, &mut io::sink()).expect_err("refused");
         assert!(error.to_string().contains("realserver: replace: it is not a link to lvs-agents"), "{error}");
         assert!(!scratch.path().join(BINARY).exists());
         assert!(!scratch.path().join(AGENT_FOLDER).join("vip").exists());
@@ -166,7 +180,7 @@ mod tests {
         let binary = scratch.path().join(BINARY);
         create_parent(&binary).expect("folder");
         let refused = || {
-            let error = run(scratch.path(), &mut io::sink()).expect_err("refused");
+            let error = run(scratch.path(), false, &mut io::sink()).expect_err("refused");
             assert!(error.to_string().contains("sbin/lvs-agents: replace: it is not the program"), "{error}");
             assert!(!scratch.path().join(AGENT_FOLDER).exists());
         };
@@ -188,7 +202,7 @@ mod tests {
         let scratch = Scratch::new("install");
         let mut inodes = Vec::new();
         for _ in 0..2 {
-            run(scratch.path(), &mut io::sink()).expect("install");
+            run(scratch.path(), false, &mut io::sink()).expect("install");
             let binary = fs::canonicalize(scratch.path().join(BINARY)).expect("binary");
             for (name, _) in AGENTS {
                 let link = scratch.path().join(AGENT_FOLDER).join(name);
@@ -200,22 +214,36 @@ mod tests {
         assert_eq!(first, second);
     }
 
+    #[test]
+    fn the_link_of_the_original_is_made_when_asked_for_and_never_over_a_foreign_file() {
+        let scratch = Scratch::new("install-stand-in");
+        let stand_in = scratch.path().join(STAND_IN);
+        run(scratch.path(), false, &mut io::sink()).expect("install");
+        assert!(!stand_in.exists());
+        run(scratch.path(), true, &mut io::sink()).expect("install");
+        assert_eq!(fs::canonicalize(&stand_in).expect("link"), scratch.path().join(BINARY));
+        fs::remove_file(&stand_in).expect("remove");
+        fs::write(&stand_in, "#!/usr/bin/perl\n").expect("the original");
+        let error = run(scratch.path(), true, &mut io::sink()).expect_err("refused");
+        assert!(error.to_string().contains("sbin/ldirectord: replace: it is not a link to lvs-agents"), "{error}");
+    }
+
     /// A monitor in such a moment would be answered "not installed", which bans the resource from the node.
     #[test]
     fn a_link_that_is_replaced_is_never_missing() {
         let scratch = Scratch::new("install-gap");
-        run(scratch.path(), &mut io::sink()).expect("install");
+        run(scratch.path(), false, &mut io::sink()).expect("install");
         let link = scratch.path().join(AGENT_FOLDER).join("vip");
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..2_000 {
-                    // Another way to the same program, as an older version wrote it.
+                    // This is another way to the same program, as an older version wrote it.
                     let old = temporary(&link).with_extension("old");
                     symlink("../../../../sbin/../sbin/lvs-agents", &old)
                         .and_then(|()| fs::rename(&old, &link))
                         .expect("old");
-                    make_link(&link).expect("new");
+                    make_link(&Link { path: link.clone(), target: LINK_TARGET }).expect("new");
                 }
                 done.store(true, Ordering::Relaxed);
             });
@@ -226,9 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_is_no_failure_and_every_part_is_installed() {
-        struct Closed;
-        impl Write for Closed {
+    fn output_that_cannot_be_written_does_not_fail_the_install() {
+        struct ClosedOutput;
+        impl Write for ClosedOutput {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -237,7 +265,7 @@ mod tests {
             }
         }
         let scratch = Scratch::new("install-closed");
-        run(scratch.path(), &mut Closed).expect("install");
+        run(scratch.path(), false, &mut ClosedOutput).expect("install");
         for (name, _) in AGENTS {
             assert!(scratch.path().join(AGENT_FOLDER).join(name).exists(), "{name}");
         }

@@ -1,29 +1,30 @@
-//! `lvs-agents status`: what each health monitor of this node knows, beside what the kernel holds.
+//! `lvs-agents status` shows what each health monitor of this node knows, beside what the kernel holds.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 use serde::Serialize;
 
+use crate::agent::{LATE_CHECKS, MONITOR_ANSWER_TIME};
 use crate::daemon::control;
-use crate::daemon::protocol::{Liveness, MonitorStatus, Reply, Request, ServiceFault, ServiceStatus};
+use crate::daemon::protocol::{
+    ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus,
+};
 use crate::model::{ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::Connections;
 use crate::ownership::Registry;
 use crate::system::{Lock, RunDir};
 
-const ANSWER_TIME: Duration = Duration::from_secs(5);
-
 /// Everything that `status` shows.
 #[derive(Debug, Serialize)]
 struct Overview {
-    monitors: Vec<MonitorStatus>,
-    /// Monitors that do not answer, and why.
+    monitors: Vec<HealthMonitorStatus>,
+    /// Health monitors that do not answer, and why.
     silent: Vec<String>,
-    /// Declared virtual services that nobody checks.
+    /// Declared virtual services that no health monitor checks.
     unmonitored: Vec<String>,
     kernel: Vec<KernelRow>,
 }
@@ -39,6 +40,7 @@ struct KernelRow {
     inactive: u32,
 }
 
+/// Prints the overview, as text for people or as JSON for programs.
 pub fn run(json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let overview = collect()?;
     match json {
@@ -66,13 +68,14 @@ fn collect() -> anyhow::Result<Overview> {
     Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows()? })
 }
 
-/// `None`: no monitor of this name runs, only its record is left.
-fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<MonitorStatus>> {
+/// Asks a health monitor for its status. `None` means that no health monitor of this name runs, and that only its
+/// record is left.
+fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<HealthMonitorStatus>> {
     if !Lock::is_held(&run_dir.lock(instance))? {
         return Ok(None);
     }
-    match control::ask(&run_dir.socket(instance), &Request::Status, ANSWER_TIME)? {
-        Reply::Status(status) => Ok(Some(*status)),
+    match control::ask(&run_dir.socket(instance), &ControlRequest::Status, MONITOR_ANSWER_TIME)? {
+        ControlReply::Status(status) => Ok(Some(*status)),
         _ => bail!("the answer makes no sense"),
     }
 }
@@ -134,7 +137,7 @@ fn render(overview: &Overview, now: SystemTime) -> String {
 
 const HEADING: &str = "  real server               method weight  active  inactive  health   for       reason";
 
-/// What is wrong with the monitor, or with what it was told to do.
+/// Returns what is wrong with the health monitor, or with what it was told to do.
 fn trouble_lines(liveness: &Liveness, now: SystemTime) -> Vec<String> {
     let Liveness { configuration_error, following_error, check_error, kernel_error, faults, .. } = liveness;
     let mut lines = Vec::new();
@@ -145,7 +148,7 @@ fn trouble_lines(liveness: &Liveness, now: SystemTime) -> Vec<String> {
     let refused =
         |fault: &ServiceFault| format!("  the kernel refuses, for {}: {}", duration(fault.since, now), fault.cause);
     lines.extend(faults.iter().map(refused));
-    if liveness.checks_late_seconds >= 1.0 {
+    if liveness.checks_late_seconds >= LATE_CHECKS {
         lines.push(format!("  checks are late by {:.1} s", liveness.checks_late_seconds));
     }
     lines
@@ -179,7 +182,7 @@ fn plain_line(row: &KernelRow) -> String {
     format!("  {real_server:<25} {forwarding:<6} {weight:>6}  {active:>6}  {inactive:>8}")
 }
 
-/// How long ago, in the two largest units that matter.
+/// Returns how long ago `since` was, in the two largest units that matter.
 fn duration(since: u64, now: SystemTime) -> String {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let seconds = now.saturating_sub(since);
@@ -228,7 +231,7 @@ mod tests {
             active: 12,
             inactive: 345,
         };
-        let monitor = MonitorStatus {
+        let monitor = HealthMonitorStatus {
             instance: "db-health".into(),
             pid: 4711,
             version: "1".into(),
@@ -245,6 +248,6 @@ tcp 192.0.2.1:80  wrr
   192.0.2.3:80              gate        -       -         -  down     1m00s     check failed 1 of 1: refused
   127.0.0.1:80              gate        -       -         -  fallback            not needed
 ";
-        assert_eq!(render(&overview, UNIX_EPOCH + Duration::from_secs(100)), expected);
+        assert_eq!(render(&overview, UNIX_EPOCH + std::time::Duration::from_secs(100)), expected);
     }
 }

@@ -91,15 +91,18 @@ pub(super) fn parse_virtual(text: &str, family: Family) -> Result<VirtualAddress
     }
 }
 
+/// An objection, and what counts where it is tolerated.
+pub(super) type Note = (String, &'static str);
+
 /// The text without what people write around a port and ldirectord passes over: `80/tcp`, and two colons before it.
-pub(super) fn tidied<'a>(text: &'a str, notes: &mut Vec<String>) -> Cow<'a, str> {
+pub(super) fn tidied<'a>(text: &'a str, notes: &mut Vec<Note>) -> Cow<'a, str> {
     let mut tidy = Cow::Borrowed(text);
     if let Some((place, protocol @ ("tcp" | "udp"))) = text.rsplit_once('/') {
-        notes.push(format!("ignored \"/{protocol}\": the protocol is that of the virtual service"));
+        notes.push((format!("\"/{protocol}\" behind the port"), "the protocol is that of the virtual service"));
         tidy = Cow::Borrowed(place);
     }
     if !tidy.starts_with('[') && tidy.matches(':').count() == 2 && tidy.contains("::") {
-        notes.push("two colons before the port, taken as one".into());
+        notes.push(("two colons before the port".into(), "they count as one"));
         tidy = Cow::Owned(tidy.replace("::", ":"));
     }
     tidy

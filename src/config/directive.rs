@@ -101,7 +101,8 @@ impl Kind {
             Self::Number { min, max } => value::number(entry.number(report), min, max).map(Value::Number),
             Self::AtMost(most) => value::number(entry.number(report), 0, u32::MAX).map(|number| {
                 if number > most {
-                    report.warn(entry.origin, format!("{}: {most} counts, which is the most", entry.name()));
+                    let objection = format!("{}: expected at most {most}", entry.name());
+                    report.tolerate(entry.origin, &objection, "that counts");
                 }
                 Value::Number(number.min(most))
             }),
@@ -120,11 +121,9 @@ impl Kind {
 
 fn scheduler(entry: &Entry, report: &mut Report) -> Result<Value, String> {
     let (name, note) = entry.leniently(report, words::scheduler)?;
-    match (note, entry.origin) {
-        (None, _) => {}
-        // Files have a history; a parameter is new, and an unknown name is a slip there.
-        (Some(note), Origin::Parameter(_)) => return Err(note),
-        (Some(note), Origin::Line(_)) => report.warn(entry.origin, format!("{}: {note}", entry.name())),
+    if let Some(expected) = note {
+        let objection = format!("{}: {expected}", entry.name());
+        report.tolerate(entry.origin, &objection, "the kernel decides whether it has it");
     }
     Ok(Value::Text(name))
 }

@@ -24,6 +24,7 @@ fn global(outside: &Outside) -> Global {
     let values = Effective { section: &Values::default(), outside: &outside.values };
     Global {
         autoreload: values.flag("autoreload"),
+        supervised: values.flag("supervised"),
         callback: values.path("callback"),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
     }
@@ -105,9 +106,8 @@ impl<'a> Resolution<'a> {
             for (real_server, check_port) in self.real_servers(spec, key, section.family) {
                 if !seen.insert(real_server.key) {
                     let name = name(spec, "real", section.family);
-                    let text =
-                        format!("{name}: {}: given twice in {}: the first counts", real_server.key, section.name());
-                    self.report.warn(spec.origin, text);
+                    let objection = format!("{name}: {}: given twice in {}", real_server.key, section.name());
+                    self.report.tolerate(spec.origin, &objection, "the first counts");
                     continue;
                 }
                 let Some(template) = &template else { continue };
@@ -206,12 +206,10 @@ impl<'a> Resolution<'a> {
             let written = written.filter(|port| *port != 0);
             let port = real_port(written, key, spec.value.forwarding);
             if let Some(other) = written.filter(|written| *written != port) {
-                let name = name(spec, "real", family);
-                let method = spec.value.forwarding;
-                let text = format!(
-                    "port {other}: {method} cannot change the port: clients reach {port}, and {other} is checked"
-                );
-                self.report.warn(spec.origin, format!("{name}: {text}"));
+                let (name, method) = (name(spec, "real", family), spec.value.forwarding);
+                let objection =
+                    format!("{name}: port {other}: {method} cannot change the port: expected {port}, or masq");
+                self.report.tolerate(spec.origin, &objection, &format!("clients reach {port}, and {other} is checked"));
             }
             Ok((addresses, port, written))
         });

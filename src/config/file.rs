@@ -66,7 +66,7 @@ impl<T: FnMut(Section)> Reader<T> {
             report.error(line.origin, unknown(line.keyword));
             return;
         };
-        let Some(value) = line.value.or((directive.name == "supervised").then_some("yes")) else {
+        let Some(value) = line.value.or_else(|| bare_value(directive, line, report)) else {
             report.error(line.origin, format!("{}: expected \"=\" and a value", directive.name));
             return;
         };
@@ -141,6 +141,14 @@ fn store_outside(outside: &mut Outside, entry: &Entry, report: &mut Report) {
     }
 }
 
+/// What a keyword means that stands alone.
+fn bare_value(directive: &Directive, line: &Line, report: &mut Report) -> Option<&'static str> {
+    (directive.name == "supervised").then(|| {
+        report.warn(line.origin, "supervised: without a value, which ldirectord warns of: yes counts");
+        "yes"
+    })
+}
+
 /// ldirectord takes a number sign behind some values and not behind others, and two slashes for a part of the value.
 fn warn_of_comment(entry: &Entry, line: &Line, in_section: bool, report: &mut Report) {
     let Some(mark) = line.comment else { return };
@@ -179,8 +187,8 @@ pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mu
         Form::Real(family) if family == section.family => {
             let mut notes = Vec::new();
             let real = real::parse_real(entry.value, family, &mut notes);
-            for note in notes {
-                report.warn(entry.origin, format!("{}: {note}", entry.name()));
+            for (objection, what_counts) in notes {
+                report.tolerate(entry.origin, &format!("{}: {objection}", entry.name()), what_counts);
             }
             match real {
                 Ok(real) => section.real_servers.push(entry.locate(real)),
@@ -214,8 +222,8 @@ pub(super) fn new_section(origin: Origin, word: &str, family: Family, report: &m
     let mut section = Section::new(origin, family, word);
     let mut notes = Vec::new();
     let address = address::parse_virtual(&address::tidied(word, &mut notes), family);
-    for note in notes {
-        report.warn(origin, format!("{}: {note}", section.name()));
+    for (objection, what_counts) in notes {
+        report.tolerate(origin, &format!("{}: {objection}", section.name()), what_counts);
     }
     section.address = report.keep(origin, address.map_err(|text| format!("{}: {text}", section.name())));
     section

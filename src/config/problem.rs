@@ -75,6 +75,15 @@ impl Report {
         self.warnings.push(Problem { origin, text: text.into() });
     }
 
+    /// Tolerates what ldirectord takes by accident: a file has a history, and is read with a warning that says what counts.
+    /// A parameter is new, and the same is a slip there, which is refused.
+    pub fn tolerate(&mut self, origin: Origin, objection: &str, what_counts: &str) {
+        match origin {
+            Origin::Line(_) => self.warn(origin, format!("{objection}: {what_counts}")),
+            Origin::Parameter(_) => self.error(origin, objection),
+        }
+    }
+
     /// For habits of a whole file, such as its line ends: the first place is enough.
     pub fn warn_once(&mut self, origin: Origin, text: &'static str) {
         if !self.said.contains(&text) {

@@ -41,7 +41,7 @@ pub(super) struct FallbackSpec {
 }
 
 /// `notes`: what is wrong with the line and does not matter.
-pub(super) fn parse_real(text: &str, family: Family, notes: &mut Vec<String>) -> Result<RealSpec, String> {
+pub(super) fn parse_real(text: &str, family: Family, notes: &mut Vec<address::Note>) -> Result<RealSpec, String> {
     let (place, rest) = next_word(text);
     let place = address::tidied(place, notes);
     let (first, last, port) = match place.split_once("->") {

@@ -164,12 +164,12 @@ pub const DIRECTIVES: &[Directive] = &[
     value("checkcount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
         .note("deprecated and without effect: use failurecount"),
     value("autoreload", Scope::Outside, Kind::YesNo).default("no"),
+    value("supervised", Scope::Outside, Kind::YesNo).default("no"),
     value("callback", Scope::Outside, Kind::LenientlyQuoted),
     value("logfile", Scope::Outside, Kind::LenientlyQuoted),
     // Written by `lvs start` alone.
     value("declaration", Scope::Outside, Kind::Word(words::declaration)),
     ignored("fork", "all checks run at once anyway"),
-    ignored("supervised", "the daemon's command line decides"),
     ignored("readdquiescent", "a missing real server is always added again"),
     ignored("load", "ldirectord never used it either"),
     ignored("servicename", "only alert mails would show it"),

@@ -56,7 +56,7 @@ fn section(lines: &[&str]) -> String {
 }
 
 /// The services without the places where they were written.
-fn meanings(config: &Config) -> Vec<Service> {
+pub(super) fn meanings(config: &Config) -> Vec<Service> {
     let mut services = config.services.clone();
     for service in &mut services {
         service.origin = Origin::Line(0);

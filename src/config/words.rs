@@ -35,16 +35,14 @@ pub(super) fn service(word: &str) -> Result<Box<str>, String> {
     }
 }
 
-/// A name of a scheduler, and what is to be said of it.
+/// A name of a scheduler, and what was expected in its place where nobody knows it.
 pub(super) fn scheduler(word: &str) -> Result<(Box<str>, Option<String>), String> {
     match value::word::<Scheduler>(word) {
         Ok(_) => Ok((word.into(), None)),
         Err(expected) => {
             let is_name =
                 !word.is_empty() && word.len() < LONGEST_NAME && word.bytes().all(|byte| byte.is_ascii_lowercase());
-            is_name
-                .then(|| (word.into(), Some(format!("{expected}: the kernel decides whether it has it"))))
-                .ok_or(expected)
+            if is_name { Ok((word.into(), Some(expected))) } else { Err(expected) }
         }
     }
 }

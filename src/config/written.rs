@@ -70,7 +70,8 @@ impl Entry<'_> {
         let end = value.find(|character: char| !character.is_ascii_digit()).unwrap_or(value.len());
         match value.split_at_checked(end) {
             Some((digits, tail)) if !digits.is_empty() && !tail.is_empty() => {
-                report.warn(self.origin, format!("{}: {digits} counts; ignored what follows it", self.name()));
+                let objection = format!("{}: expected digits alone", self.name());
+                report.tolerate(self.origin, &objection, &format!("{digits} counts"));
                 digits
             }
             _ => value,
@@ -83,7 +84,7 @@ impl Entry<'_> {
         let judged = judge(word);
         let plain = word.trim_end_matches([',', ';']).to_ascii_lowercase();
         match judge(&plain) {
-            Ok(value) if judged.is_err() => {
+            Ok(value) if judged.is_err() && matches!(self.origin, Origin::Line(_)) => {
                 report.warn(self.origin, format!("{}: taken as {plain}", self.name()));
                 Ok(value)
             }

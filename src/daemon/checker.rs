@@ -1,4 +1,4 @@
-//! Asks every real server at its time, in one thread of its own.
+//! Asks every real server at its time, in a thread of its own.
 //!
 //! [`schedule`] says when each check is due, [`worker`] runs those that are and hands their results over in batches.
 //! Services that ask the same question of the same host at the same interval share one job. A job costs a future only
@@ -23,8 +23,8 @@ use crate::model::Check;
 pub use schedule::first_round;
 use worker::Worker;
 
-/// How long the end of a [`Checker`] waits for its thread: it takes a turn every few milliseconds, unless whoever takes
-/// the results keeps it waiting.
+/// How long the end of a [`Checker`] waits for its thread. The thread takes a turn every few milliseconds, unless the
+/// receiver of the results keeps it waiting.
 const END: Duration = Duration::from_secs(1);
 
 /// A check and the time from one start of it to the next.
@@ -46,18 +46,18 @@ pub struct Finished {
 /// Called with batches of results, in the checking thread.
 pub type Deliver = Box<dyn Fn(Vec<Finished>) + Send>;
 
-/// How the checking thread is.
+/// How the checking thread does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pulse {
     /// When it last took a turn: at most about a second ago, while all is well.
     pub last_turn: Instant,
-    /// By how much checks start late: the most of the last one to two seconds, or what the thread itself is late now. A
-    /// few milliseconds are ordinary.
+    /// By how much checks start late: the most of the last one to two seconds, or the present delay of the thread
+    /// itself. A few milliseconds are ordinary.
     pub late: Duration,
 }
 
 impl Pulse {
-    /// Of a monitor that is ending, whose checks are over.
+    /// The pulse of a health monitor that is ending and whose checks are over.
     pub fn steady() -> Self {
         Self { last_turn: Instant::now(), late: Duration::ZERO }
     }
@@ -80,15 +80,16 @@ impl Checker {
     /// (`RLIMIT_NOFILE`) at this moment.
     ///
     /// # Errors
-    /// No thread or no event loop can be had.
+    /// Fails when the thread or its event loop cannot be created.
     pub fn start(deliver: Deliver) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::new(Shared::new());
         let worker = Worker::new(Arc::clone(&shared), deliver);
         let (ended, end) = channel();
         std::thread::Builder::new().name("checks".into()).spawn(move || {
-            // A task among the others, not the runtime's root, which would go before them all: thus each turn comes
-            // after every check that has something to do has done it, and the length of a turn says how busy we are.
+            // The worker is a task among the others and not the runtime's root, which would run before them all. So
+            // each turn comes after every check that has something to do has done it, and the length of a turn says how
+            // busy the machine is.
             let turns = runtime.spawn(worker.run());
             let _panicked = runtime.block_on(turns);
             drop(runtime);
@@ -97,14 +98,14 @@ impl Checker {
         Ok(Self { shared, end: Mutex::new(end) })
     }
 
-    /// The whole new set of jobs. What stays keeps its rhythm, and so does what asks the same of the same server with
-    /// another timeout or interval; the result of a run that is under way then never comes.
+    /// Takes the whole new set of jobs. A job that stays keeps its rhythm, and so does a job that asks the same of the
+    /// same server with another timeout or interval; the result of its run that is under way then never comes.
     pub fn replace(&self, wanted: HashSet<Arc<Job>>) {
         self.shared.orders().wanted = Some(wanted);
         self.shared.changed.notify_one();
     }
 
-    /// Never blocks, whatever the checking thread does.
+    /// Returns the present pulse. It never blocks, whatever the checking thread does.
     pub fn pulse(&self) -> Pulse {
         self.shared.pulse(Instant::now())
     }
@@ -120,22 +121,22 @@ impl Drop for Checker {
     }
 }
 
-/// What the checking thread and the others tell each other.
+/// What the checking thread and the other threads share.
 #[derive(Debug)]
 struct Shared {
-    orders: Mutex<Orders>,
-    /// There are new orders.
+    orders: Mutex<CheckOrders>,
+    /// Notified when there are new orders.
     changed: Notify,
     /// Zero of the times below, in nanoseconds.
     epoch: Instant,
     last_turn: AtomicU64,
-    /// When the next turn is due at the latest.
+    /// The latest time of the next turn.
     next_turn: AtomicU64,
     late: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Orders {
+struct CheckOrders {
     wanted: Option<HashSet<Arc<Job>>>,
     end: bool,
 }
@@ -152,7 +153,7 @@ impl Shared {
         }
     }
 
-    fn orders(&self) -> MutexGuard<'_, Orders> {
+    fn orders(&self) -> MutexGuard<'_, CheckOrders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,29 +1,29 @@
-//! Which configuration is in force, why a newer one is not, and who waits for the next.
+//! Which configuration is in force, why a newer one is not, and which callers wait for the next.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 
 use super::loader::{Loaded, Loader};
-use super::protocol::Reply;
+use super::protocol::ControlReply;
 use super::source::Stamp;
 use crate::config::Config;
 use crate::model::ServiceKey;
 use crate::ownership;
-use crate::plan::Role;
+use crate::plan::TableRole;
 
-/// What the loop still needs of a configuration once its services are looked after.
+/// What the loop still needs of a configuration after its services are looked after.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
-    pub role: Option<Role>,
+    pub role: Option<TableRole>,
     pub stamp: Stamp,
     pub services: BTreeSet<ServiceKey>,
-    /// Those that the monitor's end removes.
+    /// The services that the health monitor's end removes.
     pub removed_at_stop: BTreeSet<ServiceKey>,
 }
 
 impl InForce {
-    pub fn new(config: &Config, role: Role, stamp: Stamp) -> Self {
-        let removed = config.services.iter().filter(|service| role == Role::OwnsServices && service.cleanstop);
+    pub fn new(config: &Config, role: TableRole, stamp: Stamp) -> Self {
+        let removed = config.services.iter().filter(|service| role == TableRole::OwnsServices && service.cleanstop);
         Self {
             role: Some(role),
             stamp,
@@ -37,18 +37,19 @@ impl InForce {
 #[derive(Debug)]
 pub struct Configuration {
     pub loader: Loader,
-    /// As `status` names it.
+    /// The source's name in `status`.
     pub source: String,
     pub in_force: InForce,
-    /// Why the newest one is not in force, in whole or in part.
+    /// Why the newest configuration is not in force, in whole or in part.
     pub error: Option<String>,
-    /// What keeps the declarations from being followed as they are made, while it does.
+    /// What keeps the health monitor from following the declarations as they are made, as long as it does.
     pub trouble: Option<String>,
-    /// Read, and not yet in force: what has to be written down first could not be.
+    /// A configuration that was read and is not yet in force, because the record that must come first could not be
+    /// written.
     pub pending: Option<Box<Loaded>>,
-    /// It has come into force since the last beat: what its reading took can be given back.
+    /// Whether it has come into force since the last beat: the memory that its reading took can be given back.
     pub is_fresh: bool,
-    callers: Vec<(u64, Sender<Reply>)>,
+    callers: Vec<(u64, Sender<ControlReply>)>,
 }
 
 impl Configuration {
@@ -65,24 +66,25 @@ impl Configuration {
         }
     }
 
-    /// Nothing is in force yet: the monitor is starting.
+    /// Whether nothing is in force yet, as the health monitor is starting.
     pub fn is_first(&self) -> bool {
         self.in_force.role.is_none()
     }
 
+    /// Whether another health monitor follows the declarations, so that this one only waits.
     pub fn stands_by(&self) -> bool {
-        self.in_force.role == Some(Role::Observes)
+        self.in_force.role == Some(TableRole::Observes)
     }
 
-    /// Reads the source again; `caller`, if there is one, hears how it went.
-    pub fn reload(&mut self, caller: Option<Sender<Reply>>) {
+    /// Reads the source again and tells `caller`, if there is one, how it went.
+    pub fn reload(&mut self, caller: Option<Sender<ControlReply>>) {
         let order = self.loader.reload();
         self.callers.extend(caller.map(|caller| (order, caller)));
     }
 
-    /// Tells those who wait for one of the first `answered` orders how the configuration is now.
+    /// Answers the callers of the first `answered` orders with how the configuration is now.
     pub fn answer(&mut self, answered: u64) {
-        let reply = self.error.clone().map_or(Reply::Done, Reply::Failed);
+        let reply = self.error.clone().map_or(ControlReply::Done, ControlReply::Failed);
         self.callers.retain(|(order, caller)| {
             let is_answered = *order <= answered;
             if is_answered {

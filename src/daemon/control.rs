@@ -1,6 +1,7 @@
-//! The control socket: the monitor's end, and the end of those who ask.
+//! The control socket: the health monitor's end, and the end of the programs that ask.
 //!
-//! The monitor's end has threads of its own: a loop that is busy, or hangs, must not look like a monitor that is dead.
+//! The health monitor's end has threads of its own: a loop that is busy, or hangs, must not look like a health monitor
+//! that is dead.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -12,46 +13,53 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::protocol::{Reply, Request};
-use super::view::View;
+use super::protocol::{ControlReply, ControlRequest};
+use super::view::LivenessView;
 
-/// A request has to fit into this many bytes, so that no peer can fill our memory.
+/// The longest request in bytes, so that no peer can fill our memory.
 const LONGEST_REQUEST: u64 = 4096;
-/// A peer that does not finish its line, or does not read its answer, is dropped after this time.
+/// The time after which a peer that does not finish its line, or does not read its answer, is dropped.
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the loop may take for an answer. A reload waits for name servers, a stop for the kernel.
+/// How long the loop may take for an answer. A reload waits for name servers, and a stop waits for the kernel.
 const LOOP_TIMEOUT: Duration = Duration::from_secs(60);
-/// Peers that are served at once, each by a thread; one more is dropped, so that no peer can fill our memory either.
+/// The most peers that are served at once, each by a thread; one more is dropped, so that no peer can fill our memory
+/// either.
 const PEERS: usize = 32;
-/// Between two attempts to accept when the process is out of descriptors.
+/// The pause between two attempts to accept a peer when the process is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A request on its way to the loop, with the way back.
+/// A request on its way to the loop, with the way back for the answer.
 #[derive(Debug)]
-pub struct Call {
-    pub request: Request,
-    pub reply: Sender<Reply>,
-    /// Closes when the answer is on its way: a process that ends before that would swallow it.
+pub struct ControlCall {
+    /// What the peer asks for.
+    pub request: ControlRequest,
+    /// The loop sends its answer here.
+    pub reply: Sender<ControlReply>,
+    /// This channel closes when the answer is on its way: a process that ends before that would swallow it.
     pub sent: Receiver<()>,
 }
 
-impl Call {
-    /// Answers, and waits until the peer has it, at most half a second.
-    pub fn answer_and_wait(self, reply: Reply) {
+impl ControlCall {
+    /// Sends the answer, and waits at most half a second until the peer has it.
+    pub fn answer_and_wait(self, reply: ControlReply) {
         const PATIENCE: Duration = Duration::from_millis(500);
-        // A peer that went away wants no answer; then nothing is waited for either.
+        // A peer that went away wants no answer, and the wait then ends at once.
         let _ = self.reply.send(reply);
         let _ = self.sent.recv_timeout(PATIENCE);
     }
 }
 
-/// Serves the socket for as long as the process lives, or until `forward` says that the loop has ended. A socket file
-/// left by a killed predecessor is replaced: the caller holds the instance's lock.
+/// Serves the socket as long as the process lives, or until `forward` says that the loop has ended. A socket file that
+/// a killed predecessor has left is replaced: the caller holds the instance's lock.
 ///
 /// # Errors
-/// When the socket cannot be made, or its thread not started.
-pub fn listen(path: &Path, view: View, forward: impl Fn(Call) -> bool + Clone + Send + 'static) -> anyhow::Result<()> {
-    // It may not be there, and what is in the way otherwise shows at the next step.
+/// Fails when the socket cannot be made, or its thread cannot be started.
+pub fn listen(
+    path: &Path,
+    view: LivenessView,
+    forward: impl Fn(ControlCall) -> bool + Clone + Send + 'static,
+) -> anyhow::Result<()> {
+    // The file may be missing; another obstacle shows at the next step.
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path).with_context(|| format!("{}: listen", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
@@ -80,8 +88,8 @@ pub fn listen(path: &Path, view: View, forward: impl Fn(Call) -> bool + Clone + 
     Ok(())
 }
 
-/// One request of one peer. What goes wrong is the loss of this peer only.
-fn serve(peer: &UnixStream, view: &View, forward: &impl Fn(Call) -> bool) {
+/// Serves one request of one peer. Whatever goes wrong is the loss of this peer only.
+fn serve(peer: &UnixStream, view: &LivenessView, forward: &impl Fn(ControlCall) -> bool) {
     if peer.set_read_timeout(Some(PEER_TIMEOUT)).and_then(|()| peer.set_write_timeout(Some(PEER_TIMEOUT))).is_err() {
         return;
     }
@@ -91,9 +99,9 @@ fn serve(peer: &UnixStream, view: &View, forward: &impl Fn(Call) -> bool) {
     }
     let (_sending, sent) = channel();
     let reply = match serde_json::from_str(&line) {
-        Ok(Request::Alive) => Reply::Alive(view.liveness(Instant::now())),
+        Ok(ControlRequest::Alive) => ControlReply::Alive(view.liveness(Instant::now())),
         Ok(request) => ask_loop(request, sent, forward),
-        Err(cause) => Reply::Failed(format!("request \"{}\": {cause}", line.trim_end())),
+        Err(cause) => ControlReply::Failed(format!("request \"{}\": {cause}", line.trim_end())),
     };
     if let Ok(mut text) = serde_json::to_string(&reply) {
         text.push('\n');
@@ -103,19 +111,21 @@ fn serve(peer: &UnixStream, view: &View, forward: &impl Fn(Call) -> bool) {
     }
 }
 
-fn ask_loop(request: Request, sent: Receiver<()>, forward: &impl Fn(Call) -> bool) -> Reply {
+fn ask_loop(request: ControlRequest, sent: Receiver<()>, forward: &impl Fn(ControlCall) -> bool) -> ControlReply {
     let (reply, answer) = channel();
-    if !forward(Call { request, reply, sent }) {
-        return Reply::Failed("the monitor is ending".into());
+    if !forward(ControlCall { request, reply, sent }) {
+        return ControlReply::Failed("the health monitor is ending".into());
     }
-    answer.recv_timeout(LOOP_TIMEOUT).unwrap_or_else(|_| Reply::Failed("the monitor's loop does not answer".into()))
+    answer
+        .recv_timeout(LOOP_TIMEOUT)
+        .unwrap_or_else(|_| ControlReply::Failed("the health monitor's loop does not answer".into()))
 }
 
-/// Asks the monitor behind `path`.
+/// Asks the health monitor behind `path`.
 ///
 /// # Errors
-/// Nobody listens, no answer within `timeout`, or the answer makes no sense.
-pub fn ask(path: &Path, request: &Request, timeout: Duration) -> anyhow::Result<Reply> {
+/// Fails when no process listens, when no answer comes within `timeout`, and when the answer makes no sense.
+pub fn ask(path: &Path, request: &ControlRequest, timeout: Duration) -> anyhow::Result<ControlReply> {
     let name = path.display();
     let stream = UnixStream::connect(path).with_context(|| format!("{name}: connect"))?;
     stream.set_read_timeout(Some(timeout)).with_context(|| format!("{name}: set timeout"))?;
@@ -137,8 +147,8 @@ mod tests {
     use crate::daemon::checker::Pulse;
     use crate::testing::Scratch;
 
-    fn view() -> View {
-        View::new(|| Pulse { last_turn: Instant::now(), late: Duration::ZERO })
+    fn view() -> LivenessView {
+        LivenessView::new(|| Pulse { last_turn: Instant::now(), late: Duration::ZERO })
     }
 
     #[test]
@@ -149,27 +159,28 @@ mod tests {
         listen(&path, view(), move |call| calls.send(call).is_ok()).expect("listen");
         let busy = std::thread::spawn({
             let path = path.clone();
-            move || ask(&path, &Request::Status, Duration::from_secs(60))
+            move || ask(&path, &ControlRequest::Status, Duration::from_secs(60))
         });
         let call = unread.recv().expect("the loop has the call");
-        let alive = ask(&path, &Request::Alive, Duration::from_secs(10)).expect("answered");
-        assert!(matches!(alive, Reply::Alive(_)));
-        call.answer_and_wait(Reply::Done);
-        assert_eq!(busy.join().expect("thread").expect("answered"), Reply::Done);
+        let alive = ask(&path, &ControlRequest::Alive, Duration::from_secs(10)).expect("answered");
+        assert!(matches!(alive, ControlReply::Alive(_)));
+        call.answer_and_wait(ControlReply::Done);
+        assert_eq!(busy.join().expect("thread").expect("answered"), ControlReply::Done);
     }
 
     #[test]
-    fn peers_that_say_nothing_keep_nobody_from_being_answered() {
+    fn silent_peers_keep_no_other_peer_from_being_answered() {
         let scratch = Scratch::new("control-silent");
         let path = scratch.path().join("socket");
         listen(&path, view(), |_| false).expect("listen");
         let silent: Vec<_> = (0..PEERS / 2).map(|_| UnixStream::connect(&path).expect("connect")).collect();
-        assert!(matches!(ask(&path, &Request::Alive, Duration::from_secs(4)), Ok(Reply::Alive(_))));
+        assert!(matches!(ask(&path, &ControlRequest::Alive, Duration::from_secs(4)), Ok(ControlReply::Alive(_))));
         drop(silent);
-        let Reply::Failed(cause) = ask(&path, &Request::Stop, Duration::from_secs(4)).expect("answered") else {
+        let ControlReply::Failed(cause) = ask(&path, &ControlRequest::Stop, Duration::from_secs(4)).expect("answered")
+        else {
             panic!("the loop has ended")
         };
-        assert_eq!(cause, "the monitor is ending");
+        assert_eq!(cause, "the health monitor is ending");
     }
 
     #[test]

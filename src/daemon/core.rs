@@ -1,7 +1,10 @@
-//! The loop: takes what the other threads deliver, lets the pure parts decide, and gives the next orders.
+//! The loop takes what the other threads deliver, lets the pure parts decide, and gives the next orders.
 //!
-//! It never waits for anything but its inbox: checks, the kernel, the configuration, the control socket and the log have
-//! threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
+//! It never waits for anything but its inbox: checks, the kernel, the configuration, the control socket and the log
+//! have threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
+//!
+//! This file has the loop itself and what each message does. `core/turn.rs` has what each turn does when its time has
+//! come, `core/start.rs` when the start is over, `core/end.rs` the end, and `core/report.rs` what others are told.
 
 mod end;
 mod report;
@@ -16,86 +19,87 @@ use anyhow::bail;
 
 use super::checker::{Checker, Finished};
 use super::configuration::{Configuration, InForce};
-use super::control::Call;
+use super::control::ControlCall;
 use super::event::{Event, Sinks};
-use super::kernel::{Answer, Kernel};
-use super::loader::{Loaded, News, Report};
+use super::health_record::HealthRecordFile;
+use super::kernel::{KernelAnswer, KernelThread};
+use super::loader::{Loaded, LoaderNews, LoaderReport};
 use super::log::Log;
-use super::presence::Presence;
-use super::protocol::{Reply, Request};
-use super::record::Record;
-use super::services::{Fault, Services};
-use super::view::View;
-use super::{Options, Readiness, log_target};
-use crate::plan::Role;
+use super::presence::InstancePresence;
+use super::protocol::{ControlReply, ControlRequest};
+use super::services::{LastingFault, Services};
+use super::view::LivenessView;
+use super::{HealthMonitorOptions, Readiness, log_target};
+use crate::plan::TableRole;
 pub use report::{seconds, wall_clock};
-use start::Start;
+use start::StartDeadline;
 use turn::Clock;
 
-/// Messages that are taken in one turn: a flood of results must not keep the kernel from being written.
+/// The most messages that one turn handles: a flood of results must not keep the kernel from being written.
 const BATCH: usize = 4096;
 
 /// What the other threads deliver.
 #[derive(Debug)]
-pub enum Message {
+pub enum LoopMessage {
     Results(Vec<Finished>),
-    Kernel(Answer),
-    Configuration(Report),
-    Call(Call),
+    Kernel(KernelAnswer),
+    Configuration(LoaderReport),
+    Call(ControlCall),
     Reload,
+    ToggleDebug,
     Terminate(&'static str),
 }
 
 /// Why the loop ends.
-enum End {
-    /// The table was left as promised, unless the text says what could not be removed.
+enum LoopEnd {
+    /// The loop was stopped and left the table as promised, unless the text says what could not be removed.
     Stopped(Option<String>),
     Superseded,
 }
 
-/// The threads that take orders.
-pub struct Hands {
+/// The threads that take the loop's orders.
+pub struct LoopThreads {
     pub checker: Arc<Checker>,
-    pub kernel: Kernel,
+    pub kernel: KernelThread,
     pub log: Log,
 }
 
 /// The loop's state.
 pub struct Core<'a> {
-    options: Options,
+    options: HealthMonitorOptions,
     readiness: &'a mut Readiness,
-    hands: Hands,
+    threads: LoopThreads,
     configuration: Configuration,
     services: Services,
-    /// The table as a whole cannot be read or written.
-    table_fault: Option<Fault>,
-    presence: Presence,
+    /// Set while the table as a whole cannot be read or written.
+    table_fault: Option<LastingFault>,
+    presence: InstancePresence,
     presence_error: Option<String>,
-    record: Record,
+    record: HealthRecordFile,
     record_error: Option<String>,
-    view: View,
+    view: LivenessView,
     sinks: Sinks,
     clock: Clock,
-    start: Start,
+    start: StartDeadline,
 }
 
 impl<'a> Core<'a> {
     pub fn new(
-        options: Options,
+        options: HealthMonitorOptions,
         readiness: &'a mut Readiness,
-        hands: Hands,
+        threads: LoopThreads,
         configuration: Configuration,
-        presence: Presence,
-        view: View,
+        presence: InstancePresence,
+        view: LivenessView,
         sinks: Sinks,
     ) -> Self {
-        let record = Record::new(options.run_dir.clone(), options.instance.clone());
+        let record = HealthRecordFile::new(options.run_dir.clone(), options.instance.clone());
         let now = Instant::now();
-        let start = Start::new(now, Duration::ZERO, options.ready_within);
+        let start = StartDeadline::new(now, Duration::ZERO, options.ready_within);
         Self {
             options,
             readiness,
-            hands,
+            threads,
             configuration,
             services: Services::new(),
             table_fault: None,
@@ -110,36 +114,37 @@ impl<'a> Core<'a> {
         }
     }
 
-    /// Runs until it is told to stop.
+    /// Runs until a request or a signal stops the health monitor.
     ///
     /// # Errors
-    /// No configuration could be put in force at the start, or the table could not be left as promised at the end.
-    pub fn run(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<()> {
+    /// Fails when no configuration could be put in force at the start, or the table could not be left as promised at
+    /// the end.
+    pub fn run(&mut self, inbox: &Receiver<LoopMessage>) -> anyhow::Result<()> {
         let result = match self.serve(inbox) {
-            Ok(End::Superseded) => {
-                // The table is the other's now.
+            Ok(LoopEnd::Superseded) => {
+                // The table belongs to the other health monitor now.
                 self.say("Another health monitor has taken the place of this one, which ends");
                 Ok(())
             }
-            Ok(End::Stopped(failure)) => failure.map_or(Ok(()), |failure| bail!(failure)),
+            Ok(LoopEnd::Stopped(failure)) => failure.map_or(Ok(()), |failure| bail!(failure)),
             Err(error) => Err(error),
         };
         self.sinks.end_turn();
-        self.hands.log.flush();
+        self.threads.log.flush();
         result
     }
 
-    fn serve(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<End> {
+    fn serve(&mut self, inbox: &Receiver<LoopMessage>) -> anyhow::Result<LoopEnd> {
         loop {
             let now = Instant::now();
-            self.view.take_turn(now);
+            self.view.note_turn(now);
             let first = match inbox.recv_timeout(self.clock.wait(now, self.kernel_is_free())) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => bail!("every thread of the monitor has ended"),
+                Err(RecvTimeoutError::Disconnected) => bail!("every thread of the health monitor has ended"),
             };
             let messages = first.into_iter().chain(inbox.try_iter().take(BATCH));
-            if let Some(end) = self.take_all(messages, inbox)? {
+            if let Some(end) = self.handle_messages(messages, inbox)? {
                 return Ok(end);
             }
             if let Some(end) = self.turn(Instant::now(), inbox)? {
@@ -149,23 +154,24 @@ impl<'a> Core<'a> {
         }
     }
 
-    fn take_all(
+    fn handle_messages(
         &mut self,
-        messages: impl Iterator<Item = Message>,
-        inbox: &Receiver<Message>,
-    ) -> anyhow::Result<Option<End>> {
+        messages: impl Iterator<Item = LoopMessage>,
+        inbox: &Receiver<LoopMessage>,
+    ) -> anyhow::Result<Option<LoopEnd>> {
         for message in messages {
             match message {
-                Message::Results(finished) => self.take_results(&finished),
-                Message::Kernel(answer) => self.take_answer(answer),
-                Message::Configuration(report) => self.take_report(report)?,
-                Message::Reload => self.configuration.reload(None),
-                Message::Terminate(signal) => {
+                LoopMessage::Results(finished) => self.handle_results(&finished),
+                LoopMessage::Kernel(answer) => self.handle_kernel_answer(answer),
+                LoopMessage::Configuration(report) => self.handle_report(report)?,
+                LoopMessage::Reload => self.configuration.reload(None),
+                LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
+                LoopMessage::Terminate(signal) => {
                     self.say(&format!("Health monitor terminated on signal: {signal}"));
-                    return Ok(Some(End::Stopped(self.stop(inbox))));
+                    return Ok(Some(LoopEnd::Stopped(self.stop(inbox))));
                 }
-                Message::Call(call) => {
-                    if let Some(end) = self.take_call(call, inbox) {
+                LoopMessage::Call(call) => {
+                    if let Some(end) = self.handle_call(call, inbox) {
                         return Ok(Some(end));
                     }
                 }
@@ -174,7 +180,7 @@ impl<'a> Core<'a> {
         Ok(None)
     }
 
-    fn take_results(&mut self, finished: &[Finished]) {
+    fn handle_results(&mut self, finished: &[Finished]) {
         let now = Instant::now();
         for finished in finished {
             if self.services.note(finished, now, &mut self.sinks) {
@@ -184,51 +190,53 @@ impl<'a> Core<'a> {
         self.clock.something_happened();
     }
 
-    fn take_call(&mut self, call: Call, inbox: &Receiver<Message>) -> Option<End> {
+    fn handle_call(&mut self, call: ControlCall, inbox: &Receiver<LoopMessage>) -> Option<LoopEnd> {
         match call.request {
-            Request::Stop => {
+            ControlRequest::Stop => {
                 self.say("Health monitor stops on request");
                 let failure = self.stop(inbox);
-                call.answer_and_wait(failure.map_or(Reply::Done, Reply::Failed));
-                // The caller knows; nobody else has to.
-                return Some(End::Stopped(None));
+                call.answer_and_wait(failure.map_or(ControlReply::Done, ControlReply::Failed));
+                // The caller has the failure; the process itself ends well.
+                return Some(LoopEnd::Stopped(None));
             }
-            Request::Reload => self.configuration.reload(Some(call.reply)),
-            Request::Alive => self.reply(&call, Reply::Alive(self.view.liveness(Instant::now()))),
-            Request::Status => self.reply(&call, Reply::Status(Box::new(self.status()))),
-            Request::Settled => self.reply(&call, Reply::Settled(self.is_settled())),
+            ControlRequest::Reload => self.configuration.reload(Some(call.reply)),
+            ControlRequest::Alive => self.reply(&call, ControlReply::Alive(self.view.liveness(Instant::now()))),
+            ControlRequest::Status => self.reply(&call, ControlReply::Status(Box::new(self.status()))),
+            ControlRequest::DeclarationsInForce => {
+                self.reply(&call, ControlReply::DeclarationsInForce(self.declarations_are_in_force()));
+            }
         }
         None
     }
 
-    fn reply(&self, call: &Call, reply: Reply) {
+    fn reply(&self, call: &ControlCall, reply: ControlReply) {
         // A peer that went away wants no answer.
         let _ = call.reply.send(reply);
     }
 
-    /// The newest declarations are in force and checked, and the kernel has been told.
-    fn is_settled(&self) -> bool {
+    /// Whether the newest declarations are in force and checked, and the kernel holds what follows from them.
+    fn declarations_are_in_force(&self) -> bool {
         let current = self.configuration.in_force.stamp.is_current(&self.options.run_dir);
         current && !self.configuration.stands_by() && self.is_ready(Instant::now())
     }
 
-    fn take_report(&mut self, report: Report) -> anyhow::Result<()> {
+    fn handle_report(&mut self, report: LoaderReport) -> anyhow::Result<()> {
         let now = Instant::now();
         match report.news {
-            News::Changed => self.sinks.emit(Event::ConfigurationChanged { source: &self.configuration.source }),
-            News::TookOver => {
+            LoaderNews::Changed => self.sinks.emit(Event::ConfigurationChanged { source: &self.configuration.source }),
+            LoaderNews::TookOver => {
                 self.say("The health monitor that followed the declarations has ended: taking over");
             }
-            News::StandsBy => self.say("Another health monitor follows the declarations: standing by"),
-            News::Trouble(trouble) => self.take_trouble(trouble),
-            News::Fault(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
-            News::Refused(cause) if self.configuration.is_first() => bail!(cause),
-            News::Refused(cause) => {
+            LoaderNews::StandsBy => self.say("Another health monitor follows the declarations: standing by"),
+            LoaderNews::Trouble(trouble) => self.note_following_trouble(trouble),
+            LoaderNews::Fault(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
+            LoaderNews::Refused(cause) if self.configuration.is_first() => bail!(cause),
+            LoaderNews::Refused(cause) => {
                 self.refuse(cause);
                 self.configuration.answer(report.answered);
             }
-            News::Loaded(loaded) => {
-                self.configure(loaded, now)?;
+            LoaderNews::Loaded(loaded) => {
+                self.put_in_force(loaded, now)?;
                 self.configuration.answer(report.answered);
             }
         }
@@ -236,7 +244,7 @@ impl<'a> Core<'a> {
         Ok(())
     }
 
-    fn take_trouble(&mut self, trouble: Option<String>) {
+    fn note_following_trouble(&mut self, trouble: Option<String>) {
         match &trouble {
             Some(cause) => self.sinks.emit(Event::Fault { cause }),
             None => self.say("The declarations are followed again"),
@@ -244,7 +252,7 @@ impl<'a> Core<'a> {
         self.configuration.trouble = trouble;
     }
 
-    /// The configuration in force stays. It is told once for each cause: the loader tries again and again.
+    /// Keeps the configuration in force. Each cause is logged once: the loader tries again and again.
     fn refuse(&mut self, cause: String) {
         if self.configuration.error.as_ref() != Some(&cause) {
             self.sinks.emit(Event::ConfigurationRefused { cause: &cause });
@@ -252,15 +260,16 @@ impl<'a> Core<'a> {
         self.configuration.error = Some(cause);
     }
 
-    /// Puts a configuration in force. The record comes first, with the services of the old one too: killed in between,
-    /// the next stop knows all that may have to be removed. One that cannot be written down is tried again.
-    fn configure(&mut self, loaded: Box<Loaded>, now: Instant) -> anyhow::Result<()> {
+    /// Puts a configuration in force. The record is written first, with the services of the old configuration too:
+    /// after a kill in between, the next stop knows all that may have to be removed. A configuration whose record
+    /// cannot be written is tried again.
+    fn put_in_force(&mut self, loaded: Box<Loaded>, now: Instant) -> anyhow::Result<()> {
         let next = InForce::new(&loaded.config, loaded.role, loaded.stamp);
         self.services.inherit(loaded.orphans.iter().copied());
         let written = self.record.write(&next, Some(&self.configuration.in_force), &self.services, now);
         if let Err(error) = written {
-            // Only one that creates services needs the record for them.
-            if loaded.role == Role::OwnsServices {
+            // Only a health monitor that creates services needs the record for them.
+            if loaded.role == TableRole::OwnsServices {
                 if self.configuration.is_first() {
                     bail!(error);
                 }
@@ -270,37 +279,37 @@ impl<'a> Core<'a> {
             }
             self.note_record_error(Some(error.to_string()));
         }
-        self.apply(*loaded, next, now);
+        self.apply_configuration(*loaded, next, now);
         Ok(())
     }
 
-    fn apply(&mut self, loaded: Loaded, next: InForce, now: Instant) {
-        let Loaded { config, role, observed, known, troubles, preparations, .. } = loaded;
+    fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
+        let Loaded { config, role, observed, known, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
-        self.hands.log.retarget(log_target(&self.options, &config));
+        self.threads.log.retarget(log_target(&self.options, &config));
         if first {
             self.say(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
         }
-        preparations.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
+        sentences.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
         self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
-        self.hands.checker.replace(self.services.jobs());
+        self.threads.checker.replace(self.services.jobs());
         if first {
             let longest =
                 config.services.iter().flat_map(|service| &service.real_servers).map(|real| real.check.timeout);
-            self.start = Start::new(now, longest.max().unwrap_or_default(), self.options.ready_within);
+            self.start = StartDeadline::new(now, longest.max().unwrap_or_default(), self.options.ready_within);
         }
         let source = &self.configuration.source;
         let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
-        self.sinks.emit(Event::ConfigurationTaken { warnings: &warnings, first });
+        self.sinks.emit(Event::ConfigurationApplied { warnings: &warnings, first });
         self.configuration.in_force = next;
         self.configuration.pending = None;
         self.configuration.is_fresh = true;
-        self.take_troubles(troubles);
+        self.note_reading_troubles(troubles);
         self.record.outdate();
         self.clock.compare_soon(now);
     }
 
-    fn take_troubles(&mut self, troubles: Vec<String>) {
+    fn note_reading_troubles(&mut self, troubles: Vec<String>) {
         let error = (!troubles.is_empty()).then(|| troubles.join("; "));
         if let Some(cause) = error.as_ref().filter(|_| self.configuration.error != error) {
             self.sinks.emit(Event::ConfigurationIncomplete { cause });
@@ -308,11 +317,11 @@ impl<'a> Core<'a> {
         self.configuration.error = error;
     }
 
-    fn take_answer(&mut self, answer: Answer) {
+    fn handle_kernel_answer(&mut self, answer: KernelAnswer) {
         let now = Instant::now();
-        let took = self.hands.kernel.answered(now);
+        let took = self.threads.kernel.answered(now);
         match answer {
-            Answer::Written { changes, failures } => {
+            KernelAnswer::Written { changes, failures } => {
                 self.note_table_fault(None, now);
                 if !failures.is_empty() {
                     self.clock.retry_failures(now);
@@ -321,16 +330,16 @@ impl<'a> Core<'a> {
                 self.clock.nothing_waits();
                 self.record.outdate();
             }
-            Answer::Postponed(changes) => {
+            KernelAnswer::Postponed(changes) => {
                 self.services.not_written(&changes);
                 self.clock.postpone_writing(now);
             }
-            Answer::Compared { desired, found } => {
+            KernelAnswer::Compared { desired, found } => {
                 self.note_table_fault(None, now);
                 self.services.compared(desired, found, now, &mut self.sinks);
                 self.clock.compared(now, took);
             }
-            Answer::Failed { changes, error } => {
+            KernelAnswer::Failed { changes, error } => {
                 self.services.not_written(&changes);
                 self.note_table_fault(Some(error.to_string()), now);
                 self.clock.retry_kernel(now);
@@ -346,7 +355,7 @@ impl<'a> Core<'a> {
             (known, Some(cause)) => {
                 self.sinks.emit(Event::TableFailed { cause: &cause });
                 let since = known.as_ref().map_or(now, |known| known.since);
-                self.table_fault = Some(Fault { cause, since });
+                self.table_fault = Some(LastingFault { cause, since });
             }
             (Some(_), None) => {
                 self.sinks.emit(Event::TableRecovered);

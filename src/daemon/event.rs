@@ -3,120 +3,212 @@
 //! The parts that decide emit an event and know no sink; a sink knows no other sink and decides nothing. Events borrow
 //! what they speak of, so an event that no sink wants costs nothing but the call.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::health::{Outcome, Pool, Transition};
-use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey};
+use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
+
+/// How much of what happens is wanted to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Faults and warnings alone.
+    Error,
+    /// What changes, too: the default.
+    Info,
+    /// The result of every single check, too.
+    Debug,
+}
+
+impl FromStr for LogLevel {
+    type Err = InvalidValue;
+
+    fn from_str(word: &str) -> Result<Self, InvalidValue> {
+        match word {
+            "error" => Ok(Self::Error),
+            "info" => Ok(Self::Info),
+            "debug" => Ok(Self::Debug),
+            _ => Err(InvalidValue::new(word, "a log level: error, info or debug")),
+        }
+    }
+}
 
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A check of a real server ended, well or not, which began `late` after it was due. By far the most frequent event.
+    /// A check of a real server ended, well or not, and began `late` after it was due. This is by far the most frequent
+    /// event.
     Result {
+        /// The virtual service.
         service: &'a ServiceKey,
+        /// The real server that was asked.
         real: &'a RealServerKey,
+        /// What came of the check.
         outcome: &'a Outcome,
+        /// The time from when the check was due to its start.
         late: Duration,
     },
     /// The health of a real server changed, or came nearer to a change.
     Transition {
+        /// The pool after the change.
         pool: &'a Pool,
+        /// The real server whose health changed.
         real: RealServerKey,
+        /// The change.
         transition: Transition,
     },
     /// The fallback takes the place of the real servers, none of which serves.
     FallbackIn {
+        /// The virtual service.
         service: ServiceKey,
     },
+    /// A real server serves again, and the fallback leaves.
     FallbackOut {
+        /// The virtual service.
         service: ServiceKey,
     },
     /// Neither a real server nor the fallback serves: clients of this service are refused.
     NobodyServes {
+        /// The virtual service.
         service: ServiceKey,
     },
-    SomebodyServes {
+    /// A real server or the fallback serves after [`Event::NobodyServes`].
+    ServedAgain {
+        /// The virtual service.
         service: ServiceKey,
     },
-    /// The kernel has executed a change. `held`: its entry before; `pool`: `None` for a service that leaves.
+    /// The kernel has executed a change.
     Changed {
+        /// The change.
         change: &'a Change,
+        /// The service's entry before the change; `None` when there was none.
         held: Option<&'a ServiceEntry>,
+        /// The service's pool; `None` for a service that leaves.
         pool: Option<&'a Pool>,
     },
-    /// Another program has changed the kernel's entry of a service. `differences` say what is otherwise than it shall be.
+    /// Another program has changed the kernel's entry of a service.
     Drift {
+        /// The virtual service.
         service: ServiceKey,
+        /// What differs from the wanted entry, in words.
         differences: &'a [String],
     },
     /// The kernel has refused an entry of a service, for the first time or with another cause than before.
     WriteRefused {
+        /// The virtual service.
         service: ServiceKey,
+        /// Each refused entry with the kernel's reason.
         cause: &'a str,
     },
-    /// The kernel holds the service as it shall be, which it had refused before.
+    /// The kernel holds a service as wanted, after it had refused it.
     WriteAccepted {
+        /// The virtual service.
         service: ServiceKey,
     },
     /// The table as a whole cannot be read or written.
     TableFailed {
+        /// What was tried, and the kernel's reason.
         cause: &'a str,
     },
+    /// The table can be read and written again.
     TableRecovered,
     /// A check could not be made, for the first time or with another cause than before.
     CheckNotMade {
+        /// Why this node could not ask.
         cause: &'a str,
     },
-    /// The source has changed and may be read now.
+    /// The source of the configuration has changed.
     ConfigurationChanged {
+        /// The file, or the folder of declarations.
         source: &'a str,
     },
-    ConfigurationTaken {
+    /// A configuration was put in force.
+    ConfigurationApplied {
+        /// What is doubtful in it, with its place.
         warnings: &'a [String],
+        /// Whether it is the first one of this health monitor.
         first: bool,
     },
     /// The configuration that was read is not put in force; the one before stays.
     ConfigurationRefused {
+        /// What is wrong with it.
         cause: &'a str,
     },
-    /// Part of what the source holds could not be read; what was known of that part stays in force.
+    /// A part of the source could not be read; what was known of that part stays in force.
     ConfigurationIncomplete {
+        /// Which part, and why.
         cause: &'a str,
     },
-    /// A fault of the monitor's own files or threads.
+    /// A fault of the health monitor's own files or threads.
     Fault {
+        /// What was tried, and why it failed.
         cause: &'a str,
     },
-    /// The monitor's own life, in a sentence.
+    /// An administrator switches the debug level on or off (SIGUSR2).
+    DebugToggled,
+    /// Something in the health monitor's own life.
     Life {
+        /// What happened, as the log shows it.
         sentence: &'a str,
     },
 }
 
-/// Takes every event. Called in the core's thread: a sink that may block hands over to a thread of its own.
-pub trait Sink {
-    fn take(&mut self, event: &Event<'_>);
+impl Event<'_> {
+    /// The lowest level at which the event is worth reading.
+    pub fn level(&self) -> LogLevel {
+        match self {
+            Self::Result { .. } => LogLevel::Debug,
+            Self::NobodyServes { .. }
+            | Self::Drift { .. }
+            | Self::WriteRefused { .. }
+            | Self::TableFailed { .. }
+            | Self::CheckNotMade { .. }
+            | Self::ConfigurationRefused { .. }
+            | Self::ConfigurationIncomplete { .. }
+            | Self::Fault { .. } => LogLevel::Error,
+            Self::Transition { .. }
+            | Self::FallbackIn { .. }
+            | Self::FallbackOut { .. }
+            | Self::ServedAgain { .. }
+            | Self::Changed { .. }
+            | Self::WriteAccepted { .. }
+            | Self::TableRecovered
+            | Self::ConfigurationChanged { .. }
+            | Self::ConfigurationApplied { .. }
+            | Self::DebugToggled
+            | Self::Life { .. } => LogLevel::Info,
+        }
+    }
+}
 
-    /// The loop has done its turn: what was gathered since the last one may be passed on together.
+/// A receiver of every event. The loop's thread calls it: a sink that may block hands over to a thread of its own.
+pub trait Sink {
+    /// Takes one event.
+    fn receive(&mut self, event: &Event<'_>);
+
+    /// Marks the end of the loop's turn: a sink may pass on together what it gathered since the last one.
     fn end_turn(&mut self) {}
 }
 
-/// All sinks of this monitor.
+/// All sinks of this health monitor.
 #[derive(Default)]
 pub struct Sinks(Vec<Box<dyn Sink>>);
 
 impl Sinks {
+    /// Adds a sink that gets every later event.
     pub fn add(&mut self, sink: impl Sink + 'static) {
         self.0.push(Box::new(sink));
     }
 
+    /// Marks the end of the loop's turn for every sink.
     pub fn end_turn(&mut self) {
         self.0.iter_mut().for_each(|sink| sink.end_turn());
     }
 
+    /// Gives an event to every sink.
     pub fn emit(&mut self, event: Event<'_>) {
         for sink in &mut self.0 {
-            sink.take(&event);
+            sink.receive(&event);
         }
     }
 }

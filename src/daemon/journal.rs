@@ -1,30 +1,52 @@
 //! The log's sentences: ldirectord's, so that scripts that read its log go on working, each followed by the reason that
 //! ldirectord left out.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::event::{Event, Sink};
+use super::event::{Event, LogLevel, Sink};
 use super::log::Log;
-use crate::health::{Pool, Transition};
+use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
 
-/// Writes a line for each event that an administrator wants to read about.
+/// Writes a line for each event that an administrator wants to read about, each with its level.
 pub struct Journal {
     log: Log,
+    /// The level of the start, to which the end of the debug level leads back.
+    ordinary: LogLevel,
+    level: LogLevel,
     lines: Vec<(Timestamp, String)>,
 }
 
 impl Journal {
-    pub fn new(log: Log) -> Self {
-        Self { log, lines: Vec::new() }
+    pub fn new(log: Log, level: LogLevel) -> Self {
+        Self { log, ordinary: level, level, lines: Vec::new() }
+    }
+
+    fn toggle_debug(&mut self) {
+        self.level = match self.level {
+            LogLevel::Debug => self.ordinary.min(LogLevel::Info),
+            LogLevel::Error | LogLevel::Info => LogLevel::Debug,
+        };
+        let state = if self.level == LogLevel::Debug { "on" } else { "off" };
+        self.lines.push((Timestamp::now(), format!("Debug messages are {state}")));
+    }
+
+    /// The lines of the event, none below the level of the log. Ten thousand results a second cost no more than this
+    /// question while the level leaves them out.
+    fn lines_of(&self, event: &Event<'_>) -> Vec<String> {
+        if event.level() > self.level { Vec::new() } else { sentences(event) }
     }
 }
 
 impl Sink for Journal {
-    fn take(&mut self, event: &Event<'_>) {
-        for line in sentences(event) {
-            self.lines.push((Timestamp::now(), line));
+    fn receive(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::DebugToggled) {
+            self.toggle_debug();
         }
+        let lines = self.lines_of(event);
+        self.lines.extend(lines.into_iter().map(|line| (Timestamp::now(), line)));
     }
 
     fn end_turn(&mut self) {
@@ -36,15 +58,16 @@ impl Sink for Journal {
 
 fn sentences(event: &Event<'_>) -> Vec<String> {
     match event {
-        // Ten thousand a second; and what the fallback and the last server do is told by the changes of the table.
-        Event::Result { .. } | Event::FallbackIn { .. } | Event::FallbackOut { .. } => Vec::new(),
+        // These are left to the changes of the table, which tell what the fallback and the last server do.
+        Event::FallbackIn { .. } | Event::FallbackOut { .. } | Event::DebugToggled => Vec::new(),
+        Event::Result { service, real, outcome, late } => vec![result_sentence(service, real, outcome, *late)],
         Event::Transition { pool, real, transition } => {
             transition_sentence(pool, real, *transition).into_iter().collect()
         }
         Event::NobodyServes { service } => {
             vec![format!("WARNING: {}: neither a real server nor a fallback serves", name(service))]
         }
-        Event::SomebodyServes { service } => vec![format!("{}: is served again", name(service))],
+        Event::ServedAgain { service } => vec![format!("{}: is served again", name(service))],
         Event::Changed { change, held, pool } => vec![change_sentence(*pool, change, *held)],
         Event::Drift { differences, .. } => differences
             .iter()
@@ -59,7 +82,7 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
             vec![format!("ERROR: a check could not be made, real servers keep their state for now: {cause}")]
         }
         Event::ConfigurationChanged { source } => vec![format!("Configuration '{source}' has changed")],
-        Event::ConfigurationTaken { warnings, first } => {
+        Event::ConfigurationApplied { warnings, first } => {
             let taken = (!first).then(|| "Reread new configuration".to_owned());
             warnings.iter().map(|warning| format!("WARNING: {warning}")).chain(taken).collect()
         }
@@ -69,7 +92,21 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
     }
 }
 
-/// Health that changes nothing in the table is worth a line too.
+/// The result of one check; a start that came late by more than a millisecond is said.
+fn result_sentence(service: &ServiceKey, real: &RealServerKey, outcome: &Outcome, late: Duration) -> String {
+    let result = match outcome {
+        Outcome::Good => "good",
+        Outcome::Bad(cause) | Outcome::NotAsked(cause) => cause,
+    };
+    let kind = if matches!(outcome, Outcome::NotAsked(_)) { "not made: " } else { "" };
+    let late = match late.as_millis() {
+        0 => String::new(),
+        milliseconds => format!(" ({milliseconds} ms late)"),
+    };
+    format!("DEBUG: check of real server: {real} ({}): {kind}{result}{late}", name(service))
+}
+
+/// Writes a line for health that changes nothing in the table.
 fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition) -> Option<String> {
     let service = name(&pool.key());
     match transition {
@@ -79,12 +116,12 @@ fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition
             reason(pool, real)
         )),
         Transition::Recovered => Some(format!("Resetting soft failure count: {real} ({service})")),
-        // The event of the check, and the changes of the table, say it already.
+        // The changes of the table and the line of the unmade check say it already.
         Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => None,
     }
 }
 
-/// A change that the kernel has executed. `held`: its entry before.
+/// Writes the line of a change that the kernel has executed. `held` is its entry before.
 fn change_sentence(pool: Option<&Pool>, change: &Change, held: Option<&ServiceEntry>) -> String {
     match change {
         Change::AddService(service) => format!("Added virtual server: {}", name(&service.key)),
@@ -108,7 +145,7 @@ fn weighted(verb: &str, pool: Option<&Pool>, key: &ServiceKey, real: &RealServer
     format!("{verb} {kind} server: {} ({service}) (Weight set to {}){suffix}", real.key, real.weight)
 }
 
-/// `IP:PORT` or the mark.
+/// Returns the service as ldirectord names it: `IP:PORT` or the mark.
 fn name(key: &ServiceKey) -> String {
     match key {
         ServiceKey::Address { address, port, .. } => std::net::SocketAddr::new(*address, *port).to_string(),
@@ -118,7 +155,7 @@ fn name(key: &ServiceKey) -> String {
 
 fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
     let fallback = pool.and_then(|pool| pool.settings().fallback.as_ref());
-    let configured = pool.is_some_and(|pool| pool.standing(real).is_some());
+    let configured = pool.is_some_and(|pool| pool.serving_state(real).is_some());
     if !configured && fallback.is_some_and(|fallback| fallback.key == *real) { "fallback" } else { "real" }
 }
 
@@ -130,7 +167,7 @@ fn suffix(pool: Option<&Pool>, real: &RealServerKey) -> String {
 }
 
 fn reason(pool: &Pool, real: &RealServerKey) -> String {
-    pool.standing(real).map(|standing| standing.reason).unwrap_or_default()
+    pool.serving_state(real).map(|serving_state| serving_state.reason).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -138,7 +175,8 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::health::{Outcome, PoolSettings, RealServerSettings};
+    use crate::config::LogTarget;
+    use crate::health::{PoolSettings, RealServerSettings};
     use crate::testing::{real_server as real, virtual_service};
 
     fn pool() -> Pool {
@@ -181,13 +219,59 @@ mod tests {
         assert_eq!(say(&pool, Change::DeleteService(key)), "Purged virtual server: 192.0.2.1:80");
     }
 
+    fn journal(level: LogLevel) -> Journal {
+        Journal::new(Log::start(LogTarget::Syslog("none".into()), "db").expect("start"), level)
+    }
+
     #[test]
-    fn ten_thousand_good_results_write_nothing() {
-        let (pool, outcome) = (pool(), Outcome::Good);
-        let (service, real) = (pool.key(), real(2, 3).key);
-        assert_eq!(
-            sentences(&Event::Result { service: &service, real: &real, outcome: &outcome, late: Default::default() }),
-            [""; 0]
+    fn each_level_adds_its_events_and_the_results_of_checks_belong_to_debug() {
+        let (service, real) = (pool().key(), real(2, 3).key);
+        let (good, bad) = (Outcome::Good, Outcome::Bad("refused".into()));
+        let result =
+            |outcome| Event::Result { service: &service, real: &real, outcome, late: Duration::from_millis(7) };
+        let events =
+            [Event::Fault { cause: "full" }, Event::Life { sentence: "Starting" }, result(&good), result(&bad)];
+        let all = [
+            "ERROR: full",
+            "Starting",
+            "DEBUG: check of real server: 192.0.2.2:80 (192.0.2.1:80): good (7 ms late)",
+            "DEBUG: check of real server: 192.0.2.2:80 (192.0.2.1:80): refused (7 ms late)",
+        ];
+        crate::testing::check_rows(
+            [(LogLevel::Error, 1), (LogLevel::Info, 2), (LogLevel::Debug, 4)],
+            |(level, expected)| {
+                let journal = journal(level);
+                let lines: Vec<String> = events.iter().flat_map(|event| journal.lines_of(event)).collect();
+                assert_eq!(lines, all[..expected], "{level:?}");
+            },
         );
+    }
+
+    #[test]
+    fn the_debug_level_is_switched_on_and_back_to_the_level_of_the_start() {
+        crate::testing::check_rows(
+            [(LogLevel::Error, LogLevel::Error), (LogLevel::Info, LogLevel::Info), (LogLevel::Debug, LogLevel::Info)],
+            |(ordinary, back)| {
+                let mut journal = journal(ordinary);
+                let levels = [(); 2].map(|()| {
+                    journal.receive(&Event::DebugToggled);
+                    journal.level
+                });
+                let expected = match ordinary {
+                    LogLevel::Debug => [back, LogLevel::Debug],
+                    LogLevel::Error | LogLevel::Info => [LogLevel::Debug, back],
+                };
+                assert_eq!(levels, expected, "{ordinary:?}");
+                assert_eq!(journal.lines.len(), 2, "each change is said");
+            },
+        );
+    }
+
+    #[test]
+    fn a_log_level_is_one_of_three_words() {
+        let words = ["error", "info", "debug"].map(|word| word.parse::<LogLevel>());
+        assert_eq!(words, [Ok(LogLevel::Error), Ok(LogLevel::Info), Ok(LogLevel::Debug)]);
+        let error = "verbose".parse::<LogLevel>().expect_err("no level").to_string();
+        assert_eq!(error, "\"verbose\": expected a log level: error, info or debug");
     }
 }

@@ -1,8 +1,8 @@
-//! The monitor's hand on the kernel's IPVS table: a thread of its own, since loading a module, a lock in the kernel or an
-//! answer that does not come must hold up neither a check nor the loop.
+//! The health monitor's access to the kernel's IPVS table: a thread of its own, since the loading of a module, a lock
+//! in the kernel or an answer that does not come must hold up neither a check nor the loop.
 //!
-//! It has one order at a time. So what the loop believes of the kernel while it waits is what the kernel had when the
-//! order was given, and an answer never describes a table from before the loop's own last change.
+//! The thread has one order at a time. So what the loop believes of the kernel while it waits is what the kernel had
+//! when the order was given, and an answer never describes a table from before the loop's own last change.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,87 +12,87 @@ use super::declaring;
 use super::source::Stamp;
 use crate::model::{Change, ServiceEntry, ServiceKey, Table};
 use crate::netlink;
-use crate::netlink::ipvs::{Depth, Failure, Ipvs};
+use crate::netlink::ipvs::{ChangeFailure, ComparisonDepth, Ipvs};
 use crate::system::{Lock, RunDir};
 
-/// What the loop wants of the kernel.
+/// What the loop orders.
 #[derive(Debug)]
-pub enum Order {
+pub enum KernelOrder {
     /// Executes the changes in order.
     Write(Vec<Change>),
     /// Finds the services that the kernel holds otherwise.
-    Compare { desired: Table, depth: Depth },
+    Compare { desired: Table, depth: ComparisonDepth },
 }
 
 /// What became of an order.
 #[derive(Debug)]
-pub enum Answer {
+pub enum KernelAnswer {
     /// All changes were tried; these failed.
     Written {
         changes: Vec<Change>,
-        failures: Vec<Failure>,
+        failures: Vec<ChangeFailure>,
     },
-    /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared others
-    /// than those that the loop knows. What the loop wants may be wrong by now.
+    /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared other
+    /// services than those that the loop knows. What the loop wants may be wrong by now.
     Postponed(Vec<Change>),
     Compared {
         desired: Table,
         found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
     },
-    /// The table as a whole could not be read or written; of `changes`, if it was to be written, nothing was tried.
+    /// The table as a whole could not be read or written; none of `changes`, if there were any, was tried.
     Failed {
         changes: Vec<Change>,
         error: netlink::Error,
     },
 }
 
-/// Nothing is written for declarations that are not those of `stamp`, nor while one is being made.
+/// What allows a write: the declarations must be those of `stamp`, and none may be in the making.
 #[derive(Debug, Clone)]
-pub struct Guard {
+pub struct WriteGuard {
     pub run_dir: RunDir,
     pub stamp: Stamp,
-    /// False: one that declares or programs has taken too long, and only the stamp decides.
+    /// False when an `lvs` that declares or programs has taken too long, so that only the stamp decides.
     pub heeds_locks: bool,
 }
 
-/// The loop's end.
+/// The loop's end of the thread.
 #[derive(Debug)]
-pub struct Kernel {
-    orders: Sender<(Order, Option<Guard>)>,
+pub struct KernelThread {
+    orders: Sender<(KernelOrder, Option<WriteGuard>)>,
     /// When the order that is under way was given.
     ordered: Option<Instant>,
 }
 
-impl Kernel {
-    /// `deliver` gets the answer to each order, in the kernel's thread.
+impl KernelThread {
+    /// Starts the thread. `deliver` gets the answer to each order, in that thread.
     ///
     /// # Errors
-    /// When the thread cannot be started.
-    pub fn start(deliver: impl Fn(Answer) + Send + 'static) -> std::io::Result<Self> {
+    /// Fails when the thread cannot be started.
+    pub fn start(deliver: impl Fn(KernelAnswer) + Send + 'static) -> std::io::Result<Self> {
         let (orders, received) = channel();
         let work = move || work(&received, deliver);
         std::thread::Builder::new().name("kernel".into()).spawn(work)?;
         Ok(Self { orders, ordered: None })
     }
 
-    /// An order is under way: no other can be given before its answer.
+    /// Whether an order is under way: the next one has to wait for its answer.
     pub fn waits(&self) -> bool {
         self.ordered.is_some()
     }
 
-    /// For how long an answer has been waited for.
+    /// Returns how long the answer has been waited for.
     pub fn waits_for(&self, now: Instant) -> Duration {
         self.ordered.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    pub fn order(&mut self, order: Order, guard: Option<Guard>, now: Instant) {
+    pub fn order(&mut self, order: KernelOrder, guard: Option<WriteGuard>, now: Instant) {
         debug_assert!(!self.waits(), "one order at a time");
         self.ordered = Some(now);
-        // Only a thread that has panicked hears nothing; then no answer comes, and monitor says so.
+        // A thread that has panicked receives nothing. Then no answer comes, and the OCF action monitor reports that.
         let _ = self.orders.send((order, guard));
     }
 
-    /// The answer has come; how long it took.
+    /// Notes that the answer has come and returns how long it took.
     pub fn answered(&mut self, now: Instant) -> Duration {
         let took = self.waits_for(now);
         self.ordered = None;
@@ -100,35 +100,40 @@ impl Kernel {
     }
 }
 
-fn work(orders: &Receiver<(Order, Option<Guard>)>, deliver: impl Fn(Answer)) {
-    let mut hand = Hand::default();
+fn work(orders: &Receiver<(KernelOrder, Option<WriteGuard>)>, deliver: impl Fn(KernelAnswer)) {
+    let mut table = TableAccess::default();
     while let Ok((order, guard)) = orders.recv() {
-        deliver(hand.execute(order, guard.as_ref()));
+        deliver(table.execute(order, guard.as_ref()));
     }
 }
 
-/// Opens its netlink socket when needed and again after an error: a broken socket must not end the monitor.
+/// Opens the netlink socket when it is needed and again after an error: a broken socket must not end the health
+/// monitor.
 #[derive(Debug, Default)]
-struct Hand {
+struct TableAccess {
     ipvs: Option<Ipvs>,
 }
 
-impl Hand {
-    fn execute(&mut self, order: Order, guard: Option<&Guard>) -> Answer {
+impl TableAccess {
+    fn execute(&mut self, order: KernelOrder, guard: Option<&WriteGuard>) -> KernelAnswer {
         match order {
-            Order::Write(changes) => self.write(changes, guard),
-            Order::Compare { desired, depth } => match self.with(|ipvs| ipvs.compare(&desired, depth)) {
-                Ok(found) => Answer::Compared { desired, found: found.into_iter().collect() },
-                Err(error) => Answer::Failed { changes: Vec::new(), error },
+            KernelOrder::Write(changes) => self.write(changes, guard),
+            KernelOrder::Compare { desired, depth } => match self.with(|ipvs| ipvs.compare(&desired, depth)) {
+                Ok(found) => KernelAnswer::Compared { desired, found: found.into_iter().collect() },
+                Err(error) => KernelAnswer::Failed { changes: Vec::new(), error },
             },
         }
     }
 
-    fn write(&mut self, changes: Vec<Change>, guard: Option<&Guard>) -> Answer {
-        let Some(_lock) = guard.map_or(Some(None), Guard::enter) else { return Answer::Postponed(changes) };
-        match self.with(|ipvs| Ok(ipvs.apply(&changes))) {
-            Ok(failures) => Answer::Written { changes, failures },
-            Err(error) => Answer::Failed { changes, error },
+    fn write(&mut self, changes: Vec<Change>, guard: Option<&WriteGuard>) -> KernelAnswer {
+        let Some(permit) = guard.map_or(Some(WritePermit { _lock: None }), WriteGuard::enter) else {
+            return KernelAnswer::Postponed(changes);
+        };
+        let applied = self.with(|ipvs| Ok(ipvs.apply(&changes)));
+        drop(permit);
+        match applied {
+            Ok(failures) => KernelAnswer::Written { changes, failures },
+            Err(error) => KernelAnswer::Failed { changes, error },
         }
     }
 
@@ -145,35 +150,42 @@ impl Hand {
     }
 }
 
-impl Guard {
-    /// The lock under which the declared services are the monitor's; `None`: not now. A run directory that cannot be locked
-    /// (it is full, or lost) must not keep dead real servers in the table: then the stamp alone decides.
-    fn enter(&self) -> Option<Option<Lock>> {
+/// Allows one write, under the lock of the declarations where it could be had.
+#[must_use = "the lock is free again when this is dropped"]
+struct WritePermit {
+    _lock: Option<Lock>,
+}
+
+impl WriteGuard {
+    /// Returns the permit to write; `None` means not now. A run directory that cannot be locked (it is full, or lost)
+    /// must not keep dead real servers in the table: then the stamp alone decides.
+    fn enter(&self) -> Option<WritePermit> {
         let lock = match declaring::try_hold(&self.run_dir) {
             Ok(None) if self.heeds_locks => return None,
             Ok(lock) => lock,
             Err(_) => None,
         };
-        self.stamp.is_current(&self.run_dir).then_some(lock)
+        self.stamp.is_current(&self.run_dir).then_some(WritePermit { _lock: lock })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::source::Source;
+    use crate::daemon::source::ServiceSource;
     use crate::testing::Scratch;
 
     #[test]
-    fn nothing_is_written_while_one_declares_or_programs_nor_for_what_is_no_longer_declared() {
+    fn nothing_is_written_while_an_lvs_declares_or_programs_or_for_what_is_no_longer_declared() {
         let scratch = Scratch::new("guard");
         let run_dir = RunDir::at(scratch.path());
         let (declaring, own) = (run_dir.declaring_lock().expect("folder"), run_dir.services().lock_of("one"));
         let held: Vec<Lock> =
             [&declaring, &own].map(|path| Lock::try_acquire(path).expect("lock").expect("free")).into();
         run_dir.services().write("one", "").expect("write");
-        let stamp = Source::Declarations(run_dir.clone()).stamp();
-        let may_write = |stamp, heeds_locks| Guard { run_dir: run_dir.clone(), stamp, heeds_locks }.enter().is_some();
+        let stamp = ServiceSource::Declarations(run_dir.clone()).stamp();
+        let may_write =
+            |stamp, heeds_locks| WriteGuard { run_dir: run_dir.clone(), stamp, heeds_locks }.enter().is_some();
         for lock in held {
             assert!(!may_write(stamp, true), "{}", lock.path().display());
             assert!(may_write(stamp, false), "not for ever");

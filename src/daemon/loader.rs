@@ -1,8 +1,8 @@
-//! Watches the source and reads it, in a thread of its own: a name server that is silent, a file system that hangs and a
-//! module that is loaded slowly hold up neither a check nor the loop.
+//! Watches the source and reads it, in a thread of its own: a silent name server, a file system that hangs and a module
+//! that is loaded slowly hold up neither a check nor the loop.
 //!
-//! What it reads is complete: names are looked up, the kernel has been asked what it would refuse, and what it holds of
-//! services that are new is there. The loop only has to put it in force.
+//! What the loader delivers is complete: names are looked up, the kernel has been asked what it would refuse, and what
+//! it holds of new services is there. The loop only has to put it in force.
 
 mod reader;
 #[cfg(test)]
@@ -14,69 +14,71 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::declaring::Overdue;
-use super::source::{Source, Stamp};
+use super::source::{ServiceSource, Stamp};
 use crate::config::Config;
 use crate::director::NameMissing;
 use crate::model::{ServiceKey, Table};
 use crate::ownership::Registry;
-use crate::plan::Role;
+use crate::plan::TableRole;
 use crate::system::{Lock, RunDir, descriptors};
-use reader::Reader;
+use reader::SourceReader;
 
 /// How often a file is looked at.
 const FILE_POLL: Duration = Duration::from_secs(1);
-/// How often the folder of declarations is: one question to a file system in memory, and until the answer the monitor
-/// checks what `lvs` has just replaced.
+/// How often the folder of declarations is looked at. A look is one question to a file system in memory, and until the
+/// next one the health monitor checks what `lvs` has just replaced.
 const FOLDER_POLL: Duration = Duration::from_millis(50);
-/// A reading that failed is tried again after the first pause, then after twice as long each time, up to the last.
+/// The first and the longest pause after a reading that failed; each pause is twice as long as the one before.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
-/// Of declarations at the latest after this time: until they are read nothing is written for any of them.
+/// The longest pause where declarations are read: until they are read nothing is written for any of them.
 const RETRY_DECLARATIONS: Duration = Duration::from_secs(2);
 
 /// A configuration that may be put in force.
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
-    pub role: Role,
+    pub role: TableRole,
     pub stamp: Stamp,
     /// What the kernel holds of the services that were not in the configuration before.
     pub observed: Table,
-    /// What the monitors before this one knew.
+    /// What the health monitors before this one knew.
     pub known: Registry,
-    /// Services that a monitor of this name has created and, killed, not removed.
+    /// Services that a killed health monitor of this name has created and not removed.
     pub orphans: Vec<ServiceKey>,
     /// What could not be read; what was known of it before is in `config`.
     pub troubles: Vec<String>,
-    /// What was done to make this node fit to direct, in sentences.
-    pub preparations: Vec<String>,
+    /// What the log shall say of the reading: what was done to make this node fit to direct, and a lock that could not
+    /// be had.
+    pub sentences: Vec<String>,
 }
 
 /// What the loader has found out.
 #[derive(Debug)]
-pub enum News {
+pub enum LoaderNews {
     /// The source has changed. The configuration follows, unless it is a file without `autoreload`.
     Changed,
-    /// The monitor that followed the declarations has ended, and this one follows them now.
+    /// The health monitor that followed the declarations has ended, and this one follows them now.
     TookOver,
-    /// Another monitor follows the declarations.
+    /// Another health monitor follows the declarations.
     StandsBy,
     Loaded(Box<Loaded>),
-    /// Why nothing could be loaded. It is tried again.
+    /// Why nothing could be loaded. The loader tries again.
     Refused(String),
-    /// What keeps the declarations from being followed as they are made, from now on; `None`: nothing any more.
+    /// What keeps the declarations from being followed as they are made, from now on; `None` means that nothing does
+    /// any more.
     Trouble(Option<String>),
     /// Something else that went wrong.
     Fault(String),
 }
 
-/// News, and how many orders to read again they answer.
+/// Some news, and the number of orders to read again that it answers.
 #[derive(Debug)]
-pub struct Report {
-    pub news: News,
+pub struct LoaderReport {
+    pub news: LoaderNews,
     pub answered: u64,
 }
 
-/// The loop's end.
+/// The loop's end of the thread.
 #[derive(Debug)]
 pub struct Loader {
     orders: Sender<()>,
@@ -84,27 +86,29 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Reads at once, and whenever the source changes or [`Loader::reload`] is called. `deliver` returns false when
-    /// the loop has ended.
+    /// Starts the thread, which reads at once, and again whenever the source changes or [`Loader::reload`] is called.
+    /// `deliver` returns false when the loop has ended.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// Fails when the thread cannot be started.
     pub fn start(
-        source: Source,
+        source: ServiceSource,
         run_dir: RunDir,
         instance: String,
-        deliver: impl Fn(Report) -> bool + Send + 'static,
+        deliver: impl Fn(LoaderReport) -> bool + Send + 'static,
     ) -> std::io::Result<Self> {
         let (orders, received) = channel();
-        let mut watch = Watch::new(Reader::new(source, run_dir.clone(), instance), run_dir, Box::new(deliver));
+        let mut watch =
+            SourceWatch::new(SourceReader::new(source, run_dir.clone(), instance), run_dir, Box::new(deliver));
         std::thread::Builder::new().name("loader".into()).spawn(move || watch.work(&received))?;
         Ok(Self { orders, ordered: 0 })
     }
 
-    /// Reads the source again whatever its stamp says. The report that answers it counts at least so many orders.
+    /// Orders the source to be read again whatever its stamp says. The report that answers the order counts at least as
+    /// many orders as this returns.
     pub fn reload(&mut self) -> u64 {
         self.ordered += 1;
-        // A loader that has panicked answers nobody; the caller's time limit ends the wait.
+        // A loader that has panicked answers no order; the caller's time limit ends the wait.
         let _ = self.orders.send(());
         self.ordered
     }
@@ -116,27 +120,27 @@ struct Retry {
     stamp: Stamp,
 }
 
-/// When what is read.
-struct Watch {
-    reader: Reader,
+/// Decides when the source is read.
+struct SourceWatch {
+    reader: SourceReader,
     run_dir: RunDir,
-    deliver: Box<dyn Fn(Report) -> bool + Send>,
+    deliver: Box<dyn Fn(LoaderReport) -> bool + Send>,
     ordered: u64,
-    /// Held by the one monitor of this node that follows the declarations: two would undo each other's work.
+    /// Held by the one health monitor of this node that follows the declarations: two would undo each other's work.
     following: Option<Lock>,
     overdue: Overdue,
     trouble: Option<String>,
-    /// Of the last attempt to read.
+    /// The source's stamp at the last attempt to read.
     stamp: Stamp,
-    /// A stamp that is new: what it stands for may still be half-written.
+    /// A new stamp, whose file may still be half-written.
     fresh: Option<Stamp>,
     retry: Option<Retry>,
     autoreload: bool,
     callback: Option<PathBuf>,
 }
 
-impl Watch {
-    fn new(reader: Reader, run_dir: RunDir, deliver: Box<dyn Fn(Report) -> bool + Send>) -> Self {
+impl SourceWatch {
+    fn new(reader: SourceReader, run_dir: RunDir, deliver: Box<dyn Fn(LoaderReport) -> bool + Send>) -> Self {
         Self {
             reader,
             run_dir,
@@ -153,7 +157,7 @@ impl Watch {
         }
     }
 
-    fn source(&self) -> &Source {
+    fn source(&self) -> &ServiceSource {
         self.reader.source()
     }
 
@@ -172,28 +176,28 @@ impl Watch {
         }
     }
 
-    /// Without knowing whether another monitor follows the declarations there is no start, and no reading.
+    /// Reads the source, unless it is unknown whether another health monitor follows the declarations.
     fn begin(&mut self) -> bool {
         match self.follow() {
             Ok(()) => self.load(),
             Err(error) => {
                 self.retry = Some(self.next_retry(self.stamp));
-                self.tell(News::Refused(error))
+                self.report(LoaderNews::Refused(error))
             }
         }
     }
 
-    fn tell(&self, news: News) -> bool {
-        (self.deliver)(Report { news, answered: self.ordered })
+    fn report(&self, news: LoaderNews) -> bool {
+        (self.deliver)(LoaderReport { news, answered: self.ordered })
     }
 
-    /// Told when it begins, when it becomes another one, and when it ends; false when the loop has ended.
+    /// Reports a trouble when it begins, when it becomes another one, and when it ends; false when the loop has ended.
     fn note_trouble(&mut self, trouble: Option<String>) -> bool {
         if trouble == self.trouble {
             return true;
         }
         self.trouble.clone_from(&trouble);
-        self.tell(News::Trouble(trouble))
+        self.report(LoaderNews::Trouble(trouble))
     }
 
     fn look(&mut self) -> bool {
@@ -208,7 +212,7 @@ impl Watch {
             return true;
         }
         if stood_by != self.stands_by() {
-            return self.tell(if stood_by { News::TookOver } else { News::StandsBy }) && self.load();
+            return self.report(if stood_by { LoaderNews::TookOver } else { LoaderNews::StandsBy }) && self.load();
         }
         if self.stands_by() {
             return true;
@@ -216,13 +220,13 @@ impl Watch {
         if self.has_changed() {
             return self.follow_change();
         }
-        // A file that was edited since is not read before it is told to be.
+        // A file that was edited since is read only on an order.
         let due =
             self.retry.as_ref().filter(|retry| Instant::now() >= retry.at && retry.stamp == self.source().stamp());
         due.is_none() || self.load()
     }
 
-    /// Becomes the one that follows the declarations, unless another monitor of this node does.
+    /// Becomes the health monitor that follows the declarations, unless another one of this node does.
     fn follow(&mut self) -> Result<(), String> {
         if self.source().owns_services() || self.following.as_ref().is_some_and(Lock::is_in_place) {
             return Ok(());
@@ -232,7 +236,8 @@ impl Watch {
         Ok(())
     }
 
-    /// An `lvs` that hangs while it declares or programs. One monitor of the node looks for it.
+    /// Reports an `lvs` that hangs while it declares or programs. Only the health monitor that follows the declarations
+    /// looks for it.
     fn overdue(&mut self) -> Option<String> {
         let follows = !self.source().owns_services() && !self.stands_by();
         follows.then(|| self.overdue.look(&self.run_dir, Instant::now())).flatten()
@@ -242,30 +247,32 @@ impl Watch {
         !self.source().owns_services() && self.following.is_none()
     }
 
-    /// A file has to be the same for a whole poll: an editor that writes in place has finished then. A declaration
-    /// comes as a whole, and every moment with the one before it is a moment too many.
+    /// Whether the source has changed and is whole. A file has to stay the same for a whole poll: an editor that writes
+    /// in place has finished then. A declaration comes as a whole, and every moment with the one before it is a moment
+    /// too many.
     fn has_changed(&mut self) -> bool {
         let stamp = self.source().stamp();
         if stamp == self.stamp {
             return false;
         }
-        let settled = !self.source().owns_services() || self.fresh == Some(stamp);
+        let is_whole = !self.source().owns_services() || self.fresh == Some(stamp);
         self.fresh = Some(stamp);
-        settled
+        is_whole
     }
 
-    /// What the `lvs` agents declare is always followed; a file only with `autoreload=yes`. The callback of a file is
-    /// run either way, as ldirectord does.
+    /// Follows a change of the source. What the `lvs` agents declare is always followed, a file only with
+    /// `autoreload=yes`. The callback of a file is run either way, as ldirectord does.
     fn follow_change(&mut self) -> bool {
         self.stamp = self.source().stamp();
-        let mut goes_on = self.tell(News::Changed);
+        let mut goes_on = self.report(LoaderNews::Changed);
         if !self.source().owns_services() || self.autoreload {
             goes_on = goes_on && self.load();
         }
-        if let (Some(program), Source::File(path)) = (&self.callback, self.source())
+        if let (Some(program), ServiceSource::File(path)) = (&self.callback, self.source())
             && let Err(cause) = run_callback(program, path)
         {
-            goes_on = goes_on && self.tell(News::Fault(format!("callback {}: start: {cause}", program.display())));
+            goes_on =
+                goes_on && self.report(LoaderNews::Fault(format!("callback {}: start: {cause}", program.display())));
         }
         goes_on
     }
@@ -279,12 +286,12 @@ impl Watch {
                 self.autoreload = loaded.config.global.autoreload;
                 self.callback = loaded.config.global.callback.clone();
                 self.retry = (!loaded.troubles.is_empty()).then(|| self.next_retry(loaded.stamp));
-                self.tell(News::Loaded(Box::new(loaded)))
+                self.report(LoaderNews::Loaded(Box::new(loaded)))
             }
             Err(error) => {
                 self.retry = Some(self.next_retry(stamp));
                 let hint = if error.is::<NameMissing>() { " (it is tried again)" } else { "" };
-                self.tell(News::Refused(format!("{error:#}{hint}")))
+                self.report(LoaderNews::Refused(format!("{error:#}{hint}")))
             }
         }
     }
@@ -298,7 +305,8 @@ impl Watch {
     }
 }
 
-/// Not waited for: whatever the program does, the configuration is followed. A thread reaps it.
+/// Starts the callback and does not wait for it: whatever the program does, the configuration is followed. A thread
+/// reaps it.
 fn run_callback(program: &Path, configfile: &Path) -> std::io::Result<()> {
     let mut command = Command::new(program);
     command.arg(configfile).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,6 +1,7 @@
-//! The health monitor's log, in ldirectord's format: `[Mon Nov 23 07:26:51 2026|db-health|4711] text`.
+//! The health monitor's log, in ldirectord's format: `[Mon Nov 23 07:26:51 2026|db-health|4711] text`. The journal
+//! decides which lines it gets.
 //!
-//! A thread writes it: a log on a file system that hangs must hold up neither a check nor an answer.
+//! A thread writes the log: a file system that hangs must hold up neither a check nor an answer.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -17,23 +18,23 @@ use jiff::tz::TimeZone;
 use crate::config::LogTarget;
 use crate::system::syslog;
 
-/// Lines that wait for the writer. More than ten thousand real servers cause at once; beyond that, lines are counted
-/// and dropped, since a log that hangs must not fill the memory.
+/// The most lines that wait for the writer: more than ten thousand real servers cause at once. Beyond that, lines are
+/// counted and dropped, since a log that hangs must not fill the memory.
 const WAITING: usize = 32_768;
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
-enum Order {
+enum LogOrder {
     Lines(Vec<(Timestamp, String)>),
     Retarget(LogTarget),
-    /// Answered when everything before it is written.
+    /// The writer answers this when everything before it is written.
     Flush(Sender<()>),
 }
 
-/// The writer's end that the rest of the monitor holds. Its calls never block and never fail.
+/// The end of the log that the rest of the health monitor holds. Its calls never block and never fail.
 #[derive(Debug, Clone)]
 pub struct Log {
-    orders: Sender<Order>,
+    orders: Sender<LogOrder>,
     waiting: Arc<AtomicUsize>,
     lost: usize,
 }
@@ -42,20 +43,20 @@ impl Log {
     /// Starts the writer.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// Fails when the thread cannot be started.
     pub fn start(target: LogTarget, instance: &str) -> std::io::Result<Self> {
         let (orders, received) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = Writer { target, instance: instance.into(), waiting: Arc::clone(&waiting) };
+        let writer = LogWriter { target, instance: instance.into(), waiting: Arc::clone(&waiting) };
         std::thread::Builder::new().name("log".into()).spawn(move || writer.work(&received))?;
         Ok(Self { orders, waiting, lost: 0 })
     }
 
     pub fn retarget(&mut self, target: LogTarget) {
-        self.send(Order::Retarget(target));
+        self.send(LogOrder::Retarget(target));
     }
 
-    /// Lines with their times. Together, since each call wakes the writer.
+    /// Writes lines with their times. They come together, since each call wakes the writer.
     pub fn lines(&mut self, mut lines: Vec<(Timestamp, String)>) {
         let room = WAITING.saturating_sub(self.waiting.load(Ordering::Relaxed));
         let lost = lines.len().saturating_sub(room);
@@ -70,40 +71,40 @@ impl Log {
             return;
         }
         self.waiting.fetch_add(lines.len(), Ordering::Relaxed);
-        self.send(Order::Lines(lines));
+        self.send(LogOrder::Lines(lines));
     }
 
-    /// Waits until the lines so far are written, at most half a second.
+    /// Waits at most half a second until the lines so far are written.
     pub fn flush(&mut self) {
         let (written, answer) = channel();
-        self.send(Order::Flush(written));
-        // A writer that hangs is no reason to hang as well.
+        self.send(LogOrder::Flush(written));
+        // The loop goes on even when the writer hangs.
         let _ = answer.recv_timeout(LAST_LINES);
     }
 
-    fn send(&mut self, order: Order) {
+    fn send(&mut self, order: LogOrder) {
         // A writer that has panicked writes nothing any more; there is no other place to say so.
         let _ = self.orders.send(order);
     }
 }
 
-struct Writer {
+struct LogWriter {
     target: LogTarget,
     instance: String,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Writer {
-    fn work(mut self, orders: &Receiver<Order>) {
+impl LogWriter {
+    fn work(mut self, orders: &Receiver<LogOrder>) {
         while let Ok(order) = orders.recv() {
             match order {
-                Order::Lines(lines) => {
+                LogOrder::Lines(lines) => {
                     self.write(&lines);
                     self.waiting.fetch_sub(lines.len(), Ordering::Relaxed);
                 }
-                Order::Retarget(target) => self.target = target,
+                LogOrder::Retarget(target) => self.target = target,
                 // The caller may have stopped waiting.
-                Order::Flush(written) => drop(written.send(())),
+                LogOrder::Flush(written) => drop(written.send(())),
             }
         }
     }
@@ -111,13 +112,15 @@ impl Writer {
     fn write(&self, lines: &[(Timestamp, String)]) {
         match &self.target {
             LogTarget::File(path) if self.to_file(path, lines).is_ok() => {}
-            // A full disk is no reason to say nothing at all.
+            // A full disk must not silence the log.
             LogTarget::File(_) => self.to_syslog("daemon", lines),
             LogTarget::Syslog(facility) => self.to_syslog(facility, lines),
+            LogTarget::Output => to_stream(&mut std::io::stdout(), lines),
+            LogTarget::Errors => to_stream(&mut std::io::stderr(), lines),
         }
     }
 
-    /// The file is opened anew each time, so that log rotation needs no signal.
+    /// Appends the lines to the file, which is opened anew each time, so that log rotation needs no signal.
     fn to_file(&self, path: &Path, lines: &[(Timestamp, String)]) -> std::io::Result<()> {
         let (pid, zone) = (std::process::id(), TimeZone::system());
         let line = |(time, text): &(Timestamp, String)| {
@@ -129,7 +132,7 @@ impl Writer {
     }
 
     fn to_syslog(&self, facility: &str, lines: &[(Timestamp, String)]) {
-        /// Informational.
+        /// The severity "informational".
         const SEVERITY: u8 = 6;
         let Some(facility) = syslog::facility_number(facility) else { return };
         for (_, text) in lines {
@@ -137,6 +140,16 @@ impl Writer {
             // Without a syslog daemon there is no place left to say so.
             let _ = syslog::send(Path::new(syslog::SOCKET), facility, SEVERITY, &line);
         }
+    }
+}
+
+/// As the original writes it for a supervisor: without the names that the file's lines have.
+fn to_stream(out: &mut impl Write, lines: &[(Timestamp, String)]) {
+    let zone = TimeZone::system();
+    for (time, text) in lines {
+        let time = time.to_zoned(zone.clone()).strftime("%a %b %e %H:%M:%S %Y");
+        // A reader that went away is no reason to end.
+        let _ = writeln!(out, "[{time}] {text}");
     }
 }
 
@@ -166,10 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_hangs_holds_nobody_up_and_fills_no_memory() {
+    fn a_writer_that_hangs_holds_no_caller_up_and_fills_no_memory() {
         let scratch = Scratch::new("log-hangs");
         let pipe = scratch.path().join("pipe");
-        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe that nobody reads");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe without a reader");
         let mut log = Log::start(LogTarget::File(pipe), "db").expect("start");
         (0..WAITING + 7).for_each(|number| log.lines(line(number.to_string())));
         assert_eq!(log.lost, 7, "more than can wait");

@@ -1,60 +1,74 @@
-//! The control socket's language: one JSON line asks, one answers. Also the format of `lvs-agents status --json`.
+//! The control socket's language: one JSON line asks, and one answers. It is also the format of `lvs-agents status
+//! --json`.
 //!
-//! A daemon of one version and an agent of the next speak it with each other while an upgrade is under way: a field is
-//! never renamed or given another meaning, a new one has a default, and unknown ones are skipped. A request that the
-//! daemon does not know is answered with [`Reply::Failed`].
+//! A health monitor of one version and an agent of the next speak it with each other while an upgrade is under way: a
+//! field is never renamed or given another meaning, a new one has a default, and unknown ones are skipped. A request
+//! that the health monitor does not know is answered with [`ControlReply::Failed`].
 
 use serde::{Deserialize, Serialize};
 
-/// Version of this language: 1 had no `version` at all, nor anything that [`Liveness`] gives a default.
+/// Version of this language: version 1 had no `version` at all, and none of the fields that have a default in
+/// [`Liveness`].
 pub const VERSION: u32 = 2;
 
 /// What can be asked of a health monitor. A request with arguments is a variant with fields:
 /// `{"drain": {"server": "10.0.0.1"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Request {
-    /// Is the monitor alive, and what is wrong? Answered within a second, whatever the checks and the loop do.
+pub enum ControlRequest {
+    /// Asks whether the health monitor is alive, and what is wrong. It is answered within a second, whatever the checks
+    /// and the loop do.
     Alive,
+    /// Asks for every service with its real servers.
     Status,
-    /// Read the configuration again. Answered when it is in force or refused.
+    /// Reads the configuration again. It is answered when that is in force or refused.
     Reload,
-    /// Leave the table as promised and end. Answered when the table is written.
+    /// Leaves the table as promised and ends. It is answered when the table is written.
     Stop,
-    /// Are the present declarations in force, and has every service of theirs been checked?
-    Settled,
+    /// Asks whether the present declarations are in force and every service of theirs has been checked. Its word on the
+    /// wire is `settled`.
+    #[serde(rename = "settled")]
+    DeclarationsInForce,
 }
 
+/// An answer of the health monitor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reply {
+pub enum ControlReply {
+    /// The answer to [`ControlRequest::Alive`].
     Alive(Liveness),
-    Status(Box<MonitorStatus>),
+    /// The answer to [`ControlRequest::Status`].
+    Status(Box<HealthMonitorStatus>),
+    /// The request was executed.
     Done,
+    /// The request failed, for this reason.
     Failed(String),
-    Settled(bool),
+    /// The answer to [`ControlRequest::DeclarationsInForce`].
+    #[serde(rename = "settled")]
+    DeclarationsInForce(bool),
 }
 
-/// Whether the monitor does its work.
+/// Whether the health monitor does its work.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Liveness {
+    /// [`VERSION`] of the health monitor that answers; 0 stands for version 1.
     #[serde(default)]
     pub version: u32,
     /// For how long the loop or the checks have stood still, in seconds; 0 while they run.
     pub late_seconds: f64,
     /// Why the kernel's table as a whole cannot be read or written, when that has lasted.
     pub kernel_error: Option<String>,
-    /// Why a check could not be made, if so: a fault of this node, not of a real server.
+    /// Why a check could not be made: a fault of this node, not of a real server.
     pub check_error: Option<String>,
     /// Why the last configuration was refused in whole or in part; the one before is in force.
     pub configuration_error: Option<String>,
     /// By how much checks start later than they are due: this machine cannot ask as often as it was told.
     #[serde(default)]
     pub checks_late_seconds: f64,
-    /// Virtual services that the kernel does not hold as it shall.
+    /// The virtual services that the kernel does not hold as it shall.
     #[serde(default)]
     pub faults: Vec<ServiceFault>,
-    /// Virtual services that neither a real server nor a fallback serves.
+    /// The virtual services that neither a real server nor a fallback serves.
     #[serde(default)]
     pub unserved: Vec<String>,
     /// Another health monitor of this node follows the declarations; this one waits for its end.
@@ -71,50 +85,71 @@ pub struct Liveness {
 /// What is wrong with one virtual service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceFault {
+    /// The virtual service, as [`ServiceStatus::service`] names it.
     pub service: String,
+    /// Each refused entry with the kernel's reason.
     pub cause: String,
-    /// Seconds since 1970.
+    /// When the fault began, in seconds since 1970.
     pub since: u64,
 }
 
+/// What one health monitor does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MonitorStatus {
+pub struct HealthMonitorStatus {
+    /// The name of its pacemaker resource, or `ldirectord`.
     pub instance: String,
+    /// The number of its process.
     pub pid: u32,
+    /// The version of lvs-agents that runs.
     pub version: String,
     /// The file, or the folder of declarations.
     pub source: String,
+    /// Whether it does its work.
     pub liveness: Liveness,
+    /// Every virtual service that it looks after, in the order of their keys.
     pub services: Vec<ServiceStatus>,
 }
 
+/// One virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// `tcp 10.0.0.1:80` or `fwmark 7 ipv6`.
     pub service: String,
+    /// The scheduler's name, as `ipvsadm -s` takes it.
     pub scheduler: String,
+    /// Its real servers, in the order of the configuration.
     pub real_servers: Vec<RealServerStatus>,
+    /// Its fallback, if it has one.
     pub fallback: Option<FallbackStatus>,
 }
 
+/// One real server of a virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RealServerStatus {
+    /// Address and port: `10.0.0.2:80`.
     pub real_server: String,
+    /// `gate`, `masq` or `ipip`.
     pub forwarding: String,
+    /// The weight of the configuration.
     pub configured_weight: u32,
-    /// What the kernel shall hold; `None`: no entry.
+    /// The weight that the kernel shall hold; `None` means no entry.
     pub wanted_weight: Option<u32>,
     /// `up`, `down` or `unknown`.
     pub health: String,
-    /// Seconds since 1970 of the last change of `health`.
+    /// When `health` last changed, in seconds since 1970.
     pub since: u64,
+    /// Why it serves or not.
     pub reason: String,
 }
 
+/// The fallback of a virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FallbackStatus {
+    /// Address and port.
     pub real_server: String,
+    /// `gate`, `masq` or `ipip`.
     pub forwarding: String,
+    /// Whether it is in the table now.
     pub serves: bool,
 }
 
@@ -122,20 +157,20 @@ pub struct FallbackStatus {
 mod tests {
     use super::*;
 
-    /// What version 0.1.0 wrote.
+    /// An answer as version 0.1.0 wrote it.
     const OLD_ALIVE: &str =
         r#"{"alive":{"late_seconds":0.0,"kernel_error":null,"check_error":null,"configuration_error":"line 3"}}"#;
 
     #[test]
     fn an_old_daemons_answer_is_understood() {
-        let Reply::Alive(liveness) = serde_json::from_str(OLD_ALIVE).expect("understood") else {
+        let ControlReply::Alive(liveness) = serde_json::from_str(OLD_ALIVE).expect("understood") else {
             panic!("another reply")
         };
         let expected = Liveness { configuration_error: Some("line 3".into()), ..Default::default() };
         assert_eq!(liveness, expected);
     }
 
-    /// What version 0.1.0 reads: its own fields, of which none had a default.
+    /// Version 0.1.0 reads its own fields, none of which had a default.
     #[test]
     fn an_old_agent_understands_our_answer() {
         #[derive(Deserialize)]
@@ -152,7 +187,7 @@ mod tests {
         }
         let fault = ServiceFault { service: "tcp 192.0.2.1:80".into(), cause: "refused".into(), since: 1 };
         let ours = Liveness { version: VERSION, faults: vec![fault], checks_late_seconds: 7.5, ..Default::default() };
-        let text = serde_json::to_string(&Reply::Alive(ours)).expect("encoded");
+        let text = serde_json::to_string(&ControlReply::Alive(ours)).expect("encoded");
         let OldReply::Alive(read) = serde_json::from_str(&text).expect("understood");
         assert_eq!(read.late_seconds, 0.0, "late checks are no hang");
         assert_eq!((read.kernel_error, read.check_error, read.configuration_error), (None, None, None));
@@ -160,20 +195,23 @@ mod tests {
 
     #[test]
     fn requests_are_the_words_of_the_first_version() {
-        for (request, word) in [
-            (Request::Alive, "\"alive\""),
-            (Request::Status, "\"status\""),
-            (Request::Reload, "\"reload\""),
-            (Request::Stop, "\"stop\""),
-            (Request::Settled, "\"settled\""),
-        ] {
-            assert_eq!(serde_json::to_string(&request).expect("encoded"), word);
-        }
+        crate::testing::check_rows(
+            [
+                (ControlRequest::Alive, "\"alive\""),
+                (ControlRequest::Status, "\"status\""),
+                (ControlRequest::Reload, "\"reload\""),
+                (ControlRequest::Stop, "\"stop\""),
+                (ControlRequest::DeclarationsInForce, "\"settled\""),
+            ],
+            |(request, word)| {
+                assert_eq!(serde_json::to_string(&request).expect("encoded"), word);
+            },
+        );
     }
 
     #[test]
     fn a_field_of_a_later_version_is_skipped() {
         let later = OLD_ALIVE.replace("{\"late", "{\"promoted\":true,\"late");
-        assert!(matches!(serde_json::from_str(&later), Ok(Reply::Alive(_))));
+        assert!(matches!(serde_json::from_str(&later), Ok(ControlReply::Alive(_))));
     }
 }

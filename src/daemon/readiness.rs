@@ -1,4 +1,5 @@
-//! Tells who started the monitor how the start went: one line on standard output, `ready` or the reason of failure.
+//! Reports to the process that started the health monitor how the start went: one line on standard output, `ready` or
+//! the reason of the failure.
 
 use std::io::Write;
 
@@ -7,38 +8,42 @@ use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
 /// The line that says that clients can be served.
 pub const ANSWER_READY: &str = "ready";
 
-/// Somebody waits for the line, or nobody does (started by hand).
+/// Reports once, when a process waits for the line. None does when the health monitor was started by hand.
 #[derive(Debug)]
 pub struct Readiness {
     waited_for: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Readiness {
+    /// Creates the report; `waited_for` says whether a process waits for it.
     pub fn new(waited_for: bool) -> Self {
-        Self { waited_for, told: false }
+        Self { waited_for, reported: false }
     }
 
-    pub fn is_told(&self) -> bool {
-        self.told
+    /// Whether the line has been written.
+    pub fn is_reported(&self) -> bool {
+        self.reported
     }
 
-    pub fn tell_ready(&mut self) {
-        self.tell(ANSWER_READY);
+    /// Reports that clients can be served.
+    pub fn report_ready(&mut self) {
+        self.report(ANSWER_READY);
     }
 
-    /// Before [`Readiness::tell_ready`] only: later, nobody listens.
-    pub fn tell_failure(&mut self, reason: &str) {
-        self.tell(&reason.replace('\n', "; "));
+    /// Reports why the start failed. It has no effect after [`Readiness::report_ready`].
+    pub fn report_failure(&mut self, reason: &str) {
+        self.report(&reason.replace('\n', "; "));
     }
 
-    /// The other end may have been killed by a timeout: then nobody wants the line, which is no failure of ours.
-    /// Afterwards the descriptors point nowhere, since the pipes of the caller must close for it to end.
-    fn tell(&mut self, line: &str) {
-        if self.told {
+    /// Writes the line. The other end may have been killed by a timeout: then no process wants the line, which is no
+    /// failure of ours. Afterwards the descriptors point nowhere, since the pipes of the caller must close for it to
+    /// end.
+    fn report(&mut self, line: &str) {
+        if self.reported {
             return;
         }
-        self.told = true;
+        self.reported = true;
         if !self.waited_for {
             return;
         }

@@ -1,5 +1,6 @@
-//! Every virtual service that is looked after: its pool, what the kernel holds of it as far as is known, and what is wrong
-//! with it. Pure but for the sinks: results, configurations and the kernel's answers come in, changes and events go out.
+//! Every virtual service that is looked after: its pool, what the kernel holds of it as far as is known, and what is
+//! wrong with it. Pure but for the sinks: results, configurations and the kernel's answers come in, changes and events
+//! go out.
 //!
 //! A result marks its service dirty; the changes of all dirty services are asked for together, once in a tick. They are
 //! computed against what the kernel is known to hold, so no write needs a reading. Where that knowledge is wrong, since
@@ -16,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use fault::Fault;
-use known::Remembered;
+pub use fault::LastingFault;
+use known::RecentHealth;
 use questions::Questions;
 use removal::Removal;
 
@@ -26,43 +27,43 @@ use super::event::{Event, Sinks};
 use crate::config;
 use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
 use crate::model::{Change, ServiceEntry, ServiceKey, Table, apply_change};
-use crate::netlink::ipvs::Failure;
+use crate::netlink::ipvs::ChangeFailure;
 use crate::ownership::Registry;
-use crate::plan::{self, Role};
+use crate::plan::{self, TableRole};
 
 /// One virtual service.
 #[derive(Debug)]
-struct Watched {
+struct WatchedService {
     pool: Pool,
-    /// What the kernel holds, as far as is known. `None`: no such service.
+    /// What the kernel holds, as far as is known; `None` means no such service.
     held: Option<ServiceEntry>,
-    fault: Option<Fault>,
+    fault: Option<LastingFault>,
 }
 
-/// All of them.
+/// All virtual services.
 #[derive(Debug)]
 pub struct Services {
-    role: Role,
-    watched: BTreeMap<ServiceKey, Watched>,
+    role: TableRole,
+    watched: BTreeMap<ServiceKey, WatchedService>,
     questions: Questions,
     /// Services whose entry in the kernel may have to change.
     dirty: BTreeSet<ServiceKey>,
     removal: Removal,
     /// When time alone may change something.
     next_change: Option<Instant>,
-    remembered: Remembered,
+    remembered: RecentHealth,
 }
 
 impl Services {
     pub fn new() -> Self {
         Self {
-            role: Role::Observes,
+            role: TableRole::Observes,
             watched: BTreeMap::new(),
             questions: Questions::default(),
             dirty: BTreeSet::new(),
             removal: Removal::default(),
             next_change: None,
-            remembered: Remembered::default(),
+            remembered: RecentHealth::default(),
         }
     }
 
@@ -70,52 +71,55 @@ impl Services {
         self.watched.values().map(|watched| &watched.pool)
     }
 
-    /// Services of ours that have left the configuration and are still to be removed.
+    /// Returns the services of ours that have left the configuration and are still to be removed.
     pub fn leaving(&self) -> impl Iterator<Item = &ServiceKey> {
         self.removal.services()
     }
 
-    /// What is wrong with which service.
-    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &Fault)> {
+    /// Returns what is wrong with which service.
+    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &LastingFault)> {
         let watched = self.watched.iter().filter_map(|(key, watched)| Some((key, watched.fault.as_ref()?)));
         watched.chain(self.removal.faults())
     }
 
-    /// Services that should have a server and have none. One whose first checks are under way may have one in a moment.
+    /// Returns the services that should have a server and have none. A service whose first checks are under way may
+    /// have one in a moment.
     pub fn unserved(&self, now: Instant) -> impl Iterator<Item = &ServiceKey> {
-        let is_unserved = move |pool: &Pool| pool.nobody_serves() && !pool.is_switched_off() && pool.is_settled(now);
+        let is_unserved = move |pool: &Pool| pool.nobody_serves() && !pool.is_switched_off() && pool.is_decided(now);
         self.watched.iter().filter(move |(_, watched)| is_unserved(&watched.pool)).map(|(key, _)| key)
     }
 
-    /// Why a check could not be made, if one could not.
+    /// Returns why a check could not be made, if one could not.
     pub fn check_error(&self) -> Option<&String> {
         self.questions.error()
     }
 
-    /// Every service has been checked as far as a start has to wait for it.
-    pub fn are_settled(&self, now: Instant) -> bool {
-        self.watched.values().all(|watched| watched.pool.is_settled(now))
+    /// Whether every service has been checked as far as a start has to wait for it.
+    pub fn are_decided(&self, now: Instant) -> bool {
+        self.watched.values().all(|watched| watched.pool.is_decided(now))
     }
 
-    /// Every real server has had a result.
+    /// Whether every real server has had a result.
     pub fn are_asked(&self) -> bool {
         self.watched.values().all(|watched| watched.pool.all_asked())
     }
 
-    /// The kernel has refused so much that not one of them can be served.
+    /// Whether the kernel has refused so much that not one of the services can be served.
     pub fn all_failed(&self) -> bool {
         let is_empty = |held: &ServiceEntry| held.real_servers.is_empty();
-        let has_failed = |watched: &Watched| watched.fault.is_some() && watched.held.as_ref().is_none_or(is_empty);
+        let has_failed =
+            |watched: &WatchedService| watched.fault.is_some() && watched.held.as_ref().is_none_or(is_empty);
         !self.watched.is_empty() && self.watched.values().all(has_failed)
     }
 
-    /// What the next monitor, and a start of `lvs`, shall know: of the services that are here and of those that have left
-    /// a moment ago.
+    /// Returns what the next health monitor and a start of `lvs` shall know: of the services that are here and of those
+    /// that have left a moment ago.
     pub fn known(&self, now: Instant) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, Vec<String>>) {
         self.remembered.with(self.pools(), now)
     }
 
-    /// Services that a monitor of this name has left behind: those that are not configured any more are to be removed.
+    /// Takes over services that a health monitor of this name has left behind: those that are not configured any more
+    /// are removed.
     pub fn inherit(&mut self, orphans: impl IntoIterator<Item = ServiceKey>) {
         orphans.into_iter().for_each(|key| self.removal.add(key));
     }
@@ -125,7 +129,7 @@ impl Services {
     pub fn configure(
         &mut self,
         services: &[config::Service],
-        role: Role,
+        role: TableRole,
         observed: Table,
         known: &Registry,
         now: Instant,
@@ -145,7 +149,7 @@ impl Services {
                     let held = observed.remove(&key);
                     let known = self.remembered.recall(&key, known, now);
                     let pool = Pool::new(settings, held.as_ref(), &known, now);
-                    Watched { pool, held, fault: None }
+                    WatchedService { pool, held, fault: None }
                 }
             };
             self.watched.insert(key, watched);
@@ -154,7 +158,7 @@ impl Services {
         self.remembered.forget_old(now);
         for (key, watched) in before {
             self.remembered.keep(key, &watched.pool, now);
-            if role == Role::OwnsServices {
+            if role == TableRole::OwnsServices {
                 self.removal.add(key);
             }
         }
@@ -166,12 +170,13 @@ impl Services {
         self.next_change = Some(now);
     }
 
-    /// The jobs that the present configuration asks for.
+    /// Returns the jobs that the present configuration asks for.
     pub fn jobs(&self) -> HashSet<Arc<Job>> {
         self.questions.jobs()
     }
 
-    /// Takes the result of a check; whether it has changed anything. One of a job that is no longer wanted says nothing.
+    /// Takes the result of a check and returns whether it has changed anything. The result of a job that is no longer
+    /// wanted changes nothing.
     pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) -> bool {
         let Finished { job, outcome, late } = finished;
         let Some(concerned) = self.questions.note(job, outcome, sinks) else { return false };
@@ -190,12 +195,12 @@ impl Services {
         has_changed
     }
 
-    /// When [`Services::advance`] may have something to do.
+    /// Returns when [`Services::advance`] may have something to do.
     pub fn next_change(&self) -> Option<Instant> {
         self.next_change
     }
 
-    /// What time alone changes.
+    /// Does what time alone changes.
     pub fn advance(&mut self, now: Instant, sinks: &mut Sinks) {
         if self.next_change.is_none_or(|due| now < due) {
             return;
@@ -212,7 +217,7 @@ impl Services {
         self.next_change = next;
     }
 
-    /// What the kernel has to be told now; nothing is dirty afterwards. Whoever asks reports back by
+    /// Returns what the kernel has to be told now; nothing is dirty afterwards. The caller reports back by
     /// [`Services::written`] or, when nothing was tried, by [`Services::not_written`].
     pub fn changes(&mut self, now: Instant) -> Vec<Change> {
         let dirty = std::mem::take(&mut self.dirty);
@@ -224,14 +229,14 @@ impl Services {
         changes
     }
 
-    /// Something is still to be told to the kernel.
+    /// Whether something is still to be told to the kernel.
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
 
-    /// The kernel has tried the changes. Only a comparison takes a fault back: it sees what other changes of the service
-    /// have left out.
-    pub fn written(&mut self, changes: &[Change], failures: Vec<Failure>, now: Instant, sinks: &mut Sinks) {
+    /// Notes that the kernel has tried the changes. Only a comparison takes a fault back: it sees what other changes of
+    /// the service have left out.
+    pub fn written(&mut self, changes: &[Change], failures: Vec<ChangeFailure>, now: Instant, sinks: &mut Sinks) {
         let mut failures = failures.into_iter().peekable();
         let mut refused: BTreeMap<ServiceKey, Vec<String>> = BTreeMap::new();
         for change in changes {
@@ -246,17 +251,18 @@ impl Services {
                 Some(watched) => Some(&mut watched.fault),
                 None => self.removal.fault_of(&key),
             };
-            // One that neither is looked after nor leaves was another program's, and has gone with its declaration.
+            // A service that is neither looked after nor leaving was another program's, and has gone with its
+            // declaration.
             if let Some(fault) = fault {
                 fault::update(fault, &key, Some(causes.join("; ")), now, sinks);
             }
         }
     }
 
-    fn note_failure(&mut self, failure: &Failure, refused: &mut BTreeMap<ServiceKey, Vec<String>>) {
+    fn note_failure(&mut self, failure: &ChangeFailure, refused: &mut BTreeMap<ServiceKey, Vec<String>>) {
         let key = failure.change.service();
-        if self.role == Role::MovesRealServers && failure.is_about_a_missing_service() {
-            // Its owner has removed it: that is as it shall be.
+        if self.role == TableRole::MovesRealServers && failure.is_about_a_missing_service() {
+            // Its owner has removed the service: that is as it shall be.
             if let Some(watched) = self.watched.get_mut(key) {
                 watched.held = None;
             }
@@ -279,18 +285,19 @@ impl Services {
         }
     }
 
-    /// Nothing was tried: the same is asked for again.
+    /// Notes that nothing was tried: the same changes are asked for again.
     pub fn not_written(&mut self, changes: &[Change]) {
         self.removal.try_again();
         self.dirty.extend(changes.iter().map(|change| *change.service()).filter(|key| self.watched.contains_key(key)));
     }
 
-    /// The table that the kernel shall hold.
+    /// Returns the table that the kernel shall hold.
     pub fn desired(&self, now: Instant) -> Table {
         self.watched.iter().map(|(key, watched)| (*key, watched.pool.entry(now))).collect()
     }
 
-    /// The kernel was compared with `desired`: it holds the services of `found` as given there, all others as desired.
+    /// Notes a comparison of the kernel with `desired`: the kernel holds the services of `found` as given there, and
+    /// all others as desired.
     pub fn compared(
         &mut self,
         mut desired: Table,
@@ -300,7 +307,7 @@ impl Services {
     ) {
         self.removal.try_again();
         for (key, watched) in &mut self.watched {
-            // One that has come meanwhile was not compared.
+            // A service that has come meanwhile was not compared.
             let Some(wanted) = desired.remove(key) else { continue };
             let held = found.remove(key).unwrap_or_else(|| Some(wanted.clone()));
             let differences = differences(self.role, &wanted, held.as_ref());
@@ -317,11 +324,11 @@ impl Services {
     }
 }
 
-/// What the kernel holds otherwise than it shall, as far as it is this monitor's to mend. A service that another program
-/// owns comes and goes with its owner.
-fn differences(role: Role, wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> Vec<String> {
+/// Returns what the kernel holds otherwise than it shall, as far as this health monitor has to mend it. A service that
+/// another program owns comes and goes with its owner.
+fn differences(role: TableRole, wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> Vec<String> {
     match (role, held) {
-        (Role::Observes, _) | (Role::MovesRealServers, None) => Vec::new(),
+        (TableRole::Observes, _) | (TableRole::MovesRealServers, None) => Vec::new(),
         _ => plan::entry_differences(wanted, held).iter().map(ToString::to_string).collect(),
     }
 }
@@ -334,7 +341,7 @@ fn emit(pool: &Pool, events: Vec<PoolEvent>, sinks: &mut Sinks) {
             PoolEvent::FallbackIn => Event::FallbackIn { service },
             PoolEvent::FallbackOut => Event::FallbackOut { service },
             PoolEvent::NobodyServes => Event::NobodyServes { service },
-            PoolEvent::SomebodyServes => Event::SomebodyServes { service },
+            PoolEvent::ServedAgain => Event::ServedAgain { service },
         });
     }
 }

@@ -1,23 +1,28 @@
-//! Signals to the monitor, as messages to its loop.
+//! Signals to the health monitor, as messages to its loop: TERM and INT end it, HUP reads the configuration again, and
+//! USR2 switches the debug level of the log on and off.
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::core::Message;
+use super::core::LoopMessage;
 
-/// Blocks the signals for this thread and those that it starts from now on, and waits for them in one of its own.
-/// (Programs that are started have none blocked: the standard library sees to that.)
+/// Blocks the signals for this thread and those that it starts from now on, and waits for them in a thread of its own.
+/// (The standard library starts other programs with no signal blocked.)
 ///
 /// # Errors
-/// When the thread cannot be started.
-pub fn listen(deliver: impl Fn(Message) -> bool + Send + 'static) -> std::io::Result<()> {
-    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+/// Fails when the thread cannot be started.
+pub fn listen(deliver: impl Fn(LoopMessage) -> bool + Send + 'static) -> std::io::Result<()> {
+    let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGHUP, Signal::SIGUSR2];
+    let signals: SigSet = signals.into_iter().collect();
     signals.thread_block()?;
     let wait = move || {
         while let Ok(signal) = signals.wait() {
             let message = match signal {
-                Signal::SIGHUP => Message::Reload,
-                Signal::SIGINT => Message::Terminate("INT"),
-                _ => Message::Terminate("TERM"),
+                Signal::SIGHUP => LoopMessage::Reload,
+                Signal::SIGUSR2 => LoopMessage::ToggleDebug,
+                Signal::SIGINT => LoopMessage::Terminate("INT"),
+                Signal::SIGQUIT => LoopMessage::Terminate("QUIT"),
+                Signal::SIGABRT => LoopMessage::Terminate("ABRT"),
+                _ => LoopMessage::Terminate("TERM"),
             };
             if !deliver(message) {
                 return;

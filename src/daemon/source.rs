@@ -18,14 +18,14 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(20);
 
 /// A source of virtual services.
 #[derive(Debug, Clone)]
-pub enum Source {
-    /// A ldirectord.cf: the monitor creates and removes the virtual services itself.
+pub enum ServiceSource {
+    /// A ldirectord.cf: the health monitor creates and removes the virtual services itself.
     File(PathBuf),
-    /// `<run>/services`: the `lvs` agents own the virtual services, the monitor follows them.
+    /// `<run>/services`: the `lvs` agents own the virtual services, and the health monitor follows them.
     Declarations(RunDir),
 }
 
-/// Equal stamps: nothing was written in between. `None`: there is nothing.
+/// Equal stamps mean that nothing was written in between. `None` stands for a source that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp(Option<(u64, u64, SystemTime)>);
 
@@ -42,10 +42,10 @@ impl Stamp {
 
     /// Whether the declarations are still those of this stamp.
     pub fn is_current(&self, run_dir: &RunDir) -> bool {
-        *self == Source::Declarations(run_dir.clone()).stamp()
+        *self == ServiceSource::Declarations(run_dir.clone()).stamp()
     }
 
-    /// For how long a change may still come that leaves the same stamp.
+    /// Returns for how long a change may still come that leaves the same stamp.
     fn doubtful_for(&self, now: SystemTime) -> Duration {
         let Some((_, _, changed)) = self.0 else { return Duration::ZERO };
         // A clock that was set back makes the change lie in the future.
@@ -54,19 +54,19 @@ impl Stamp {
     }
 }
 
-/// What was read, and of when it is.
+/// A configuration that was read, and the stamp of its source.
 #[derive(Debug)]
 pub struct Reading {
     pub config: Config,
     pub stamp: Stamp,
-    /// Declarations that could not be read, and why. What was known of them before is in `config`.
+    /// The declarations that could not be read, and why. What was known of them before is in `config`.
     pub troubles: Vec<String>,
 }
 
 /// The text of each declaration that could be understood, for the time when a newer one cannot be.
-pub type Remembered = BTreeMap<String, String>;
+pub type UnderstoodTexts = BTreeMap<String, String>;
 
-impl Source {
+impl ServiceSource {
     pub fn stamp(&self) -> Stamp {
         match self {
             Self::File(path) => Stamp::of(path),
@@ -79,7 +79,7 @@ impl Source {
         matches!(self, Self::File(_))
     }
 
-    /// As `status` names it.
+    /// Returns the source's name in `status`.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -87,8 +87,8 @@ impl Source {
         }
     }
 
-    /// Reads everything, or says everything that is wrong.
-    pub fn read(&self, remembered: &mut Remembered) -> anyhow::Result<Reading> {
+    /// Reads everything, or fails with everything that is wrong.
+    pub fn read(&self, remembered: &mut UnderstoodTexts) -> anyhow::Result<Reading> {
         match self {
             Self::File(path) => {
                 let stamp = self.stamp();
@@ -98,13 +98,13 @@ impl Source {
         }
     }
 
-    /// A declaration that cannot be read must not blind the monitor for the others, nor may its own services be
-    /// forgotten: their real servers would stay as they are, whatever becomes of them.
-    fn read_declarations(&self, run_dir: &RunDir, remembered: &mut Remembered) -> Reading {
-        let stamp = self.settled_stamp();
+    /// Reads every declaration. One that cannot be read must not blind the health monitor for the others, and its own
+    /// services must not be forgotten: their real servers would stay as they are, whatever becomes of them.
+    fn read_declarations(&self, run_dir: &RunDir, remembered: &mut UnderstoodTexts) -> Reading {
+        let stamp = self.certain_stamp();
         let folder = run_dir.services();
         let mut reading = Reading { config: Config::default(), stamp, troubles: Vec::new() };
-        let mut understood = Remembered::new();
+        let mut understood = UnderstoodTexts::new();
         for instance in folder.instances() {
             let (newest, before) = (folder.read(&instance), remembered.remove(&instance));
             let candidates = [newest.map_err(anyhow::Error::from), Ok(before)];
@@ -119,7 +119,7 @@ impl Source {
                         reading.config.services.extend(services);
                         break;
                     }
-                    // It has gone since it was listed.
+                    // The declaration has gone since it was listed.
                     Ok(None) => break,
                     Err(error) => reading.troubles.push(format!("{error:#}")),
                 }
@@ -129,8 +129,8 @@ impl Source {
         reading
     }
 
-    /// The stamp, once no change can hide behind it any more.
-    fn settled_stamp(&self) -> Stamp {
+    /// Returns the stamp, after the time in which a change could still hide behind it.
+    fn certain_stamp(&self) -> Stamp {
         std::thread::sleep(self.stamp().doubtful_for(SystemTime::now()));
         self.stamp()
     }
@@ -156,8 +156,8 @@ mod tests {
     fn one_unreadable_declaration_keeps_its_services_and_does_not_hide_the_others() {
         let scratch = Scratch::new("source");
         let run_dir = RunDir::at(scratch.path());
-        let source = Source::Declarations(run_dir.clone());
-        let mut remembered = Remembered::new();
+        let source = ServiceSource::Declarations(run_dir.clone());
+        let mut remembered = UnderstoodTexts::new();
         let write = |instance: &str, text: &str| run_dir.services().write(instance, text).expect("write");
         write("a", SERVICE);
         write("b", &SERVICE.replace("192.0.2.1", "192.0.2.9"));
@@ -180,17 +180,17 @@ mod tests {
     fn every_rename_into_the_folder_after_a_reading_changes_the_stamp() {
         let scratch = Scratch::new("stamp");
         let run_dir = RunDir::at(scratch.path());
-        let source = Source::Declarations(run_dir.clone());
+        let source = ServiceSource::Declarations(run_dir.clone());
         for number in 0..20 {
             run_dir.services().write("a", SERVICE).expect("write");
-            let stamp = source.settled_stamp();
+            let stamp = source.certain_stamp();
             run_dir.services().write("a", SERVICE).expect("write");
             assert!(!stamp.is_current(&run_dir), "{number}");
         }
     }
 
     #[test]
-    fn a_clock_that_was_set_back_makes_nobody_wait() {
+    fn a_clock_that_was_set_back_makes_no_reading_wait() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let stamp = |seconds| Stamp(Some((1, 0, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))));
         assert_eq!(stamp(2000).doubtful_for(now), Duration::ZERO);

@@ -1,16 +1,16 @@
-//! The monitor's state as `status` shows it.
+//! The health monitor's state as `status` shows it.
 
 use std::time::Instant;
 
 use super::core::{seconds, wall_clock};
 use super::protocol::{FallbackStatus, RealServerStatus, ServiceStatus};
-use crate::health::{Member, Pool, Standing};
+use crate::health::{Member, Pool, ServingState};
 use crate::model::{RealServer, ServiceEntry};
 
 pub fn service(pool: &Pool, now: Instant) -> ServiceStatus {
     let settings = pool.settings();
     let entry = pool.entry(now);
-    let row = |(real, member, standing)| real_server(real, member, standing, &entry, now);
+    let row = |(real, member, serving_state)| real_server(real, member, serving_state, &entry, now);
     ServiceStatus {
         service: pool.key().to_string(),
         scheduler: settings.service.scheduler.to_string(),
@@ -26,7 +26,7 @@ pub fn service(pool: &Pool, now: Instant) -> ServiceStatus {
 fn real_server(
     real: &RealServer,
     member: &Member,
-    standing: Standing,
+    serving_state: ServingState,
     entry: &ServiceEntry,
     now: Instant,
 ) -> RealServerStatus {
@@ -37,6 +37,6 @@ fn real_server(
         wanted_weight: entry.real_servers.get(&real.key).map(|held| held.weight),
         health: member.health().to_string(),
         since: seconds(wall_clock(member.since(), now)),
-        reason: standing.reason,
+        reason: serving_state.reason,
     }
 }

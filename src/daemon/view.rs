@@ -1,4 +1,5 @@
-//! What can be said of the monitor without asking its loop: the control socket answers from here, whatever the loop does.
+//! What can be said of the health monitor without its loop: the control socket answers from here, whatever the loop
+//! does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,39 +10,39 @@ use super::protocol::Liveness;
 /// Shorter standstills are ordinary: the checking thread takes a turn each second where it has nothing to do.
 const NOTICEABLE: Duration = Duration::from_secs(3);
 
-/// Shared by the loop, which writes, and the control socket, which reads.
+/// The state that the loop writes and the control socket reads.
 #[derive(Clone)]
-pub struct View(Arc<Inner>);
+pub struct LivenessView(Arc<SharedView>);
 
-struct Inner {
-    state: Mutex<State>,
+struct SharedView {
+    state: Mutex<ViewState>,
     pulse: Box<dyn Fn() -> Pulse + Send + Sync>,
 }
 
-struct State {
+struct ViewState {
     liveness: Liveness,
     /// When the loop last took a turn.
     turn: Instant,
 }
 
-impl View {
-    /// `pulse` tells how the checking thread does; it must not block.
+impl LivenessView {
+    /// Creates the view. `pulse` returns how the checking thread does; it must not block.
     pub fn new(pulse: impl Fn() -> Pulse + Send + Sync + 'static) -> Self {
-        let state = State { liveness: Liveness { starting: true, ..Liveness::default() }, turn: Instant::now() };
-        Self(Arc::new(Inner { state: Mutex::new(state), pulse: Box::new(pulse) }))
+        let state = ViewState { liveness: Liveness { starting: true, ..Liveness::default() }, turn: Instant::now() };
+        Self(Arc::new(SharedView { state: Mutex::new(state), pulse: Box::new(pulse) }))
     }
 
-    /// The loop lives.
-    pub fn take_turn(&self, now: Instant) {
+    /// Notes that the loop has taken a turn.
+    pub fn note_turn(&self, now: Instant) {
         self.state().turn = now;
     }
 
-    /// What is wrong, as the loop knows it.
+    /// Takes what is wrong, as the loop knows it.
     pub fn publish(&self, liveness: Liveness) {
         self.state().liveness = liveness;
     }
 
-    /// What is wrong now, with how long the loop and the checks have stood still.
+    /// Returns what is wrong now, with how long the loop and the checks have stood still.
     pub fn liveness(&self, now: Instant) -> Liveness {
         let (liveness, turn) = {
             let state = self.state();
@@ -55,13 +56,13 @@ impl View {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ViewState> {
         // A panic while it was held leaves whole values: each is written in one assignment.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How long nothing has moved since `turn`; zero where that is ordinary.
+/// Returns how long nothing has moved since `turn`; zero where that is ordinary.
 fn standstill(now: Instant, turn: Instant) -> Duration {
     Some(now.saturating_duration_since(turn)).filter(|still| *still > NOTICEABLE).unwrap_or_default()
 }
@@ -74,11 +75,11 @@ mod tests {
     fn the_part_that_stands_still_longest_counts() {
         let start = Instant::now();
         let after = move |seconds| start + Duration::from_secs(seconds);
-        let view = View::new(move || Pulse { last_turn: after(9), late: Duration::from_secs(3) });
-        view.take_turn(after(10));
+        let view = LivenessView::new(move || Pulse { last_turn: after(9), late: Duration::from_secs(3) });
+        view.note_turn(after(10));
         assert_eq!(view.liveness(after(10)).late_seconds, 0.0, "a second is ordinary");
         assert_eq!(view.liveness(after(20)).late_seconds, 11.0, "the checks");
-        view.take_turn(after(5));
+        view.note_turn(after(5));
         assert_eq!(view.liveness(after(20)).late_seconds, 15.0, "the loop");
         assert_eq!(view.liveness(after(20)).checks_late_seconds, 3.0);
     }

@@ -8,12 +8,11 @@ use anyhow::{Context, anyhow};
 use super::SystemResolver;
 use crate::config::{Config, Problem, parse_file};
 
-/// Of a file with more mistakes than that, an error names the first: it goes into logs and exit reasons, and `check-config`
-/// shows all.
+/// The most mistakes of a file that an error lists: it goes into logs and exit reasons, and `check-config` shows all.
 const SHOWN: usize = 10;
 
-/// The text of an error whose cause may pass by itself: a name was not found, because the name server does not answer or
-/// does not know it yet. Ask an [`anyhow::Error`] with `is::<NameMissing>()`.
+/// The text of an error whose cause may pass by itself: a name was not found, because the name server does not answer
+/// or does not know it yet. A caller asks an [`anyhow::Error`] with `is::<NameMissing>()`.
 #[derive(Debug)]
 pub struct NameMissing(String);
 
@@ -28,7 +27,8 @@ impl std::error::Error for NameMissing {}
 /// Reads and parses a configuration file; the error names the file and the lines that are wrong.
 ///
 /// # Errors
-/// The file cannot be read; it is wrong; or a name in it is not found, which is a [`NameMissing`].
+/// Fails when the file cannot be read, when it is wrong, and when a name in it is not found, which is a
+/// [`NameMissing`].
 pub fn load_file(path: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read(path).with_context(|| format!("{}: read", path.display()))?;
     parse_named(&text, path)
@@ -43,7 +43,7 @@ fn parse_named(text: &[u8], path: &Path) -> anyhow::Result<Config> {
     })
 }
 
-/// What is wrong with a text that was read from `path`, in one line.
+/// Says what is wrong with a text that was read from `path`, in one line.
 pub fn described(path: &Path, problems: &[Problem]) -> String {
     let path = path.display();
     let mut lines: Vec<String> = problems.iter().take(SHOWN).map(|problem| format!("{path}: {problem}")).collect();

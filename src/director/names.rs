@@ -18,14 +18,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::config::Resolver;
 use crate::model::{Family, Protocol};
 
-/// For all lookups of one resolver together: an agent action must not spend its time limit on a dead name server.
+/// The time that all lookups of one resolver have together: an agent action must not spend its time limit on a dead
+/// name server.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Lookups at once. With one at a time, the first name of which a name server knows nothing would use up the time of all
-/// others, and a thousand names would take a thousand times the way to the name server.
+/// The lookups that run at once. With one at a time, the first name of which a name server knows nothing would use up
+/// the time of all others, and a thousand names would take a thousand times the way to the name server.
 const AT_ONCE: usize = 16;
 
-/// More than `getent` writes for any host; a runaway program is cut off.
+/// The most bytes that are read, more than `getent` writes for any host; a runaway program is cut off.
 const MOST_OUTPUT: u64 = 64 * 1024;
 
 /// A host by its name, and which of its addresses is wanted.
@@ -33,13 +34,14 @@ type Name = (String, Family);
 /// A service by its name, and of which protocol.
 type PortName = (String, Option<Protocol>);
 
-/// Names as this machine knows them. Answers are remembered, so a new resolver is needed for new ones.
+/// Looks names up as this machine knows them. Answers are remembered, so a new resolver is needed for new ones.
 pub struct SystemResolver {
-    /// Text of `/etc/services`, or why it cannot be read. Read for the first name: a monitor meets none.
+    /// The text of `/etc/services`, or why it cannot be read. It is read for the first name: the OCF action monitor
+    /// meets none.
     services: OnceCell<Result<String, String>>,
-    /// `None`: there is no such service.
+    /// The known ports; `None` means that there is no such service.
     ports: RefCell<HashMap<PortName, Option<u16>>>,
-    /// The program with its first arguments, another one in tests.
+    /// The program with its first arguments; tests put another one here.
     getent: &'static [&'static str],
     hosts: RefCell<HashMap<Name, Result<IpAddr, String>>>,
     left: Cell<Duration>,
@@ -47,11 +49,12 @@ pub struct SystemResolver {
 }
 
 impl SystemResolver {
+    /// Creates a resolver that knows nothing yet.
     pub fn new() -> Self {
         Self {
             services: OnceCell::new(),
             ports: RefCell::default(),
-            // The full path: the cluster's tools call agents with whatever PATH they have.
+            // The path is given in full: the cluster's tools call agents with whatever PATH they have.
             getent: &["/usr/bin/getent"],
             hosts: RefCell::default(),
             left: Cell::new(LIMIT),
@@ -59,7 +62,7 @@ impl SystemResolver {
         }
     }
 
-    /// A name was not found: on another machine, or later, the same configuration may be right.
+    /// Whether a name was not found: on another machine, or later, the same configuration may be right.
     pub fn has_failed(&self) -> bool {
         self.has_failed.get()
     }
@@ -69,7 +72,7 @@ impl SystemResolver {
         answer
     }
 
-    /// Looks up those that are not known yet, each once.
+    /// Looks up the names that are not known yet, each once.
     fn look_up(&self, names: impl Iterator<Item = Name>) {
         let mut hosts = self.hosts.borrow_mut();
         let new: BTreeSet<Name> = names.filter(|name| !hosts.contains_key(name)).collect();
@@ -83,7 +86,7 @@ impl SystemResolver {
     }
 }
 
-/// One answer for each name, in any order; at the deadline at the latest.
+/// Returns one answer for each name, in any order, at the deadline at the latest.
 fn ask_all(
     getent: &'static [&'static str],
     names: Vec<Name>,
@@ -104,7 +107,7 @@ fn ask_all(
         let helpers: Vec<_> =
             (1..workers).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
         let mut answers = work();
-        // A panic was reported where it happened; the names of that thread have no answer.
+        // A panic has been reported where it happened; the names of that thread have no answer.
         answers.extend(helpers.into_iter().filter_map(|helper| helper.join().ok()).flatten());
         answers
     })
@@ -158,7 +161,7 @@ fn read_services() -> Result<String, String> {
     text.map_err(|cause| format!("/etc/services: {cause}"))
 }
 
-/// One line of services(5): `name port/protocol alias...`.
+/// Reads one line of services(5): `name port/protocol alias...`.
 fn port_of_line(line: &str, service: &str, protocol: Option<Protocol>) -> Option<u16> {
     let line = line.split('#').next().unwrap_or("");
     let mut words = line.split_whitespace();
@@ -169,7 +172,7 @@ fn port_of_line(line: &str, service: &str, protocol: Option<Protocol>) -> Option
     if wanted && named { port.parse().ok() } else { None }
 }
 
-/// Lines of `getent ahostsv4`: `ADDRESS STREAM NAME`. `ahostsv6` answers IPv4 hosts with mapped addresses
+/// Reads the lines of `getent ahostsv4`: `ADDRESS STREAM NAME`. `ahostsv6` answers IPv4 hosts with mapped addresses
 /// (`::ffff:10.0.0.1`), which no virtual service can use.
 fn first_address(output: &str, family: Family) -> Option<IpAddr> {
     let addresses = output.lines().filter_map(|line| line.split_whitespace().next()?.parse::<IpAddr>().ok());
@@ -180,7 +183,7 @@ fn is_mapped(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some())
 }
 
-/// The output of a program that ends before the deadline. Otherwise it is killed.
+/// Returns the output of a program that ends before the deadline. Otherwise the program is killed.
 fn run(command: &mut Command, deadline: Instant) -> Result<String, String> {
     let mut child = command
         .stdin(Stdio::null())
@@ -225,7 +228,7 @@ fn read_until(pipe: &mut ChildStdout, deadline: Instant) -> Result<String, Strin
 /// program that keeps running after closing it is killed as well.
 fn end(child: &mut Child, kill: bool) {
     if kill || matches!(child.try_wait(), Ok(None)) {
-        // It may just have ended: then there is nothing to kill.
+        // The program may just have ended; then there is nothing to kill.
         let _ = child.kill();
     }
     let _ = child.wait();
@@ -248,7 +251,7 @@ mod tests {
         }
     }
 
-    /// A section with so many real servers by these names.
+    /// Returns a section with so many real servers by these names.
     fn section(names: impl Iterator<Item = String>) -> String {
         let reals: String = names.map(|name| format!("\treal={name} gate\n")).collect();
         format!("virtual=10.9.0.1:80\n\tchecktype=on\n{reals}")

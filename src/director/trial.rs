@@ -1,7 +1,7 @@
 //! What this node's kernel would refuse of a configuration, found out before the configuration is taken.
 //!
-//! Schedulers are tried in a network namespace of their own, which has a table of its own, and addresses are judged as the
-//! kernel does. What cannot be found out is not objected to: the kernel has the last word in any case.
+//! Schedulers are tried in a network namespace of their own, which has a table of its own, and addresses are judged as
+//! the kernel judges them. What cannot be found out is not objected to: the kernel has the last word in any case.
 
 mod addresses;
 mod schedulers;
@@ -13,12 +13,14 @@ use crate::config::{Config, Origin, Problem, Service};
 use crate::model::Scheduler;
 use addresses::Addresses;
 
-/// Every scheduler and address that the kernel would refuse, in the order of the lines. One problem names all addresses of
-/// a line, and one line stands for all that have the same scheduler or address, so that a mistake in ten thousand services
-/// is one problem. Costs a network namespace, one question for each distinct scheduler, and one list of routes.
+/// Returns every scheduler and address that the kernel would refuse, in the order of the lines. One problem names all
+/// addresses of a line, and one line stands for all that have the same scheduler or address, so that a mistake in ten
+/// thousand services is one problem. This costs a network namespace, one question for each distinct scheduler, and one
+/// list of routes.
 ///
-/// Tries nothing and objects to nothing where this process lacks the rights, or the kernel has no IPVS at the moment.
-/// May take some 10 ms, and seconds on a machine that is busy with namespaces: not for a loop that must not wait.
+/// It tries nothing and objects to nothing where this process lacks the rights, or the kernel has no IPVS at the
+/// moment. It may take some 10 ms, and seconds on a machine that is busy with namespaces: a loop that must not wait
+/// cannot call it.
 pub fn refusals(config: &Config) -> Vec<Problem> {
     let used = schedulers_in(config);
     let missing = schedulers::missing(used.keys().map(|scheduler| (*scheduler).clone()).collect());
@@ -28,7 +30,7 @@ pub fn refusals(config: &Config) -> Vec<Problem> {
     problems
 }
 
-/// The first service with each scheduler, and how many there are.
+/// Returns the first service with each scheduler, and how many there are.
 fn schedulers_in(config: &Config) -> HashMap<&Scheduler, (&Service, usize)> {
     let mut used = HashMap::new();
     for service in &config.services {
@@ -57,30 +59,31 @@ fn missing_schedulers(used: &HashMap<&Scheduler, (&Service, usize)>, missing: &[
 }
 
 /// Addresses of one line that are refused for one reason.
-struct Refused {
+struct RefusedAddresses {
     first: IpAddr,
     others: usize,
 }
 
 fn refused_addresses(config: &Config, addresses: &Addresses) -> Vec<Problem> {
     let mut seen = HashSet::new();
-    let mut refused: BTreeMap<(Origin, &str, &str), Refused> = BTreeMap::new();
+    let mut refused: BTreeMap<(Origin, &str, &str), RefusedAddresses> = BTreeMap::new();
     for (origin, role, address) in destinations(config) {
         if !seen.insert((role, address)) {
             continue;
         }
         let Some(cause) = addresses.objection(address) else { continue };
         let entry = refused.entry((origin, role, cause));
-        entry.and_modify(|refused| refused.others += 1).or_insert(Refused { first: address, others: 0 });
+        entry.and_modify(|refused| refused.others += 1).or_insert(RefusedAddresses { first: address, others: 0 });
     }
-    let problem = |((origin, role, cause), Refused { first, others }): (_, Refused)| {
+    let problem = |((origin, role, cause), RefusedAddresses { first, others }): (_, RefusedAddresses)| {
         let others = if others == 0 { String::new() } else { format!(" (and {others} more)") };
         Problem { origin, text: format!("{role} {first}{others}: the kernel refuses {cause}") }
     };
     refused.into_iter().map(problem).collect()
 }
 
-/// Whatever packets are sent to, and how messages name it. A fallback has the line of its virtual service.
+/// Returns every address that packets are sent to, and how messages name it. A fallback has the line of its virtual
+/// service.
 fn destinations(config: &Config) -> impl Iterator<Item = (Origin, &'static str, IpAddr)> {
     config.services.iter().flat_map(|service| {
         let reals = service.real_servers.iter();

@@ -1,4 +1,4 @@
-//! One real server: check results to up or down.
+//! One real server: it turns check results into up or down.
 
 use std::fmt;
 use std::time::Instant;
@@ -6,6 +6,7 @@ use std::time::Instant;
 /// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
+    /// The real server is healthy.
     Good,
     /// Why the real server is not healthy.
     Bad(String),
@@ -13,16 +14,16 @@ pub enum Outcome {
     NotAsked(String),
 }
 
-/// What is known of a real server when the monitor begins to look after it.
+/// What is known of a real server when the health monitor begins to look after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It does not serve, and waits for its first good check.
     Outside,
-    /// It does not serve, and the monitor before this one knew it to be down: no good check of it is expected.
+    /// It does not serve, and the health monitor before this one knew it to be down: no good check of it is expected.
     KnownDown,
     /// It was put in without a check: it serves, and goes at its first bad check.
     Unchecked,
-    /// The monitor before this one knew it to be well: it serves, and goes after `failurecount` bad checks.
+    /// The health monitor before this one knew it to be well: it serves, and goes after `failurecount` bad checks.
     KnownUp,
 }
 
@@ -38,9 +39,11 @@ impl Admission {
 /// What is known of a real server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// No check has decided yet: it serves, or waits outside, as it was found.
+    /// No check has decided yet: the real server serves, or waits outside, as it was found.
     Unknown(Admission),
+    /// A check has found it well.
     Up,
+    /// Its checks have failed, so that it must not serve.
     Down,
 }
 
@@ -56,34 +59,39 @@ impl fmt::Display for Health {
 
 /// Whether a real server may serve, and the reason that `status` shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct ServingState {
+    /// Whether it may serve.
     pub serves: bool,
+    /// Why, in words for people.
     pub reason: String,
 }
 
 /// What one check has changed, worth a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// From down or never checked.
+    /// The real server came up from down or from never checked.
     CameUp,
+    /// The real server went down.
     WentDown,
     /// A failure that is not yet enough: `failures` of `failurecount`.
     SoftFailure {
+        /// The failures in a row so far.
         failures: u32,
     },
     /// A good check after soft failures.
     Recovered,
     /// The real server could not be asked, `times` in a row and not yet [`unasked_limit`]: it keeps its state.
     Unasked {
+        /// The attempts in a row so far.
         times: u32,
     },
     /// A good check of a real server that is up and could not be asked before.
     AskedAgain,
 }
 
-/// How many times in a row this node may be unable to ask a real server until the real server counts as failed. Until
-/// then the fault of this node changes nothing; but a real server that is never asked must not be sent clients for ever.
-/// ldirectord gives no such time.
+/// Returns how many times in a row this node may be unable to ask a real server until the real server counts as failed.
+/// Until then the fault of this node changes nothing; but a real server that is never asked must not be sent clients
+/// for ever. ldirectord gives no such time.
 pub fn unasked_limit(failurecount: u32) -> u32 {
     const AT_LEAST: u32 = 5;
     failurecount.max(AT_LEAST)
@@ -95,20 +103,20 @@ pub struct Member {
     health: Health,
     since: Instant,
     /// Bad checks since the last good one.
-    failures: Row,
+    failures: ResultRow,
     /// Attempts since the last good or bad check.
-    unasked: Row,
+    unasked: ResultRow,
 }
 
-/// Like results in a row.
+/// Equal results in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Row {
+struct ResultRow {
     times: u32,
-    /// Of the last one.
+    /// The cause of the last one.
     cause: String,
 }
 
-impl Row {
+impl ResultRow {
     fn add(&mut self, cause: &str) {
         self.times = self.times.saturating_add(1);
         cause.clone_into(&mut self.cause);
@@ -116,21 +124,28 @@ impl Row {
 }
 
 impl Member {
+    /// Creates the health of a real server that no check has decided yet.
     pub fn new(admission: Admission, now: Instant) -> Self {
-        Self { health: Health::Unknown(admission), since: now, failures: Row::default(), unasked: Row::default() }
+        Self {
+            health: Health::Unknown(admission),
+            since: now,
+            failures: ResultRow::default(),
+            unasked: ResultRow::default(),
+        }
     }
 
+    /// Returns what is known of the real server.
     pub fn health(&self) -> Health {
         self.health
     }
 
-    /// When [`Member::health`] last changed.
+    /// Returns when [`Member::health`] last changed.
     pub fn since(&self) -> Instant {
         self.since
     }
 
-    /// Takes the result of a check. A member that was up stays until `failurecount` checks in a row have failed; one
-    /// that does not serve comes in with the first good one, as with ldirectord.
+    /// Takes the result of a check. A member that was up stays until `failurecount` checks in a row have failed; a
+    /// member that does not serve comes in with the first good one, as with ldirectord.
     pub fn note(&mut self, outcome: &Outcome, failurecount: u32, now: Instant) -> Option<Transition> {
         match outcome {
             Outcome::Good => self.succeed(now),
@@ -154,7 +169,7 @@ impl Member {
     }
 
     fn fail(&mut self, cause: &str, failurecount: u32, now: Instant) -> Option<Transition> {
-        self.unasked = Row::default();
+        self.unasked = ResultRow::default();
         self.failures.add(cause);
         let failures = self.failures.times;
         match self.health {
@@ -186,22 +201,23 @@ impl Member {
         self.since = now;
     }
 
-    /// Its state rests on a good check, of this monitor or the one before: it is worth `failurecount` bad checks, and
-    /// the next monitor is told.
+    /// Whether its state rests on a good check, of this health monitor or the one before: it is then worth
+    /// `failurecount` bad checks, and the next health monitor is told.
     pub fn is_known_up(&self) -> bool {
         matches!(self.health, Health::Up | Health::Unknown(Admission::KnownUp))
     }
 
-    /// The last that is known of it is that it was down.
+    /// Whether it was down when it was last known.
     pub fn is_known_down(&self) -> bool {
         matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown))
     }
 
-    /// No check of it has ended yet, in whatever way.
+    /// Whether no check of it has ended yet, well or not.
     pub fn awaits_first_result(&self) -> bool {
         matches!(self.health, Health::Unknown(_)) && self.failures.times == 0 && self.unasked.times == 0
     }
 
+    /// Whether the real server may serve.
     pub fn serves(&self) -> bool {
         match self.health {
             Health::Up => true,
@@ -210,9 +226,9 @@ impl Member {
         }
     }
 
-    /// Whether it serves and why, for `failurecount` failures in a row until down.
-    pub fn standing(&self, failurecount: u32) -> Standing {
-        let counted = |what: &str, row: &Row, limit: u32| {
+    /// Returns whether it serves and why, for `failurecount` failures in a row until down.
+    pub fn serving_state(&self, failurecount: u32) -> ServingState {
+        let counted = |what: &str, row: &ResultRow, limit: u32| {
             (row.times > 0).then(|| format!("{what} {} of {limit}: {}", row.times.min(limit), row.cause))
         };
         let failed = counted("check failed", &self.failures, failurecount);
@@ -222,14 +238,14 @@ impl Member {
             (Some(trouble), None) | (None, Some(trouble)) => trouble,
             (None, None) => self.untroubled().into(),
         };
-        Standing { serves: self.serves(), reason }
+        ServingState { serves: self.serves(), reason }
     }
 
-    /// Why it serves or not while nothing has gone wrong.
+    /// Returns why it serves or not while nothing has gone wrong.
     fn untroubled(&self) -> &'static str {
         match self.health {
             Health::Unknown(Admission::Outside) => "not checked yet",
-            Health::Unknown(Admission::KnownDown) => "down before the monitor started",
+            Health::Unknown(Admission::KnownDown) => "down before the health monitor started",
             Health::Unknown(Admission::Unchecked | Admission::KnownUp) => "not checked yet, was serving before",
             Health::Up | Health::Down => "configured",
         }

@@ -1,11 +1,11 @@
-//! One virtual service: the health of its real servers to the entry that the kernel shall hold.
+//! One virtual service: it turns the health of its real servers into the entry that the kernel shall hold.
 
 mod tally;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use super::{Admission, Member, Outcome, Standing, Transition};
+use super::{Admission, Member, Outcome, ServingState, Transition};
 use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey, VirtualService};
 use tally::Tally;
 
@@ -17,67 +17,118 @@ const FIRST_RESULT: Duration = Duration::from_millis(500);
 /// A real server and what its health is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RealServerSettings {
+    /// The real server at its configured weight.
     pub real_server: RealServer,
-    /// `checktype=off`: it is not activated, and its absence does not call the fallback.
+    /// Whether it is switched off (`checktype=off`): it is not activated, and its absence does not call the fallback.
     pub disabled: bool,
 }
 
 /// What the configuration says of one virtual service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolSettings {
+    /// The virtual service.
     pub service: VirtualService,
-    /// Each key at most once.
+    /// The real servers, each key at most once.
     pub real_servers: Vec<RealServerSettings>,
+    /// The server that takes connections when no real server serves.
     pub fallback: Option<RealServer>,
-    /// A failed real server stays at weight 0 instead of being removed. Never applies to the fallback.
+    /// Whether a failed real server stays at weight 0 instead of being removed. This never applies to the fallback.
     pub quiescent: bool,
-    /// Failures in a row until a serving real server is down, at least 1.
+    /// The failures in a row until a serving real server is down, at least 1.
     pub failurecount: u32,
 }
 
-/// What the monitors before this one knew of the real servers of a virtual service.
+/// What the health monitors before this one knew of the real servers of a virtual service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Known {
+pub struct KnownHealth {
+    /// The real servers that were well.
     pub up: BTreeSet<RealServerKey>,
+    /// The real servers that were down.
     pub down: BTreeSet<RealServerKey>,
 }
 
 /// What has happened to a virtual service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolEvent {
+    /// The health of a real server changed, or came nearer to a change.
     Member {
+        /// The real server.
         real: RealServerKey,
+        /// What changed.
         transition: Transition,
     },
+    /// The fallback serves from now on.
     FallbackIn,
+    /// The fallback serves no longer.
     FallbackOut,
     /// No real server serves, none is expected to at once, and there is no fallback.
     NobodyServes,
     /// The end of [`PoolEvent::NobodyServes`].
-    SomebodyServes,
+    ServedAgain,
 }
 
 /// A virtual service with the health of its real servers. One result costs the same whatever their number.
+///
+/// A failed real server leaves, and the fallback takes its place:
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use lvs_agents::health::{Outcome, Pool, PoolSettings, RealServerSettings};
+/// use lvs_agents::model::{ForwardingMethod, RealServer, ServiceFlags, VirtualService};
+///
+/// let server = |address: &str| RealServer {
+///     key: address.parse().unwrap(),
+///     forwarding: ForwardingMethod::Gate,
+///     local: false,
+///     weight: 1,
+///     upper_threshold: 0,
+///     lower_threshold: 0,
+/// };
+/// let (web, fallback) = (server("192.0.2.1:80"), server("192.0.2.9:80"));
+/// let settings = PoolSettings {
+///     service: VirtualService {
+///         key: "tcp 198.51.100.1:80".parse().unwrap(),
+///         scheduler: Default::default(),
+///         persistence: None,
+///         flags: ServiceFlags::default(),
+///     },
+///     real_servers: vec![RealServerSettings { real_server: web.clone(), disabled: false }],
+///     fallback: Some(fallback.clone()),
+///     quiescent: false,
+///     failurecount: 1,
+/// };
+/// let now = Instant::now();
+/// let mut pool = Pool::new(settings, None, &Default::default(), now);
+///
+/// pool.note(web.key, &Outcome::Good, now);
+/// assert!(pool.entry(now).real_servers.contains_key(&web.key));
+///
+/// pool.note(web.key, &Outcome::Bad("connection refused".into()), now);
+/// assert_eq!(pool.entry(now).real_servers.into_keys().collect::<Vec<_>>(), [fallback.key]);
+/// assert_eq!(pool.serving_state(&web.key).unwrap().reason, "check failed 1 of 1: connection refused");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Pool {
     settings: PoolSettings,
-    /// In the order of `settings.real_servers`.
+    /// The members, in the order of `settings.real_servers`.
     members: Vec<Member>,
     index: HashMap<RealServerKey, usize>,
     tally: Tally,
-    /// Until then the first results of those that came last are waited for.
+    /// Until then the pool waits for the first results of the real servers that came last.
     patient_until: Instant,
-    /// No real server takes connections and none is waited for: the case for the fallback. State, not derived: while
-    /// first results are waited for it stays as it was.
+    /// Whether no real server takes connections and none is waited for: the case for the fallback. This is state and
+    /// not derived: while first results are waited for it stays as it was.
     unserved: bool,
 }
 
 impl Pool {
-    /// `observed` is the kernel's entry, if there is one: a real server that is in there goes on serving until a check
-    /// says otherwise. One that is not starts outside, so that no dead server gets a connection.
+    /// Creates the pool. `observed` is the kernel's entry, if there is one: a real server that is in there goes on
+    /// serving until a check says otherwise. A real server that is not in there starts outside, so that no dead server
+    /// gets a connection.
     ///
     /// The events of the beginning come from the first [`Pool::advance`], which is due at once.
-    pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, known: &Known, now: Instant) -> Self {
+    pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, known: &KnownHealth, now: Instant) -> Self {
         let held = |key: &RealServerKey| observed.and_then(|entry| entry.real_servers.get(key));
         let admission = |real: &RealServer| match held(&real.key) {
             // Weight 0 is a failed real server that was quiesced, unless it is what the configuration asks for.
@@ -101,18 +152,20 @@ impl Pool {
         Self { settings, members, index, tally, patient_until, unserved }
     }
 
+    /// Returns the virtual service's key.
     pub fn key(&self) -> ServiceKey {
         self.settings.service.key
     }
 
+    /// Returns the configuration in force.
     pub fn settings(&self) -> &PoolSettings {
         &self.settings
     }
 
-    /// Takes a new configuration. What is known of a real server that stays is kept; a new one starts outside, and so
-    /// does one that was switched off, since no check of it was made meanwhile.
+    /// Takes a new configuration. What is known of a real server that stays is kept. A new real server starts outside,
+    /// and so does one that was switched off, since no check of it was made meanwhile.
     pub fn reconfigure(&mut self, settings: PoolSettings, now: Instant) -> Vec<PoolEvent> {
-        let before = self.presence();
+        let before = self.unserved_state();
         let mut patient_until = self.patient_until;
         let members = settings.real_servers.iter().map(|real| match self.known(real) {
             Some(member) => member.clone(),
@@ -124,27 +177,30 @@ impl Pool {
         let members = members.collect();
         *self = Self::of(settings, members, patient_until, self.unserved);
         self.unserved = self.is_unserved(now);
-        before.events_until(self.presence()).collect()
+        before.events_until(self.unserved_state()).collect()
     }
 
     fn known(&self, real: &RealServerSettings) -> Option<&Member> {
         let place = *self.index.get(&real.real_server.key)?;
-        let switched_on = self.settings.real_servers[place].disabled && !real.disabled;
-        (!switched_on).then(|| &self.members[place])
+        let switched_on = self.settings.real_servers.get(place)?.disabled && !real.disabled;
+        self.members.get(place).filter(|_| !switched_on)
     }
 
-    /// The first checks of this configuration begin by then: many are not all asked at once, and until they are the
-    /// fallback would come for no reason.
+    /// Waits for first results until they can be there: the first checks of this configuration begin by `asked_by`.
+    /// Many real servers are not all asked at once, and until they are, the fallback would come for no reason.
     pub fn wait_until_asked(&mut self, asked_by: Instant) {
         self.patient_until = self.patient_until.max(asked_by + FIRST_RESULT);
     }
 
-    /// Takes the result of a check. One of a real server that is not of this pool (any more), or is switched off,
-    /// changes nothing.
+    /// Takes the result of a check. The result of a real server that is not of this pool (any more), or is switched
+    /// off, changes nothing.
     pub fn note(&mut self, key: RealServerKey, outcome: &Outcome, now: Instant) -> Vec<PoolEvent> {
-        let before = self.presence();
-        let Some(place) = self.index.get(&key).copied() else { return Vec::new() };
-        let (real, member) = (&self.settings.real_servers[place], &mut self.members[place]);
+        let before = self.unserved_state();
+        let found = self
+            .index
+            .get(&key)
+            .and_then(|place| Some((self.settings.real_servers.get(*place)?, self.members.get_mut(*place)?)));
+        let Some((real, member)) = found else { return Vec::new() };
         if real.disabled {
             return Vec::new();
         }
@@ -154,18 +210,18 @@ impl Pool {
         self.unserved = self.is_unserved(now);
         let mut events = Vec::new();
         events.extend(transition.map(|transition| PoolEvent::Member { real: key, transition }));
-        events.extend(before.events_until(self.presence()));
+        events.extend(before.events_until(self.unserved_state()));
         events
     }
 
     /// Does what time alone changes.
     pub fn advance(&mut self, now: Instant) -> Vec<PoolEvent> {
-        let before = self.presence();
+        let before = self.unserved_state();
         self.unserved = self.is_unserved(now);
-        before.events_until(self.presence()).collect()
+        before.events_until(self.unserved_state()).collect()
     }
 
-    /// When [`Pool::advance`] is due, if no result comes before; `None`: never.
+    /// Returns when [`Pool::advance`] is due, if no result comes before; `None` means never.
     pub fn next_change(&self, now: Instant) -> Option<Instant> {
         if self.is_unserved(now) != self.unserved {
             return Some(now);
@@ -175,7 +231,7 @@ impl Pool {
     }
 
     /// Whether the fallback is called for. While the first result of a real server is still waited for nothing changes:
-    /// else the fallback would flap at every cold start. A real server of weight 0 serves nobody, however healthy it
+    /// else the fallback would flap at every cold start. A real server of weight 0 serves no client, however healthy it
     /// is, and is not waited for.
     fn is_unserved(&self, now: Instant) -> bool {
         if self.tally.serving > 0 || self.is_switched_off() {
@@ -185,40 +241,41 @@ impl Pool {
         self.unserved || !waits
     }
 
-    /// Every real server is (`checktype=off`): the service shall serve nobody, not even by its fallback.
+    /// Whether every real server is switched off (`checktype=off`): the service shall serve no client, not even by its
+    /// fallback.
     pub fn is_switched_off(&self) -> bool {
         self.tally.enabled == 0 && !self.settings.real_servers.is_empty()
     }
 
-    fn presence(&self) -> Presence {
+    fn unserved_state(&self) -> UnservedState {
         let has_fallback = self.settings.fallback.is_some();
-        Presence { fallback: self.unserved && has_fallback, nobody: self.unserved && !has_fallback }
+        UnservedState { fallback: self.unserved && has_fallback, nobody: self.unserved && !has_fallback }
     }
 
-    /// The fallback is in.
+    /// Whether the fallback is in.
     pub fn fallback_serves(&self) -> bool {
-        self.presence().fallback
+        self.unserved_state().fallback
     }
 
-    /// Neither a real server of weight above 0 nor the fallback is in.
+    /// Whether neither a real server of weight above 0 nor the fallback is in.
     pub fn nobody_serves(&self) -> bool {
         self.tally.serving == 0 && !self.fallback_serves()
     }
 
-    /// Every real server has had a result.
+    /// Whether every real server has had a result.
     pub fn all_asked(&self) -> bool {
         self.tally.unasked == 0
     }
 
     /// Whether a start need not wait for more results: a real server that has passed a check serves and none that was
     /// put in without one is still to be asked, or the fallback serves, or every real server has been asked.
-    pub fn is_settled(&self, now: Instant) -> bool {
+    pub fn is_decided(&self, now: Instant) -> bool {
         let Tally { trusted, untried, unasked, .. } = self.tally;
         let fallback_serves = self.settings.fallback.is_some() && self.is_unserved(now);
         unasked == 0 || fallback_serves || (trusted > 0 && untried == 0)
     }
 
-    /// The entry that the kernel shall hold.
+    /// Returns the entry that the kernel shall hold.
     pub fn entry(&self, now: Instant) -> ServiceEntry {
         let reals = self.settings.real_servers.iter().zip(&self.members);
         let reals = reals.filter_map(|(real, member)| self.placed(real, member));
@@ -229,7 +286,7 @@ impl Pool {
         }
     }
 
-    /// The real server as it shall stand in the kernel, if at all.
+    /// Returns the real server as it shall stand in the kernel, if at all.
     fn placed(&self, real: &RealServerSettings, member: &Member) -> Option<RealServer> {
         if !real.disabled && member.serves() {
             return Some(real.real_server.clone());
@@ -237,12 +294,12 @@ impl Pool {
         self.settings.quiescent.then(|| RealServer { weight: 0, ..real.real_server.clone() })
     }
 
-    /// The real servers that the next monitor shall trust.
+    /// Returns the real servers that the next health monitor shall trust.
     pub fn known_up(&self) -> impl Iterator<Item = RealServerKey> {
         self.keys_of(Member::is_known_up)
     }
 
-    /// The real servers that the next monitor need not wait for.
+    /// Returns the real servers that the next health monitor need not wait for.
     pub fn known_down(&self) -> impl Iterator<Item = RealServerKey> {
         self.keys_of(Member::is_known_down)
     }
@@ -253,34 +310,34 @@ impl Pool {
         ones.map(|(real, _)| real.real_server.key)
     }
 
-    /// Each real server with its health, and whether and why it serves.
-    pub fn members(&self) -> impl Iterator<Item = (&RealServer, &Member, Standing)> {
+    /// Returns each real server with its health, and whether and why it serves.
+    pub fn members(&self) -> impl Iterator<Item = (&RealServer, &Member, ServingState)> {
         let members = self.settings.real_servers.iter().zip(&self.members);
-        members.map(|(real, member)| (&real.real_server, member, self.standing_of(real, member)))
+        members.map(|(real, member)| (&real.real_server, member, self.serving_state_of(real, member)))
     }
 
-    /// Whether and why one real server serves; `None` when it is not of this pool.
-    pub fn standing(&self, key: &RealServerKey) -> Option<Standing> {
+    /// Returns whether and why one real server serves; `None` when it is not of this pool.
+    pub fn serving_state(&self, key: &RealServerKey) -> Option<ServingState> {
         let place = *self.index.get(key)?;
-        Some(self.standing_of(&self.settings.real_servers[place], &self.members[place]))
+        Some(self.serving_state_of(self.settings.real_servers.get(place)?, self.members.get(place)?))
     }
 
-    fn standing_of(&self, real: &RealServerSettings, member: &Member) -> Standing {
+    fn serving_state_of(&self, real: &RealServerSettings, member: &Member) -> ServingState {
         match real.disabled {
-            true => Standing { serves: false, reason: "checktype=off".into() },
-            false => member.standing(self.settings.failurecount),
+            true => ServingState { serves: false, reason: "checktype=off".into() },
+            false => member.serving_state(self.settings.failurecount),
         }
     }
 }
 
 /// What clients get when no real server serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Presence {
+struct UnservedState {
     fallback: bool,
     nobody: bool,
 }
 
-impl Presence {
+impl UnservedState {
     fn events_until(self, now: Self) -> impl Iterator<Item = PoolEvent> {
         let fallback = match (self.fallback, now.fallback) {
             (false, true) => Some(PoolEvent::FallbackIn),
@@ -289,7 +346,7 @@ impl Presence {
         };
         let nobody = match (self.nobody, now.nobody) {
             (false, true) => Some(PoolEvent::NobodyServes),
-            (true, false) => Some(PoolEvent::SomebodyServes),
+            (true, false) => Some(PoolEvent::ServedAgain),
             _ => None,
         };
         fallback.into_iter().chain(nobody)

@@ -1,24 +1,29 @@
-//! One step from the kernel's table to the wanted one. Decided by [`crate::plan`], executed by `netlink::ipvs`.
+//! One step from the kernel's table to the wanted one. [`crate::plan`] decides it, and `netlink::ipvs` executes it.
 
 use std::fmt;
 
 use super::{RealServer, RealServerKey, ServiceKey, VirtualService};
 
-/// A single change of the IPVS table. Each is idempotent when executed: adding what exists edits it, deleting what is
-/// gone is done.
+/// A single change of the IPVS table. Each is idempotent when executed: an addition of what exists edits it, and a
+/// deletion of what is gone succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
+    /// The virtual service is added, without real servers.
     AddService(VirtualService),
+    /// The virtual service gets this configuration.
     EditService(VirtualService),
-    /// Takes its real servers with it.
+    /// The virtual service is deleted, and its real servers with it.
     DeleteService(ServiceKey),
+    /// The real server is added to the virtual service.
     AddRealServer(ServiceKey, RealServer),
+    /// The real server of the virtual service gets this configuration.
     EditRealServer(ServiceKey, RealServer),
+    /// The real server is deleted from the virtual service.
     DeleteRealServer(ServiceKey, RealServerKey),
 }
 
 impl Change {
-    /// The virtual service that is changed, or whose real server is.
+    /// Returns the virtual service that is changed, or whose real server is.
     pub fn service(&self) -> &ServiceKey {
         match self {
             Self::AddService(service) | Self::EditService(service) => &service.key,

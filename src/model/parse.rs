@@ -5,11 +5,14 @@ use std::fmt;
 /// A word of the user that is not a value of the wanted type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidValue {
+    /// The user's word.
     pub value: String,
+    /// What would be right, such as `a protocol: tcp or udp`.
     pub expected: String,
 }
 
 impl InvalidValue {
+    /// Creates the error for a word.
     pub fn new(value: impl Into<String>, expected: impl Into<String>) -> Self {
         Self { value: value.into(), expected: expected.into() }
     }

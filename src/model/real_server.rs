@@ -40,15 +40,16 @@ impl fmt::Display for ForwardingMethod {
     }
 }
 
-/// Identity of a real server within its virtual service: two entries of one service never share it.
+/// The identity of a real server within its virtual service: two entries of one service never share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RealServerKey {
+    /// The address that packets are sent to.
     pub address: IpAddr,
-    /// 0 only in fwmark services, where the packet keeps its port.
+    /// The port; 0 only in fwmark services, where the packet keeps its port.
     pub port: u16,
 }
 
-/// The inverse of `Display`, for state files.
+/// Reads what `Display` writes, for state files.
 impl FromStr for RealServerKey {
     type Err = InvalidValue;
 
@@ -67,18 +68,22 @@ impl fmt::Display for RealServerKey {
 /// A real server as the kernel holds it or shall hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RealServer {
+    /// Address and port.
     pub key: RealServerKey,
-    /// In the kernel, an address of the director itself is reported as its `local` method; [`crate::netlink`] maps
-    /// it to `local == true` and keeps the method that was asked for where the kernel tells it, else `Gate`.
+    /// How packets reach it. The kernel reports an address of the director itself as its `local` method;
+    /// [`crate::netlink`] maps that to `local == true` and keeps the method that was asked for where the kernel tells
+    /// it, else `Gate`.
     pub forwarding: ForwardingMethod,
-    /// The address is one of the director's own (kernel `IP_VS_CONN_F_LOCALNODE`). Observed only: never set by a user,
-    /// and ignored when desired and observed are compared.
+    /// Whether the address is one of the director's own (kernel `IP_VS_CONN_F_LOCALNODE`). This is observed only: a
+    /// user never sets it, and a comparison of desired and observed ignores it.
     pub local: bool,
-    /// 0 = quiesced: no new connections. At most `i32::MAX` (the kernel keeps a signed number).
+    /// The share of new connections; 0 is quiesced and gets none. At most `i32::MAX` (the kernel keeps a signed
+    /// number).
     pub weight: u32,
-    /// Connections above which no new one is sent here (`ipvsadm -x`); 0 = no limit.
+    /// The connections above which no new one is sent here (`ipvsadm -x`); 0 means no limit.
     pub upper_threshold: u32,
-    /// Connections below which new ones are sent again (`ipvsadm -y`); 0 = three quarters of the upper one.
+    /// The connections below which new ones are sent again (`ipvsadm -y`); 0 means three quarters of the upper
+    /// threshold.
     pub lower_threshold: u32,
 }
 

@@ -9,23 +9,24 @@ use super::InvalidValue;
 const KNOWN: [&str; 14] =
     ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"];
 
-/// Name of a scheduler, as `ipvsadm -s` takes it. A parsed one is known; one read from the kernel may be any.
+/// The name of a scheduler, as `ipvsadm -s` takes it. A parsed name is known; a name from the kernel may be any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scheduler(String);
 
 impl Scheduler {
-    /// Any name. A module from outside the kernel tree may have any, and the kernel alone knows which it has.
+    /// Takes any name. A module from outside the kernel tree may have any, and the kernel alone knows which it has.
     pub fn named(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Default for Scheduler {
-    /// ldirectord's default.
+    /// Returns ldirectord's default.
     fn default() -> Self {
         Self("wrr".into())
     }

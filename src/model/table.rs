@@ -1,4 +1,4 @@
-//! A view of the kernel's IPVS table, or the part of it that somebody wants.
+//! The kernel's IPVS table, or the part of it that a program wants.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,17 @@ use super::{Change, RealServer, RealServerKey, ServiceKey, VirtualService};
 /// One virtual service with its real servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceEntry {
+    /// The virtual service.
     pub service: VirtualService,
+    /// Its real servers by key.
     pub real_servers: BTreeMap<RealServerKey, RealServer>,
 }
 
 /// Virtual services by key, in the order of the keys: equal tables print alike.
 pub type Table = BTreeMap<ServiceKey, ServiceEntry>;
 
-/// The entry as it is after a change of its service that the kernel has executed; `None`: there is no such service.
+/// Turns the entry of a service into what it is after a change of that service that the kernel has executed; `None`
+/// means that there is no such service.
 pub fn apply_change(held: &mut Option<ServiceEntry>, change: &Change) {
     match change {
         Change::AddService(service) | Change::EditService(service) => match held {

@@ -6,10 +6,12 @@ use std::str::FromStr;
 
 use super::{Family, InvalidValue, Scheduler};
 
-/// Transport protocol of a service by address.
+/// The transport protocol of a service by address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
+    /// TCP.
     Tcp,
+    /// UDP.
     Udp,
 }
 
@@ -34,16 +36,29 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Identity of a virtual service: the kernel holds at most one for each key.
+/// The identity of a virtual service: the kernel holds at most one for each key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceKey {
-    /// By protocol, address and port. Port 0 (every port) needs persistence.
-    Address { protocol: Protocol, address: IpAddr, port: u16 },
-    /// By the firewall mark of the packet, not 0; one mark may serve both families.
-    Fwmark { mark: u32, family: Family },
+    /// The service is known by protocol, address and port. Port 0 (every port) needs persistence.
+    Address {
+        /// The transport protocol.
+        protocol: Protocol,
+        /// The virtual IP.
+        address: IpAddr,
+        /// The port; 0 stands for every port.
+        port: u16,
+    },
+    /// The service is known by the firewall mark of the packet, not 0; one mark may serve both families.
+    Fwmark {
+        /// The mark, not 0.
+        mark: u32,
+        /// The address family of the packets.
+        family: Family,
+    },
 }
 
 impl ServiceKey {
+    /// Returns the address family of the service.
     pub fn family(&self) -> Family {
         match self {
             Self::Address { address, .. } => Family::of(*address),
@@ -52,7 +67,8 @@ impl ServiceKey {
     }
 }
 
-/// `tcp 10.0.0.1:80`, `udp [2001:db8::1]:53`, `fwmark 7`, `fwmark 7 ipv6`: as messages and `status` name it.
+/// Writes the key as messages and `status` name it: `tcp 10.0.0.1:80`, `udp [2001:db8::1]:53`, `fwmark 7`, `fwmark 7
+/// ipv6`.
 impl fmt::Display for ServiceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -63,7 +79,7 @@ impl fmt::Display for ServiceKey {
     }
 }
 
-/// The inverse of `Display`, for state files.
+/// Reads what `Display` writes, for state files.
 impl FromStr for ServiceKey {
     type Err = InvalidValue;
 
@@ -89,9 +105,9 @@ impl FromStr for ServiceKey {
 /// Clients of one network stay with one real server (`ipvsadm -p -M`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Persistence {
-    /// Seconds, at least 1.
+    /// The time in seconds after which a client without connections is forgotten, at least 1.
     pub timeout: u32,
-    /// Granularity: clients that share this many leading bits are one. 1..=32 or 1..=128; the default is every bit.
+    /// The granularity: clients that share this many leading bits are one. 1..=32 or 1..=128; the default is every bit.
     pub prefix_length: u8,
 }
 
@@ -99,7 +115,7 @@ pub struct Persistence {
 /// never part of this; persistence is [`Persistence`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ServiceFlags {
-    /// One-packet scheduling, UDP only (`ipvsadm -o`).
+    /// One-packet scheduling, for UDP only (`ipvsadm -o`).
     pub one_packet: bool,
     /// `IP_VS_SVC_F_SCHED1..3`: `flag-1` (`sh-fallback`, `mh-fallback`), `flag-2` (`sh-port`, `mh-port`), `flag-3`.
     pub scheduler: [bool; 3],
@@ -108,9 +124,13 @@ pub struct ServiceFlags {
 /// A virtual service as the kernel holds it or shall hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VirtualService {
+    /// What it is known by.
     pub key: ServiceKey,
+    /// How it chooses a real server.
     pub scheduler: Scheduler,
+    /// How long its clients stay with one real server; `None` means not at all.
     pub persistence: Option<Persistence>,
+    /// Its other settings.
     pub flags: ServiceFlags,
 }
 
@@ -120,11 +140,14 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_from_its_own_text() {
-        for text in ["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"] {
+        crate::testing::check_rows(["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"], |text| {
             assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
-        }
-        for text in ["", "tcp", "tcp 10.0.0.1", "sctp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"] {
-            assert!(text.parse::<ServiceKey>().is_err(), "{text:?}");
-        }
+        });
+        crate::testing::check_rows(
+            ["", "tcp", "tcp 10.0.0.1", "sctp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"],
+            |text| {
+                assert!(text.parse::<ServiceKey>().is_err(), "{text:?}");
+            },
+        );
     }
 }

@@ -1,7 +1,7 @@
-//! What is said to the neighbours about an address, and what they are asked: gratuitous ARP, unsolicited neighbour
-//! advertisements, questions to a gateway, probes.
+//! What the neighbours are told about an address, and what they are asked: gratuitous ARP, unsolicited neighbour
+//! advertisements, questions to a gateway, ARP probes.
 //!
-//! [`frame`] builds the bytes, this sends them. How many and how far apart is the caller's.
+//! [`frame`] builds the bytes, and this module sends them. The caller decides how many frames leave and how far apart.
 //!
 //! A frame goes out through the interface that has the address, whatever lies below: a VLAN adds its tag, a bond chooses
 //! the port that is active (on its own, the kernel repeats announcements when another port takes over).
@@ -20,19 +20,20 @@ use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, So
 
 use super::{Error, Result};
 
-/// Of one announcer, for all that it sends.
+/// The time that all frames of one announcer together may wait for room in the links' queues.
 const PATIENCE: Duration = Duration::from_millis(200);
 const BROADCAST: [u8; 6] = [0xff; 6];
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// Where an address is: the index of its interface and the link-layer address that neighbours shall send to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Station {
+    /// The index of the interface.
     pub interface: u32,
+    /// The link-layer address.
     pub mac: [u8; 6],
 }
 
-/// A socket that sends and receives nothing; for any number of frames on any interface.
+/// A socket that sends any number of frames on any interface, and receives nothing.
 #[derive(Debug)]
 pub struct Announcer {
     socket: OwnedFd,
@@ -41,36 +42,40 @@ pub struct Announcer {
 }
 
 impl Announcer {
+    /// Opens the socket.
+    ///
     /// # Errors
-    /// Needs `CAP_NET_RAW`.
+    /// Fails without `CAP_NET_RAW`.
     pub fn open() -> Result<Self> {
-        // Protocol 0: this socket receives nothing.
+        // With protocol 0 the socket receives nothing.
         let opened = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
         let socket = opened.map_err(|errno| Error::from(errno).during("announcements: open a socket"))?;
         Ok(Self { socket, patience: Cell::new(PATIENCE) })
     }
 
     /// Lets programs that this process starts inherit the socket. The last close of a packet socket waits for all
-    /// processors, 10 ms and more: whoever has no time leaves it to another process.
+    /// processors, 10 ms and more: a process that has no time leaves it to another one.
     ///
     /// # Errors
-    /// When the kernel refuses.
+    /// Fails when the kernel refuses.
     pub fn bequeath(&self) -> Result<()> {
         Ok(fcntl(&self.socket, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)?)
     }
 
-    /// IPv4: a gratuitous ARP request and a reply, because some neighbours heed only one of them. IPv6: one unsolicited
-    /// neighbour advertisement, which says whether this node is a router on the link (`is_router`). To every neighbour on
-    /// the interface's link.
+    /// Announces an address to every neighbour on the interface's link. For IPv4 it sends a gratuitous ARP request and
+    /// a reply, because some neighbours heed only one of them. For IPv6 it sends one unsolicited neighbour
+    /// advertisement, which says whether this node is a router on the link (`is_router`).
     ///
     /// # Errors
-    /// `ENETDOWN` when the interface is down, `ENXIO` or `ENODEV` when it is gone.
+    /// Fails with `ENETDOWN` when the interface is down, and with `ENXIO` or `ENODEV` when it is gone.
     pub fn announce(&self, at: Station, address: IpAddr, is_router: bool) -> Result<()> {
         let sent = match address {
             IpAddr::V4(ip) => self
                 .send_arp(at, &frame::gratuitous_arp_request(ip, at.mac))
                 .and_then(|()| self.send_arp(at, &frame::gratuitous_arp_reply(ip, at.mac))),
-            IpAddr::V6(ip) => self.send_ipv6(at, ALL_NODES, &frame::unsolicited_advertisement(ip, at.mac, is_router)),
+            IpAddr::V6(ip) => {
+                self.send_ipv6(at, frame::ALL_NODES, &frame::unsolicited_advertisement(ip, at.mac, is_router))
+            }
         };
         sent.map_err(|error| error.during(format_args!("{address}: announce on interface {}", at.interface)))
     }
@@ -79,7 +84,7 @@ impl Announcer {
     /// announcements do heed this. Nothing is sent to a gateway of the other family.
     ///
     /// # Errors
-    /// As [`Announcer::announce`].
+    /// Fails as [`Announcer::announce`] does.
     pub fn ask_gateway(&self, at: Station, address: IpAddr, gateway: IpAddr) -> Result<()> {
         let sent = match (address, gateway) {
             (IpAddr::V4(ip), IpAddr::V4(gateway)) => self.send_arp(at, &frame::arp_question(ip, at.mac, gateway)),
@@ -91,10 +96,10 @@ impl Announcer {
         sent.map_err(|error| error.during(format_args!("{address}: tell gateway {gateway}")))
     }
 
-    /// Asks whether anybody has `address`, without claiming it.
+    /// Asks whether another host has `address`, without claiming it.
     ///
     /// # Errors
-    /// As [`Announcer::announce`].
+    /// Fails as [`Announcer::announce`] does.
     pub fn probe(&self, at: Station, address: IpAddr) -> Result<()> {
         let sent = match address {
             IpAddr::V4(ip) => self.send_arp(at, &frame::arp_probe(ip, at.mac)),
@@ -111,8 +116,8 @@ impl Announcer {
         self.send(link_address(at.interface, libc::ETH_P_IPV6, multicast_mac(group))?, packet)
     }
 
-    /// In the moment of a fail-over the link's queue may be full; but a link that stays stuck must not use up the time
-    /// of an action with hundreds of addresses.
+    /// Sends when the link's queue has room. It may be full in the moment of a fail-over; but a link that stays stuck
+    /// must not use up the time of an action with hundreds of addresses.
     fn send_when_there_is_room(&self, destination: &LinkAddr, packet: &[u8]) -> Result<usize> {
         const PAUSE: Duration = Duration::from_millis(1);
         loop {
@@ -132,13 +137,14 @@ impl Announcer {
     }
 }
 
-/// Of an IPv6 multicast group (RFC 2464 §7).
+/// Returns the link-layer address of an IPv6 multicast group (RFC 2464 §7).
 fn multicast_mac(group: Ipv6Addr) -> [u8; 6] {
     let [.., a, b, c, d] = group.octets();
     [0x33, 0x33, a, b, c, d]
 }
 
-/// `protocol` is an `ETH_P_*` number in host order.
+/// Builds the address of a packet socket. `protocol` is an `ETH_P_*` number in host order.
+#[expect(unsafe_code, reason = "nix makes a link-layer address from no other form")]
 pub(super) fn link_address(interface: u32, protocol: i32, destination: [u8; 6]) -> Result<LinkAddr> {
     let [a, b, c, d, e, f] = destination;
     let raw = libc::sockaddr_ll {

@@ -15,7 +15,7 @@ use neli::{FromBytesWithInput, Size, ToBytes};
 use super::{Error, Result};
 use crate::model::Family;
 
-/// Received attributes of one message or one nest. Numbers that this program does not know stay unread.
+/// The received attributes of one message or one nest. Numbers that this program does not know stay unread.
 #[derive(Debug)]
 pub(super) struct Attributes<T>(GenlBuffer<T, Buffer>);
 
@@ -37,7 +37,7 @@ impl<T: NlAttrType> Attributes<T> {
         self.optional(kind).ok_or_else(|| Error::malformed(format!("attribute {kind:?} is missing")))
     }
 
-    /// The first `N` bytes; a newer kernel may append to a structure.
+    /// Returns the first `N` bytes; a newer kernel may append to a structure.
     pub fn required_bytes<const N: usize>(&self, kind: T) -> Result<[u8; N]> {
         first_bytes(self.required(kind)?, kind)
     }
@@ -58,13 +58,14 @@ impl<T: NlAttrType> Attributes<T> {
         self.optional(kind).map(|bytes| Ok(u32::from_ne_bytes(first_bytes(bytes, kind)?))).transpose()
     }
 
-    /// A port: the only numbers that IPVS sends in network order.
+    /// Reads a port: ports are the only numbers that IPVS sends in network order.
     pub fn required_port(&self, kind: T) -> Result<u16> {
         Ok(u16::from_be_bytes(self.required_bytes(kind)?))
     }
 
-    /// Text up to its NUL, if it has one. The kernel takes any bytes for the name of an interface; a byte that is not part
-    /// of UTF-8 reads as `\xNN`. To refuse it would break every action for a name that this program has no use for.
+    /// Reads text up to its NUL, if it has one. The kernel takes any bytes for the name of an interface; a byte that is
+    /// not part of UTF-8 reads as `\xNN`. A refusal of it would break every action for a name that this program has no
+    /// use for.
     pub fn required_text(&self, kind: T) -> Result<String> {
         self.required(kind).map(text)
     }
@@ -73,12 +74,13 @@ impl<T: NlAttrType> Attributes<T> {
         self.optional(kind).map(text)
     }
 
-    /// Of a list in which the number comes any number of times.
+    /// Reads the texts of a list in which the number comes any number of times.
     pub fn texts(&self, kind: T) -> Vec<String> {
         self.iter().filter(|(number, _)| *number == kind).map(|(_, bytes)| text(bytes)).collect()
     }
 
-    /// 4 or 16 bytes by family; more is a union (`nf_inet_addr`) of which the first bytes count.
+    /// Reads an address of 4 or 16 bytes by family; a longer value is a union (`nf_inet_addr`) of which the first bytes
+    /// count.
     pub fn required_address(&self, kind: T, family: Family) -> Result<IpAddr> {
         address(self.required(kind)?, kind, family)
     }
@@ -114,9 +116,9 @@ fn address<T: NlAttrType>(bytes: &[u8], kind: T, family: Family) -> Result<IpAdd
 
 /// Attributes to be sent, in the order in which they are added.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Cursor<Vec<u8>>);
+pub(super) struct AttributeWriter(Cursor<Vec<u8>>);
 
-impl Writer {
+impl AttributeWriter {
     /// Starts after a fixed header.
     pub fn after(header: Vec<u8>) -> Self {
         let mut cursor = Cursor::new(header);
@@ -124,8 +126,10 @@ impl Writer {
         Self(cursor)
     }
 
+    /// Appends an attribute.
+    ///
     /// # Errors
-    /// When the value is longer than an attribute can be (64 KiB).
+    /// Fails when the value is longer than an attribute can be (64 KiB).
     pub fn put<T: NlAttrType, P: Size + ToBytes>(&mut self, kind: T, value: P) -> Result<()> {
         self.write(kind, value, false)
     }
@@ -157,9 +161,9 @@ mod tests {
     use super::*;
 
     fn written() -> Vec<u8> {
-        let mut inner = Writer::default();
+        let mut inner = AttributeWriter::default();
         inner.put(CtrlAttr::Version, 7u32).expect("inner");
-        let mut writer = Writer::after(vec![9; 4]);
+        let mut writer = AttributeWriter::after(vec![9; 4]);
         writer.put(CtrlAttr::FamilyName, "IPVS").expect("name");
         writer.nest(CtrlAttr::Ops, inner).expect("nest");
         writer.into_bytes()
@@ -185,16 +189,19 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_shown_as_numbers_and_two_different_names_stay_different() {
-        for (bytes, expected) in [
-            (&b"eth0\0"[..], "eth0"),
-            (b"eth0\0rest", "eth0"),
-            (b"", ""),
-            ("na\u{ef}ve".as_bytes(), "na\u{ef}ve"),
-            (b"a\xff\xfeb\0", "a\\xff\\xfeb"),
-            (b"\xc3", "\\xc3"),
-        ] {
-            assert_eq!(text(bytes), expected, "{bytes:?}");
-        }
+        crate::testing::check_rows(
+            [
+                (&b"eth0\0"[..], "eth0"),
+                (b"eth0\0rest", "eth0"),
+                (b"", ""),
+                ("na\u{ef}ve".as_bytes(), "na\u{ef}ve"),
+                (b"a\xff\xfeb\0", "a\\xff\\xfeb"),
+                (b"\xc3", "\\xc3"),
+            ],
+            |(bytes, expected)| {
+                assert_eq!(text(bytes), expected, "{bytes:?}");
+            },
+        );
     }
 
     #[test]
@@ -212,6 +219,6 @@ mod tests {
 
     #[test]
     fn a_value_longer_than_an_attribute_is_refused() {
-        assert!(Writer::default().put(CtrlAttr::Ops, Buffer::from(vec![0; 65_532])).is_err());
+        assert!(AttributeWriter::default().put(CtrlAttr::Ops, Buffer::from(vec![0; 65_532])).is_err());
     }
 }

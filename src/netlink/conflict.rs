@@ -14,16 +14,18 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, recv, 
 use super::announce::{Announcer, Station, frame, link_address};
 use super::{Error, Result};
 
-/// A host on the same link answers within a millisecond or two; the rest is for one that is busy. RFC 5227 waits for
-/// seconds, to find hosts that only just booted, and a cluster that moves an address cannot.
+/// How often each address is asked for, and how long answers are waited for after each round. A host on the same link
+/// answers within a millisecond or two; the rest is for a busy host. RFC 5227 waits for seconds, to find hosts that
+/// only just booted, and a cluster that moves an address cannot.
 const ROUNDS: u32 = 3;
 const ROUND: Duration = Duration::from_millis(100);
 
 /// Another host that has an address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
+pub struct ForeignClaim {
+    /// The address.
     pub address: IpAddr,
-    /// Index of our interface to its link.
+    /// The index of our interface to its link.
     pub interface: u32,
     /// The other host's link-layer address.
     pub mac: [u8; 6],
@@ -34,22 +36,24 @@ pub struct Manner<'a> {
     /// The link-layer addresses of this host, which answers for its addresses on each interface that is attached to the
     /// same link.
     pub own: &'a [[u8; 6]],
-    /// Returns when the next question may leave: each is a frame to every host of the link.
+    /// Waits until the next question may leave: each is a frame to every host of the link.
     pub pace: &'a mut dyn FnMut(),
-    /// When the last question leaves.
+    /// The time after which no question leaves.
     pub deadline: Instant,
 }
 
-/// Claims of other hosts to these addresses, each address at most once for each interface. Asks up to three times, with
-/// 100 ms for the answers after each round, and ends early when all are claimed.
+/// Returns the claims of other hosts to these addresses, each address at most once for each interface. It asks up to
+/// three times, with 100 ms for the answers after each round, and ends early when all are claimed.
 ///
 /// # Errors
-/// Needs `CAP_NET_RAW`. When an interface is down or gone. When not every address could be asked for before the deadline.
-pub fn find(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<Claim>> {
-    /// So many questions have fewer answers than an ear has room for.
+/// Fails without `CAP_NET_RAW`, when an interface is down or gone, and when not every address could be asked for before
+/// the deadline.
+pub fn find(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<ForeignClaim>> {
+    /// The questions between two looks at what has arrived: they have fewer answers than a listening socket has room
+    /// for.
     const BETWEEN_LOOKS: usize = 64;
     let announcer = Announcer::open()?;
-    // Before the first question, or an answer could come too early to be heard.
+    // The sockets listen before the first question, or an answer could come too early to be heard.
     let mut inquiry = Inquiry::new(questions, &manner)?;
     for round in 0..ROUNDS {
         let open: Vec<_> = questions.iter().filter(|question| !inquiry.is_claimed(question)).collect();
@@ -65,7 +69,7 @@ pub fn find(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<C
                 return if round > 0 { Ok(inquiry.claims()) } else { Err(out_of_time(text)) };
             }
             match announcer.probe(*at, *address) {
-                // Others fill the link for a moment; it is asked for again.
+                // Other traffic fills the link for a moment; the address is asked for again.
                 Err(error) if error.is(Errno::ENOBUFS) => {}
                 asked => asked?,
             }
@@ -82,12 +86,12 @@ fn out_of_time(text: String) -> Error {
     Error::from(Errno::ETIMEDOUT).hinting(text).during("address conflicts: ask the network")
 }
 
-/// What has been asked for, and what has been heard.
+/// The questions that have been asked, and the answers that have been heard.
 struct Inquiry {
     asked: HashSet<(IpAddr, u32)>,
     own: HashSet<[u8; 6]>,
     ears: Vec<Ear>,
-    claims: HashMap<(IpAddr, u32), Claim>,
+    claims: HashMap<(IpAddr, u32), ForeignClaim>,
 }
 
 impl Inquiry {
@@ -111,13 +115,13 @@ impl Inquiry {
             let Some((address, mac)) = frame::claim(packet) else { return };
             let key = (address, at.interface);
             if asked.contains(&key) && !own.contains(&mac) {
-                claims.entry(key).or_insert(Claim { address, interface: at.interface, mac });
+                claims.entry(key).or_insert(ForeignClaim { address, interface: at.interface, mac });
             }
         })
     }
 
-    fn claims(self) -> Vec<Claim> {
-        let mut claims: Vec<Claim> = self.claims.into_values().collect();
+    fn claims(self) -> Vec<ForeignClaim> {
+        let mut claims: Vec<ForeignClaim> = self.claims.into_values().collect();
         claims.sort_by_key(|claim| (claim.address, claim.interface));
         claims
     }
@@ -145,10 +149,11 @@ fn ears(questions: &[(Station, IpAddr)]) -> Result<Vec<Ear>> {
 fn listening(interface: u32, protocol: i32) -> Result<OwnedFd> {
     /// Room for the answers of hundreds of addresses that arrive while we still ask.
     const RECEIVE_BUFFER: usize = 1024 * 1024;
-    // No protocol before the bind: what arrives on other interfaces meanwhile must not be taken for this one's.
+    // The socket has no protocol before the bind: what arrives on other interfaces meanwhile must not be taken for this
+    // one's.
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let ear = socket(AddressFamily::Packet, SockType::Datagram, flags, None)?;
-    // The default holds fewer; without CAP_NET_ADMIN it stays, and answers of a later round count.
+    // The default buffer holds fewer; without CAP_NET_ADMIN it stays, and answers of a later round count.
     let _ = setsockopt(&ear, sockopt::RcvBufForce, &RECEIVE_BUFFER);
     if protocol == libc::ETH_P_IPV6 {
         hear_advertisements_only(&ear)?;
@@ -157,8 +162,9 @@ fn listening(interface: u32, protocol: i32) -> Result<OwnedFd> {
     Ok(ear)
 }
 
-/// Of all IPv6 that comes in, only neighbour advertisements wake us: next header 58, type 136 (RFC 4861 §4.4). A busy host's
-/// other packets would fill the ear.
+/// Lets only neighbour advertisements pass of all IPv6 that comes in: next header 58, type 136 (RFC 4861 §4.4). A busy
+/// host's other packets would fill the socket's buffer.
+#[expect(unsafe_code, reason = "nix has no packet filters")]
 fn hear_advertisements_only(ear: &OwnedFd) -> Result<()> {
     let load =
         |at: u32| libc::sock_filter { code: (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: at };
@@ -190,7 +196,7 @@ fn listen(ears: &[Ear], deadline: Instant, mut hear: impl FnMut(Station, &[u8]))
     let mut buffer = [0; 2048];
     loop {
         for ear in ears {
-            // An interface that went down says so here once; the next question to it is the error.
+            // The socket reports once that its interface went down; the next question to it is the error.
             drain(
                 |buffer| recv(ear.socket.as_raw_fd(), buffer, MsgFlags::empty()).ok(),
                 &mut buffer,
@@ -213,7 +219,8 @@ fn listen(ears: &[Ear], deadline: Instant, mut hear: impl FnMut(Station, &[u8]))
     }
 }
 
-/// What has arrived, or so much of it that the other ears and the deadline get their turn: a flood has no end.
+/// Hands on what has arrived, or so much of it that the other sockets and the deadline get their turn: a flood has no
+/// end.
 fn drain(mut receive: impl FnMut(&mut [u8]) -> Option<usize>, buffer: &mut [u8], mut hear: impl FnMut(&[u8])) {
     const MOST: usize = 1024;
     for _ in 0..MOST {

@@ -4,32 +4,60 @@ use std::fmt;
 
 use nix::errno::Errno;
 
+/// The result of a question or an order to the kernel.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// `attempt` is `object: what was tried` in the words of whoever asked, empty until an outer layer says it.
+/// Why the kernel did not do or say what was wished. `attempt` is `object: what was tried` in the caller's words; it is
+/// empty until an outer layer says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The kernel has no IPVS: the module `ip_vs` is neither loaded nor built in. `reason` says what was done about it.
-    Unavailable { reason: String },
+    /// The kernel has no IPVS: the module `ip_vs` is neither loaded nor built in.
+    Unavailable {
+        /// What was done about it.
+        reason: String,
+    },
     /// EPERM or EACCES: the process lacks `CAP_NET_ADMIN` (or `CAP_NET_RAW` for announcements).
-    Permission { attempt: String, errno: i32 },
+    Permission {
+        /// What was tried.
+        attempt: String,
+        /// The error number, positive.
+        errno: i32,
+    },
     /// Any other error number, with the kernel's own explanation (extended acknowledgement) or a hint of ours.
-    Kernel { attempt: String, errno: i32, explanation: Option<String> },
+    Kernel {
+        /// What was tried.
+        attempt: String,
+        /// The error number, positive.
+        errno: i32,
+        /// The kernel's words, or the hint.
+        explanation: Option<String>,
+    },
     /// The kernel did not answer in time; the socket is opened anew before the next request.
-    Timeout { attempt: String },
+    Timeout {
+        /// What was tried.
+        attempt: String,
+    },
     /// The kernel's list changed during each of several reads (`NLM_F_DUMP_INTR`).
-    Interrupted { attempt: String },
+    Interrupted {
+        /// What was tried.
+        attempt: String,
+    },
     /// The answer (or a value to be sent) does not have the form that the protocol demands.
-    Malformed { attempt: String, detail: String },
+    Malformed {
+        /// What was tried.
+        attempt: String,
+        /// What is wrong with the form.
+        detail: String,
+    },
 }
 
 impl Error {
-    /// From a system call or the `error` field of a netlink message, as a positive number.
+    /// Creates the error from a system call's number or the `error` field of a netlink message, as a positive number.
     pub(crate) fn from_errno(errno: i32, explanation: Option<String>) -> Self {
         let attempt = String::new();
         match Errno::from_raw(errno) {
             Errno::EPERM | Errno::EACCES => Self::Permission { attempt, errno },
-            // What a receive says when SO_RCVTIMEO has passed; the kernel's answers do not use it.
+            // A receive returns this when SO_RCVTIMEO has passed; the kernel's answers do not use it.
             Errno::EAGAIN => Self::Timeout { attempt },
             _ => Self::Kernel { attempt, errno, explanation },
         }
@@ -64,7 +92,7 @@ impl Error {
         self
     }
 
-    /// Where the kernel means something else by EACCES than a lack of rights.
+    /// Replaces the lack of rights where the kernel means something else by EACCES.
     pub(crate) fn not_for_lack_of_rights(self, explanation: impl fmt::Display) -> Self {
         match self {
             Self::Permission { attempt, errno } if errno == Errno::EACCES as i32 => {
@@ -74,7 +102,7 @@ impl Error {
         }
     }
 
-    /// The kernel's error number (positive), where there was one.
+    /// Returns the kernel's error number (positive), where there was one.
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Permission { errno, .. } | Self::Kernel { errno, .. } => Some(*errno),
@@ -122,7 +150,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The C library's text, which is what ipvsadm and ip print; nix has its own, different for a few numbers.
+/// Returns the C library's text, which is what ipvsadm and ip print; nix has its own, different for a few numbers.
 fn describe(errno: i32) -> String {
     let text = std::io::Error::from_raw_os_error(errno).to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()

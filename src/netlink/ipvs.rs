@@ -1,11 +1,11 @@
 //! The kernel's IPVS table, through the generic netlink family "IPVS" (include/uapi/linux/ip_vs.h).
 //!
-//! Read as plain values of [`crate::model`], changed by [`Change`]s that somebody else decided. Never flushes, and
-//! never loads a module unless [`Ipvs::open_loading`] is asked to.
+//! The table is read as plain values of [`crate::model`] and changed by [`Change`]s that the caller has decided. It is
+//! never flushed, and no module is loaded except by [`Ipvs::open_loading`].
 //!
 //! The family announces no changes and its lists have no generation number: a list that is read while another program
-//! changes the table may lack an entry or hold it twice. Whoever compares must bear that, and does: adding what exists
-//! is an edit, and deleting what is gone is done.
+//! changes the table may lack an entry or hold it twice. A caller that compares must bear that, and each change does:
+//! an addition of what exists is an edit, and a deletion of what is gone succeeds.
 
 mod apply;
 mod compare;
@@ -22,39 +22,45 @@ use neli::consts::nl::NlmF;
 use neli::consts::socket::NlFamily;
 use nix::errno::Errno;
 
-pub use apply::Failure;
-pub use compare::{Depth, Held};
+pub use apply::ChangeFailure;
+pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
 pub use connections::Connections;
 
-use super::message::Request;
+use super::message::NetlinkRequest;
 use super::module::load_module;
 use super::socket::Socket;
 use super::{Error, Result};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table, VirtualService};
-use constants::{Command, DAEMON_BACKUP, DAEMON_MASTER};
+use constants::{DAEMON_BACKUP, DAEMON_MASTER, IpvsCommand};
 
 /// Which sync daemons run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SyncDaemons {
-    /// Sends this director's connections to others.
+    /// A daemon sends this director's connections to others.
     pub master: bool,
-    /// Receives those of another one.
+    /// A daemon receives the connections of another director.
     pub backup: bool,
 }
 
-/// Version of the kernel's IPVS code, as `1.2.1`.
+/// The version of the kernel's IPVS code, as `1.2.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
+    /// The first number.
     pub major: u8,
+    /// The second number.
     pub minor: u8,
+    /// The third number.
     pub patch: u8,
 }
 
-/// Seconds without a packet after which the kernel forgets a connection (`ipvsadm -L --timeout`).
+/// The seconds without a packet after which the kernel forgets a connection (`ipvsadm -L --timeout`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
+    /// An established TCP connection.
     pub tcp: u32,
+    /// A TCP connection after a FIN.
     pub tcp_fin: u32,
+    /// A UDP flow.
     pub udp: u32,
 }
 
@@ -69,21 +75,22 @@ pub struct Ipvs {
 }
 
 impl Ipvs {
-    /// `None` when the kernel has no IPVS at this moment. Asks only: what is not loaded stays so, except that a kernel
-    /// may itself load the module on this question.
+    /// Opens IPVS; `None` when the kernel has none at this moment. This only asks: a module that is not loaded stays
+    /// so, except that a kernel may itself load it on this question.
     ///
     /// # Errors
-    /// When there is no netlink, or no answer.
+    /// Fails when there is no netlink, or no answer.
     pub fn open() -> Result<Option<Self>> {
         let mut socket = Socket::open(NlFamily::Generic).map_err(|error| error.during("ipvs: open a socket"))?;
         let family = family::find(&mut socket)?;
         Ok(family.map(|family| Self { socket, family }))
     }
 
-    /// As [`Ipvs::open`], but nothing makes the kernel load the module: for whoever only wonders.
+    /// Opens IPVS like [`Ipvs::open`], but nothing makes the kernel load the module: for callers that only want to
+    /// know.
     ///
     /// # Errors
-    /// When there is no netlink, or no answer.
+    /// Fails when there is no netlink, or no answer.
     pub fn open_loaded() -> Result<Option<Self>> {
         if std::path::Path::new("/proc/net/ip_vs").exists() { Self::open() } else { Ok(None) }
     }
@@ -91,7 +98,7 @@ impl Ipvs {
     /// Runs `modprobe ip_vs` once where the kernel has no IPVS.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it is not there even then, saying what modprobe said.
+    /// Fails with [`Error::Unavailable`] when IPVS is not there even then, with what modprobe said.
     pub fn open_loading() -> Result<Self> {
         if let Some(ipvs) = Self::open()? {
             return Ok(ipvs);
@@ -106,11 +113,11 @@ impl Ipvs {
         Err(Error::Unavailable { reason: loaded.err().unwrap_or_else(|| "modprobe ip_vs changed nothing".into()) })
     }
 
-    /// Every virtual service with its real servers. A service that vanished while the table was read is left out, and
-    /// so are services of protocols other than TCP and UDP: nothing here ever owns those.
+    /// Reads every virtual service with its real servers. A service that vanished while the table was read is left out,
+    /// and so are services of protocols other than TCP and UDP, which this program never owns.
     ///
     /// # Errors
-    /// On any failure: never a part of the table.
+    /// Fails as a whole: it never returns a part of the table.
     pub fn table(&mut self) -> Result<Table> {
         let during = |error: Error| error.during("ipvs: read the table");
         let mut table = Table::new();
@@ -121,21 +128,21 @@ impl Ipvs {
         Ok(table)
     }
 
-    /// The virtual services of [`Ipvs::table`] alone: one question, however many there are.
+    /// Reads the virtual services of [`Ipvs::table`] alone: one question, however many there are.
     ///
     /// # Errors
-    /// On any failure: never a part of the list.
+    /// Fails as a whole: it never returns a part of the list.
     pub fn services(&mut self) -> Result<Vec<VirtualService>> {
         let during = |error: Error| error.during("ipvs: read the table");
-        let payloads = self.dump(Command::GetService, Vec::new()).map_err(during)?;
+        let payloads = self.dump(IpvsCommand::GetService, Vec::new()).map_err(during)?;
         payloads.iter().filter_map(|payload| decode::service(payload).map_err(during).transpose()).collect()
     }
 
-    /// `None` when the kernel has no such service. Asked for by itself first: the list of real servers of a service
-    /// that does not exist is empty, not an error.
+    /// Reads one service; `None` when the kernel has none of this key. The service is asked for by itself first: the
+    /// list of real servers of a service that does not exist is empty and no error.
     ///
     /// # Errors
-    /// On any failure.
+    /// Fails on any failure.
     pub fn service(&mut self, key: &ServiceKey) -> Result<Option<ServiceEntry>> {
         let during = |error: Error| error.during(format_args!("virtual service {key}: read"));
         let Some(service) = self.service_alone(key).map_err(during)? else {
@@ -145,51 +152,56 @@ impl Ipvs {
         Ok(Some(ServiceEntry { service, real_servers }))
     }
 
-    /// Executes the changes in order, and goes on after a failure. Each is idempotent: adding what exists edits it,
-    /// editing what is gone adds it, deleting what is gone is done. Sent in batches, with one result for each; nothing
-    /// is rolled back.
-    pub fn apply(&mut self, changes: &[Change]) -> Vec<Failure> {
+    /// Executes the changes in order, and goes on after a failure. Each is idempotent: an addition of what exists edits
+    /// it, an edit of what is gone adds it, and a deletion of what is gone succeeds. They are sent in batches, with one
+    /// result for each; nothing is rolled back.
+    pub fn apply(&mut self, changes: &[Change]) -> Vec<ChangeFailure> {
         apply::run(changes, |batch| self.send_changes(batch))
     }
 
-    /// Connections by real server: what a drain waits for. Empty also when the service does not exist.
+    /// Counts the connections by real server: a drain waits for them. The map is empty also when the service does not
+    /// exist.
     ///
     /// # Errors
-    /// On any failure.
+    /// Fails on any failure.
     pub fn connections(&mut self, key: &ServiceKey) -> Result<BTreeMap<RealServerKey, Connections>> {
         let during = |error: Error| error.during(format_args!("virtual service {key}: count connections"));
         let read = self.destinations(key).map_err(during)?;
         Ok(read.into_iter().map(|(real, connections)| (real.key, connections)).collect())
     }
 
-    /// The sync daemons that run.
+    /// Reads which sync daemons run.
     ///
     /// # Errors
-    /// On any failure.
+    /// Fails on any failure.
     pub fn sync_daemons(&mut self) -> Result<SyncDaemons> {
         let during = |error: Error| error.during("ipvs: read the sync daemons");
-        let payloads = self.dump(Command::GetDaemon, Vec::new()).map_err(during)?;
+        let payloads = self.dump(IpvsCommand::GetDaemon, Vec::new()).map_err(during)?;
         let states: Result<Vec<u32>> = payloads.iter().map(|payload| decode::sync_state(payload)).collect();
         let states = states.map_err(during)?;
         Ok(SyncDaemons { master: states.contains(&DAEMON_MASTER), backup: states.contains(&DAEMON_BACKUP) })
     }
 
+    /// Reads the version of the kernel's IPVS code.
+    ///
     /// # Errors
-    /// On any failure.
+    /// Fails on any failure.
     pub fn version(&mut self) -> Result<Version> {
         let during = |error: Error| error.during("ipvs: read the version");
-        decode::version(&self.ask_one(Command::GetInfo).map_err(during)?).map_err(during)
+        decode::version(&self.ask_one(IpvsCommand::GetInfo).map_err(during)?).map_err(during)
     }
 
+    /// Reads the timeouts of connections.
+    ///
     /// # Errors
-    /// On any failure.
+    /// Fails on any failure.
     pub fn timeouts(&mut self) -> Result<Timeouts> {
         let during = |error: Error| error.during("ipvs: read the timeouts");
-        decode::timeouts(&self.ask_one(Command::GetConfig).map_err(during)?).map_err(during)
+        decode::timeouts(&self.ask_one(IpvsCommand::GetConfig).map_err(during)?).map_err(during)
     }
 
     fn service_alone(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>> {
-        let request = self.request(Command::GetService, encode::identity(key)?);
+        let request = self.request(IpvsCommand::GetService, encode::identity(key)?);
         match self.socket.ask(&request) {
             Err(error) if error.is(Errno::ESRCH) => Ok(None),
             Err(error) => Err(error),
@@ -202,7 +214,7 @@ impl Ipvs {
     }
 
     fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<(RealServer, Connections)>> {
-        let payloads = self.dump(Command::GetDest, encode::identity(key)?)?;
+        let payloads = self.dump(IpvsCommand::GetDest, encode::identity(key)?)?;
         payloads.iter().map(|payload| decode::destination(payload, key.family())).collect()
     }
 
@@ -223,20 +235,23 @@ impl Ipvs {
         results.into_iter().map(|result| result.or_else(|| answers.next()).unwrap_or_else(unanswered)).collect()
     }
 
-    fn ask_one(&mut self, command: Command) -> Result<Vec<u8>> {
+    fn ask_one(&mut self, command: IpvsCommand) -> Result<Vec<u8>> {
         let request = self.request(command, Vec::new());
         self.socket.ask(&request)?.into_iter().next().ok_or_else(|| Error::malformed("an empty answer"))
     }
 
-    fn dump(&mut self, command: Command, attributes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+    fn dump(&mut self, command: IpvsCommand, attributes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
         let request = self.request(command, attributes);
         self.socket.dump(&request)
     }
 
-    fn request(&self, command: Command, attributes: Vec<u8>) -> Request {
-        Request { kind: self.family, flags: NlmF::empty(), payload: encode::generic(command, &attributes) }
+    fn request(&self, command: IpvsCommand, attributes: Vec<u8>) -> NetlinkRequest {
+        NetlinkRequest { kind: self.family, flags: NlmF::empty(), payload: encode::generic(command, &attributes) }
     }
 }
 
+#[cfg(test)]
+#[path = "../../fuzz/ipvs.rs"]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Framing of netlink messages (netlink(7), include/uapi/linux/netlink.h): headers, acknowledgements, ends of lists.
 //!
-//! Written here and not taken from neli because neli subtracts lengths that it has not checked.
+//! This is written here and not taken from neli because neli subtracts lengths that it has not checked.
 
 use neli::consts::nl::{NlmF, NlmsgerrAttr};
 use nix::errno::Errno;
@@ -16,20 +16,20 @@ const NLMSG_OVERRUN: u16 = 4;
 
 /// One order or question to the kernel; the socket adds sequence number and length.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct NetlinkRequest {
     /// `nlmsg_type`: an `RTM_*` number or a generic netlink family.
     pub kind: u16,
-    /// In addition to `NLM_F_REQUEST`.
+    /// The flags in addition to `NLM_F_REQUEST`.
     pub flags: NlmF,
     /// Everything after the netlink header.
     pub payload: Vec<u8>,
 }
 
-impl Request {
+impl NetlinkRequest {
     /// Appends the request to `buffer`, aligned to 4 bytes, so that several may follow each other in one datagram.
     pub fn write(&self, buffer: &mut Vec<u8>, sequence: u32, extra: NlmF) {
         let flags = NlmF::REQUEST | self.flags | extra;
-        // A payload is a handful of attributes of at most 64 KiB: the length fits.
+        // The length fits: a payload is a handful of attributes of at most 64 KiB.
         let length = (HEADER + self.payload.len()) as u32;
         buffer.extend_from_slice(&length.to_ne_bytes());
         buffer.extend_from_slice(&self.kind.to_ne_bytes());
@@ -43,21 +43,21 @@ impl Request {
 
 /// One message of a received datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Message<'a> {
+struct NetlinkMessage<'a> {
     kind: u16,
     flags: NlmF,
     sequence: u32,
     payload: &'a [u8],
 }
 
-fn split(datagram: &[u8]) -> Result<Option<(Message<'_>, &[u8])>> {
+fn split(datagram: &[u8]) -> Result<Option<(NetlinkMessage<'_>, &[u8])>> {
     if datagram.is_empty() {
         return Ok(None);
     }
     let short = || Error::malformed("a message is cut off");
     let length = u32_at(datagram, 0).ok_or_else(short)? as usize;
     let payload = datagram.get(HEADER..length).ok_or_else(short)?;
-    let message = Message {
+    let message = NetlinkMessage {
         kind: u16_at(datagram, 4).ok_or_else(short)?,
         flags: NlmF::from_bits_truncate(u16_at(datagram, 6).ok_or_else(short)?),
         sequence: u32_at(datagram, 8).ok_or_else(short)?,
@@ -79,24 +79,25 @@ fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 /// What the answer to a request ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// `NLM_F_ACK` was asked for with the last request: an error message, number 0 for success. The kernel executes
-    /// requests in order and reports errors unasked, so silence about an earlier one then means success.
+    /// `NLM_F_ACK` was asked for with the last request: the answer ends with an error message, number 0 for success.
+    /// The kernel executes requests in order and reports errors unasked, so silence about an earlier request then means
+    /// success.
     Acknowledgement,
-    /// `NLM_F_DUMP`: `NLMSG_DONE`, or an error message.
+    /// `NLM_F_DUMP`: the answer ends with `NLMSG_DONE`, or an error message.
     Done,
 }
 
 /// What was answered to a request that the kernel executed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Reply {
+pub(super) struct NetlinkReply {
     pub payloads: Vec<Vec<u8>>,
-    /// The list changed while it was read: some of it may be missing, what is there was so at a time.
+    /// Whether the list changed while it was read: some of it may be missing, and what is there was so at one time.
     pub interrupted: bool,
 }
 
 /// The answer to one request, as far as it has come.
 #[derive(Debug, Default)]
-struct Answer {
+struct PartialAnswer {
     payloads: Vec<Vec<u8>>,
     interrupted: bool,
     result: Option<Result<()>>,
@@ -107,13 +108,13 @@ struct Answer {
 pub(super) struct Collector {
     first_sequence: u32,
     ending: Ending,
-    answers: Vec<Answer>,
+    answers: Vec<PartialAnswer>,
 }
 
 impl Collector {
-    /// The requests carry `first_sequence`, `first_sequence + 1` and so on.
+    /// Creates a collector for requests that carry `first_sequence`, `first_sequence + 1` and so on.
     pub fn new(first_sequence: u32, count: usize, ending: Ending) -> Self {
-        let answers = std::iter::repeat_with(Answer::default).take(count).collect();
+        let answers = std::iter::repeat_with(PartialAnswer::default).take(count).collect();
         Self { first_sequence, ending, answers }
     }
 
@@ -121,10 +122,11 @@ impl Collector {
         self.answers.last().is_none_or(|last| last.result.is_some())
     }
 
-    /// Messages with another sequence number are late answers to an earlier request that timed out: they are skipped.
+    /// Takes a datagram. Messages with another sequence number are late answers to an earlier request that timed out:
+    /// they are skipped.
     ///
     /// # Errors
-    /// When the datagram cannot be split into messages: what comes after is then unknown too.
+    /// Fails when the datagram cannot be split into messages: what comes after is then unknown too.
     pub fn feed(&mut self, datagram: &[u8]) -> Result<()> {
         let mut rest = datagram;
         while let Some((message, tail)) = split(rest)? {
@@ -145,20 +147,20 @@ impl Collector {
         Ok(())
     }
 
-    /// One result for each request, in order. Requests about which nothing is known get `missing`.
-    pub fn finish(self, missing: &Error) -> Vec<Result<Reply>> {
+    /// Returns one result for each request, in order. Requests about which nothing is known get `missing`.
+    pub fn finish(self, missing: &Error) -> Vec<Result<NetlinkReply>> {
         let complete = self.is_complete();
-        let finish_one = |answer: Answer| match answer.result {
+        let finish_one = |answer: PartialAnswer| match answer.result {
             None if !complete => Err(missing.clone()),
-            None | Some(Ok(())) => Ok(Reply { payloads: answer.payloads, interrupted: answer.interrupted }),
+            None | Some(Ok(())) => Ok(NetlinkReply { payloads: answer.payloads, interrupted: answer.interrupted }),
             Some(Err(error)) => Err(error),
         };
         self.answers.into_iter().map(finish_one).collect()
     }
 }
 
-/// `struct nlmsgerr`: the number, the header of the request, the request itself unless capped, then attributes.
-fn decode_acknowledgement(message: &Message<'_>) -> Result<()> {
+/// Reads a `struct nlmsgerr`: the number, the header of the request, the request itself unless capped, then attributes.
+fn decode_acknowledgement(message: &NetlinkMessage<'_>) -> Result<()> {
     let short = || Error::malformed("an acknowledgement is cut off");
     let number = u32_at(message.payload, 0).ok_or_else(short)? as i32;
     let original = u32_at(message.payload, 4).ok_or_else(short)? as usize;
@@ -166,13 +168,13 @@ fn decode_acknowledgement(message: &Message<'_>) -> Result<()> {
     outcome(number, message, 4 + echoed.next_multiple_of(4))
 }
 
-/// The end of a list carries an error number when the kernel gave up in the middle.
-fn decode_done(message: &Message<'_>) -> Result<()> {
-    // Kernels before 2.6 sent no number; neither do a few families.
+/// Reads the end of a list, which carries an error number when the kernel gave up in the middle.
+fn decode_done(message: &NetlinkMessage<'_>) -> Result<()> {
+    // Kernels before 2.6 sent no number, and a few families still send none.
     outcome(u32_at(message.payload, 0).unwrap_or(0) as i32, message, 4)
 }
 
-fn outcome(number: i32, message: &Message<'_>, attributes_at: usize) -> Result<()> {
+fn outcome(number: i32, message: &NetlinkMessage<'_>, attributes_at: usize) -> Result<()> {
     if number >= 0 {
         return Ok(());
     }

@@ -2,13 +2,13 @@
 
 use std::process::{Command, Stdio};
 
-/// Where distributions have it. PATH is not asked: an agent runs with whatever its caller had.
+/// Where distributions have modprobe. PATH is not asked: an agent runs with whatever its caller had.
 const MODPROBE: [&str; 2] = ["/sbin/modprobe", "/usr/sbin/modprobe"];
 
-/// Runs `modprobe NAME` once. Success also when it was loaded before.
+/// Runs `modprobe NAME` once. It succeeds also when the module was loaded before.
 ///
 /// # Errors
-/// What modprobe said, or why it could not be asked.
+/// Fails with what modprobe said, or why it could not be started.
 pub fn load_module(name: &str) -> Result<(), String> {
     let mut reason = String::new();
     for program in MODPROBE {

@@ -1,6 +1,6 @@
 //! Links, addresses and connected routes (rtnetlink(7)).
 //!
-//! Never flushes and never touches a route: the kernel adds and removes the connected route with its address.
+//! Nothing is ever flushed and no route is touched: the kernel adds and removes the connected route with its address.
 
 mod address;
 mod connected;
@@ -24,14 +24,10 @@ pub use link::Link;
 pub use local::LocalTable;
 pub use policy::PolicyLabel;
 
-use super::message::Request;
-use super::socket::Socket;
+use super::message::NetlinkRequest;
+use super::socket::{BATCH, Socket};
 use super::{Error, Result};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
-
-/// Requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer that
-/// the kernel gives.
-const BATCH: usize = 64;
 
 /// An open connection to the kernel's routing code, of the network namespace in which it was opened.
 #[derive(Debug)]
@@ -40,64 +36,69 @@ pub struct Route {
 }
 
 impl Route {
+    /// Opens the connection.
+    ///
     /// # Errors
-    /// When there is no netlink.
+    /// Fails when there is no netlink.
     pub fn open() -> Result<Self> {
         let socket = Socket::open(NlFamily::Route).map_err(|error| error.during("routes: open a socket"))?;
         Ok(Self { socket })
     }
 
-    /// Every interface.
+    /// Reads every interface.
     ///
     /// # Errors
-    /// On any failure: never a part of the list.
+    /// Fails as a whole: it never returns a part of the list.
     pub fn links(&mut self) -> Result<Vec<Link>> {
         let request = link::list();
         let links = request.and_then(|request| self.list_by(Rtm::Getlink, request, link::decode));
         links.map_err(|error| error.during("interfaces: list"))
     }
 
-    /// Every address of every interface, IPv4 and IPv6. While others change theirs all the time, the list may have some
-    /// that have just gone; one that was there all the time is never missing.
+    /// Reads every address of every interface, IPv4 and IPv6. While other programs change theirs all the time, the list
+    /// may have some that have just gone; an address that was there all the time is never missing.
     ///
     /// # Errors
-    /// On any failure: never a part of the list.
+    /// Fails as a whole: it never returns a part of the list.
     pub fn addresses(&mut self) -> Result<Vec<ObservedAddress>> {
         let links = self.links()?;
         self.addresses_on(&links)
     }
 
-    /// The same for whoever knows the interfaces already.
+    /// Reads the same for a caller that knows the interfaces already.
     ///
     /// # Errors
-    /// As [`Route::addresses`].
+    /// Fails as [`Route::addresses`] does.
     pub fn addresses_on(&mut self, links: &[Link]) -> Result<Vec<ObservedAddress>> {
-        let request = Request { kind: Rtm::Getaddr.into(), flags: NlmF::empty(), payload: vec![0; address::HEADER] };
+        let request =
+            NetlinkRequest { kind: Rtm::Getaddr.into(), flags: NlmF::empty(), payload: vec![0; address::HEADER] };
         let payloads = self.socket.dump_seen(&request);
         let addresses: Result<Vec<_>> =
             payloads.and_then(|list| list.iter().filter_map(|entry| address::decode(entry).transpose()).collect());
         let mut addresses = addresses.map_err(|error| error.during("addresses: list"))?;
         let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
         for observed in &mut addresses {
-            // The kernel reports its default, the interface's name, as if somebody had asked for it.
+            // The kernel reports its default, the interface's name, as if it had been asked for.
             let name = names.get(&observed.address.interface).copied();
             observed.address.label.take_if(|label| Some(label.as_str()) == name);
         }
         Ok(addresses)
     }
 
-    /// As `ip link set up` does. Success also when it is up already; whether there is a carrier is another question.
+    /// Sets the interface up as `ip link set up` does. It succeeds also when the interface is up already; whether there
+    /// is a carrier is another question.
     ///
     /// # Errors
-    /// `ENODEV` when the interface is gone, and what its driver says.
+    /// Fails with `ENODEV` when the interface is gone, and with what its driver says.
     pub fn set_up(&mut self, interface: u32) -> Result<()> {
         self.change_link(interface, true).map_err(|error| error.during(format_args!("interface {interface}: set up")))
     }
 
-    /// As `ip link set down` does: the kernel forgets the interface's routes, and its IPv6 addresses.
+    /// Sets the interface down as `ip link set down` does: the kernel forgets the interface's routes, and its IPv6
+    /// addresses.
     ///
     /// # Errors
-    /// `ENODEV` when the interface is gone, and what its driver says.
+    /// Fails with `ENODEV` when the interface is gone, and with what its driver says.
     pub fn set_down(&mut self, interface: u32) -> Result<()> {
         self.change_link(interface, false)
             .map_err(|error| error.during(format_args!("interface {interface}: set down")))
@@ -105,53 +106,53 @@ impl Route {
 
     fn change_link(&mut self, interface: u32, up: bool) -> Result<()> {
         let payload = link::encode_up(interface, up);
-        self.socket.ask(&Request { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload }).map(drop)
+        self.socket.ask(&NetlinkRequest { kind: Rtm::Newlink.into(), flags: NlmF::empty(), payload }).map(drop)
     }
 
-    /// Executes changes in order: one result for each, as [`Route::execute`] gives it.
+    /// Executes changes in order, with one result for each, as [`Route::execute`] gives it.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as [`Route::execute`] does.
     pub fn change_addresses(&mut self, changes: &[AddressChange]) -> Vec<Result<bool>> {
         let requests: Vec<AddressRequest> = changes.iter().cloned().map(AddressRequest::change).collect();
         self.execute(&requests)
     }
 
-    /// Executes requests in order, many in one datagram: one result for each, whatever became of those before. False: it
-    /// was so already. An IPv4 address that the interface has with another prefix length is added a second time, an IPv6
-    /// address that it has with any prefix length is there already.
+    /// Executes requests in order, many in one datagram, with one result for each, whatever became of those before.
+    /// False means that it was so already. An IPv4 address that the interface has with another prefix length is added a
+    /// second time, while an IPv6 address that it has with any prefix length is there already.
     ///
     /// With `net.ipv4.conf.*.promote_secondaries` 0 the kernel removes the other addresses of the subnet together with
     /// the first of them ([`ObservedAddress::secondary`] is false).
     ///
     /// # Errors
-    /// `ENODEV` when the interface of an address to be added is gone, `EINVAL` for a bad prefix length or label, and
-    /// others. Of a deletion, any other than "not there".
+    /// An addition fails with `ENODEV` when its interface is gone, with `EINVAL` for a bad prefix length or label, and
+    /// with others. A deletion fails with any error other than "not there".
     pub fn execute(&mut self, requests: &[AddressRequest]) -> Vec<Result<bool>> {
         let mut results = Vec::with_capacity(requests.len());
         for batch in requests.chunks(BATCH) {
-            let encoded: Result<Vec<Request>> = batch.iter().map(AddressRequest::encode).collect();
+            let encoded: Result<Vec<NetlinkRequest>> = batch.iter().map(AddressRequest::encode).collect();
             let answers = match encoded {
                 Ok(requests) => self.socket.batch(&requests),
                 Err(error) => vec![Err(error); batch.len()],
             };
-            results.extend(batch.iter().zip(answers).map(|(request, answer)| settle(&request.change, answer)));
+            results.extend(batch.iter().zip(answers).map(|(request, answer)| address_result(&request.change, answer)));
         }
         results
     }
 
-    /// As [`Route::change_addresses`], for one.
+    /// Does the same as [`Route::change_addresses`] for one address.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as [`Route::execute`] does.
     pub fn add_address(&mut self, address: &InterfaceAddress, options: AddressOptions) -> Result<bool> {
         self.change_address(AddressChange::Add(address.clone(), options))
     }
 
-    /// As [`Route::change_addresses`], for one.
+    /// Does the same as [`Route::change_addresses`] for one address.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as [`Route::execute`] does.
     pub fn delete_address(&mut self, address: &InterfaceAddress) -> Result<bool> {
         self.change_address(AddressChange::Delete(address.clone()))
     }
@@ -160,18 +161,18 @@ impl Route {
         self.change_addresses(&[change]).pop().unwrap_or_else(|| Err(Error::malformed("no result")))
     }
 
-    /// As [`Route::execute`], for an address that shall be as it was observed. False: it is there.
+    /// Makes an address again as it was observed. False means that it is there.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as [`Route::execute`] does.
     pub fn restore_address(&mut self, observed: &ObservedAddress) -> Result<bool> {
         self.execute(&[AddressRequest::restore(observed)]).pop().unwrap_or_else(|| Err(Error::malformed("no result")))
     }
 
-    /// Labels of single addresses in the selection policy of IPv6; those of networks are left out.
+    /// Reads the labels of single addresses in the selection policy of IPv6; those of networks are left out.
     ///
     /// # Errors
-    /// On any failure: never a part of the list. `EOPNOTSUPP` when the kernel has no IPv6.
+    /// Fails as a whole: it never returns a part of the list. It fails with `EOPNOTSUPP` when the kernel has no IPv6.
     pub fn policy_labels(&mut self) -> Result<Vec<PolicyLabel>> {
         let labels = self.list_by(Rtm::Getaddrlabel, policy::list(), policy::decode);
         labels.map_err(|error| error.during("address labels: list"))
@@ -180,16 +181,16 @@ impl Route {
     /// Gives an address its label.
     ///
     /// # Errors
-    /// `EEXIST` when it has one, `EOPNOTSUPP` when the kernel has no IPv6.
+    /// Fails with `EEXIST` when it has one, and with `EOPNOTSUPP` when the kernel has no IPv6.
     pub fn add_policy_label(&mut self, label: &PolicyLabel) -> Result<()> {
         self.change_policy_label(Rtm::Newaddrlabel, NlmF::CREATE, label)
             .map_err(|error| error.during(format_args!("{}: set address label {}", label.address, label.label)))
     }
 
-    /// Done when the address has no label.
+    /// Takes an address's label away. It succeeds when the address has none.
     ///
     /// # Errors
-    /// Any other than "not there".
+    /// Fails with any error other than "not there".
     pub fn remove_policy_label(&mut self, label: &PolicyLabel) -> Result<()> {
         match self.change_policy_label(Rtm::Deladdrlabel, NlmF::empty(), label) {
             Err(error) if !error.is(Errno::ESRCH) && !error.is(Errno::EOPNOTSUPP) => {
@@ -200,14 +201,14 @@ impl Route {
     }
 
     fn change_policy_label(&mut self, kind: Rtm, flags: NlmF, label: &PolicyLabel) -> Result<()> {
-        let request = Request { kind: kind.into(), flags, payload: policy::encode(label)? };
+        let request = NetlinkRequest { kind: kind.into(), flags, payload: policy::encode(label)? };
         self.socket.ask(&request).map(drop)
     }
 
-    /// Next hops of the main table's routes, each once.
+    /// Reads the next hops of the main table's routes, each once.
     ///
     /// # Errors
-    /// On any failure: never a part of the list.
+    /// Fails as a whole: it never returns a part of the list.
     pub fn gateways(&mut self) -> Result<Vec<Gateway>> {
         let gateways = self.list(Rtm::Getroute, connected::HEADER, connected::decode_gateway);
         let mut gateways = gateways.map_err(|error| error.during("routes: list"))?;
@@ -216,10 +217,11 @@ impl Route {
         Ok(gateways)
     }
 
-    /// Routes of the main table without a gateway, except default, local and unreachable ones and those of loopback.
+    /// Reads the routes of the main table without a gateway, except default, local and unreachable ones and those of
+    /// loopback.
     ///
     /// # Errors
-    /// On any failure: never a part of the list.
+    /// Fails as a whole: it never returns a part of the list.
     pub fn connected_routes(&mut self) -> Result<Vec<ConnectedRoute>> {
         let links = self.links()?;
         let routes = self.list(Rtm::Getroute, connected::HEADER, connected::decode);
@@ -228,19 +230,19 @@ impl Route {
         Ok(routes)
     }
 
-    /// What the kernel takes IPv4 addresses for: its table of local and broadcast addresses, read once.
+    /// Reads what the kernel takes IPv4 addresses for: its table of local and broadcast addresses, read once.
     ///
     /// # Errors
-    /// On any failure: never a part of the table.
+    /// Fails as a whole: it never returns a part of the table.
     pub fn local_table(&mut self) -> Result<LocalTable> {
         let routes = self.list_by(Rtm::Getroute, local::list(), local::decode);
         let routes = routes.map_err(|error| error.during("local routes: list"))?;
         Ok(routes.into_iter().collect())
     }
 
-    /// `decode` answers `None` for an entry that the list does not want.
+    /// Reads a list. `decode` answers `None` for an entry that the list does not want.
     fn list<T>(&mut self, kind: Rtm, header: usize, decode: impl Fn(&[u8]) -> Result<Option<T>>) -> Result<Vec<T>> {
-        // All zero: every address family, every interface.
+        // All zero means every address family and every interface.
         self.list_by(kind, vec![0; header], decode)
     }
 
@@ -250,7 +252,7 @@ impl Route {
         payload: Vec<u8>,
         decode: impl Fn(&[u8]) -> Result<Option<T>>,
     ) -> Result<Vec<T>> {
-        let payloads = self.socket.dump(&Request { kind: kind.into(), flags: NlmF::empty(), payload })?;
+        let payloads = self.socket.dump(&NetlinkRequest { kind: kind.into(), flags: NlmF::empty(), payload })?;
         payloads.iter().filter_map(|payload| decode(payload).transpose()).collect()
     }
 }
@@ -264,8 +266,8 @@ pub struct AddressRequest {
 }
 
 impl AddressRequest {
-    /// To be deleted, an address must have the kernel's prefix length; label and broadcast do not matter. One that has a
-    /// peer is not found without it: see [`AddressRequest::remove`].
+    /// Creates a request from a change. A deletion needs the kernel's prefix length; label and broadcast do not matter.
+    /// An address that has a peer is not found without it: see [`AddressRequest::remove`].
     pub fn change(change: AddressChange) -> Self {
         Self { change, description: None }
     }
@@ -282,7 +284,7 @@ impl AddressRequest {
         Self { change, description: Some(observed.description.clone()) }
     }
 
-    fn encode(&self) -> Result<Request> {
+    fn encode(&self) -> Result<NetlinkRequest> {
         let (kind, flags) = match &self.change {
             AddressChange::Add(..) => (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL),
             AddressChange::Delete(_) => (Rtm::Deladdr, NlmF::empty()),
@@ -292,11 +294,11 @@ impl AddressRequest {
             (None, AddressChange::Add(place, options)) => address::encode_new(place, *options)?,
             (None, AddressChange::Delete(place)) => address::encode_delete(place)?,
         };
-        Ok(Request { kind: kind.into(), flags, payload })
+        Ok(NetlinkRequest { kind: kind.into(), flags, payload })
     }
 }
 
-fn settle(change: &AddressChange, answer: Result<()>) -> Result<bool> {
+fn address_result(change: &AddressChange, answer: Result<()>) -> Result<bool> {
     match (change, answer) {
         (_, Ok(())) => Ok(true),
         (AddressChange::Add(..), Err(error)) if error.is(Errno::EEXIST) => Ok(false),
@@ -311,5 +313,8 @@ fn settle(change: &AddressChange, answer: Result<()>) -> Result<bool> {
     }
 }
 
+#[cfg(test)]
+#[path = "../../fuzz/route.rs"]
+mod fuzz;
 #[cfg(test)]
 mod tests;

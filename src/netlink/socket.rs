@@ -1,4 +1,4 @@
-//! A blocking netlink socket: batches of requests out, one checked result for each back.
+//! A blocking netlink socket: batches of requests go out, and one checked result for each comes back.
 
 use std::collections::HashSet;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
@@ -12,24 +12,30 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, NetlinkAddr, recvfrom, send, setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::message::{Collector, Ending, Reply, Request};
+use super::message::{Collector, Ending, NetlinkReply, NetlinkRequest};
 use super::{Error, Result};
 
-/// Longest wait for the whole answer. The kernel answers within milliseconds; only a held lock delays it, and an agent
-/// that waits longer than its action timeout gets its node fenced.
+/// The longest wait for the whole answer. The kernel answers within milliseconds; only a held lock delays it, and an
+/// agent that waits longer than its action timeout gets its node fenced.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The kernel never sends more than 32 KiB of a list at once. This much memory comes fresh from the kernel, page by page
-/// as it is used; less would be cleared as a whole each time, a tenth of what a monitor executes.
+/// The largest datagram. The kernel never sends more than 32 KiB of a list at once. This much memory comes fresh from
+/// the kernel, page by page as it is used; less would be cleared as a whole each time, a tenth of what a health monitor
+/// executes.
 const DATAGRAM: usize = 128 * 1024;
-/// Room for lists and for the errors of a batch, each of which is accounted with about 1 KiB.
+/// The receive buffer: room for lists and for the errors of a batch, each of which is accounted with about 1 KiB.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// How long a list is read again and again, each time interrupted by a change: longer than hundreds of addresses take
-/// to come or go, much shorter than an action may last.
-const UNREST: Duration = Duration::from_secs(1);
-/// Between two reads, from the first value to the second: whoever changes the list needs the processor too.
+/// to come or go, and much shorter than an action may last.
+const READ_AGAIN_FOR: Duration = Duration::from_secs(1);
+/// The pause between two reads, from the first value to the second: the program that changes the list needs the
+/// processor too.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
 
-/// Never shared: `&mut self` keeps requests and answers in step.
+/// The requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer
+/// that the kernel gives.
+pub(super) const BATCH: usize = 64;
+
+/// The socket is never shared: `&mut self` keeps requests and answers in step.
 #[derive(Debug)]
 pub(super) struct Socket {
     descriptor: OwnedFd,
@@ -37,8 +43,8 @@ pub(super) struct Socket {
     timeout: Duration,
     sequence: u32,
     buffer: Vec<u8>,
-    /// An answer was lost or came too late: what is still queued belongs to nobody, and a list that the kernel has
-    /// not finished would make the next one fail with EBUSY.
+    /// Whether an answer was lost or came too late: what is still queued belongs to no request, and a list that the
+    /// kernel has not finished would make the next one fail with EBUSY.
     stale: bool,
 }
 
@@ -52,40 +58,40 @@ impl Socket {
         Ok(Self { descriptor, protocol, timeout, sequence: 0, buffer: vec![0; DATAGRAM], stale: false })
     }
 
-    /// One question, answered by any number of messages and an acknowledgement.
-    pub fn ask(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
+    /// Asks one question, answered by any number of messages and an acknowledgement.
+    pub fn ask(&mut self, request: &NetlinkRequest) -> Result<Vec<Vec<u8>>> {
         self.one(request, Ending::Acknowledgement).map(|reply| reply.payloads)
     }
 
-    /// Sends all requests at once; the kernel executes each in turn, whatever became of the others.
-    /// One result for each request, in order.
-    pub fn batch(&mut self, requests: &[Request]) -> Vec<Result<()>> {
+    /// Sends all requests at once; the kernel executes each in turn, whatever became of the others. It returns one
+    /// result for each request, in order.
+    pub fn batch(&mut self, requests: &[NetlinkRequest]) -> Vec<Result<()>> {
         self.exchange(requests, Ending::Acknowledgement).into_iter().map(|reply| reply.map(drop)).collect()
     }
 
-    /// A list, read again while it changes under the reader: never in part.
+    /// Reads a list, again while it changes under the reader: never in part.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when it does not come to rest.
-    pub fn dump(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
-        let request = Request { flags: request.flags | NlmF::DUMP, ..request.clone() };
-        let reply = read_until_quiet(UNREST, || self.one(&request, Ending::Done))?;
+    /// Fails with [`Error::Interrupted`] when the list does not come to rest.
+    pub fn dump(&mut self, request: &NetlinkRequest) -> Result<Vec<Vec<u8>>> {
+        let request = NetlinkRequest { flags: request.flags | NlmF::DUMP, ..request.clone() };
+        let reply = read_until_quiet(READ_AGAIN_FOR, || self.one(&request, Ending::Done))?;
         if reply.interrupted { Err(Error::Interrupted { attempt: String::new() }) } else { Ok(reply.payloads) }
     }
 
-    /// As [`Socket::dump`]; of a list that does not come to rest, all that was seen in a second of reading. What was there
-    /// all the time is in it.
-    pub fn dump_seen(&mut self, request: &Request) -> Result<Vec<Vec<u8>>> {
-        let request = Request { flags: request.flags | NlmF::DUMP, ..request.clone() };
-        Ok(read_until_quiet(UNREST, || self.one(&request, Ending::Done))?.payloads)
+    /// Reads a list like [`Socket::dump`]; of a list that does not come to rest, it returns all that was seen in a
+    /// second of reading. What was there all the time is in it.
+    pub fn dump_seen(&mut self, request: &NetlinkRequest) -> Result<Vec<Vec<u8>>> {
+        let request = NetlinkRequest { flags: request.flags | NlmF::DUMP, ..request.clone() };
+        Ok(read_until_quiet(READ_AGAIN_FOR, || self.one(&request, Ending::Done))?.payloads)
     }
 
-    fn one(&mut self, request: &Request, ending: Ending) -> Result<Reply> {
+    fn one(&mut self, request: &NetlinkRequest, ending: Ending) -> Result<NetlinkReply> {
         let reply = self.exchange(std::slice::from_ref(request), ending).pop();
         reply.unwrap_or_else(|| Err(Error::malformed("no result")))
     }
 
-    fn exchange(&mut self, requests: &[Request], ending: Ending) -> Vec<Result<Reply>> {
+    fn exchange(&mut self, requests: &[NetlinkRequest], ending: Ending) -> Vec<Result<NetlinkReply>> {
         let first = self.sequence.wrapping_add(1);
         self.sequence = self.sequence.wrapping_add(requests.len() as u32);
         let mut collector = Collector::new(first, requests.len(), ending);
@@ -99,7 +105,7 @@ impl Socket {
         collector.finish(&failure)
     }
 
-    fn converse(&mut self, requests: &[Request], first: u32, collector: &mut Collector) -> Result<()> {
+    fn converse(&mut self, requests: &[NetlinkRequest], first: u32, collector: &mut Collector) -> Result<()> {
         if self.stale {
             self.descriptor = open_descriptor(self.protocol, self.timeout)?;
             self.stale = false;
@@ -117,7 +123,7 @@ impl Socket {
         Ok(())
     }
 
-    fn send(&self, requests: &[Request], first: u32) -> Result<()> {
+    fn send(&self, requests: &[NetlinkRequest], first: u32) -> Result<()> {
         let mut datagram = Vec::new();
         for (offset, request) in requests.iter().enumerate() {
             // One acknowledgement says that all were executed; each costs a receive, which is most of the time of a
@@ -134,7 +140,7 @@ impl Socket {
         }
     }
 
-    /// The length of a datagram from the kernel; `None` for one that is to be ignored.
+    /// Returns the length of a datagram from the kernel; `None` for one that is to be ignored.
     fn receive(&mut self) -> Result<Option<usize>> {
         match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), &mut self.buffer) {
             Err(Errno::EINTR) => Ok(None),
@@ -148,10 +154,10 @@ impl Socket {
     }
 }
 
-/// Reads again as long as the list is interrupted. When it was so for all of `unrest`, the reply has everything that was
-/// seen, each entry once, and counts as interrupted.
-fn read_until_quiet(unrest: Duration, mut read: impl FnMut() -> Result<Reply>) -> Result<Reply> {
-    let deadline = Instant::now() + unrest;
+/// Reads again as long as the list is interrupted. When it was so for all of `read_again_for`, the reply has everything
+/// that was seen, each entry once, and counts as interrupted.
+fn read_until_quiet(read_again_for: Duration, mut read: impl FnMut() -> Result<NetlinkReply>) -> Result<NetlinkReply> {
+    let deadline = Instant::now() + read_again_for;
     let [mut pause, longest] = PAUSE;
     let (mut seen, mut known) = (Vec::new(), HashSet::new());
     loop {
@@ -161,25 +167,26 @@ fn read_until_quiet(unrest: Duration, mut read: impl FnMut() -> Result<Reply>) -
         }
         seen.extend(reply.payloads.into_iter().filter(|payload| known.insert(payload.clone())));
         if Instant::now() >= deadline {
-            return Ok(Reply { payloads: seen, interrupted: true });
+            return Ok(NetlinkReply { payloads: seen, interrupted: true });
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(longest);
     }
 }
 
-/// A netlink socket that hears the notifications of these groups.
+/// Opens a netlink socket that hears the notifications of these groups.
+#[expect(unsafe_code, reason = "neli gives the descriptor of its socket away as a number only")]
 pub(super) fn connect(protocol: NlFamily, groups: &[u32]) -> Result<OwnedFd> {
     let socket = NlSocket::connect(protocol, None, Groups::new_groups(groups))?;
     socket.enable_ext_ack(true)?;
-    // SAFETY: into_raw_fd gives up the open descriptor, which nobody else owns.
+    // SAFETY: into_raw_fd gives up the open descriptor, which has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) })
 }
 
 fn open_descriptor(protocol: NlFamily, timeout: Duration) -> Result<OwnedFd> {
     let descriptor = connect(protocol, &[])?;
     setsockopt(&descriptor, sockopt::ReceiveTimeout, &TimeVal::milliseconds(timeout.as_millis() as i64))?;
-    // SO_RCVBUFFORCE needs CAP_NET_ADMIN; without it the limit of net.core.rmem_max is what can be had.
+    // SO_RCVBUFFORCE needs CAP_NET_ADMIN; without it the limit of net.core.rmem_max is the most that can be had.
     if setsockopt(&descriptor, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         setsockopt(&descriptor, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     }
@@ -192,15 +199,15 @@ mod tests {
 
     use super::*;
 
-    fn links() -> Request {
-        Request { kind: Rtm::Getlink.into(), flags: NlmF::empty(), payload: vec![0; 16] }
+    fn links() -> NetlinkRequest {
+        NetlinkRequest { kind: Rtm::Getlink.into(), flags: NlmF::empty(), payload: vec![0; 16] }
     }
 
     #[test]
     fn an_answer_that_does_not_come_is_a_timeout_and_the_next_request_is_answered() {
         let mut socket = Socket::with_timeout(NlFamily::Route, Duration::from_millis(50)).expect("open");
-        // Not a list, and sent without asking for an acknowledgement: the kernel says nothing to it.
-        let silent = Request { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
+        // The request is no list, and it asks for no acknowledgement: the kernel says nothing to it.
+        let silent = NetlinkRequest { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
         assert!(matches!(socket.dump(&silent), Err(Error::Timeout { .. })));
         assert!(socket.stale);
         assert!(!socket.dump(&links()).expect("links").is_empty());
@@ -210,8 +217,8 @@ mod tests {
     #[test]
     fn a_batch_gets_one_result_for_each_request_in_order() {
         let mut socket = Socket::open(NlFamily::Route).expect("open");
-        let unknown = Request { kind: 0xfff2, flags: NlmF::empty(), payload: vec![0; 16] };
-        let nothing = Request { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
+        let unknown = NetlinkRequest { kind: 0xfff2, flags: NlmF::empty(), payload: vec![0; 16] };
+        let nothing = NetlinkRequest { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
         let results = socket.batch(&[nothing.clone(), unknown.clone(), unknown, nothing]);
         let errors: Vec<_> = results.iter().map(|result| result.as_ref().err().and_then(Error::errno)).collect();
         assert_eq!(errors, [None, Some(Errno::EOPNOTSUPP as i32), Some(Errno::EOPNOTSUPP as i32), None]);
@@ -219,11 +226,11 @@ mod tests {
 
     #[test]
     fn an_interrupted_list_is_read_again_and_in_the_end_taken_as_it_was_seen() {
-        let reply = |byte: u8, interrupted| Ok(Reply { payloads: vec![vec![0], vec![byte]], interrupted });
+        let reply = |byte: u8, interrupted| Ok(NetlinkReply { payloads: vec![vec![0], vec![byte]], interrupted });
         let mut reads = 0;
-        let mut read_with = |unrest, answer: &dyn Fn(u8) -> Result<Reply>| {
+        let mut read_with = |read_again_for, answer: &dyn Fn(u8) -> Result<NetlinkReply>| {
             reads = 0;
-            let result = read_until_quiet(unrest, || {
+            let result = read_until_quiet(read_again_for, || {
                 reads += 1;
                 answer(reads)
             });
@@ -243,7 +250,7 @@ mod tests {
     fn sequence_numbers_may_wrap() {
         let mut socket = Socket::open(NlFamily::Route).expect("open");
         socket.sequence = u32::MAX - 1;
-        let nothing = Request { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
+        let nothing = NetlinkRequest { kind: Rtm::Newaddr.into(), flags: NlmF::empty(), payload: Vec::new() };
         assert_eq!(socket.batch(&[nothing.clone(), nothing.clone(), nothing]), [Ok(()), Ok(()), Ok(())]);
     }
 }

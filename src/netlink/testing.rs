@@ -1,4 +1,4 @@
-//! For tests against the running kernel, in a network namespace that nobody else has. Needs root.
+//! What tests against the running kernel need, in a network namespace of their own. Needs root.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub(super) fn in_namespace(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// `ip` of iproute2: what is wanted is another program's view, not our own.
+/// Runs `ip` of iproute2: another program's view is wanted, not our own.
 pub(super) fn ip(arguments: &str) {
     let output = Command::new("ip").args(arguments.split(' ')).output().expect("run ip");
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));

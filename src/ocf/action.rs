@@ -5,23 +5,32 @@ use std::fmt;
 /// An action of the OCF resource agent API 1.1, as given in argv\[1\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Starts the resource.
     Start,
+    /// Stops the resource.
     Stop,
-    /// Recurring, or a probe when its interval is 0 or absent ([`Call::is_probe`](super::Call::is_probe)).
+    /// The action is recurring, or a probe when its interval is 0 or absent
+    /// ([`Call::is_probe`](super::Call::is_probe)).
     Monitor,
+    /// Promotes the resource.
     Promote,
+    /// Demotes the resource.
     Demote,
+    /// Tells a clone instance what happens to the others.
     Notify,
     /// Instance parameters marked reloadable were changed. (The older `reload` means that the service's own
-    /// configuration file changed; nothing here answers to it.)
+    /// configuration file changed; no agent here answers to it.)
     ReloadAgent,
+    /// Checks the parameters.
     ValidateAll,
+    /// Prints the meta-data.
     MetaData,
-    /// Not of the standard; every agent in the field has it.
+    /// The action is not in the standard, but every agent in the field has it.
     Usage,
 }
 
 impl Action {
+    /// Every action.
     pub const ALL: [Self; 10] = [
         Self::Start,
         Self::Stop,
@@ -35,7 +44,7 @@ impl Action {
         Self::Usage,
     ];
 
-    /// The word on the command line and in the meta-data.
+    /// Returns the word on the command line and in the meta-data.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -51,12 +60,12 @@ impl Action {
         }
     }
 
-    /// `None` for a word that is no action. Case matters, as in every other agent.
+    /// Returns the action of that name, or `None` for any other word. Case matters, as in every other agent.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    /// Actions that the frame answers for every agent, declared or not.
+    /// Whether the frame answers the action for every agent, declared or not.
     pub(super) const fn is_universal(self) -> bool {
         matches!(self, Self::ValidateAll | Self::MetaData | Self::Usage)
     }
@@ -71,14 +80,15 @@ impl fmt::Display for Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::check_rows;
 
     #[test]
     fn every_name_reads_back_and_nothing_else_does() {
-        for action in Action::ALL {
+        check_rows(Action::ALL, |action| {
             assert_eq!(Action::from_name(action.name()), Some(action));
-        }
-        for word in ["", "Start", "reload", "status", "meta_data", "stop "] {
+        });
+        check_rows(["", "Start", "reload", "status", "meta_data", "stop "], |word| {
             assert_eq!(Action::from_name(word), None, "{word}");
-        }
+        });
     }
 }

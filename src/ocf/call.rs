@@ -1,4 +1,4 @@
-//! One call of an agent: the action, whom it concerns, and the parameters, read and checked.
+//! One call of an agent: the action, the instance that it concerns, and the parameters, read and checked.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -9,26 +9,28 @@ use super::description::Description;
 use super::environment::Environment;
 use super::failure::{Failure, FailureKind, Problem};
 use super::log::Logger;
-use super::parameter::{self, Kind, Parameter, Standing};
+use super::parameter::{self, Parameter, ParameterKind, ParameterSupport};
 use super::{Action, trace};
 
-/// The instance name of a call by hand that names none, so that `stop` finds what `start` left.
+/// The instance name of a call by hand that gives none, so that `stop` finds what `start` left.
 const DEFAULT_INSTANCE: &str = "default";
 /// Pacemaker's own default for an operation without a timeout.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the cluster asked. Values in it are of the declared [`Kind`](super::Kind); those that were not are in
-/// [`problems`](Self::problems) and read as not set.
+/// What the cluster asked. Each value is of the declared [`ParameterKind`](super::ParameterKind); a value that was not
+/// is in [`problems`](Self::problems) and reads as not set.
 pub struct Call {
+    /// What the agent shall do.
     pub action: Action,
-    /// Name of the resource, usable as a file name: no `/`, no control character, no leading dot.
+    /// The name of the resource, usable as a file name: it has no `/`, no control character and no leading dot.
     pub instance: String,
-    /// A monitor that asks whether the resource runs here at all, rather than whether it still does. True when the
-    /// interval is 0 or absent (`crm_resource --force-check` passes none); false for all other actions.
+    /// Whether this is a monitor that asks whether the resource runs here at all, rather than whether it still does. It
+    /// is true when the interval is 0 or absent (`crm_resource --force-check` passes none), and false for all other
+    /// actions.
     pub is_probe: bool,
-    /// How hard to look (`OCF_CHECK_LEVEL`). An agent rounds it down to a level that it has.
+    /// How hard the agent shall look (`OCF_CHECK_LEVEL`). An agent rounds it down to a level that it has.
     pub check_level: u32,
-    /// Time that the cluster gives this action before it kills the process group.
+    /// The time that the cluster gives this action before it kills the process group.
     pub timeout: Duration,
     values: BTreeMap<&'static str, String>,
     problems: Vec<Problem>,
@@ -39,14 +41,15 @@ pub struct Call {
 }
 
 impl Call {
-    /// Never fails: what cannot be read becomes a problem, since `stop` and a probe must do what they can without.
+    /// Reads the call. It never fails: what cannot be read becomes a problem, since `stop` and a probe must do what
+    /// they can without it.
     pub(super) fn read(
         description: &'static Description,
         action: Action,
         environment: &Environment,
         terminal: bool,
     ) -> Self {
-        let mut reader = Reader { environment, values: BTreeMap::new(), problems: Vec::new(), notes: Vec::new() };
+        let mut reader = CallReader { environment, values: BTreeMap::new(), problems: Vec::new(), notes: Vec::new() };
         let instance = reader.instance();
         let check_level = reader.check_level();
         reader.version();
@@ -67,37 +70,48 @@ impl Call {
         }
     }
 
-    /// A call with these variables and no terminal, for tests of agents.
+    /// Returns a call that no cluster made: what it logs goes to the terminal.
+    pub fn by_hand(description: &'static Description, action: Action, environment: &Environment) -> Self {
+        Self::read(description, action, environment, true)
+    }
+
+    /// Returns a call with these variables and no terminal, for tests of agents.
     #[cfg(test)]
     pub(crate) fn for_test(description: &'static Description, action: Action, environment: &Environment) -> Self {
         Self::read(description, action, environment, false)
     }
 
-    /// The value of a parameter, or its default. An alias is read under the current name.
+    /// Returns the value of a parameter, or its default. An alias is read under the current name.
     pub fn text(&self, name: &str) -> Option<&str> {
         let declared = self.description.parameter(name);
         debug_assert!(declared.is_some(), "{}: parameter {name} is not declared", self.description.name);
         self.values.get(name).map(String::as_str).or_else(|| declared.and_then(|parameter| parameter.default))
     }
 
-    /// False when not set and without a default.
+    /// Returns a boolean parameter, which is false when it is not set and has no default.
     pub fn boolean(&self, name: &str) -> bool {
         self.text(name).and_then(parameter::boolean).unwrap_or(false)
     }
 
-    /// A number within the declared bounds.
-    pub fn integer(&self, name: &str) -> Option<i64> {
-        self.text(name).and_then(parameter::integer)
+    /// Returns a number in the type that the declared bounds fit, or `None` when the parameter is not set and has no
+    /// default.
+    pub fn optional_number<T: TryFrom<i64>>(&self, name: &str) -> Option<T> {
+        self.text(name).and_then(parameter::integer).and_then(|number| T::try_from(number).ok())
     }
 
-    /// As [`integer`](Self::integer), in the type that the declared bounds fit; `None` when they do not.
-    pub fn number<T: TryFrom<i64>>(&self, name: &str) -> Option<T> {
-        self.integer(name).and_then(|number| T::try_from(number).ok())
+    /// Returns a number of a parameter that declares a default, so that the default stands in the description alone.
+    pub fn number<T: TryFrom<i64> + Default>(&self, name: &str) -> T {
+        self.with_default(name, self.optional_number(name))
     }
 
-    /// A span of time of [`Kind::Time`](super::Kind::Time).
-    pub fn time(&self, name: &str) -> Option<Duration> {
-        self.text(name).and_then(parameter::time)
+    /// Returns a span of time ([`ParameterKind::Time`]) of a parameter that declares a default.
+    pub fn time(&self, name: &str) -> Duration {
+        self.with_default(name, self.text(name).and_then(parameter::time))
+    }
+
+    fn with_default<T: Default>(&self, name: &str, value: Option<T>) -> T {
+        debug_assert!(value.is_some(), "{}: parameter {name} has no default of its kind", self.description.name);
+        value.unwrap_or_default()
     }
 
     /// Whether the user gave a usable value, default aside.
@@ -105,23 +119,24 @@ impl Call {
         self.values.contains_key(name)
     }
 
-    /// A variable `OCF_RESKEY_CRM_meta_<name>`, as `clone_max` or `notify_type`.
+    /// Returns a variable `OCF_RESKEY_CRM_meta_<name>`, such as `clone_max` or `notify_type`.
     pub fn meta(&self, name: &str) -> Option<&str> {
         self.environment.meta(name)
     }
 
-    /// Name of this node as the cluster knows it. Absent in calls by hand.
+    /// Returns the name of this node as the cluster knows it. A call by hand has none.
     pub fn node(&self) -> Option<&str> {
         self.meta("on_node")
     }
 
-    /// What is wrong with the parameters as such. [`Agent::validate`](super::Agent::validate) need not repeat it.
+    /// Returns what is wrong with single parameters. [`Agent::validate`](super::Agent::validate) need not repeat it.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
     /// # Errors
-    /// [`problems`](Self::problems), when there are any: for a stop or probe that finds that it cannot tell.
+    /// It fails with the [`problems`](Self::problems), when there are any: for a stop or probe that finds that it
+    /// cannot tell.
     pub fn check(&self) -> Result<(), Failure> {
         Failure::from_problems(self.problems.iter().cloned())
     }
@@ -130,6 +145,7 @@ impl Call {
         &self.notes
     }
 
+    /// Returns the log of this call.
     pub fn log(&self) -> &Logger {
         &self.logger
     }
@@ -140,7 +156,7 @@ impl Call {
 }
 
 impl fmt::Debug for Call {
-    /// Without values: some are passwords.
+    /// Leaves the values out: some are passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("action", &self.action)
@@ -152,29 +168,30 @@ impl fmt::Debug for Call {
     }
 }
 
-/// Something worth a line in the log that is no problem.
+/// Something that is worth a line in the log and is not a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Note {
-    /// It works, but there is a better way to say it: old names, parameters without effect.
+    /// What the user wrote works, but there is a better way to say it: the name is old, or the parameter has no effect.
     Advice(String),
-    /// It was ignored, though the user meant something by it.
+    /// What the user wrote was ignored, though it was meant to say something.
     Ignored(String),
 }
 
 /// Collects values and everything that is wrong with them.
-struct Reader<'a> {
+struct CallReader<'a> {
     environment: &'a Environment,
     values: BTreeMap<&'static str, String>,
     problems: Vec<Problem>,
     notes: Vec<Note>,
 }
 
-impl Reader<'_> {
+impl CallReader<'_> {
     fn problem(&mut self, kind: FailureKind, reason: String) {
         self.problems.push(Problem { kind, reason });
     }
 
-    /// Agents use it in paths, so it is made harmless even where the problem does not stop the action.
+    /// Reads the instance. Agents use it in paths, so it is made harmless even where the problem does not stop the
+    /// action.
     fn instance(&mut self) -> String {
         let Some(given) = self.environment.get("OCF_RESOURCE_INSTANCE") else {
             return DEFAULT_INSTANCE.to_owned();
@@ -189,21 +206,22 @@ impl Reader<'_> {
         format!("_{}", given.replace(is_foreign, "_"))
     }
 
-    /// Only `OCF_CHECK_LEVEL` itself is passed by pacemaker without the prefix; crmsh and people write both.
+    /// Reads the check level. Pacemaker passes `OCF_CHECK_LEVEL` without the prefix of parameters; crmsh and people
+    /// write both.
     fn check_level(&mut self) -> u32 {
         let names = ["OCF_CHECK_LEVEL", "OCF_RESKEY_OCF_CHECK_LEVEL"];
         let Some(given) = names.into_iter().find_map(|name| self.environment.get(name)) else { return 0 };
         let level = given.to_str().and_then(|text| text.trim().parse().ok());
         if level.is_none() {
-            // No problem: a typing error here must not restart what level 0 shows to be in order.
+            // This is not a problem: a typing error here must not restart what level 0 shows to be in order.
             let text = format!("OCF_CHECK_LEVEL {given:?}: expected a whole number such as 10: taken for 0");
             self.notes.push(Note::Ignored(text));
         }
         level.unwrap_or(0)
     }
 
-    /// A caller of another major version means other things by the same words. Absent is fine: ocf-tester and crmsh's
-    /// test driver pass none.
+    /// Refuses a caller of another major version, which means other things by the same words. An absent version is
+    /// accepted: ocf-tester and crmsh's test driver pass none.
     fn version(&mut self) {
         if let Some(major) = self.environment.get("OCF_RA_VERSION_MAJOR").filter(|major| *major != "1") {
             let reason = format!("OCF_RA_VERSION_MAJOR {major:?}: this agent speaks version 1");
@@ -218,11 +236,11 @@ impl Reader<'_> {
             }
         }
         for parameter in description.all_parameters() {
-            match parameter.standing {
-                Standing::Current => {}
-                Standing::AliasOf(current) => self.alias(description, parameter, current),
-                Standing::Obsolete => self.obsolete(parameter),
-                Standing::Refused(reason) => self.refused(parameter, reason),
+            match parameter.support {
+                ParameterSupport::Current => {}
+                ParameterSupport::AliasOf(current) => self.alias(description, parameter, current),
+                ParameterSupport::Obsolete => self.obsolete(parameter),
+                ParameterSupport::Refused(reason) => self.refused(parameter, reason),
             }
         }
         for parameter in description.all_parameters().filter(|parameter| parameter.required) {
@@ -239,7 +257,7 @@ impl Reader<'_> {
         };
         match checked {
             Ok(text) => {
-                let text = if parameter.kind == Kind::Text { text } else { text.trim() };
+                let text = if parameter.kind == ParameterKind::Text { text } else { text.trim() };
                 self.values.insert(parameter.name, text.to_owned());
             }
             Err(expected) => {

@@ -1,31 +1,37 @@
 //! What an agent says of itself: everything that the meta-data shows.
 
-use super::parameter::{Kind, Parameter, Standing};
-use super::{Action, metadata, trace};
+use super::parameter::{Parameter, ParameterKind, ParameterSupport};
+use super::{Action, manual, metadata, trace};
 
-/// The declaration of an agent.
+/// The description of an agent.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
     /// The last part of `ocf:rust:<name>`.
     pub name: &'static str,
     /// The agent's own version, not the version of the OCF standard.
     pub version: &'static str,
+    /// One line, for lists.
     pub short: &'static str,
+    /// The whole description, in ASCII.
     pub long: &'static str,
+    /// The agent's own parameters.
     pub parameters: &'static [Parameter],
-    /// Every action with its advice on timeout and interval. `validate-all` and `meta-data` are added by the frame.
-    /// pcs copies each entry into the cluster's configuration, so a second monitor here is one that really runs.
+    /// Every action with its advice on timeout and interval. The frame adds `validate-all` and `meta-data`. pcs copies
+    /// each entry into the cluster's configuration, so a second monitor here is one that really runs.
     pub actions: &'static [ActionDefaults],
 }
 
 /// The role that an action's advice is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum PromotionRole {
+    /// The promoted instance of a promotable clone.
     Promoted,
+    /// Any other instance of a promotable clone.
     Unpromoted,
 }
 
-impl Role {
+impl PromotionRole {
+    /// Returns the word in the meta-data.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Promoted => "Promoted",
@@ -34,40 +40,47 @@ impl Role {
     }
 }
 
-/// Advice on one action. All times in whole seconds.
+/// Advice on one action. All times are in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActionDefaults {
+    /// The action that the advice is on.
     pub action: Action,
+    /// How long the action may take.
     pub timeout: u32,
+    /// How often a recurring monitor is called.
     pub interval: Option<u32>,
-    /// Check level (`OCF_CHECK_LEVEL`) of a monitor.
+    /// The check level (`OCF_CHECK_LEVEL`) of a monitor.
     pub depth: Option<u32>,
+    /// How long after a start the first recurring monitor is called.
     pub start_delay: Option<u32>,
-    pub role: Option<Role>,
+    /// The role in which the action is called.
+    pub role: Option<PromotionRole>,
 }
 
 impl ActionDefaults {
-    /// For everything but `monitor`.
+    /// Returns advice for any action but `monitor`.
     pub const fn new(action: Action, timeout: u32) -> Self {
         Self { action, timeout, interval: None, depth: None, start_delay: None, role: None }
     }
 
-    /// A recurring monitor of check level 0.
+    /// Returns advice for a recurring monitor of check level 0.
     pub const fn monitor(timeout: u32, interval: u32) -> Self {
         Self { interval: Some(interval), depth: Some(0), ..Self::new(Action::Monitor, timeout) }
     }
 
-    /// Give every monitor a role or none: crmsh finds no advice at all when they are mixed.
-    pub const fn role(self, role: Role) -> Self {
+    /// Sets the role. Either every monitor of an agent has a role or none has: crmsh finds no advice at all when they
+    /// are mixed.
+    pub const fn role(self, role: PromotionRole) -> Self {
         Self { role: Some(role), ..self }
     }
 
+    /// Sets the delay of the first recurring monitor.
     pub const fn start_delay(self, seconds: u32) -> Self {
         Self { start_delay: Some(seconds), ..self }
     }
 }
 
-/// Added to every agent that does not declare them itself.
+/// The actions that the frame adds to every agent that does not declare them itself.
 const UNIVERSAL: [ActionDefaults; 2] =
     [ActionDefaults::new(Action::ValidateAll, 20), ActionDefaults::new(Action::MetaData, 5)];
 
@@ -77,11 +90,12 @@ impl Description {
         action.is_universal() || self.actions.iter().any(|advice| advice.action == action)
     }
 
-    /// The agent's parameters and then those of the frame, which every agent has.
+    /// Returns the agent's parameters and then those of the frame, which every agent has.
     pub fn all_parameters(&self) -> impl Iterator<Item = &'static Parameter> {
         self.parameters.iter().chain(&trace::PARAMETERS)
     }
 
+    /// Returns the parameter of that name, the frame's included.
     pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
         self.all_parameters().find(|parameter| parameter.name == name)
     }
@@ -95,12 +109,18 @@ impl Description {
         self.actions.iter().find(|advice| advice.action == action)
     }
 
-    /// The meta-data document of OCF 1.1.
+    /// Returns the meta-data document of OCF 1.1.
     pub fn metadata(&self) -> String {
         metadata::to_xml(self)
     }
 
-    /// Mistakes in the declaration itself, one sentence each. For the agent's tests: `assert_eq!(…, [""; 0])`.
+    /// Returns the manual page, which says the same in Markdown.
+    pub fn manual(&self) -> String {
+        manual::to_markdown(self)
+    }
+
+    /// Returns the mistakes in the description itself, one sentence each. The tests of an agent assert that there are
+    /// none: `assert_eq!(…, [""; 0])`.
     pub fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
         if !self.metadata().is_ascii() {
@@ -127,15 +147,19 @@ impl Description {
         let twins = self.all_parameters().filter(|other| other.name == parameter.name).count();
         let described = !parameter.short.is_empty() && !parameter.long.is_empty();
         let reloads = !parameter.reloadable || self.offers(Action::ReloadAgent);
-        let target = match parameter.standing {
-            Standing::AliasOf(name) => self.parameter(name).is_some_and(|other| other.standing == Standing::Current),
-            Standing::Current | Standing::Obsolete | Standing::Refused(_) => true,
+        let target = match parameter.support {
+            ParameterSupport::AliasOf(name) => {
+                self.parameter(name).is_some_and(|other| other.support == ParameterSupport::Current)
+            }
+            ParameterSupport::Current | ParameterSupport::Obsolete | ParameterSupport::Refused(_) => true,
         };
-        let discreet = match parameter.standing {
-            Standing::AliasOf(name) => parameter.secret || self.parameter(name).is_none_or(|other| !other.secret),
-            Standing::Current | Standing::Obsolete | Standing::Refused(_) => true,
+        let discreet = match parameter.support {
+            ParameterSupport::AliasOf(name) => {
+                parameter.secret || self.parameter(name).is_none_or(|other| !other.secret)
+            }
+            ParameterSupport::Current | ParameterSupport::Obsolete | ParameterSupport::Refused(_) => true,
         };
-        let options = !matches!(parameter.kind, Kind::Select([]));
+        let options = !matches!(parameter.kind, ParameterKind::Select([]));
         let checks = [
             (well_named, "the name is no name of an environment variable".to_owned()),
             (twins == 1, "declared twice".to_owned()),
@@ -158,6 +182,7 @@ impl Description {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::check_rows;
 
     const BASE: Description = Description {
         name: "dummy",
@@ -173,7 +198,7 @@ mod tests {
     };
 
     #[test]
-    fn a_sound_declaration_has_no_mistakes() {
+    fn a_sound_description_has_no_mistakes() {
         assert_eq!(BASE.mistakes(), [""; 0]);
         assert!(!BASE.offers(Action::ReloadAgent));
         assert!(BASE.offers(Action::ValidateAll));
@@ -182,25 +207,31 @@ mod tests {
     #[test]
     fn each_mistake_is_found() {
         const BAD: [(Parameter, &str); 8] = [
-            (Parameter::new("a-b", Kind::Text, "s", "l"), "a-b: the name is no name of an environment variable"),
-            (Parameter::new("trace_ra", Kind::Text, "s", "l"), "trace_ra: declared twice"),
-            (Parameter::new("x", Kind::Text, "s", ""), "x: a description is missing"),
             (
-                Parameter::new("x", Kind::Text, "s", "l").reloadable(),
+                Parameter::new("a-b", ParameterKind::Text, "s", "l"),
+                "a-b: the name is no name of an environment variable",
+            ),
+            (Parameter::new("trace_ra", ParameterKind::Text, "s", "l"), "trace_ra: declared twice"),
+            (Parameter::new("x", ParameterKind::Text, "s", ""), "x: a description is missing"),
+            (
+                Parameter::new("x", ParameterKind::Text, "s", "l").reloadable(),
                 "x: reloadable, but the agent has no reload-agent",
             ),
-            (Parameter::new("x", Kind::Text, "s", "l").alias_of("y"), "x: alias of nothing"),
-            (Parameter::new("x", Kind::Select(&[]), "s", "l"), "x: a selection of nothing"),
-            (Parameter::new("x", Kind::Text, "s", "l").required().default("a"), "x: required, but there is a default"),
-            (Parameter::new("x", Kind::Boolean, "s", "l").default("a"), "x: the default is not yes or no"),
+            (Parameter::new("x", ParameterKind::Text, "s", "l").alias_of("y"), "x: alias of nothing"),
+            (Parameter::new("x", ParameterKind::Select(&[]), "s", "l"), "x: a selection of nothing"),
+            (
+                Parameter::new("x", ParameterKind::Text, "s", "l").required().default("a"),
+                "x: required, but there is a default",
+            ),
+            (Parameter::new("x", ParameterKind::Boolean, "s", "l").default("a"), "x: the default is not yes or no"),
         ];
-        for (parameter, expected) in &BAD {
+        check_rows(&BAD, |(parameter, expected)| {
             let description = Description { parameters: std::slice::from_ref(parameter), ..BASE };
             assert_eq!(description.mistakes(), [*expected]);
-        }
+        });
         const LEAK: [Parameter; 2] = [
-            Parameter::new("passwd", Kind::Text, "s", "l").secret(),
-            Parameter::new("password", Kind::Text, "s", "l").alias_of("passwd"),
+            Parameter::new("passwd", ParameterKind::Text, "s", "l").secret(),
+            Parameter::new("password", ParameterKind::Text, "s", "l").alias_of("passwd"),
         ];
         let description = Description { parameters: &LEAK, ..BASE };
         assert_eq!(description.mistakes(), ["password: not secret, but alias of a secret"]);

@@ -10,20 +10,21 @@ pub(super) static DESCRIPTION: Description = Description {
     short: "Pretends to run something",
     long: "Pretends to run something, for \"tests\" & <other> uses.\n\nSecond paragraph.",
     parameters: &[
-        Parameter::new("ip", Kind::Text, "address", "Address to pretend.").required().unique(),
-        Parameter::new("cidr_netmask", Kind::Integer { min: 0, max: 128 }, "length", "Prefix length."),
-        Parameter::new("netmask", Kind::Text, "length", "Old name of cidr_netmask.").alias_of("cidr_netmask"),
-        Parameter::new("scheduler", Kind::Select(&["rr", "wlc"]), "method", "How to choose.").default("wlc"),
-        Parameter::new("quiescent", Kind::Boolean, "keep", "Keep at weight 0.").default("yes").reloadable(),
-        Parameter::new("wait", Kind::Time, "pause", "How long to wait.").default("500ms"),
-        Parameter::new("passwd", Kind::Integer { min: 0, max: 9 }, "password", "A secret.").secret(),
-        Parameter::new("arp_sender", Kind::Text, "nothing", "Has no meaning here.").obsolete(),
+        Parameter::new("ip", ParameterKind::Text, "address", "Address to pretend.").required().unique(),
+        Parameter::new("cidr_netmask", ParameterKind::Integer { min: 0, max: 128 }, "length", "Prefix length."),
+        Parameter::new("netmask", ParameterKind::Text, "length", "Old name of cidr_netmask.").alias_of("cidr_netmask"),
+        Parameter::new("scheduler", ParameterKind::Select(&["rr", "wlc"]), "method", "How to choose.").default("wlc"),
+        Parameter::new("quiescent", ParameterKind::Boolean, "keep", "Keep at weight 0.").default("yes").reloadable(),
+        Parameter::new("wait", ParameterKind::Time, "pause", "How long to wait.").default("500ms"),
+        Parameter::new("rise", ParameterKind::Integer { min: 1, max: 9 }, "checks", "Good checks.").default("2"),
+        Parameter::new("passwd", ParameterKind::Integer { min: 0, max: 9 }, "password", "A secret.").secret(),
+        Parameter::new("arp_sender", ParameterKind::Text, "nothing", "Has no meaning here.").obsolete(),
     ],
     actions: &[
         ActionDefaults::new(Action::Start, 20),
         ActionDefaults::new(Action::Stop, 20),
-        ActionDefaults::monitor(20, 10).role(Role::Unpromoted),
-        ActionDefaults::monitor(20, 9).role(Role::Promoted).start_delay(1),
+        ActionDefaults::monitor(20, 10).role(PromotionRole::Unpromoted),
+        ActionDefaults::monitor(20, 9).role(PromotionRole::Promoted).start_delay(1),
         ActionDefaults::new(Action::Promote, 20),
         ActionDefaults::new(Action::Demote, 20),
         ActionDefaults::new(Action::Notify, 20),
@@ -31,7 +32,7 @@ pub(super) static DESCRIPTION: Description = Description {
     ],
 };
 
-/// As [`DESCRIPTION`], without anything optional.
+/// The same as [`DESCRIPTION`], without anything optional.
 pub(super) static SIMPLE: Description = Description {
     parameters: &[],
     actions: &[

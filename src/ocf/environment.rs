@@ -12,33 +12,34 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The variables of this process, now.
+    /// Returns the variables of this process, as they are now.
     pub fn of_process() -> Self {
         Self { variables: std::env::vars_os().collect() }
     }
 
-    /// An empty value counts as none: crmsh and pcs both write `x=""` where a user clears a parameter.
+    /// Returns the value of a variable. An empty value counts as none: crmsh and pcs both write `x=""` where a user
+    /// clears a parameter.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// As [`get`](Self::get); a value that is not UTF-8 counts as none.
+    /// Returns the value of a variable as text. A value that is not UTF-8 counts as none.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(OsStr::to_str)
     }
 
-    /// A variable `OCF_RESKEY_CRM_meta_<name>`: what the cluster manager tells of the resource and the operation.
-    /// Dashes of meta attributes arrive as underscores.
+    /// Returns a variable `OCF_RESKEY_CRM_meta_<name>`, by which the cluster manager describes the resource and the
+    /// operation. Dashes of meta attributes arrive as underscores.
     pub fn meta(&self, name: &str) -> Option<&str> {
         self.text(&format!("OCF_RESKEY_CRM_meta_{name}"))
     }
 
-    /// A meta attribute in whole milliseconds, which is how pacemaker passes `interval` and `timeout`.
+    /// Returns a meta attribute in whole milliseconds, which is how pacemaker passes `interval` and `timeout`.
     pub fn meta_duration(&self, name: &str) -> Option<Duration> {
         self.meta(name)?.trim().parse().ok().map(Duration::from_millis)
     }
 
-    /// All variables by name, for the trace file.
+    /// Returns all variables by name, for the trace file.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }

@@ -10,23 +10,35 @@ use super::{Action, FailureKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
+    /// The action succeeded; for a monitor, the resource runs.
     Success = 0,
+    /// The action failed, and may succeed next time.
     Generic = 1,
+    /// The parameters are wrong on this node.
     BadArguments = 2,
+    /// The agent does not have the action.
     Unimplemented = 3,
+    /// The rights on this node do not suffice.
     Permission = 4,
+    /// This node lacks something that the agent needs.
     NotInstalled = 5,
+    /// The parameters are wrong on every node.
     NotConfigured = 6,
+    /// The resource does not run.
     NotRunning = 7,
+    /// The resource runs and is promoted.
     RunningPromoted = 8,
+    /// The resource is promoted and broken.
     FailedPromoted = 9,
+    /// The resource runs, but something is missing.
     Degraded = 190,
+    /// The resource runs and is promoted, but something is missing.
     DegradedPromoted = 191,
 }
 
 impl ExitCode {
-    /// Decides between the codes of several problems of one action: the one with the gravest consequence wins.
-    /// A code that says that all is well (0, or 7 of a probe) must never hide one that does not.
+    /// Ranks the codes of several problems of one action by the gravity of their consequence. A code that says that all
+    /// is well (0, or 7 of a probe) must never hide one that does not.
     fn gravity(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -41,13 +53,13 @@ impl ExitCode {
         }
     }
 
-    /// The graver of two.
+    /// Returns the graver of two codes.
     pub fn worse(self, other: Self) -> Self {
         if other.gravity() > self.gravity() { other } else { self }
     }
 }
 
-/// What to answer when `action` failed with a problem of this kind. `is_probe` matters to `monitor` only.
+/// Returns the answer to give when `action` failed with a problem of this kind. `is_probe` matters to `monitor` only.
 pub fn exit_code(kind: FailureKind, action: Action, is_probe: bool) -> ExitCode {
     match action {
         Action::Start | Action::ValidateAll => inherent(kind, ExitCode::Generic),
@@ -62,7 +74,7 @@ pub fn exit_code(kind: FailureKind, action: Action, is_probe: bool) -> ExitCode 
     }
 }
 
-/// The cluster must learn here where else a start makes sense: nowhere (6), elsewhere (2, 4, 5) or here again (1).
+/// Tells the cluster where else a start makes sense: nowhere (6), elsewhere (2, 4, 5) or here again (1).
 fn inherent(kind: FailureKind, not_running: ExitCode) -> ExitCode {
     match kind {
         FailureKind::BadParameter => ExitCode::NotConfigured,
@@ -75,8 +87,8 @@ fn inherent(kind: FailureKind, not_running: ExitCode) -> ExitCode {
     }
 }
 
-/// A failed stop fences the node, so only what may still be there is worth a failure. What was never configured,
-/// or has no kernel feature to run on, cannot be there.
+/// Answers a stop. A failed stop fences the node, so only what may still be there is worth a failure. What was never
+/// configured, or has no kernel feature to run on, cannot be there.
 fn stop(kind: FailureKind) -> ExitCode {
     match kind {
         FailureKind::BadParameter | FailureKind::BadHere | FailureKind::NotInstalled | FailureKind::NotRunning => {
@@ -86,8 +98,8 @@ fn stop(kind: FailureKind) -> ExitCode {
     }
 }
 
-/// A probe asks whether something of ours runs here. 6 would stop the resource in the whole cluster, 2 to 5 would ban
-/// a node that merely was asked, 1 means "treat as running and stop it".
+/// Answers a probe, which asks whether something of ours runs here. 6 would stop the resource in the whole cluster, 2
+/// to 5 would ban a node that was merely asked, and 1 means "treat as running and stop it".
 fn probe(kind: FailureKind) -> ExitCode {
     match kind {
         FailureKind::BadParameter | FailureKind::BadHere | FailureKind::NotInstalled | FailureKind::NotRunning => {
@@ -97,7 +109,8 @@ fn probe(kind: FailureKind) -> ExitCode {
     }
 }
 
-/// It ran a moment ago, so whatever is wrong is for recovery to sort out: `stop` succeeds and `start` says why not.
+/// Answers a recurring monitor. The resource ran a moment ago, so recovery sorts out whatever is wrong: `stop` succeeds
+/// and `start` says why not.
 fn monitor(kind: FailureKind) -> ExitCode {
     match kind {
         FailureKind::NotRunning => ExitCode::NotRunning,
@@ -110,7 +123,8 @@ fn monitor(kind: FailureKind) -> ExitCode {
     }
 }
 
-/// A failed demotion is recovered by `stop`, which succeeds where demotion could not: always soft.
+/// Answers a demotion. A failed one is recovered by `stop`, which succeeds where the demotion could not: it is always
+/// soft.
 fn demote(kind: FailureKind) -> ExitCode {
     match kind {
         FailureKind::NotRunning => ExitCode::NotRunning,
@@ -126,8 +140,9 @@ fn demote(kind: FailureKind) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::check_rows;
 
-    /// Columns: start, validate-all, promote, reload-agent, stop, demote, monitor, probe, notify.
+    /// The columns are start, validate-all, promote, reload-agent, stop, demote, monitor, probe, notify.
     const TABLE: [(FailureKind, [u8; 9]); 7] = [
         (FailureKind::BadParameter, [6, 6, 6, 6, 0, 1, 1, 7, 0]),
         (FailureKind::BadHere, [2, 2, 2, 2, 0, 1, 1, 7, 0]),
@@ -150,12 +165,13 @@ mod tests {
     ];
 
     #[test]
-    fn the_whole_table() {
-        for (kind, codes) in TABLE {
-            for ((action, is_probe), expected) in COLUMNS.into_iter().zip(codes) {
-                assert_eq!(exit_code(kind, action, is_probe) as u8, expected, "{kind:?} in {action}, probe {is_probe}");
-            }
-        }
+    fn each_kind_of_failure_has_its_exit_code_for_each_action() {
+        let cells = TABLE.into_iter().flat_map(|(kind, codes)| {
+            COLUMNS.into_iter().zip(codes).map(move |((action, is_probe), code)| (kind, action, is_probe, code))
+        });
+        check_rows(cells, |(kind, action, is_probe, code)| {
+            assert_eq!(exit_code(kind, action, is_probe) as u8, code);
+        });
     }
 
     #[test]

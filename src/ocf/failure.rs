@@ -7,13 +7,13 @@ use std::io;
 use super::{Action, ExitCode, exit_code};
 use crate::model::InvalidValue;
 
-/// The nature of a problem. It says nothing of exit codes: those depend on the action too, see
+/// The nature of a problem. It does not say which exit code follows, since that depends on the action too: see
 /// [`exit_code`](super::exit_code()).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// The parameters are wrong on every node: an address that is none, two parameters that exclude each other.
+    /// The parameters are wrong on every node: an address cannot be read, or two parameters exclude each other.
     BadParameter,
-    /// The parameters are wrong on this node only: a file that is missing, unreadable or does not parse.
+    /// The parameters are wrong on this node only: a file is missing, unreadable or does not parse.
     BadHere,
     /// Something of the machine is absent: kernel feature, program, network interface.
     NotInstalled,
@@ -23,14 +23,16 @@ pub enum FailureKind {
     NotRunning,
     /// This agent does not know the action.
     Unsupported,
-    /// All the rest: something that may work next time.
+    /// Anything else: the action may work next time.
     Generic,
 }
 
 /// One thing that is wrong, as `object: what was tried: cause`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
+    /// The nature of the problem, from which the exit code follows.
     pub kind: FailureKind,
+    /// What the operator reads.
     pub reason: String,
 }
 
@@ -38,7 +40,7 @@ pub struct Problem {
 /// only to be told of the next has to move through a failed start each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Never empty.
+    /// The list is never empty.
     problems: Vec<Problem>,
 }
 
@@ -49,41 +51,42 @@ macro_rules! constructors {
 }
 
 impl Failure {
+    /// Returns a failure with one problem.
     pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
         Self { problems: vec![Problem { kind, reason: reason.into() }] }
     }
 
     constructors! {
-        /// Wrong everywhere: see [`FailureKind::BadParameter`].
+        /// The parameters are wrong everywhere: see [`FailureKind::BadParameter`].
         bad_parameter => BadParameter,
-        /// Wrong on this node: see [`FailureKind::BadHere`].
+        /// The parameters are wrong on this node: see [`FailureKind::BadHere`].
         bad_here => BadHere,
-        /// Absent from this machine: see [`FailureKind::NotInstalled`].
+        /// Something is absent from this machine: see [`FailureKind::NotInstalled`].
         not_installed => NotInstalled,
-        /// Refused for lack of rights: see [`FailureKind::Permission`].
+        /// The kernel refused for lack of rights: see [`FailureKind::Permission`].
         permission => Permission,
-        /// Nothing there: see [`FailureKind::NotRunning`].
+        /// Nothing of the instance is there: see [`FailureKind::NotRunning`].
         not_running => NotRunning,
-        /// No such action: see [`FailureKind::Unsupported`].
+        /// The agent has no such action: see [`FailureKind::Unsupported`].
         unsupported => Unsupported,
-        /// Anything else: see [`FailureKind::Generic`].
+        /// Anything else is wrong: see [`FailureKind::Generic`].
         generic => Generic,
     }
 
-    /// An error of the system while `what` (`object: what was tried`) was done. EPERM and EACCES become
-    /// [`FailureKind::Permission`], all else [`FailureKind::Generic`].
+    /// Returns the failure for an error of the system while `what` (`object: what was tried`) was done. EPERM and
+    /// EACCES become [`FailureKind::Permission`], all others [`FailureKind::Generic`].
     pub fn io(what: impl fmt::Display, error: &io::Error) -> Self {
         Self::new(kind_of(error), format!("{what}: {error}"))
     }
 
-    /// All problems in the order in which they were met, each once.
+    /// Fails with all problems, in the order in which they were met, each once.
     pub fn from_problems(problems: impl IntoIterator<Item = Problem>) -> Result<(), Self> {
         let mut known = HashSet::new();
         let distinct: Vec<Problem> = problems.into_iter().filter(|problem| known.insert(problem.clone())).collect();
         if distinct.is_empty() { Ok(()) } else { Err(Self { problems: distinct }) }
     }
 
-    /// One result out of several attempts that were all made, for a `stop` that goes on after an error.
+    /// Returns one result for several attempts that were all made, for a `stop` that goes on after an error.
     pub fn collect(results: impl IntoIterator<Item = Result<(), Self>>) -> Result<(), Self> {
         Self::from_problems(results.into_iter().filter_map(Result::err).flat_map(|failure| failure.problems))
     }
@@ -97,15 +100,17 @@ impl Failure {
         self
     }
 
+    /// Returns the problems in the order in which they were met.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
+    /// Returns the problems in the order in which they were met.
     pub fn into_problems(self) -> Vec<Problem> {
         self.problems
     }
 
-    /// The code of the gravest problem in the light of `action`.
+    /// Returns the code of the gravest problem in the light of `action`.
     pub fn exit_code(&self, action: Action, is_probe: bool) -> ExitCode {
         self.problems
             .iter()
@@ -114,18 +119,18 @@ impl Failure {
     }
 }
 
-/// What was wrong on the way to a value of several parts, of which each is tried whatever became of the others.
+/// Collects what is wrong on the way to a value of several parts, of which each is tried whatever became of the others.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// The value, or `None` and its problems are kept.
+    /// Returns the value, or keeps its problems and returns `None`.
     pub fn keep<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
         result.map_err(|failure| self.0.extend(failure.problems)).ok()
     }
 
     /// # Errors
-    /// All problems in the order in which they were met, each once.
+    /// It fails with all problems that were kept, in the order in which they were met, each once.
     pub fn finish(self) -> Result<(), Failure> {
         Failure::from_problems(self.0)
     }
@@ -153,8 +158,8 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl From<InvalidValue> for Failure {
-    /// A word of the user that is no value is wrong on every node. Put the parameter's name in front with
-    /// [`Failure::context`] or [`Context::or_fail`].
+    /// A word of the user that is not a value is wrong on every node. The caller puts the parameter's name in front
+    /// with [`Failure::context`] or [`Context::or_fail`].
     fn from(error: InvalidValue) -> Self {
         Self::bad_parameter(error.to_string())
     }
@@ -162,10 +167,10 @@ impl From<InvalidValue> for Failure {
 
 /// Turns the error of anything into a [`Failure`] at the `?`.
 pub trait Context<T> {
-    /// `what` is `object: what was tried`; the error's own text follows as the cause.
+    /// Puts `what` (`object: what was tried`) before the error's own text, which is the cause.
     ///
     /// # Errors
-    /// The error of `self`, as a problem of this kind.
+    /// It fails with the error of `self`, as a problem of this kind.
     fn or_fail<W: fmt::Display>(self, kind: FailureKind, what: W) -> Result<T, Failure>;
 }
 
@@ -205,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_wrong_is_no_failure() {
+    fn without_a_problem_there_is_no_failure() {
         assert_eq!(Failure::collect([Ok(()), Ok(())]), Ok(()));
     }
 

@@ -1,4 +1,5 @@
-//! From argv\[1\] and the environment to an exit code: reads the call, asks the agent, reports the answer.
+//! The way from argv\[1\] and the environment to an exit code: the frame reads the call, asks the agent and reports the
+//! answer.
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
@@ -11,9 +12,10 @@ use super::log::{Level, fold};
 use super::trace::Trace;
 use super::{Action, Agent, ExitCode, Status, ValidationLevel};
 
-/// Prefix of the exit reason when the cluster names none (`OCF_EXIT_REASON_PREFIX`).
+/// The prefix of the exit reason when the cluster names none (`OCF_EXIT_REASON_PREFIX`).
 const REASON_PREFIX: &str = "ocf-exit-reason:";
-/// The reason is stored in the CIB for every failed operation; the log has the whole text.
+/// The longest exit reason, in characters. It is stored in the CIB for every failed operation; the log has the whole
+/// text.
 const REASON_LENGTH: usize = 1000;
 
 /// Where the answer goes.
@@ -22,18 +24,18 @@ pub struct Output<'a> {
     pub out: &'a mut dyn Write,
     /// The exit reason, one line.
     pub err: &'a mut dyn Write,
-    /// A person watches stderr: log lines go there instead of to syslog.
+    /// Whether a person watches stderr: log lines go there instead of to syslog.
     pub is_terminal: bool,
 }
 
 /// The answer to one action.
-struct Answer {
+struct ActionAnswer {
     code: ExitCode,
-    /// For people, in "Failed Resource Actions". `None` where there is nothing to explain.
+    /// The reason for people, in "Failed Resource Actions". `None` where there is nothing to explain.
     reason: Option<String>,
 }
 
-impl Answer {
+impl ActionAnswer {
     const SUCCESS: Self = Self { code: ExitCode::Success, reason: None };
 
     fn of(call: &Call, result: Result<(), Failure>) -> Self {
@@ -45,15 +47,15 @@ impl Answer {
     }
 }
 
-/// [`run`] with the environment and the streams of this process.
+/// Calls [`run`] with the environment and the streams of this process.
 pub fn main(agent: &dyn Agent, action: Option<&OsStr>) -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let is_terminal = err.is_terminal();
     run(agent, action, &Environment::of_process(), &mut Output { out: &mut out, err: &mut err, is_terminal })
 }
 
-/// Runs one action of `agent` and answers what the process has to exit with. `action` is argv\[1\]; whatever follows it
-/// is to be ignored. Prints the exit reason, if there is one, as the single line of stderr.
+/// Runs one action of `agent` and returns the exit code of the process. `action` is argv\[1\]; what follows it is
+/// ignored. The exit reason, if there is one, is the single line of stderr.
 pub fn run(agent: &dyn Agent, action: Option<&OsStr>, environment: &Environment, output: &mut Output<'_>) -> ExitCode {
     let description = agent.description();
     let known = action.and_then(OsStr::to_str).and_then(Action::from_name).filter(|action| description.offers(*action));
@@ -65,7 +67,8 @@ pub fn run(agent: &dyn Agent, action: Option<&OsStr>, environment: &Environment,
     }
 }
 
-/// A reader that went away, as in `agent meta-data | head -1`, is no reason to panic.
+/// Prints the text. A reader that went away, as in `agent meta-data | head -1`, is an error of the write and not a
+/// reason to panic.
 fn print(output: &mut Output<'_>, text: &str) -> ExitCode {
     match output.out.write_all(text.as_bytes()).and_then(|()| output.out.flush()) {
         Ok(()) => ExitCode::Success,
@@ -115,7 +118,7 @@ fn call(agent: &dyn Agent, action: Action, environment: &Environment, output: &m
         match note {
             Note::Ignored(text) => call.log().warning(text),
             Note::Advice(text) if action == Action::Start => call.log().info(text),
-            // Not every ten seconds.
+            // A recurring monitor would repeat the advice every ten seconds.
             Note::Advice(text) => call.log().debug(text),
         }
     }
@@ -132,25 +135,25 @@ fn call(agent: &dyn Agent, action: Action, environment: &Environment, output: &m
     answer.code
 }
 
-fn answer(agent: &dyn Agent, call: &Call) -> Answer {
+fn answer(agent: &dyn Agent, call: &Call) -> ActionAnswer {
     match call.action {
-        Action::Start => Answer::of(call, validated(agent, call).and_then(|()| agent.start(call))),
-        Action::Promote => Answer::of(call, validated(agent, call).and_then(|()| agent.promote(call))),
-        // What runs was validated when it started; a file that has gone bad since is no reason to stop it.
+        Action::Start => ActionAnswer::of(call, validated(agent, call).and_then(|()| agent.start(call))),
+        Action::Promote => ActionAnswer::of(call, validated(agent, call).and_then(|()| agent.promote(call))),
+        // What runs was validated when it started; a file that has gone bad since is not a reason to stop it.
         Action::ReloadAgent => {
             let valid = validate(agent, call, ValidationLevel::Consistency);
-            Answer::of(call, valid.and_then(|()| agent.reload(call)))
+            ActionAnswer::of(call, valid.and_then(|()| agent.reload(call)))
         }
         Action::ValidateAll => {
             let level = if call.check_level >= 10 { ValidationLevel::Local } else { ValidationLevel::Consistency };
-            Answer::of(call, validate(agent, call, level))
+            ActionAnswer::of(call, validate(agent, call, level))
         }
         // Bad parameters must not keep what can be identified without them from being stopped.
-        Action::Stop => Answer::of(call, agent.stop(call)),
-        Action::Demote => Answer::of(call, agent.demote(call)),
-        Action::Notify => Answer::of(call, agent.notify(call)),
+        Action::Stop => ActionAnswer::of(call, agent.stop(call)),
+        Action::Demote => ActionAnswer::of(call, agent.demote(call)),
+        Action::Notify => ActionAnswer::of(call, agent.notify(call)),
         Action::Monitor => monitor(agent, call),
-        Action::MetaData | Action::Usage => Answer::SUCCESS,
+        Action::MetaData | Action::Usage => ActionAnswer::SUCCESS,
     }
 }
 
@@ -158,39 +161,39 @@ fn validated(agent: &dyn Agent, call: &Call) -> Result<(), Failure> {
     validate(agent, call, ValidationLevel::Local)
 }
 
-/// Problems of single parameters and of their combination in one answer.
+/// Reports problems of single parameters and of their combination in one answer.
 fn validate(agent: &dyn Agent, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
     Failure::collect([call.check(), agent.validate(call, level)])
 }
 
-/// A probe believes the agent: it may know from its own records what runs, whatever became of the parameters. A
-/// recurring monitor that finds things running under parameters that nobody can read has proved nothing.
-fn monitor(agent: &dyn Agent, call: &Call) -> Answer {
+/// Asks the agent. A probe believes it: the agent may know from its own records what runs, whatever became of the
+/// parameters. A recurring monitor that finds things running under parameters that cannot be read has proved nothing.
+fn monitor(agent: &dyn Agent, call: &Call) -> ActionAnswer {
     let status = match agent.monitor(call) {
         Ok(status) => status,
         Err(failure) => {
             let all = Failure::collect([call.check(), Err(failure)]);
-            return Answer::of(call, all);
+            return ActionAnswer::of(call, all);
         }
     };
     if status != Status::Stopped && !call.is_probe && !call.problems().is_empty() {
-        return Answer::of(call, call.check());
+        return ActionAnswer::of(call, call.check());
     }
     match status {
-        Status::Running => Answer::SUCCESS,
-        Status::Stopped => Answer { code: ExitCode::NotRunning, reason: None },
-        Status::Promoted => Answer { code: ExitCode::RunningPromoted, reason: None },
-        Status::Degraded(reason) => Answer { code: ExitCode::Degraded, reason: Some(reason) },
-        Status::DegradedPromoted(reason) => Answer { code: ExitCode::DegradedPromoted, reason: Some(reason) },
-        Status::FailedPromoted(reason) => Answer { code: ExitCode::FailedPromoted, reason: Some(reason) },
+        Status::Running => ActionAnswer::SUCCESS,
+        Status::Stopped => ActionAnswer { code: ExitCode::NotRunning, reason: None },
+        Status::Promoted => ActionAnswer { code: ExitCode::RunningPromoted, reason: None },
+        Status::Degraded(reason) => ActionAnswer { code: ExitCode::Degraded, reason: Some(reason) },
+        Status::DegradedPromoted(reason) => ActionAnswer { code: ExitCode::DegradedPromoted, reason: Some(reason) },
+        Status::FailedPromoted(reason) => ActionAnswer { code: ExitCode::FailedPromoted, reason: Some(reason) },
     }
 }
 
-/// The full reason in the log, at the level that the answer deserves.
-fn report(call: &Call, answer: &Answer) {
+/// Writes the full reason into the log, at the level that the answer deserves.
+fn report(call: &Call, answer: &ActionAnswer) {
     if let Some(reason) = &answer.reason {
         let level = match answer.code {
-            // An answer that lets the cluster go on, though not everything was as it should be.
+            // This answer lets the cluster go on, though not everything was as it should be.
             ExitCode::Success | ExitCode::Degraded | ExitCode::DegradedPromoted => Level::Warning,
             ExitCode::NotRunning if call.is_probe => Level::Info,
             _ => Level::Error,
@@ -208,7 +211,7 @@ fn explain(environment: &Environment, output: &mut Output<'_>, reason: &str) {
         Some((end, _)) => format!("{} ...", line.get(..end).unwrap_or_default()),
         None => line,
     };
-    // Nobody reads stderr: the exit code still tells.
+    // If stderr cannot be written, the exit code still tells.
     let _ = writeln!(output.err, "{prefix}{line}");
 }
 

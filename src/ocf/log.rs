@@ -16,9 +16,13 @@ use crate::system::syslog;
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
+    /// The action failed.
     Error,
+    /// The action goes on, but not everything is as it should be.
     Warning,
+    /// The action changed something.
     Info,
+    /// Details that are shown only while debug messages are on.
     Debug,
 }
 
@@ -32,7 +36,7 @@ impl Level {
         }
     }
 
-    /// Severity of RFC 5424, section 6.2.1.
+    /// Returns the severity of RFC 5424, section 6.2.1.
     const fn severity(self) -> u8 {
         match self {
             Self::Error => 3,
@@ -43,10 +47,10 @@ impl Level {
     }
 }
 
-/// Writes log lines of one action. Part of the [`Call`](super::Call).
+/// Writes the log lines of one action. It is a part of the [`Call`](super::Call).
 pub struct Logger {
     tag: String,
-    /// Facility number; `None` for no syslog.
+    /// The facility number; `None` means that there is no syslog.
     facility: Option<u8>,
     socket: PathBuf,
     file: Option<PathBuf>,
@@ -57,16 +61,17 @@ pub struct Logger {
 }
 
 impl Logger {
-    /// `terminal`: somebody watches stderr, which then replaces all other places.
+    /// Reads from the environment where the cluster wants the log. `terminal` means that a person watches stderr, which
+    /// then replaces all other places.
     pub(super) fn new(agent: &str, instance: &str, environment: &Environment, terminal: bool) -> Self {
         let facility = environment.text("HA_logfacility").or_else(|| environment.text("HA_LOGFACILITY"));
         let file = |name| environment.get(name).map(PathBuf::from);
         Self {
             tag: format!("{agent}({instance})[{}]", std::process::id()),
-            facility: syslog::facility_number(facility.unwrap_or("daemon")),
+            facility: syslog::facility_number(facility.unwrap_or(syslog::DEFAULT_FACILITY)),
             socket: PathBuf::from(syslog::SOCKET),
             file: file("HA_LOGFILE"),
-            // Shell agents write each line once when both name the same file.
+            // Shell agents write each line once when both variables name the same file.
             debug_file: file("HA_DEBUGLOG").filter(|path| Some(path) != file("HA_LOGFILE").as_ref()),
             debug: environment.text("HA_debug").is_some_and(|level| level != "0"),
             terminal,
@@ -78,23 +83,27 @@ impl Logger {
         self.trace = trace;
     }
 
+    /// Logs an error.
     pub fn error(&self, message: impl fmt::Display) {
         self.log(Level::Error, message);
     }
 
+    /// Logs a warning.
     pub fn warning(&self, message: impl fmt::Display) {
         self.log(Level::Warning, message);
     }
 
+    /// Logs a change.
     pub fn info(&self, message: impl fmt::Display) {
         self.log(Level::Info, message);
     }
 
-    /// Shown only when the cluster runs with debug messages on (`HA_debug`).
+    /// Logs a line that is shown only when the cluster runs with debug messages on (`HA_debug`).
     pub fn debug(&self, message: impl fmt::Display) {
         self.log(Level::Debug, message);
     }
 
+    /// Logs a line at `level`, in all places that the cluster wants.
     pub fn log(&self, level: Level, message: impl fmt::Display) {
         let text = format!("{}: {}", level.name(), shortened(fold(&message.to_string())));
         if let Some(trace) = &self.trace {
@@ -120,7 +129,7 @@ impl Logger {
         }
     }
 
-    /// To the trace file alone.
+    /// Writes a line to the trace file alone.
     pub(super) fn trace(&self, text: impl fmt::Display) {
         if let Some(trace) = &self.trace {
             trace.line(&fold(&text.to_string()));
@@ -128,9 +137,10 @@ impl Logger {
     }
 }
 
-/// Syslog refuses a datagram that is too long as a whole; nobody reads so far either.
+/// Cuts a text that is too long: syslog refuses a datagram that is too long as a whole, and people do not read so far
+/// either.
 fn shortened(mut text: String) -> String {
-    /// What syslog daemons take by default.
+    /// The length that syslog daemons take by default.
     const LONGEST: usize = 8000;
     if text.len() > LONGEST {
         let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end));
@@ -141,12 +151,12 @@ fn shortened(mut text: String) -> String {
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
-    // One write of a whole line with O_APPEND, so that concurrent actions do not mix their lines.
+    // The line is one write with O_APPEND, so that concurrent actions do not mix their lines.
     OpenOptions::new().append(true).create(true).open(path)?.write_all(line.as_bytes())
 }
 
-/// One line: runs of white space and control characters become one blank. A message may carry text of a user or a
-/// peer, and a newline in it would forge a line of its own.
+/// Folds a text into one line: runs of white space and control characters become one blank. A message may carry text of
+/// a user or a peer, and a newline in it would forge a line of its own.
 pub(super) fn fold(text: &str) -> String {
     text.split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())

@@ -12,11 +12,11 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::Action;
 use super::description::{ActionDefaults, Description};
-use super::parameter::{Kind, Parameter, Standing};
+use super::parameter::{Parameter, ParameterKind, ParameterSupport};
 
 type Xml = Writer<Vec<u8>>;
 
-/// `advanced` is read by recent crmsh and pcs but refused by the grammar of 1.1, so there is none.
+/// Recent crmsh and pcs read `advanced`, but the grammar of 1.1 refuses it, so there is none.
 const DOCTYPE: &str = "resource-agent [
 <!ELEMENT resource-agent (version, longdesc, shortdesc, parameters, actions)>
 <!ATTLIST resource-agent name CDATA #REQUIRED version CDATA #REQUIRED>
@@ -42,10 +42,10 @@ const DOCTYPE: &str = "resource-agent [
   start-delay CDATA #IMPLIED depth CDATA #IMPLIED role (Promoted|Unpromoted) #IMPLIED>
 ]";
 
-/// The whole document, with a final newline.
+/// Returns the whole document, with a final newline.
 pub(super) fn to_xml(description: &Description) -> String {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
-    // Writing into memory has no way to fail; were it to, a torn document would be refused by every reader.
+    // Writing into memory has no way to fail; were it to, every reader would refuse the torn document.
     let _ = document(&mut xml, description);
     let mut text = String::from_utf8_lossy(&xml.into_inner()).into_owned();
     text.push('\n');
@@ -95,24 +95,25 @@ fn write_parameter(xml: &mut Xml, description: &Description, parameter: &Paramet
     Ok(())
 }
 
-/// Neither `pcs resource describe` nor `crm ra info` shows what a number or a selection may be.
+/// Returns the long text with what a number or a selection may be, which neither `pcs resource describe` nor `crm ra
+/// info` shows.
 fn long_text(parameter: &Parameter) -> String {
     match parameter.kind {
-        Kind::Integer { .. } | Kind::Select(_) => {
+        ParameterKind::Integer { .. } | ParameterKind::Select(_) => {
             format!("{}\n\nExpected: {}.", parameter.long.trim(), parameter.kind.expected())
         }
-        Kind::Text | Kind::Boolean | Kind::Time => parameter.long.to_owned(),
+        ParameterKind::Text | ParameterKind::Boolean | ParameterKind::Time => parameter.long.to_owned(),
     }
 }
 
-/// Without a `desc`: pcs 0.11 shows a literal `{param.deprecated_desc}` for it.
+/// Marks a deprecated parameter, without a `desc`: pcs 0.11 shows a literal `{param.deprecated_desc}` for it.
 fn deprecated(xml: &mut Xml, parameter: &Parameter) -> io::Result<()> {
-    match parameter.standing {
-        Standing::Current => {}
-        Standing::Obsolete | Standing::Refused(_) => {
+    match parameter.support {
+        ParameterSupport::Current => {}
+        ParameterSupport::Obsolete | ParameterSupport::Refused(_) => {
             xml.create_element("deprecated").write_empty()?;
         }
-        Standing::AliasOf(name) => {
+        ParameterSupport::AliasOf(name) => {
             xml.create_element("deprecated").write_inner_content(|xml| {
                 xml.create_element("replaced-with").with_attribute(("name", name)).write_empty()?;
                 Ok(())
@@ -125,23 +126,25 @@ fn deprecated(xml: &mut Xml, parameter: &Parameter) -> io::Result<()> {
 fn content(xml: &mut Xml, parameter: &Parameter) -> io::Result<()> {
     let type_name = match parameter.kind {
         // The grammar of 1.1 has no type for a span of time.
-        Kind::Text | Kind::Time => "string",
-        Kind::Integer { .. } => "integer",
-        Kind::Boolean => "boolean",
-        Kind::Select(_) => "select",
+        ParameterKind::Text | ParameterKind::Time => "string",
+        ParameterKind::Integer { .. } => "integer",
+        ParameterKind::Boolean => "boolean",
+        ParameterKind::Select(_) => "select",
     };
     let mut element = xml.create_element("content").with_attribute(("type", type_name));
     if let Some(default) = parameter.default {
         element = element.with_attribute(("default", default));
     }
     match parameter.kind {
-        Kind::Select(options) => element.write_inner_content(|xml| {
+        ParameterKind::Select(options) => element.write_inner_content(|xml| {
             for option in options {
                 xml.create_element("option").with_attribute(("value", *option)).write_empty()?;
             }
             Ok(())
         })?,
-        Kind::Text | Kind::Time | Kind::Integer { .. } | Kind::Boolean => element.write_empty()?,
+        ParameterKind::Text | ParameterKind::Time | ParameterKind::Integer { .. } | ParameterKind::Boolean => {
+            element.write_empty()?
+        }
     };
     Ok(())
 }

@@ -3,61 +3,72 @@
 
 use std::time::Duration;
 
-/// What a value may be. The parser of a kind accepts surrounding white space, except for [`Kind::Text`].
+/// What a value may be. The parser of a kind accepts surrounding white space, except for [`ParameterKind::Text`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Any text; what it must look like is for [`Agent::validate`](super::Agent::validate) to say.
+pub enum ParameterKind {
+    /// Any text; [`Agent::validate`](super::Agent::validate) says what it must look like.
     Text,
     /// A whole decimal number within these bounds, both included.
-    Integer { min: i64, max: i64 },
+    Integer {
+        /// The least number.
+        min: i64,
+        /// The greatest number.
+        max: i64,
+    },
     /// `yes true 1 ja on` or `no false 0 nein off`, in any case (ocf_is_true of the shell agents; they take anything
     /// else for false, which turns a typing error into a decision).
     Boolean,
-    /// A span of time: a whole number of seconds, or with a unit `us ms s sec m min h hr` as in the cluster's own
-    /// operations.
+    /// A span of time: a whole number of seconds, or a number with a unit `us ms s sec m min h hr` as in the cluster's
+    /// own operations.
     Time,
-    /// One word of a list, case matters.
+    /// One word of a list. Case matters.
     Select(&'static [&'static str]),
 }
 
-/// Whether the parameter is still the right one to use.
+/// Whether users should still set the parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ParameterSupport {
+    /// The parameter is supported.
     Current,
-    /// An older name of another parameter: its value is read as that one's.
+    /// An older name of another parameter, whose value it becomes.
     AliasOf(&'static str),
-    /// Accepted so that old configurations still load; has no effect.
+    /// The parameter is accepted so that old configurations still load, and has no effect.
     Obsolete,
-    /// Of an agent that this one replaces: to go on without it would not do what its user wants. Setting it is a
-    /// problem, explained by this reason and what to use instead.
+    /// The parameter belongs to an agent that this one replaces, and to go on without it would not do what its user
+    /// wants. Setting it is a problem, explained by this reason, which says what to use instead.
     Refused(&'static str),
 }
 
-/// Declaration of one parameter (`OCF_RESKEY_<name>`). Build it with [`Parameter::new`] and the methods that follow.
+/// The description of one parameter (`OCF_RESKEY_<name>`). Build it with [`Parameter::new`] and the methods that
+/// follow.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    /// Letters, digits and underscores: anything else does not survive as an environment variable.
+    /// The name has letters, digits and underscores only: anything else does not survive as an environment variable.
     pub name: &'static str,
-    pub kind: Kind,
-    /// Used when the user sets nothing; must be a value of `kind`.
+    /// What a value may be.
+    pub kind: ParameterKind,
+    /// The value when the user sets none; it must be a value of `kind`.
     pub default: Option<&'static str>,
+    /// Whether the user has to set it.
     pub required: bool,
-    /// No two resources may have the same value. Both `unique` and `unique-group` are written, as crmsh looks only at
-    /// the one and pcs only at the other.
+    /// Whether no two resources may have the same value. Both `unique` and `unique-group` are written, as crmsh looks
+    /// only at the one and pcs only at the other.
     pub unique: bool,
-    /// A change is applied by `reload-agent`, without stop and start.
+    /// Whether `reload-agent` applies a change, without stop and start.
     pub reloadable: bool,
-    /// Never shown in log, trace or messages.
+    /// Whether the value is never shown in log, trace or messages.
     pub secret: bool,
-    pub standing: Standing,
+    /// Whether users should still set it.
+    pub support: ParameterSupport,
     /// A few words, for lists.
     pub short: &'static str,
-    /// The whole truth, ASCII.
+    /// The whole description, in ASCII.
     pub long: &'static str,
 }
 
 impl Parameter {
-    pub const fn new(name: &'static str, kind: Kind, short: &'static str, long: &'static str) -> Self {
+    /// Returns a parameter that is optional, has no default and is supported.
+    pub const fn new(name: &'static str, kind: ParameterKind, short: &'static str, long: &'static str) -> Self {
         Self {
             name,
             kind,
@@ -66,57 +77,65 @@ impl Parameter {
             unique: false,
             reloadable: false,
             secret: false,
-            standing: Standing::Current,
+            support: ParameterSupport::Current,
             short,
             long,
         }
     }
 
+    /// Sets the default.
     pub const fn default(self, value: &'static str) -> Self {
         Self { default: Some(value), ..self }
     }
 
+    /// Makes the parameter required.
     pub const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
+    /// Makes the value unique among the resources of the agent.
     pub const fn unique(self) -> Self {
         Self { unique: true, ..self }
     }
 
+    /// Lets `reload-agent` apply a change.
     pub const fn reloadable(self) -> Self {
         Self { reloadable: true, ..self }
     }
 
+    /// Hides the value.
     pub const fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
 
+    /// Makes the parameter an older name of another one.
     pub const fn alias_of(self, name: &'static str) -> Self {
-        Self { standing: Standing::AliasOf(name), ..self }
+        Self { support: ParameterSupport::AliasOf(name), ..self }
     }
 
+    /// Makes the parameter one without effect.
     pub const fn obsolete(self) -> Self {
-        Self { standing: Standing::Obsolete, ..self }
+        Self { support: ParameterSupport::Obsolete, ..self }
     }
 
+    /// Makes the parameter one that is refused for `reason`.
     pub const fn refused(self, reason: &'static str) -> Self {
-        Self { standing: Standing::Refused(reason), ..self }
+        Self { support: ParameterSupport::Refused(reason), ..self }
     }
 
-    /// The environment variable that carries it.
+    /// Returns the environment variable that carries it.
     pub fn variable(&self) -> String {
         format!("OCF_RESKEY_{}", self.name)
     }
 
-    /// `name "value"`, or the name alone where the value is a secret: how messages begin.
+    /// Returns `name "value"`, or the name alone where the value is a secret: messages begin with it.
     pub fn quoted(&self, value: &str) -> String {
         if self.secret { self.name.to_owned() } else { format!("{} \"{value}\"", self.name) }
     }
 }
 
-impl Kind {
-    /// `Err` says what was expected instead.
+impl ParameterKind {
+    /// Checks a value. `Err` says what was expected instead.
     pub fn check(self, value: &str) -> Result<(), String> {
         let accepted = match self {
             Self::Text => true,
@@ -128,7 +147,7 @@ impl Kind {
         if accepted { Ok(()) } else { Err(self.expected()) }
     }
 
-    /// What a value has to be, to follow the word "expected".
+    /// Returns what a value has to be, to follow the word "expected".
     pub(super) fn expected(self) -> String {
         match self {
             Self::Text => "text".to_owned(),
@@ -141,12 +160,12 @@ impl Kind {
     }
 }
 
-/// A whole decimal number.
+/// Reads a whole decimal number.
 pub(super) fn integer(value: &str) -> Option<i64> {
     value.trim().parse().ok()
 }
 
-/// An OCF boolean, see [`Kind::Boolean`].
+/// Reads an OCF boolean, see [`ParameterKind::Boolean`].
 pub(super) fn boolean(value: &str) -> Option<bool> {
     match value.trim().to_ascii_lowercase().as_str() {
         "yes" | "true" | "1" | "ja" | "on" => Some(true),
@@ -155,7 +174,7 @@ pub(super) fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-/// A span of time, see [`Kind::Time`].
+/// Reads a span of time, see [`ParameterKind::Time`].
 pub(super) fn time(value: &str) -> Option<Duration> {
     let value = value.trim();
     let (digits, unit) = value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
@@ -173,62 +192,66 @@ pub(super) fn time(value: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::check_rows;
 
     #[test]
-    fn booleans_of_the_shell_agents_in_any_case() {
-        for word in ["yes", "true", "1", "YES", "TRUE", "True", "ja", "on", "ON", " on "] {
+    fn the_booleans_of_the_shell_agents_are_read_in_any_case() {
+        check_rows(["yes", "true", "1", "YES", "TRUE", "True", "ja", "on", "ON", " on "], |word| {
             assert_eq!(boolean(word), Some(true), "{word}");
-        }
-        for word in ["no", "False", "0", "off", "nein"] {
+        });
+        check_rows(["no", "False", "0", "off", "nein"], |word| {
             assert_eq!(boolean(word), Some(false), "{word}");
-        }
-        for word in ["", "maybe", "10", "tru"] {
+        });
+        check_rows(["", "maybe", "10", "tru"], |word| {
             assert_eq!(boolean(word), None, "{word}");
-        }
+        });
     }
 
     #[test]
-    fn times_with_and_without_unit() {
-        for (text, expected) in [
-            ("10", Some(Duration::from_secs(10))),
-            ("0", Some(Duration::ZERO)),
-            ("500ms", Some(Duration::from_millis(500))),
-            ("7us", Some(Duration::from_micros(7))),
-            ("20 s", Some(Duration::from_secs(20))),
-            ("2min", Some(Duration::from_secs(120))),
-            ("1H", Some(Duration::from_secs(3600))),
-            ("", None),
-            ("s", None),
-            ("-1", None),
-            ("1.5", None),
-            ("10 parsec", None),
-            ("18446744073709551615h", None),
-            ("99999999999999999999", None),
-        ] {
-            assert_eq!(time(text), expected, "{text}");
-        }
+    fn a_time_is_read_with_and_without_a_unit() {
+        check_rows(
+            [
+                ("10", Some(Duration::from_secs(10))),
+                ("0", Some(Duration::ZERO)),
+                ("500ms", Some(Duration::from_millis(500))),
+                ("7us", Some(Duration::from_micros(7))),
+                ("20 s", Some(Duration::from_secs(20))),
+                ("2min", Some(Duration::from_secs(120))),
+                ("1H", Some(Duration::from_secs(3600))),
+                ("", None),
+                ("s", None),
+                ("-1", None),
+                ("1.5", None),
+                ("10 parsec", None),
+                ("18446744073709551615h", None),
+                ("99999999999999999999", None),
+            ],
+            |(text, expected)| {
+                assert_eq!(time(text), expected, "{text}");
+            },
+        );
     }
 
     #[test]
     fn a_refusal_says_what_was_expected() {
         let cases = [
-            (Kind::Integer { min: 0, max: 128 }, "129", "a whole number from 0 to 128"),
-            (Kind::Integer { min: 0, max: 128 }, "-1", "a whole number from 0 to 128"),
-            (Kind::Integer { min: 1, max: i64::MAX }, "0x10", "a whole number from 1 on"),
-            (Kind::Boolean, "perhaps", "yes or no"),
-            (Kind::Select(&["rr", "wlc"]), "RR", "one of rr, wlc"),
+            (ParameterKind::Integer { min: 0, max: 128 }, "129", "a whole number from 0 to 128"),
+            (ParameterKind::Integer { min: 0, max: 128 }, "-1", "a whole number from 0 to 128"),
+            (ParameterKind::Integer { min: 1, max: i64::MAX }, "0x10", "a whole number from 1 on"),
+            (ParameterKind::Boolean, "perhaps", "yes or no"),
+            (ParameterKind::Select(&["rr", "wlc"]), "RR", "one of rr, wlc"),
         ];
-        for (kind, value, expected) in cases {
+        check_rows(cases, |(kind, value, expected)| {
             assert_eq!(kind.check(value), Err(expected.to_owned()), "{value}");
-        }
-        assert_eq!(Kind::Integer { min: 0, max: 128 }.check(" 128 "), Ok(()));
-        assert_eq!(Kind::Select(&["rr", "wlc"]).check("wlc"), Ok(()));
-        assert_eq!(Kind::Text.check("anything\n"), Ok(()));
+        });
+        assert_eq!(ParameterKind::Integer { min: 0, max: 128 }.check(" 128 "), Ok(()));
+        assert_eq!(ParameterKind::Select(&["rr", "wlc"]).check("wlc"), Ok(()));
+        assert_eq!(ParameterKind::Text.check("anything\n"), Ok(()));
     }
 
     #[test]
     fn a_secret_is_named_but_not_shown() {
-        let password = Parameter::new("passwd", Kind::Text, "", "");
+        let password = Parameter::new("passwd", ParameterKind::Text, "", "");
         assert_eq!(password.quoted("hunter2"), "passwd \"hunter2\"");
         assert_eq!(password.secret().quoted("hunter2"), "passwd");
     }

@@ -1,7 +1,7 @@
 //! The trace of one action, at the place where `crm resource trace` promises it.
 //!
-//! Shell agents write every command they run (`set -x`). Here it is what the cluster asked, every line logged at any
-//! level, the reason and the exit code. Failing to write a trace never fails an action.
+//! Shell agents write every command that they run (`set -x`). Here the trace is what the cluster asked, every line
+//! logged at any level, the reason and the exit code. Failing to write a trace never fails an action.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -12,13 +12,17 @@ use std::path::{Path, PathBuf};
 use super::Action;
 use super::description::Description;
 use super::environment::Environment;
-use super::parameter::{Kind, Parameter, boolean};
+use super::parameter::{Parameter, ParameterKind, boolean};
 
-/// pcs knows these for the agents of heartbeat and pacemaker only; everyone else has to declare them.
+/// Where the shell agents trace when neither a parameter nor `HA_VARLIB` says another place.
+const DEFAULT_FOLDER: &str = "/var/lib/heartbeat/trace_ra";
+
+/// The parameters of tracing. pcs knows them for the agents of heartbeat and pacemaker only; every other agent has to
+/// declare them.
 pub(super) const PARAMETERS: [Parameter; 3] = [
     Parameter::new(
         "trace_ra",
-        Kind::Boolean,
+        ParameterKind::Boolean,
         "Trace this resource",
         "Writes a trace of every action to a file: what the cluster asked, what was done, and the answer. Values of \
          secret parameters are left out. Meant to be set by \"crm resource trace\".",
@@ -27,18 +31,18 @@ pub(super) const PARAMETERS: [Parameter; 3] = [
     .reloadable(),
     Parameter::new(
         "trace_file",
-        Kind::Text,
+        ParameterKind::Text,
         "File to append traces to",
         "Absolute path of one file for the traces of all actions, instead of a new file for each in trace_dir.",
     )
     .reloadable(),
     Parameter::new(
         "trace_dir",
-        Kind::Text,
+        ParameterKind::Text,
         "Directory of trace files",
         "Absolute path of the directory in which traces are written, as <agent>/<resource>.<action>.<date>.<time>.",
     )
-    .default("/var/lib/heartbeat/trace_ra")
+    .default(DEFAULT_FOLDER)
     .reloadable(),
 ];
 
@@ -48,8 +52,9 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// `None` when no trace is wanted, and for `validate-all`: crm_resource sends traces to stderr, and pcs shows
-    /// whatever a validation writes there as a warning. `Err` when it is but there is no place for it, to be logged.
+    /// Opens the trace file. `None` means that no trace is wanted, or that the action is `validate-all`: crm_resource
+    /// sends traces to stderr, and pcs shows whatever a validation writes there as a warning. `Err` says why a wanted
+    /// trace has no place, for the log.
     pub fn open(
         description: &Description,
         action: Action,
@@ -72,14 +77,15 @@ impl Trace {
         Ok(Some(trace))
     }
 
-    /// Errors are ignored: a full disk must not be the reason for a failed stop, which fences the node.
+    /// Writes a line. Errors are ignored: a full disk must not be the reason for a failed stop, which fences the node.
     pub fn line(&self, text: &str) {
         let now = jiff::Zoned::now().strftime("%T%.6f");
         let _ = (&self.file).write_all(format!("{now} {text}\n").as_bytes());
     }
 }
 
-/// The rules of the shell agents' library: a file descriptor 3 to 9, an absolute path, or a new file per action.
+/// Returns the file of the trace by the rules of the shell agents' library: a file descriptor 3 to 9, an absolute path,
+/// or a new file for each action.
 fn path(agent: &str, action: Action, instance: &str, environment: &Environment) -> Result<PathBuf, String> {
     match environment.text("OCF_TRACE_FILE").or_else(|| environment.text("OCF_RESKEY_trace_file")) {
         Some(descriptor @ ("3" | "4" | "5" | "6" | "7" | "8" | "9")) => Ok(Path::new("/proc/self/fd").join(descriptor)),
@@ -88,10 +94,10 @@ fn path(agent: &str, action: Action, instance: &str, environment: &Environment) 
             Err(format!("OCF_TRACE_FILE \"{other}\": expected an absolute path or a file descriptor from 3 to 9"))
         }
         None => {
-            let state = environment.text("HA_VARLIB").unwrap_or("/var/lib/heartbeat");
-            let directory = match environment.text("OCF_RESKEY_trace_dir") {
-                Some(directory) => PathBuf::from(directory),
-                None => Path::new(state).join("trace_ra"),
+            let directory = match (environment.text("OCF_RESKEY_trace_dir"), environment.text("HA_VARLIB")) {
+                (Some(directory), _) => PathBuf::from(directory),
+                (None, Some(state)) => Path::new(state).join("trace_ra"),
+                (None, None) => PathBuf::from(DEFAULT_FOLDER),
             };
             let now = jiff::Zoned::now().strftime("%F.%T");
             Ok(directory.join(agent).join(format!("{instance}.{action}.{now}")))
@@ -103,15 +109,16 @@ fn open(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    // Two actions in one second share a name. 0600: parameters may be nobody else's business even when no secret.
+    // Two actions in one second share a name. The mode is 0600, since parameters may be private even when they are not
+    // secret.
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
-/// `name=value` of a variable that belongs in a trace. Only what concerns the cluster is shown, and of the parameters
-/// only those known not to be secret: a misspelt `passwrd` is not known.
+/// Returns `name=value` of a variable that belongs in a trace. Only what concerns the cluster is shown, and of the
+/// parameters only those known not to be secret: a misspelt `passwrd` is not known.
 fn shown(description: &Description, name: &OsStr, value: &OsStr) -> Option<String> {
     let name = name.to_str()?;
-    // Pacemaker takes whatever follows the last prefix in the output for the exit reason, and a trace may go there.
+    // Pacemaker takes what follows the last prefix in the output for the exit reason, and a trace may go there.
     if name == "OCF_EXIT_REASON_PREFIX" {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What an `lvs` resource has declared at its last start.
+//! The declaration that an `lvs` resource has made at its last start.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,36 @@ use crate::system::RunDir;
 /// The file `<run>/services/<lvs>.cf`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Declaration {
-    /// There is no such file: this instance has declared nothing.
+    /// The file is missing: this instance has declared nothing.
     Absent,
-    /// The file is there and cannot be understood. One without a virtual service cannot: `lvs` declares no such thing.
+    /// The file is there and cannot be understood. A file without a virtual service is damaged too: `lvs` never
+    /// declares that.
     Damaged,
+    /// The declared virtual services.
     Services(Declared),
 }
 
 /// Virtual services as their owner wants them while no health monitor says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// Every real server at its weight; no fallback.
+    /// The virtual services with every real server at its weight, without fallback.
     pub table: Table,
-    /// Of the services that have one.
+    /// The fallbacks of the services that have one.
     pub fallbacks: BTreeMap<ServiceKey, RealServerKey>,
 }
 
-/// What the `lvs` resource of this name has declared at its last start.
+/// Reads what the `lvs` resource of this name has declared at its last start.
 pub fn declaration(run_dir: &RunDir, instance: &str) -> Declaration {
     match run_dir.services().read(instance) {
         Ok(None) => Declaration::Absent,
         Ok(Some(text)) => Declaration::of(&text),
-        // It is there; that is all that is known of it.
+        // The file is there; that is all that is known of it.
         Err(_) => Declaration::Damaged,
     }
 }
 
 impl Declaration {
-    /// From the text of the file, as [`config::render`] wrote it.
+    /// Reads the text of the file, as [`config::render`] wrote it.
     pub fn of(text: &str) -> Self {
         let mut declared = Declared::default();
         match each_service(text, |service| declared.add(service)) {
@@ -45,7 +47,7 @@ impl Declaration {
         }
     }
 
-    /// The declared virtual services; none where nothing is known of them.
+    /// Returns the declared virtual services; none where nothing is known of them.
     pub fn keys(&self) -> Vec<ServiceKey> {
         match self {
             Self::Services(declared) => declared.table.keys().copied().collect(),
@@ -78,14 +80,14 @@ fn each_service(text: &str, mut take: impl FnMut(config::Service)) -> Result<(),
     Ok(())
 }
 
-/// Reads one section after the other, in the order of the text. Each says all of its values, so it can be read by itself,
-/// and what is known of its checks is forgotten before the next: a configuration of a thousand services as a whole takes
-/// ten megabytes, which cost a monitor more than everything else that it does.
+/// Reads one section after the other, in the order of the text. Each section says all of its values, so it can be read
+/// by itself, and what is known of its checks is forgotten before the next: a configuration of a thousand services as a
+/// whole takes ten megabytes, which cost a health monitor more than everything else that it does.
 fn parts(text: &str) -> impl Iterator<Item = Result<Config, Vec<Problem>>> {
     sections(text).map(|section| config::parse_part(section.as_bytes(), &config::NoNames))
 }
 
-/// The text cut before each line that begins a section.
+/// Cuts the text before each line that begins a section.
 fn sections(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -96,6 +98,7 @@ fn sections(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns the keys of the configured virtual services.
 pub fn keys(config: &Config) -> Vec<ServiceKey> {
     config.services.iter().map(|service| service.service.key).collect()
 }

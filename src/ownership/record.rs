@@ -1,5 +1,5 @@
-//! What is written down for calls that come later. Each field has a default: a record of another version of this program
-//! says less, or says more, and is understood all the same.
+//! The records that processes leave for calls that come later. Each field has a default: a record of another version of
+//! this program says less, or says more, and is understood all the same.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{RealServerKey, ServiceKey};
 
-/// What a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
+/// The record that a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct MonitorRecord {
-    /// It created the virtual services itself (`configfile`) instead of following the `lvs` agent's.
+pub struct HealthRecord {
+    /// Whether it created the virtual services itself (`configfile`) instead of following the `lvs` agent's.
     pub owns_services: bool,
     /// Every virtual service that it looks after.
     pub services: Vec<String>,
-    /// Those of its own that its end removes (`cleanstop=yes`), and those that it has not managed to remove yet.
+    /// The services of its own that its end removes (`cleanstop=yes`), and those that it has not managed to remove yet.
     pub removed_at_stop: Vec<String>,
-    /// By virtual service, the real servers that it knew to be well. Empty after an orderly end.
+    /// The real servers that it knew to be well, by virtual service. They are empty after an orderly end.
     pub known_up: BTreeMap<String, Vec<String>>,
-    /// By virtual service, the real servers that it knew to be down. Empty after an orderly end.
+    /// The real servers that it knew to be down, by virtual service. They are empty after an orderly end.
     pub known_down: BTreeMap<String, Vec<String>>,
 }
 
-impl MonitorRecord {
-    /// As it is left at the end of a monitor: what it knew of real servers grows old from then on.
+impl HealthRecord {
+    /// Returns the record as the end of a health monitor leaves it: what it knew of real servers grows old from then
+    /// on.
     #[must_use]
     pub fn without_knowledge(self) -> Self {
         Self { known_up: BTreeMap::new(), known_down: BTreeMap::new(), ..self }
@@ -35,16 +36,18 @@ impl MonitorRecord {
 /// `<run>/services/<instance>.refused`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
+    /// The virtual service.
     pub service: String,
-    /// `None`: the virtual service itself, and with it all its real servers.
+    /// The real server; `None` stands for the virtual service itself, and with it all its real servers.
     #[serde(default)]
     pub real_server: Option<String>,
-    /// What the kernel said.
+    /// The kernel's reason.
     #[serde(default)]
     pub reason: String,
 }
 
 impl Refusal {
+    /// Creates the record of one refused entry.
     pub fn new(service: &ServiceKey, real_server: Option<&RealServerKey>, reason: String) -> Self {
         Self { service: service.to_string(), real_server: real_server.map(ToString::to_string), reason }
     }

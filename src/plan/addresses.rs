@@ -1,4 +1,4 @@
-//! Addresses on interfaces.
+//! Addresses on interfaces: how they stand, and how the kernel gets to the wanted ones.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -8,10 +8,11 @@ use crate::model::{AddressChange, AddressOptions, Family, InterfaceAddress};
 /// How a wanted address stands in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressState {
+    /// The interface does not have it.
     Missing,
-    /// On the wanted interface with the wanted prefix and label.
+    /// It is on the wanted interface with the wanted prefix and label.
     Present,
-    /// On the wanted interface, but with another prefix or label: start replaces it.
+    /// It is on the wanted interface, but with another prefix or label: start replaces it.
     Different(InterfaceAddress),
 }
 
@@ -30,11 +31,12 @@ impl<'a> FromIterator<&'a InterfaceAddress> for AddressTable<'a> {
 }
 
 impl<'a> AddressTable<'a> {
+    /// Returns how a wanted address stands in the kernel.
     pub fn state(&self, wanted: &InterfaceAddress) -> AddressState {
         state_among(wanted, self.copies(wanted))
     }
 
-    /// The same address on the same interface, with whatever prefixes and labels.
+    /// Returns the same address on the same interface, with whatever prefixes and labels.
     fn copies(&self, wanted: &InterfaceAddress) -> &[&'a InterfaceAddress] {
         self.0.get(&wanted.identity()).map(Vec::as_slice).unwrap_or_default()
     }
@@ -52,8 +54,8 @@ fn fits(wanted: &InterfaceAddress, held: &InterfaceAddress) -> bool {
     held.prefix_length == wanted.prefix_length && (wanted.label.is_none() || wanted.label == held.label)
 }
 
-/// What to do so that each wanted address is there, once and as it is wanted. An IPv4 address that is there in another
-/// form is not missing in between: connections to it live on.
+/// Returns what to do so that each wanted address is there, once and as it is wanted. An IPv4 address that is there in
+/// another form is not missing in between: connections to it live on.
 pub fn address_changes(
     wanted: &[InterfaceAddress],
     options: AddressOptions,
@@ -72,7 +74,8 @@ fn changes_of_one(
     if !right.is_empty() {
         return wrong.into_iter().map(delete).collect();
     }
-    // The kernel has an IPv6 address once, and an IPv4 address once for each prefix: that one has to go first.
+    // The kernel has an IPv6 address once, and an IPv4 address once for each prefix: the copy in the way has to go
+    // first.
     let is_in_the_way = |held: &&InterfaceAddress| held.address.is_ipv6() || held.prefix_length == wanted.prefix_length;
     let (in_the_way, others): (Vec<_>, Vec<_>) = wrong.into_iter().partition(is_in_the_way);
     let stand_in = (wanted.address.is_ipv4() && !in_the_way.is_empty() && others.is_empty()).then(|| stand_in(wanted));
@@ -86,22 +89,22 @@ fn changes_of_one(
         .collect()
 }
 
-/// Keeps an IPv4 address local while its only copy is replaced by one of the same prefix.
+/// Returns the address that keeps an IPv4 address local while its only copy is replaced by one of the same prefix.
 fn stand_in(wanted: &InterfaceAddress) -> InterfaceAddress {
     let prefix_length = if wanted.prefix_length == 32 { 31 } else { 32 };
     InterfaceAddress { prefix_length, label: None, broadcast: None, ..wanted.clone() }
 }
 
-/// The order in which the kernel deletes addresses one by one without taking one of them along or promoting one that leaves
-/// next, and with the least to do for each. `leaving` is in the kernel's order. Of IPv4 that is the first address of each
-/// subnet (the primary one), then all others (secondary ones) as they came, so the last one leaves first. Of IPv6 it is the
-/// newest address first, and that one leaves first.
+/// Returns the order in which the kernel deletes addresses one by one without taking one of them along or promoting one
+/// that leaves next, and with the least to do for each. `leaving` is in the kernel's order. For IPv4 that order has the
+/// first address of each subnet (the primary one), then all others (secondary ones) as they came, so the last one
+/// leaves first. For IPv6 it has the newest address first, and that one leaves first.
 pub fn deletion_order(leaving: Vec<InterfaceAddress>) -> Vec<InterfaceAddress> {
     let (ipv4, ipv6): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|held| held.address.is_ipv4());
     ipv4.into_iter().rev().chain(ipv6).collect()
 }
 
-/// The interfaces on which a change deletes the primary IPv4 address of a subnet that keeps others: with
+/// Returns the interfaces on which a change deletes the primary IPv4 address of a subnet that keeps others: with
 /// `promote_secondaries` 0 the kernel removes those too. `held` is in the kernel's order.
 pub fn interfaces_to_promote_on(held: &[InterfaceAddress], changes: &[AddressChange]) -> HashSet<u32> {
     let leaving: HashSet<&InterfaceAddress> = changes.iter().filter_map(deletion).collect();
@@ -109,7 +112,7 @@ pub fn interfaces_to_promote_on(held: &[InterfaceAddress], changes: &[AddressCha
         return HashSet::new();
     }
     let come = changes.iter().filter(|change| matches!(change, AddressChange::Add(..))).map(AddressChange::address);
-    // Whether the primary address of a subnet leaves. It is the first one in the kernel's list.
+    // The value says whether the primary address of a subnet leaves. It is the first one in the kernel's list.
     let mut subnets: HashMap<(u32, u8, u32), bool> = HashMap::new();
     let mut interfaces = HashSet::new();
     for place in held.iter().chain(come) {
@@ -123,16 +126,17 @@ pub fn interfaces_to_promote_on(held: &[InterfaceAddress], changes: &[AddressCha
     interfaces
 }
 
-/// Interface, prefix length and network of an IPv4 address.
+/// Returns interface, prefix length and network of an IPv4 address.
 fn subnet(place: &InterfaceAddress) -> Option<(u32, u8, u32)> {
     let IpAddr::V4(address) = place.address else { return None };
     let host_bits = u32::MAX.checked_shr(place.prefix_length.into()).unwrap_or(0);
     Some((place.interface, place.prefix_length, address.to_bits() & !host_bits))
 }
 
-/// Those of `before` that nobody wanted to lose: with `promote_secondaries` 0 the kernel removes the other IPv4 addresses
-/// of a subnet together with its primary one, which may be other resources' virtual IPs. `changes` are all that were asked
-/// for: an address that had gone with another one before its own deletion is no loss.
+/// Returns those of `before` that are lost against the will of everyone: with `promote_secondaries` 0 the kernel
+/// removes the other IPv4 addresses of a subnet together with its primary one, which may be other resources' virtual
+/// IPs. `changes` are all that were asked for: an address that had gone with another one before its own deletion is no
+/// loss.
 pub fn lost_addresses<'a>(
     before: &'a [InterfaceAddress],
     changes: &[AddressChange],
@@ -157,13 +161,13 @@ fn has(table: &AddressTable<'_>, place: &InterfaceAddress) -> bool {
     table.copies(place).iter().any(|held| held.prefix_length == place.prefix_length)
 }
 
-/// [`AddressTable::state`] for one question, which is not worth a table.
+/// Answers [`AddressTable::state`] for one question, which is not worth a table.
 pub fn address_state(wanted: &InterfaceAddress, observed: &[InterfaceAddress]) -> AddressState {
     let copies: Vec<&InterfaceAddress> = observed.iter().filter(|held| held.identity() == wanted.identity()).collect();
     state_among(wanted, &copies)
 }
 
-/// The prefix of a host address, /32 or /128.
+/// Returns the prefix of a host address, /32 or /128.
 pub fn host_prefix(address: IpAddr) -> u8 {
     Family::of(address).bits()
 }

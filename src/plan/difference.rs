@@ -1,30 +1,35 @@
-//! Where the kernel's IPVS table is not as it is wanted: for whom only looks.
+//! Where the kernel's IPVS table differs from the wanted one, for a caller that only looks.
 
 use std::fmt;
 
 use crate::model::{Persistence, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table, VirtualService};
 
-/// One entry of the table that is not as it is wanted.
+/// One entry of the table that differs from the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
+    /// The virtual service.
     pub service: ServiceKey,
+    /// What is wrong.
     pub kind: DifferenceKind,
 }
 
 /// What is wrong with the entry. The texts are for people: `NAME is HELD, must be WANTED`, separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DifferenceKind {
-    /// The kernel has no such virtual service; its real servers are not told of one by one.
+    /// The kernel has no such virtual service; its real servers are not listed one by one.
     ServiceIsMissing,
+    /// The virtual service itself differs.
     ServiceDiffers(String),
+    /// The kernel lacks a real server.
     RealServerIsMissing(RealServerKey),
+    /// A real server differs.
     RealServerDiffers(RealServerKey, String),
     /// The kernel has a real server that is not wanted.
     RealServerIsSurplus(RealServerKey),
 }
 
 impl Difference {
-    /// The real server that is concerned; `None`: the virtual service itself is.
+    /// Returns the real server that differs; `None` stands for the virtual service itself.
     pub fn real_server(&self) -> Option<&RealServerKey> {
         match &self.kind {
             DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_) => None,
@@ -43,18 +48,18 @@ impl fmt::Display for Difference {
             DifferenceKind::ServiceDiffers(details) => write!(f, "{details}"),
             DifferenceKind::RealServerIsMissing(real) => write!(f, "real server {real} is missing"),
             DifferenceKind::RealServerDiffers(real, details) => write!(f, "real server {real}: {details}"),
-            DifferenceKind::RealServerIsSurplus(real) => write!(f, "real server {real} was added by somebody else"),
+            DifferenceKind::RealServerIsSurplus(real) => write!(f, "real server {real} was added by another program"),
         }
     }
 }
 
-/// Every entry of `desired` that `observed` holds otherwise, and every surplus real server of its services, in the order
-/// of the keys.
+/// Returns every entry of `desired` that `observed` holds otherwise, and every surplus real server of its services, in
+/// the order of the keys.
 pub fn differences(desired: &Table, observed: &Table) -> Vec<Difference> {
     desired.values().flat_map(|wanted| entry_differences(wanted, observed.get(&wanted.service.key))).collect()
 }
 
-/// As [`differences`], of one virtual service.
+/// Returns the [`differences`] of one virtual service.
 pub fn entry_differences(wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> Vec<Difference> {
     let of_service = |kind| Difference { service: wanted.service.key, kind };
     let Some(held) = held else { return vec![of_service(DifferenceKind::ServiceIsMissing)] };
@@ -86,7 +91,7 @@ fn service_details(wanted: &VirtualService, held: &VirtualService) -> String {
     if wanted.flags != held.flags {
         details.push(("flags", "others".into(), "as configured".into()));
     }
-    tell(details)
+    describe(details)
 }
 
 fn real_server_details(wanted: &RealServer, held: &RealServer) -> String {
@@ -98,11 +103,11 @@ fn real_server_details(wanted: &RealServer, held: &RealServer) -> String {
     if !held.local {
         details.push(("forwarding method", held.forwarding.to_string(), wanted.forwarding.to_string()));
     }
-    tell(details)
+    describe(details)
 }
 
-/// `NAME is HELD, must be WANTED` for each that differs.
-fn tell(details: Vec<(&str, String, String)>) -> String {
+/// Says `NAME is HELD, must be WANTED` for each detail that differs.
+fn describe(details: Vec<(&str, String, String)>) -> String {
     let wrong = details.into_iter().filter(|(_, held, wanted)| held != wanted);
     let texts: Vec<String> = wrong.map(|(name, held, wanted)| format!("{name} is {held}, must be {wanted}")).collect();
     texts.join(", ")

@@ -1,4 +1,4 @@
-//! The IPVS table: from what the kernel holds to what is wanted.
+//! The IPVS table: the way from what the kernel holds to what is wanted.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -7,34 +7,68 @@ use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, 
 
 /// What the caller is to the virtual services of its desired table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The caller owns the virtual services: missing ones are added, wrong ones changed.
+pub enum TableRole {
+    /// The caller owns the virtual services: missing ones are added, and wrong ones changed.
     OwnsServices,
-    /// Another program owns them: only real servers of services that exist are touched. Without this, a health monitor
-    /// would bring back a service that its owner has just removed.
+    /// Another program owns the virtual services: only real servers of services that exist are touched. Without this, a
+    /// health monitor would bring back a service that its owner has just removed.
     MovesRealServers,
     /// The caller looks and changes nothing.
     Observes,
 }
 
-/// Changes that turn the desired services of `observed` into `desired`; every other service is left alone.
+/// Returns the changes that turn the desired services of `observed` into `desired`; every other service is left alone.
 ///
 /// All additions and raised weights come first, then lowered weights, then deletions. So a fallback is in before the
 /// last real server goes, and a real server is back before the fallback goes, across all services of one call.
-pub fn table_changes(desired: &Table, observed: &Table, role: Role) -> Vec<Change> {
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use lvs_agents::model::{ForwardingMethod, RealServer, ServiceEntry, ServiceFlags, Table, VirtualService};
+/// use lvs_agents::plan::{TableRole, table_changes};
+///
+/// let table = |servers: &[&str]| -> Table {
+///     let service = VirtualService {
+///         key: "tcp 198.51.100.1:80".parse().unwrap(),
+///         scheduler: Default::default(),
+///         persistence: None,
+///         flags: ServiceFlags::default(),
+///     };
+///     let server = |text: &&str| RealServer {
+///         key: text.parse().unwrap(),
+///         forwarding: ForwardingMethod::Gate,
+///         local: false,
+///         weight: 1,
+///         upper_threshold: 0,
+///         lower_threshold: 0,
+///     };
+///     let real_servers: BTreeMap<_, _> = servers.iter().map(server).map(|real| (real.key, real)).collect();
+///     [(service.key, ServiceEntry { service, real_servers })].into()
+/// };
+///
+/// let changes = table_changes(&table(&["192.0.2.9:80"]), &table(&["192.0.2.1:80"]), TableRole::OwnsServices);
+/// let texts: Vec<String> = changes.iter().map(ToString::to_string).collect();
+/// assert_eq!(texts, [
+///     "virtual service tcp 198.51.100.1:80: add real server 192.0.2.9:80 weight 1",
+///     "virtual service tcp 198.51.100.1:80: delete real server 192.0.2.1:80",
+/// ]);
+/// ```
+pub fn table_changes(desired: &Table, observed: &Table, role: TableRole) -> Vec<Change> {
     let mut changes = Vec::new();
     for (key, wanted) in desired {
         match (observed.get(key), role) {
-            (_, Role::Observes) | (None, Role::MovesRealServers) => {}
+            (_, TableRole::Observes) | (None, TableRole::MovesRealServers) => {}
             (Some(present), _) => changes.extend(entry_changes(wanted, present, role)),
-            (None, Role::OwnsServices) => changes.extend(new_entry(wanted)),
+            (None, TableRole::OwnsServices) => changes.extend(new_entry(wanted)),
         }
     }
     changes.sort_by_key(|(stage, _)| *stage);
     changes.into_iter().map(|(_, change)| change).collect()
 }
 
-/// Deletion of virtual services with all their real servers, whether they exist or not: what is gone is done.
+/// Returns the deletion of virtual services with all their real servers, whether they exist or not: the deletion of a
+/// missing one succeeds.
 pub fn deletions<'a>(keys: impl IntoIterator<Item = &'a ServiceKey>) -> Vec<Change> {
     keys.into_iter().map(|key| Change::DeleteService(*key)).collect()
 }
@@ -55,9 +89,9 @@ fn new_entry(wanted: &ServiceEntry) -> Vec<(Stage, Change)> {
     service.chain(reals.map(|real| (Stage::Raise, Change::AddRealServer(key, real.clone())))).collect()
 }
 
-fn entry_changes(wanted: &ServiceEntry, present: &ServiceEntry, role: Role) -> Vec<(Stage, Change)> {
+fn entry_changes(wanted: &ServiceEntry, present: &ServiceEntry, role: TableRole) -> Vec<(Stage, Change)> {
     let mut changes = Vec::new();
-    if role == Role::OwnsServices && wanted.service != present.service {
+    if role == TableRole::OwnsServices && wanted.service != present.service {
         changes.push((Stage::Service, Change::EditService(wanted.service.clone())));
     }
     let key = wanted.service.key;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::model::{ForwardingMethod, InterfaceAddress, RealServer, ServiceKey};
 
-/// A setting under net/ipv4/conf that is kept for one interface and, as `all`, for every one. What counts for a packet
-/// is the higher of the two.
+/// A setting under net/ipv4/conf that exists for each interface and, as `all`, for every one. The higher of the two
+/// counts for a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfaceSetting {
     /// The interface for which it is set, or `all`.
@@ -18,19 +18,21 @@ pub struct InterfaceSetting {
 struct Rule {
     key: &'static str,
     value: i32,
-    /// Other values that do as well: what an administrator chose stays.
+    /// Other values that suffice as well: an administrator's choice stays.
     also: &'static [i32],
 }
 
-/// Answer ARP requests only for addresses of the interface on which they come. Without it this node answers for the
-/// virtual IP, and clients reach it past the director. 2 is stricter, 8 is never; what is between them answers.
+/// The node answers ARP requests only for addresses of the interface on which they come. Without it this node answers
+/// for the virtual IP, and clients reach it past the director. 2 is stricter, and 8 never answers; the values between
+/// them answer.
 const ARP_IGNORE: Rule = Rule { key: "arp_ignore", value: 1, also: &[2, 8] };
-/// Ask by ARP with an address of the outgoing interface, never with the virtual IP: whoever is asked learns the address
-/// of the one who asks, and the router would send the clients here. The kernel knows no higher value.
+/// The node asks by ARP with an address of the outgoing interface, never with the virtual IP: the host that is asked
+/// learns the address of the one that asks, and the router would send the clients here. The kernel knows no higher
+/// value.
 const ARP_ANNOUNCE: Rule = Rule { key: "arp_announce", value: 2, also: &[] };
-/// Accept a packet whose source is routed over another interface: on a tunnel that is every packet, since the answers
-/// leave by the network card. Strict (1) drops them all, without a word. Loose (2) on the tunnel suffices whatever
-/// `all` says, as it is the highest value. IPv6 has no such filter.
+/// The node accepts a packet whose source is routed over another interface: on a tunnel that is every packet, since the
+/// answers leave by the network card. Strict (1) drops them all, without a word. Loose (2) on the tunnel suffices
+/// whatever `all` says, as it is the highest value. IPv6 has no such filter.
 const RP_FILTER: Rule = Rule { key: "rp_filter", value: 2, also: &[] };
 
 impl InterfaceSetting {
@@ -38,45 +40,45 @@ impl InterfaceSetting {
         Self { interface: interface.into(), rule }
     }
 
-    /// Path below /proc/sys, with slashes.
+    /// Returns the setting's path below /proc/sys, with slashes.
     pub fn name(&self) -> String {
         self.name_for(&self.interface)
     }
 
-    /// The same of every interface.
+    /// Returns the path of the same setting for every interface.
     pub fn name_for_all(&self) -> String {
         self.name_for("all")
     }
 
-    /// The same of another interface.
+    /// Returns the path of the same setting for another interface.
     pub fn name_for(&self, interface: &str) -> String {
         format!("net/ipv4/conf/{interface}/{}", self.rule.key)
     }
 
-    /// What to set.
+    /// Returns the value to set.
     pub fn value(&self) -> String {
         self.rule.value.to_string()
     }
 
-    /// Whether `value` does.
+    /// Whether `value` suffices.
     pub fn accepts(&self, value: i32) -> bool {
         value == self.rule.value || self.rule.also.contains(&value)
     }
 }
 
-/// `quiet`: interfaces on which nobody may learn by ARP that this node has the virtual IPs. `tunnels`: interfaces on
-/// which packets for them come out of a tunnel.
+/// Returns the settings of a real server. `quiet` are the interfaces on which no host may learn by ARP that this node
+/// has the virtual IPs; `tunnels` are the interfaces on which packets for them come out of a tunnel.
 pub fn real_server_settings(quiet: &[String], tunnels: &[String]) -> Vec<InterfaceSetting> {
     let quiet = quiet.iter().flat_map(|nic| [&ARP_IGNORE, &ARP_ANNOUNCE].map(|rule| InterfaceSetting::new(rule, nic)));
     quiet.chain(tunnels.iter().map(|nic| InterfaceSetting::new(&RP_FILTER, nic))).collect()
 }
 
-/// The addresses that an interface other than `own` holds: this node is their director.
+/// Returns the addresses that an interface other than `own` holds: this node is their director.
 pub fn held_elsewhere(own: &[u32], observed: &[InterfaceAddress]) -> HashSet<IpAddr> {
     observed.iter().filter(|held| !own.contains(&held.interface)).map(|held| held.address).collect()
 }
 
-/// The services of an IPVS table that take packets for one of the addresses. A firewall mark has no address.
+/// Returns the services of an IPVS table that take packets for one of the addresses. A firewall mark has no address.
 pub fn services_at<'a>(
     addresses: &'a [IpAddr],
     services: impl IntoIterator<Item = ServiceKey> + 'a,
@@ -84,8 +86,8 @@ pub fn services_at<'a>(
     services.into_iter().filter(|key| matches!(key, ServiceKey::Address { address, .. } if addresses.contains(address)))
 }
 
-/// Whether the real server gets packets as they are, with the virtual IP, on another node than this one. `local`: every
-/// address of this node.
+/// Whether the real server gets packets as they are, with the virtual IP, on another node than this one. `local` is
+/// every address of this node.
 pub fn passes_on(real: &RealServer, local: &[InterfaceAddress]) -> bool {
     let is_here = real.local || local.iter().any(|held| held.address == real.key.address);
     real.forwarding != ForwardingMethod::Masq && !is_here
@@ -101,15 +103,15 @@ mod tests {
     }
 
     #[test]
-    fn each_interface_has_its_settings() {
-        let told = |quiet: &[&str], tunnels: &[&str]| -> Vec<String> {
+    fn each_quiet_interface_and_each_tunnel_gets_its_settings() {
+        let said = |quiet: &[&str], tunnels: &[&str]| -> Vec<String> {
             let settings = real_server_settings(&owned(quiet), &owned(tunnels));
             settings.iter().map(|setting| format!("{}={}", setting.name(), setting.value())).collect()
         };
-        assert_eq!(told(&[], &[]), [""; 0]);
-        assert_eq!(told(&["all"], &[]), ["net/ipv4/conf/all/arp_ignore=1", "net/ipv4/conf/all/arp_announce=2"]);
+        assert_eq!(said(&[], &[]), [""; 0]);
+        assert_eq!(said(&["all"], &[]), ["net/ipv4/conf/all/arp_ignore=1", "net/ipv4/conf/all/arp_announce=2"]);
         assert_eq!(
-            told(&["eth0.7", "eth1"], &["tunl0"]),
+            said(&["eth0.7", "eth1"], &["tunl0"]),
             [
                 "net/ipv4/conf/eth0.7/arp_ignore=1",
                 "net/ipv4/conf/eth0.7/arp_announce=2",
@@ -121,15 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn values_that_do_are_left_alone() {
-        for (key, good) in [("arp_ignore", &[1, 2, 8][..]), ("arp_announce", &[2]), ("rp_filter", &[2])] {
-            let settings = real_server_settings(&owned(&["eth0"]), &owned(&["tunl0"]));
-            let setting = settings.iter().find(|setting| setting.name().ends_with(key)).expect(key);
-            assert_eq!(setting.name_for_all(), format!("net/ipv4/conf/all/{key}"));
-            for value in 0..10 {
-                assert_eq!(setting.accepts(value), good.contains(&value), "{key} {value}");
-            }
-        }
+    fn values_that_suffice_are_left_alone() {
+        crate::testing::check_rows(
+            [("arp_ignore", &[1, 2, 8][..]), ("arp_announce", &[2]), ("rp_filter", &[2])],
+            |(key, good)| {
+                let settings = real_server_settings(&owned(&["eth0"]), &owned(&["tunl0"]));
+                let setting = settings.iter().find(|setting| setting.name().ends_with(key)).expect(key);
+                assert_eq!(setting.name_for_all(), format!("net/ipv4/conf/all/{key}"));
+                for value in 0..10 {
+                    assert_eq!(setting.accepts(value), good.contains(&value), "{key} {value}");
+                }
+            },
+        );
     }
 
     fn held(interface: u32, last: u8) -> InterfaceAddress {
@@ -150,12 +155,13 @@ mod tests {
     fn a_packet_is_passed_on_unless_it_stays_here_or_gets_another_address() {
         use ForwardingMethod::{Gate, Ipip, Masq};
         let local = [held(2, 1)];
-        for (host, forwarding, expected) in
-            [(2, Gate, true), (2, Ipip, true), (2, Masq, false), (1, Gate, false), (1, Ipip, false)]
-        {
-            let real = RealServer { forwarding, ..real_server(host, 1) };
-            assert_eq!(passes_on(&real, &local), expected, "{host} {forwarding:?}");
-        }
+        crate::testing::check_rows(
+            [(2, Gate, true), (2, Ipip, true), (2, Masq, false), (1, Gate, false), (1, Ipip, false)],
+            |(host, forwarding, expected)| {
+                let real = RealServer { forwarding, ..real_server(host, 1) };
+                assert_eq!(passes_on(&real, &local), expected, "{host} {forwarding:?}");
+            },
+        );
         assert!(!passes_on(&RealServer { local: true, ..real_server(2, 1) }, &local));
     }
 

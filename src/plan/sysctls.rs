@@ -12,9 +12,10 @@ const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiescent_t
 /// Without it, a standby director that holds the table and is a real server of the active one directs what that one
 /// has sent it, maybe straight back: a loop that only the packet's TTL ends. With it, a director whose sync daemon is
 /// in backup state directs nothing; without a sync daemon it changes nothing.
-pub const STANDBY_SERVES: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
+pub const BACKUP_ONLY: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
 
-/// What a director needs for one virtual service. `quiescent`: a failed real server keeps its entry at weight 0.
+/// Returns what a director needs for one virtual service. `quiescent` says that a failed real server keeps its entry at
+/// weight 0.
 pub fn director_sysctls<'a>(
     service: &VirtualService,
     real_servers: impl IntoIterator<Item = &'a RealServer>,
@@ -29,7 +30,7 @@ pub fn director_sysctls<'a>(
     };
     let candidates = [
         (masquerades, forwarding),
-        (leaves_address, STANDBY_SERVES),
+        (leaves_address, BACKUP_ONLY),
         (!quiescent, EXPIRE_REMOVED),
         (quiescent && service.persistence.is_some(), EXPIRE_QUIESCED),
     ];
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn each_configuration_asks_for_what_it_needs() {
+    fn each_configuration_gets_the_sysctls_that_it_needs() {
         use ForwardingMethod::{Gate, Ipip, Masq};
         let v4 = "tcp 192.0.2.9:80";
         assert_eq!(names(v4, Gate, false, false), ["net/ipv4/vs/backup_only", "net/ipv4/vs/expire_nodest_conn"]);

@@ -13,7 +13,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 /// The soft limit that this process was started with, once it is raised.
 static FORMER: OnceLock<rlim_t> = OnceLock::new();
 
-/// Raises the soft limit to the hard one. What it cannot be raised to is left as it is.
+/// Raises the soft limit to the hard one. A kernel that refuses leaves the limit as it is.
 pub fn raise_limit() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
@@ -28,6 +28,7 @@ pub fn limit() -> usize {
 }
 
 /// Lets `command` start with the soft limit that this process was started with.
+#[expect(unsafe_code, reason = "what runs between fork and exec is safe or not by what it does alone")]
 pub fn lower_limit_of(command: &mut Command) {
     let Some(former) = FORMER.get().copied() else { return };
     let lower = move || {

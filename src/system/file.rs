@@ -10,12 +10,16 @@ use std::time::{Duration, SystemTime};
 /// A file operation that failed: `/run/lvs-agents/services/db.cf: write: No space left on device`.
 #[derive(Debug)]
 pub struct FileError {
+    /// The file.
     pub path: PathBuf,
+    /// What was tried: "open", "read", "write", "lock" ...
     pub action: &'static str,
+    /// Why it failed.
     pub cause: io::Error,
 }
 
 impl FileError {
+    /// An error of `action` on `path`.
     pub fn new(path: &Path, action: &'static str, cause: io::Error) -> Self {
         Self { path: path.into(), action, cause }
     }
@@ -33,14 +37,15 @@ impl std::error::Error for FileError {
     }
 }
 
-/// The time since the file was written, by the wall clock. `None`: there is no such file, or it is from the future, because
-/// the clock was set back.
+/// Returns the time since the file was written, by the wall clock. `None` means that there is no such file, or that it
+/// is from the future, because the clock was set back.
 pub fn age(path: &Path) -> Option<Duration> {
     SystemTime::now().duration_since(fs::metadata(path).ok()?.modified().ok()?).ok()
 }
 
-/// Replaces the file as a whole, readable by its owner only (it may hold passwords). The temporary name starts with
-/// a dot and carries our pid: one left by kill -9 is neither read as a declaration nor in the way of the next writer.
+/// Replaces the file as a whole, readable by its owner only, since it may hold passwords. The temporary name starts
+/// with a dot and carries our pid: a file left by kill -9 is neither read as a declaration nor in the way of the next
+/// writer.
 pub fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));

@@ -1,4 +1,5 @@
-//! One process at a time. The kernel drops the lock with the process, so kill -9 leaves nothing to clean up.
+//! A lock that one process holds at a time. The kernel drops it with the process, so kill -9 leaves nothing to clean
+//! up.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -15,16 +16,18 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::FileError;
 use super::run_dir::is_absent;
 
-/// An exclusive lock of an open file (`F_OFD_SETLK`, fcntl(2)) on a file that holds the pid of its owner. Held until
-/// dropped; the file itself stays, since removing it would let two processes lock two files of the same name.
+/// An exclusive lock of an open file (`F_OFD_SETLK`, fcntl(2)) on a file that holds the pid of its owner. It is held
+/// until it is dropped; the file itself stays, since removing it would let two processes lock two files of the same
+/// name.
 #[derive(Debug)]
+#[must_use = "the lock is released as soon as this is dropped"]
 pub struct Lock {
     file: File,
     path: PathBuf,
 }
 
 impl Lock {
-    /// `None`: another process holds it.
+    /// Takes the lock if it is free. `None` means that another process holds it.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, FileError> {
         let mut file = open(path).map_err(|cause| FileError::new(path, "open", cause))?;
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
@@ -36,9 +39,9 @@ impl Lock {
         Ok(Some(Self { file, path: path.into() }))
     }
 
-    /// Waits for its turn, at most `patience`. `None`: another process has held it all the time.
+    /// Waits for the lock, for `patience` at most. `None` means that another process has held it all the time.
     pub fn acquire(path: &Path, patience: Duration) -> Result<Option<Self>, FileError> {
-        /// Short against what the lock is held for, long against the cost of asking.
+        /// The interval is short against the time for which the lock is held, and long against the cost of asking.
         const POLL: Duration = Duration::from_millis(2);
         let deadline = Instant::now() + patience;
         loop {
@@ -50,19 +53,21 @@ impl Lock {
         }
     }
 
+    /// Returns the path of the locked file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the name still leads to the file that is locked. If not, somebody has emptied the directory, and nobody
-    /// who looks by name sees this lock any more.
+    /// Whether the name still leads to the file that is locked. If it does not, the directory was emptied, and a
+    /// process that looks by name sees this lock no more.
     pub fn is_in_place(&self) -> bool {
         let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
         let named = std::fs::metadata(&self.path).map(identity);
         matches!((named, self.file.metadata().map(identity)), (Ok(named), Ok(ours)) if named == ours)
     }
 
-    /// Whether a process holds the lock now. Asks without locking: a question must never make somebody's attempt fail.
+    /// Whether a process holds the lock now. It asks without locking: a question must never make the attempt of another
+    /// process fail.
     pub fn is_held(path: &Path) -> Result<bool, FileError> {
         // The kernel wants the file open for writing even to be asked about a write lock.
         let file = match OpenOptions::new().read(true).write(true).open(path) {
@@ -75,7 +80,7 @@ impl Lock {
         Ok(i32::from(answer.l_type) != libc::F_UNLCK)
     }
 
-    /// Kills the process that holds the lock, and no other. False: nobody holds it.
+    /// Kills the process that holds the lock, and no other. `false` means that no process holds it.
     pub fn kill_holder(path: &Path) -> Result<bool, FileError> {
         let Some(pid) = Self::holder(path)? else { return Ok(false) };
         let fault = |action, errno: rustix::io::Errno| FileError::new(path, action, errno.into());
@@ -85,8 +90,9 @@ impl Lock {
             Err(rustix::io::Errno::SRCH) => return Ok(false),
             opened => opened.map_err(|errno| fault("find the holder of", errno))?,
         };
-        // Still named, now that its number cannot be given to another process; and it has the file: what is named before
-        // a new holder has written its own number is a holder that ended, or a stranger by now.
+        // The process must still be named now that its number cannot be given to another one, and it must have the file
+        // open: until a new holder has written its own number, the file names a holder that has ended, or whose number
+        // a stranger has by now.
         if Self::holder(path)? != Some(pid) || !has_open(pid, path) {
             return Ok(false);
         }
@@ -96,7 +102,7 @@ impl Lock {
         }
     }
 
-    /// The process that holds the lock, if one does and has written its pid already.
+    /// Returns the process that holds the lock, if there is one and it has written its pid already.
     pub fn holder(path: &Path) -> Result<Option<Pid>, FileError> {
         if !Self::is_held(path)? {
             return Ok(None);
@@ -108,7 +114,8 @@ impl Lock {
     }
 }
 
-/// From the first byte to the last, however long the file becomes. `kind`: `F_WRLCK` (exclusive) or `F_UNLCK`.
+/// Describes a lock from the first byte to the last, however long the file becomes. `kind` is `F_WRLCK` (exclusive) or
+/// `F_UNLCK`.
 pub(super) fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
@@ -158,7 +165,8 @@ mod tests {
         assert_eq!(Lock::holder(&path).expect("holder"), None);
     }
 
-    /// A holder that has not written its number yet leaves that of its predecessor, which may be anybody's by now.
+    /// A holder that has not written its number yet leaves that of its predecessor, which another process may have by
+    /// now.
     #[test]
     fn only_a_process_that_has_the_file_open_is_killed() {
         let scratch = Scratch::new("kill");

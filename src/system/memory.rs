@@ -1,21 +1,23 @@
-//! What the allocator does with memory that is not needed any more.
+//! Tells the allocator what to do with memory that is not needed any more.
+#![expect(unsafe_code, reason = "no crate offers the functions of glibc's allocator as safe ones")]
 
 use nix::libc;
 
 /// Gives the pages that the allocator keeps for later back to the kernel (malloc_trim(3)).
 ///
-/// Reading a configuration of ten thousand real servers takes ten megabytes for a moment; without this a daemon would
-/// hold them for as long as it lives, since glibc keeps what is freed below the end of a heap. Takes some milliseconds.
+/// Reading a configuration of ten thousand real servers takes ten megabytes for a moment; without this call a daemon
+/// would hold them for as long as it lives, since glibc keeps what is freed below the end of a heap. The call takes
+/// some milliseconds.
 pub fn give_back() {
     // SAFETY: the function takes the allocator's own locks and may be called by any thread at any time.
     unsafe { libc::malloc_trim(0) };
 }
 
 /// Keeps what is freed for what is needed next, instead of giving it back to the kernel and asking for it again
-/// (mallopt(3)): the pages that a process touches for the first time are the dearest part of an action on thousands of real
-/// servers. For processes that end soon.
+/// (mallopt(3)): the pages that a process touches for the first time are the dearest part of an action on thousands of
+/// real servers. It suits processes that end soon.
 pub fn keep_for_reuse() {
-    /// More than an action ever needs.
+    /// An action never needs more than this.
     const ALL: libc::c_int = 1 << 30;
     for parameter in [libc::M_TRIM_THRESHOLD, libc::M_MMAP_THRESHOLD] {
         // SAFETY: the function takes the allocator's own locks; values that it refuses change nothing.
@@ -24,8 +26,8 @@ pub fn keep_for_reuse() {
 }
 
 /// Lets all threads take their memory from one heap, where the allocator would give each its own (mallopt(3)): what one
-/// thread frees after a large answer, another one uses for the next. For a process whose threads seldom work at once; it has
-/// to be called before the first of them starts.
+/// thread frees after a large answer, another one uses for the next. It suits a process whose threads seldom work at
+/// once, and has to be called before the first of them starts.
 pub fn share_one_heap() {
     // SAFETY: the function takes the allocator's own locks; a value that it refuses changes nothing.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };

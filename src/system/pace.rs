@@ -11,13 +11,13 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::lock::whole_file;
 
-/// A wait that is longer is nobody's queue: the file is damaged, or of another machine's clock.
+/// A longer wait cannot come from the queue: the file is damaged, or holds the time of another machine's clock.
 const LONGEST_QUEUE: Duration = Duration::from_secs(1);
-/// Moments that passed unused may be used later, as far as this: a timer is never exact, and some are coarse.
+/// Moments that passed unused may be used later, as far back as this: a timer is never exact, and some are coarse.
 const CREDIT: Duration = Duration::from_millis(10);
 
-/// Keeps `gap` between the moments that it gives away, in whichever process of this machine. Without its file, which
-/// may be missing for any reason, everybody has a pace of their own.
+/// Keeps `gap` between the moments that it gives to the processes of this machine. When the file is missing, for
+/// whatever reason, each process has a pace of its own.
 #[derive(Debug)]
 pub struct Pace {
     file: Option<File>,
@@ -26,25 +26,26 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// Opens the pace of the file `path`, which is created if it is missing, with `gap` between two moments.
     pub fn new(path: &Path, gap: Duration) -> Self {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         Self { file: file.ok(), gap, last: Duration::ZERO }
     }
 
-    /// Returns at a moment of our own, `spread` after our last one or later.
+    /// Returns at a moment that no other process has, `spread` after our last one or later.
     pub fn wait(&mut self, spread: Duration) {
         let own = (self.last + spread).max(now().saturating_sub(CREDIT));
-        // First our own time, so that the moments of the others do not wait for it.
+        // Our own time comes first, so that the moments of the others do not wait for it.
         sleep_until(own);
         let shared = match self.file.as_ref().filter(|file| is_locked(file)) {
             Some(file) => {
-                let taken = take(read(file), now());
-                // What cannot be written leaves the moment to somebody else too, which is no harm.
-                let _ = file.write_all_at(&(taken + self.gap).as_nanos().to_ne_bytes(), 0);
+                let moment = next_moment(read(file), now());
+                // A moment that cannot be written is given to another process too, which does no harm.
+                let _ = file.write_all_at(&(moment + self.gap).as_nanos().to_ne_bytes(), 0);
                 unlock(file);
-                taken
+                moment
             }
-            None => take(self.last + self.gap, now()),
+            None => next_moment(self.last + self.gap, now()),
         };
         sleep_until(shared);
         self.last = own.max(shared);
@@ -55,12 +56,12 @@ fn sleep_until(moment: Duration) {
     std::thread::sleep(moment.saturating_sub(now()));
 }
 
-/// The next free moment, when the one after the last is `next`.
-fn take(next: Duration, now: Duration) -> Duration {
+/// Returns the next free moment, when the one after the last is `next`.
+fn next_moment(next: Duration, now: Duration) -> Duration {
     if next > now + LONGEST_QUEUE { now } else { next.max(now.saturating_sub(CREDIT)) }
 }
 
-/// Since the machine started: all processes have the same.
+/// Returns the time since the machine started, which is the same for all processes.
 fn now() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }
@@ -73,10 +74,10 @@ fn read(file: &File) -> Duration {
     }
 }
 
-/// Within a few attempts: whoever holds it does so for microseconds, unless it was stopped meanwhile, and then nobody
-/// shall wait for it.
+/// Locks the file within a few attempts. A holder keeps the lock for microseconds, unless it was stopped meanwhile, and
+/// then no other process shall wait for it.
 fn is_locked(file: &File) -> bool {
-    /// Each a system call.
+    /// Each attempt is a system call.
     const ATTEMPTS: usize = 50;
     (0..ATTEMPTS).any(|_| {
         let is_ours = fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).is_ok();
@@ -95,7 +96,7 @@ fn unlock(file: &File) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Scratch;
+    use crate::testing::{Scratch, check_rows};
 
     const fn ms(number: u64) -> Duration {
         Duration::from_millis(number)
@@ -103,20 +104,23 @@ mod tests {
 
     #[test]
     fn the_next_moment_is_free_now_or_after_the_queue_and_never_absurdly_late() {
-        for (next, now, expected) in [
-            (ms(0), ms(1000), ms(990)),
-            (ms(995), ms(1000), ms(995)),
-            (ms(1000), ms(1000), ms(1000)),
-            (ms(1500), ms(1000), ms(1500)),
-            (ms(90_000), ms(1000), ms(1000)),
-            (Duration::MAX, ms(1000), ms(1000)),
-            (ms(0), ms(3), ms(0)),
-        ] {
-            assert_eq!(take(next, now), expected, "{next:?} at {now:?}");
-        }
+        check_rows(
+            [
+                (ms(0), ms(1000), ms(990)),
+                (ms(995), ms(1000), ms(995)),
+                (ms(1000), ms(1000), ms(1000)),
+                (ms(1500), ms(1000), ms(1500)),
+                (ms(90_000), ms(1000), ms(1000)),
+                (Duration::MAX, ms(1000), ms(1000)),
+                (ms(0), ms(3), ms(0)),
+            ],
+            |(next, now, expected)| {
+                assert_eq!(next_moment(next, now), expected, "{next:?} at {now:?}");
+            },
+        );
     }
 
-    /// Whatever the timer does, so many moments cannot pass faster than their gaps, less the credit.
+    /// Whatever the timer does, so many moments cannot pass faster than their gaps allow, less the credit.
     #[test]
     fn processes_share_the_pace_of_one_file() {
         let scratch = Scratch::new("pace");
@@ -133,9 +137,9 @@ mod tests {
         assert!(now() - began >= ms(100 - 1) - CREDIT, "{:?}", now() - began);
     }
 
-    /// Somebody who takes his time takes nobody else's.
+    /// A process that spreads its moments takes no time from the others.
     #[test]
-    fn a_spread_of_our_own_keeps_nobody_waiting() {
+    fn a_spread_of_our_own_keeps_no_other_process_waiting() {
         let scratch = Scratch::new("spread");
         let path = scratch.path().join("pace");
         let (mut slow, mut quick) = (Pace::new(&path, ms(1)), Pace::new(&path, ms(1)));
@@ -145,13 +149,13 @@ mod tests {
         quick.wait(Duration::ZERO);
         assert!(slow.last >= first + ms(300) - CREDIT);
         assert!(quick.last <= now(), "its moment is free at once");
-        // The moments of the file that nobody used do not add up to haste.
+        // The moments of the file that were not used do not add up to haste.
         (0..5).for_each(|_| slow.wait(ms(20)));
         assert!(slow.last >= first + ms(300 + 5 * 20) - CREDIT * 2);
     }
 
     #[test]
-    fn a_file_that_cannot_be_had_or_is_damaged_is_no_obstacle() {
+    fn a_missing_or_damaged_file_keeps_no_process_waiting() {
         let scratch = Scratch::new("no-pace");
         Pace::new(&scratch.path().join("no/such/folder"), ms(1)).wait(Duration::ZERO);
         let path = scratch.path().join("pace");

@@ -1,5 +1,5 @@
-//! `/run/lvs-agents`: what one call leaves for the next. Nothing here is needed after a reboot, and everything may be
-//! missing or stale (kill -9): readers take absence as an answer.
+//! `/run/lvs-agents` holds the records: what one action leaves for the next one. None of it is needed after a reboot,
+//! and every file may be missing or stale (kill -9): readers take absence as an answer.
 
 use std::fmt;
 use std::fs;
@@ -21,46 +21,48 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// The machine's own: `/run/lvs-agents`.
+    /// Returns the run directory of this machine, `/run/lvs-agents`.
     pub fn system() -> Self {
         Self::at("/run/lvs-agents")
     }
 
+    /// Returns the run directory at `root`, for tests.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
+    /// Returns the path of the directory itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// What each `lvs` instance has declared, in the configuration language.
+    /// The declaration of each `lvs` instance, in the configuration language.
     pub fn services(&self) -> Folder {
         self.folder("services", "cf")
     }
 
-    /// What the kernel refused of it.
+    /// What the kernel refused of each declaration.
     pub fn refusals(&self) -> Folder {
         self.folder("services", "refused")
     }
 
-    /// What each health monitor looks after.
+    /// The record of each health monitor: what it looks after.
     pub fn monitors(&self) -> Folder {
         self.folder("monitors", "json")
     }
 
-    /// What each `realserver` instance has set.
+    /// The record of each `realserver` instance: what it has set.
     pub fn real_servers(&self) -> Folder {
         self.folder("realserver", "json")
     }
 
-    /// What each `vip` instance has set.
+    /// The record of each `vip` instance: what it has set.
     pub fn addresses(&self) -> Folder {
         self.folder("vip", "json")
     }
 
-    /// Written when the address of a director that leaves has been given back to the device of a real server: its age says
-    /// how long ago that was.
+    /// A file that is written when the address of a director that leaves has been given back to the device of a real
+    /// server: its age says how long ago that was.
     pub fn handed_back(&self) -> PathBuf {
         self.real_servers().path.join(".handed-back")
     }
@@ -70,8 +72,8 @@ impl RunDir {
         self.folder("vip", "announcer")
     }
 
-    /// When the next announcement of this node may leave. Its name starts with a dot, or it would be that of the lock of a
-    /// health monitor `announcements`.
+    /// The moment at which the next announcement of this node may leave. The name of the file starts with a dot, or it
+    /// would be that of the lock of a health monitor `announcements`.
     pub fn announcement_pace(&self) -> PathBuf {
         self.root.join(".announcements.lock")
     }
@@ -81,18 +83,18 @@ impl RunDir {
         self.root.join(format!("{}.sock", file_name(instance)))
     }
 
-    /// Held by a health monitor as long as it lives.
+    /// The lock that a health monitor holds as long as it lives.
     pub fn lock(&self, instance: &str) -> PathBuf {
         self.root.join(format!("{}.lock", file_name(instance)))
     }
 
-    /// Held by the health monitor that follows the declarations.
+    /// The lock that the health monitor holds that follows the declarations.
     pub fn following_lock(&self) -> Result<PathBuf, FileError> {
         self.services().lock()
     }
 
-    /// Held from the look at what others have declared to the own declaration: by one `lvs` action at a time, and by the
-    /// health monitor while it writes real servers of declared services.
+    /// The lock that is held from the look at the declarations of others to the own declaration: by one `lvs` action at
+    /// a time, and by the health monitor while it writes real servers of declared services.
     pub fn declaring_lock(&self) -> Result<PathBuf, FileError> {
         let services = self.services();
         services.create()?;
@@ -109,7 +111,7 @@ impl RunDir {
     }
 }
 
-/// One file for each instance.
+/// A folder with one file for each instance.
 #[derive(Debug, Clone)]
 pub struct Folder {
     root: PathBuf,
@@ -118,27 +120,28 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// Returns the path of the file of an instance.
     pub fn file(&self, instance: &str) -> PathBuf {
         self.path.join(format!("{}.{}", file_name(instance), self.extension))
     }
 
-    /// Its path, for messages.
+    /// Returns its path, for messages.
     pub fn name(&self) -> std::path::Display<'_> {
         self.path.display()
     }
 
-    /// A file to lock for all instances together. Its name starts with a dot: it belongs to no instance.
+    /// Returns the file to lock for all instances together. Its name starts with a dot, so it belongs to no instance.
     pub fn lock(&self) -> Result<PathBuf, FileError> {
         self.create()?;
         Ok(self.path.join(".lock"))
     }
 
-    /// Held by a process that works for one instance.
+    /// The lock that a process holds while it works for one instance.
     pub fn lock_of(&self, instance: &str) -> PathBuf {
         self.path.join(format!("{}.lock", file_name(instance)))
     }
 
-    /// Mode 0600; as a whole or not at all.
+    /// Writes the file of an instance as a whole or not at all, with mode 0600.
     pub fn write(&self, instance: &str, text: &str) -> Result<(), FileError> {
         self.create()?;
         write_private(&self.file(instance), text.as_bytes())
@@ -149,7 +152,7 @@ impl Folder {
         create_folder(&self.path)
     }
 
-    /// `None`: there is no such file.
+    /// Reads the file of an instance. `None` means that there is no such file.
     pub fn read(&self, instance: &str) -> Result<Option<String>, FileError> {
         let path = self.file(instance);
         match fs::read_to_string(&path) {
@@ -159,12 +162,12 @@ impl Folder {
         }
     }
 
-    /// Whether the file says what `write` writes. `false` also where there is no such file, or it cannot be read.
+    /// Whether the file says what `write` writes. A file that is missing or cannot be read does not.
     pub fn holds(&self, instance: &str, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> bool {
         fs::File::open(self.file(instance)).is_ok_and(|file| Comparison::holds(BufReader::new(file), write))
     }
 
-    /// Done when the file is gone, whoever removed it.
+    /// Removes the file of an instance. It succeeds when the file is gone already.
     pub fn remove(&self, instance: &str) -> Result<(), FileError> {
         let path = self.file(instance);
         match fs::remove_file(&path) {
@@ -173,7 +176,8 @@ impl Folder {
         }
     }
 
-    /// Names of the instances that have a file, in order. A folder that is not there is an empty one.
+    /// Returns the names of the instances that have a file, in order. A folder that does not exist counts as an empty
+    /// one.
     pub fn instances(&self) -> Vec<String> {
         let suffix = format!(".{}", self.extension);
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
@@ -186,7 +190,7 @@ impl Folder {
         instances
     }
 
-    /// Changes with every write and removal: compared by who follows the folder.
+    /// Returns a value that changes with every write and removal, for processes that follow the folder.
     pub fn fingerprint(&self) -> Vec<(String, u64, SystemTime)> {
         let stamp = |instance: String| {
             let metadata = fs::metadata(self.file(&instance)).ok()?;
@@ -195,24 +199,27 @@ impl Folder {
         self.instances().into_iter().filter_map(stamp).collect()
     }
 
+    /// Writes the file of an instance as JSON; see [`Folder::write`].
     pub fn write_json(&self, instance: &str, value: &impl Serialize) -> Result<(), FileError> {
         let text = serde_json::to_string(value)
             .map_err(|cause| FileError::new(&self.file(instance), "encode", cause.into()))?;
         self.write(instance, &text)
     }
 
-    /// `None` also for a file that cannot be understood: a half-written or foreign one says nothing.
+    /// Reads the file of an instance as JSON. `None` stands also for a file that cannot be understood: one that is half
+    /// written or foreign says nothing.
     pub fn read_json<T: DeserializeOwned>(&self, instance: &str) -> Option<T> {
         self.read(instance).ok().flatten().and_then(|text| serde_json::from_str(&text).ok())
     }
 }
 
-/// Also when something that is no folder is in the way of the folder: then there is no file either.
+/// Whether a file is absent. It is absent too when something that is not a folder has the name of its folder.
 pub(super) fn is_absent(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Names of pacemaker resources are file names; anything else must not reach outside the folder or be hidden in it.
+/// Returns the file name of an instance. The names of pacemaker resources are file names; any other name must not reach
+/// outside the folder or be hidden in it.
 fn file_name(instance: &str) -> String {
     let name = instance.replace(['/', '\0'], "_");
     if name.starts_with('.') { format!("_{name}") } else { name }
@@ -224,7 +231,7 @@ fn create_folder(path: &Path) -> Result<(), FileError> {
     take_possession(path).map_err(|cause| FileError::new(path, "make private", cause))
 }
 
-/// Of a folder that was there already, whoever made it: what is in it says what an action of root's removes.
+/// Makes a folder ours that was there already: what is in it says what root's actions remove.
 fn take_possession(path: &Path) -> io::Result<()> {
     let (found, user) = (fs::metadata(path)?, nix::unistd::geteuid().as_raw());
     if found.uid() != user {
@@ -239,7 +246,7 @@ fn take_possession(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Scratch;
+    use crate::testing::{Scratch, check_rows};
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -270,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beside_the_declarations_is_none() {
+    fn what_lies_beside_the_declarations_does_not_count_as_one() {
         let scratch = Scratch::new("beside");
         let run_dir = RunDir::at(scratch.path());
         fs::write(run_dir.declaring_lock().expect("lock"), "4711").expect("write");
@@ -297,13 +304,13 @@ mod tests {
 
     #[test]
     fn no_instance_name_reaches_outside() {
-        for (name, file) in [("db:0", "db:0.cf"), ("../x", "_.._x.cf"), (".hidden", "_.hidden.cf")] {
+        check_rows([("db:0", "db:0.cf"), ("../x", "_.._x.cf"), (".hidden", "_.hidden.cf")], |(name, file)| {
             assert_eq!(RunDir::at("/r").services().file(name), Path::new("/r/services").join(file));
-        }
+        });
     }
 
     #[test]
-    fn a_record_that_cannot_be_understood_is_no_record() {
+    fn a_record_that_cannot_be_understood_counts_as_none() {
         let scratch = Scratch::new("json");
         let folder = RunDir::at(scratch.path()).monitors();
         folder.write_json("a", &vec![1, 2]).expect("write");

@@ -1,21 +1,25 @@
-//! Syslog without a library or a process: one datagram to /dev/log (RFC 5424 numbers, RFC 3164 form).
+//! Syslog without a library or a process: one datagram to /dev/log, with the numbers of RFC 5424 in the form of RFC
+//! 3164.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-/// Where syslog daemons listen.
+/// The socket at which syslog daemons listen.
 pub const SOCKET: &str = "/dev/log";
 
-/// Facility of system daemons.
+/// The name of [`DAEMON`], where no other facility is set.
+pub const DEFAULT_FACILITY: &str = "daemon";
+
+/// The facility of system daemons.
 const DAEMON: u8 = 3;
 
-/// Facilities of RFC 5424 under the names of syslog.conf(5).
+/// The facilities of RFC 5424 under the names of syslog.conf(5).
 const FACILITIES: [(&str, u8); 20] = [
     ("kern", 0),
     ("user", 1),
     ("mail", 2),
-    ("daemon", DAEMON),
+    (DEFAULT_FACILITY, DAEMON),
     ("auth", 4),
     ("syslog", 5),
     ("lpr", 6),
@@ -34,7 +38,8 @@ const FACILITIES: [(&str, u8); 20] = [
     ("local7", 23),
 ];
 
-/// `None` for "none". A word that syslog does not know still deserves a log.
+/// Returns the number of a facility, or `None` for "none". A word that syslog does not know stands for the facility of
+/// system daemons, so that the log is not lost.
 pub fn facility_number(name: &str) -> Option<u8> {
     if name.eq_ignore_ascii_case("none") {
         return None;
@@ -43,8 +48,8 @@ pub fn facility_number(name: &str) -> Option<u8> {
     Some(known.map_or(DAEMON, |(_, number)| *number))
 }
 
-/// One line of `severity` (RFC 5424 §6.2.1). Non-blocking: a syslog daemon that hangs would otherwise hang an action
-/// into its timeout, or the health monitor in the middle of its checks.
+/// Sends one line of `severity` (RFC 5424 §6.2.1). It does not block: a syslog daemon that hangs would otherwise hang
+/// an action into its timeout, or the health monitor in the middle of its checks.
 pub fn send(socket: &Path, facility: u8, severity: u8, line: &str) -> io::Result<()> {
     let sender = UnixDatagram::unbound()?;
     sender.set_nonblocking(true)?;

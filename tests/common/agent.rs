@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use super::{AGENTS, Host};
 
 const PREFIX: &str = "ocf-exit-reason:";
-/// Where pacemaker makes agents log to; also what must hold no password.
+/// The file to which pacemaker makes agents log. It must hold no password.
 pub const AGENT_LOG: &str = "/var/log/agents.log";
 
 /// A resource: an agent with its parameters.
@@ -42,12 +42,12 @@ impl<'a> Agent<'a> {
         self
     }
 
-    /// Seconds that pacemaker would give the action.
+    /// Sets the seconds that pacemaker would give the action.
     pub fn timeout(self, seconds: u32) -> Self {
         self.variable("OCF_RESKEY_CRM_meta_timeout", &(seconds * 1000).to_string())
     }
 
-    /// The call as the arguments of another program, such as strace.
+    /// Makes the call the arguments of another program, such as strace.
     pub fn under(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         self
@@ -86,7 +86,7 @@ impl<'a> Agent<'a> {
         self.run("stop").expect(0).silent();
     }
 
-    /// The recurring monitor.
+    /// Calls the recurring monitor.
     pub fn monitor(&self) -> Outcome {
         self.clone().variable("OCF_RESKEY_CRM_meta_interval", "10000").run("monitor")
     }
@@ -122,7 +122,7 @@ impl Outcome {
         self
     }
 
-    /// The one exit reason.
+    /// Returns the one exit reason.
     pub fn reason(&self) -> &str {
         let line = self.stderr.strip_suffix('\n').unwrap_or_default();
         let reason = line.strip_prefix(PREFIX).filter(|reason| !reason.is_empty() && !reason.contains('\n'));

@@ -1,4 +1,4 @@
-//! A program that says what happens on a machine while a test goes on.
+//! A program that reports what happens on a machine while a test goes on.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Host, join, until};
 
-/// Follows until dropped.
+/// A running `ip monitor`, which ends when it is dropped.
 pub struct Follower {
     child: Child,
     output: Arc<Mutex<String>>,
@@ -34,7 +34,7 @@ impl Host {
             }
         });
         let follower = Follower { child, output };
-        // It does not say when it listens, so something happens until it says that.
+        // The program does not say when it listens, so something happens until it reports that.
         until("the follower listens", || {
             self.sh("ip address add 127.9.9.9/32 dev lo && ip address del 127.9.9.9/32 dev lo");
             (!follower.seen().is_empty()).then_some(())
@@ -48,8 +48,9 @@ impl Follower {
         self.output.lock().expect("output").clone()
     }
 
-    /// The least number of local routes to `address` at any time, of `at_first` before, as `ip monitor route` told until
-    /// it mentions `last`. With none, the node is not reached under the address and its connections are cut.
+    /// Returns the least number of local routes to `address` at any time, with `at_first` of them before, as `ip
+    /// monitor route` reported until it mentions `last`. With none, the node is not reached under the address and its
+    /// connections are cut.
     pub fn fewest_local_routes(&self, address: &str, at_first: i32, last: &str) -> i32 {
         let seen = self.until_contains(last);
         let (come, go) = (format!("local {address} "), format!("Deleted local {address} "));
@@ -60,7 +61,7 @@ impl Follower {
         counts.min().unwrap_or(at_first)
     }
 
-    /// Everything that it said, when that contains `last`.
+    /// Waits until the output contains `last`, and returns all of it.
     pub fn until_contains(&self, last: &str) -> String {
         until(last, || Some(self.seen()).filter(|seen| seen.contains(last)))
     }

@@ -20,7 +20,7 @@ impl Ear {
         Self(host.enter(open))
     }
 
-    /// How often each address was announced since the last look.
+    /// Returns how often each address was announced since the last look.
     pub fn announced(&self) -> BTreeMap<IpAddr, usize> {
         let mut counts = BTreeMap::new();
         let mut frame = [0; 2048];
@@ -33,9 +33,9 @@ impl Ear {
     }
 }
 
-/// The address that a gratuitous ARP request (RFC 5227: sender and target are the same) or an unsolicited neighbour
-/// advertisement to all nodes (RFC 4861, section 7.2.6) is about. Each ARP request is followed by a reply that says the
-/// same, which is not counted.
+/// Returns the address that a gratuitous ARP request (RFC 5227: sender and target are the same) or an unsolicited
+/// neighbour advertisement to all nodes (RFC 4861, section 7.2.6) is about. Each ARP request is followed by a reply
+/// that says the same, which is not counted.
 fn announcement(frame: &[u8]) -> Option<IpAddr> {
     let (kind, packet) = (frame.get(12..14)?, frame.get(14..)?);
     match kind {

@@ -2,20 +2,19 @@
 
 use super::{Agent, Host};
 
-/// Those that can change something that outlives the process, and its end: killed on entry, so each state between two
-/// of them is one that a kill can leave.
+/// The system calls that can change something that outlives the process, and its end. A process is killed on entry, so
+/// each state between two of them is one that a kill can leave.
 const CHANGES: &str = "mkdir,mkdirat,write,pwrite64,sendto,sendmsg,rename,renameat,renameat2,unlink,unlinkat,clone,clone3,vfork,exit_group";
 const TRACE: &str = "/run/test/trace";
 
 /// Runs `action` once whole and then, each time after `prepare`, killed at each of its system calls; after each kill,
-/// `then` is called with its place. `prepare` must bring about the same state each time, so that the calls are the
-/// same.
+/// `then` is called with its place. `prepare` must produce the same state each time, so that the calls are the same.
 pub fn at_every_call(host: &Host, agent: &Agent<'_>, action: &str, prepare: impl Fn(), then: impl Fn(usize, &str)) {
-    // How often it asks and waits depends on what else goes on.
+    // How often the action asks and waits depends on what else goes on.
     at_each(host, agent, (action, "all", 80), prepare, then);
 }
 
-/// The same for system calls that change something: where each run takes long.
+/// Does the same for system calls that change something, where each run takes long.
 pub fn at_every_change(host: &Host, agent: &Agent<'_>, action: &str, prepare: impl Fn(), then: impl Fn(usize, &str)) {
     at_each(host, agent, (action, CHANGES, 100), prepare, then);
 }
@@ -27,7 +26,7 @@ fn at_each(
     prepare: impl Fn(),
     then: impl Fn(usize, &str),
 ) {
-    // Once before: what it does a first time only must not be among the calls.
+    // The action runs once before: what it does a first time only must not be among the calls.
     prepare();
     agent.run(action).expect(0);
     prepare();
@@ -39,11 +38,11 @@ fn at_each(
         let words = ["strace", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
         let outcome = agent.clone().under(&words).run(action);
         match outcome.code {
-            // strace ends itself in the way of its tracee.
+            // strace ends itself in the same way as its tracee.
             None => killed += 1,
             Some(code) => {
                 assert_eq!(code, 0, "{action}: neither killed at {call} {number} nor done");
-                // What it changes, it changes each time.
+                // A call that changes something is made each time.
                 assert!(!CHANGES.split(',').any(|change| change == call), "{action}: not killed at {call} {number}");
             }
         }
@@ -52,7 +51,8 @@ fn at_each(
     assert!(killed * 100 >= calls.len() * percent, "{action}: killed at {killed} of {} calls only", calls.len());
 }
 
-/// Each system call with its number among those of its name, in order. At the first one the program is not ours yet.
+/// Returns each system call with its number among those of its name, in order. At the first one the program is not ours
+/// yet.
 fn calls(host: &Host, agent: &Agent<'_>, action: &str, filter: &str) -> Vec<(String, usize)> {
     let filter = format!("trace={filter}");
     agent.clone().under(&["strace", "-o", TRACE, "-e", &filter]).run(action).expect(0);
@@ -67,7 +67,7 @@ fn calls(host: &Host, agent: &Agent<'_>, action: &str, filter: &str) -> Vec<(Str
     calls
 }
 
-/// How many processes an action starts, itself not counted.
+/// Returns how many processes an action starts, itself not counted.
 pub fn processes_of(host: &Host, run: impl FnOnce(&[&str])) -> usize {
     run(&["strace", "-f", "-o", TRACE, "-e", "trace=process"]);
     let trace = host.read(TRACE);

@@ -3,14 +3,15 @@
 //!
 //! Needs root, util-linux and iproute2.
 
-// Each test program is compiled with the whole of this and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program is compiled with the whole of this and uses a part of it")]
 
 pub mod agent;
 pub mod follow;
 pub mod frames;
 pub mod kill;
 pub mod network;
+#[path = "../../src/testing/rows.rs"]
+pub mod rows;
 pub mod server;
 pub mod table;
 pub mod wrong;
@@ -27,7 +28,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 pub use agent::{Agent, Outcome};
 
-/// For everything that is waited for: generous, since it only costs time when the test fails.
+/// The patience for everything that is waited for. It is generous, since it only costs time when the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(20);
 /// A command that has not ended by then hangs, or has left its pipes to a process in the background.
@@ -63,7 +64,7 @@ impl Host {
         host
     }
 
-    /// A machine with interface eth0, up, with these addresses, at the other end of whose cable nobody is.
+    /// Makes a machine with interface eth0, up, with these addresses. The other end of its cable has no host.
     pub fn with_eth0(addresses: &[&str]) -> Self {
         let host = Self::new();
         host.sh("ip link add eth0 type veth peer name cable && ip link set cable up");
@@ -83,12 +84,12 @@ impl Host {
         names.iter().map(file).collect()
     }
 
-    /// The path of a file of this machine as the test sees it.
+    /// Returns the path of a file of this machine as the test sees it.
     pub fn path(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root", self.holder.id())).join(path.trim_start_matches('/'))
     }
 
-    /// A file that /proc has for each process, of this machine's first one.
+    /// Returns the path of a file that /proc has for each process, of this machine's first one.
     pub fn proc_file(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}", self.holder.id())).join(name)
     }
@@ -129,7 +130,7 @@ impl Host {
         }
     }
 
-    /// Runs a shell command that must succeed; what it prints.
+    /// Runs a shell command that must succeed, and returns what it prints.
     pub fn sh(&self, script: &str) -> String {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -138,7 +139,7 @@ impl Host {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// `lvs-agents` with these arguments.
+    /// Runs `lvs-agents` with these arguments.
     pub fn tool(&self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lvs-agents"));
         command.args(arguments);
@@ -150,8 +151,8 @@ impl Host {
         Agent::new(self, name)
     }
 
-    /// Every address as `NIC ADDRESS/PREFIX`, with label and broadcast address where they are not the usual ones;
-    /// without those of lo that every machine has and the link-local ones.
+    /// Returns every address as `NIC ADDRESS/PREFIX`, with label and broadcast address where they are not the usual
+    /// ones, but for those of lo that every machine has and the link-local ones.
     pub fn addresses(&self) -> Vec<String> {
         let json: serde_json::Value = serde_json::from_str(&self.sh("ip -j address")).expect("ip -j");
         let mut found = Vec::new();
@@ -172,7 +173,7 @@ impl Host {
         found
     }
 
-    /// The link-layer address of an interface, as everybody writes it.
+    /// Returns the link-layer address of an interface in the usual notation.
     pub fn mac_text(&self, nic: &str) -> String {
         let json: serde_json::Value =
             serde_json::from_str(&self.sh(&format!("ip -j link show {nic}"))).expect("ip -j link");
@@ -185,7 +186,8 @@ impl Host {
         bytes.try_into().unwrap_or_else(|_| panic!("{nic}: {text:?} is no link-layer address"))
     }
 
-    /// What `ipvsadm -Sn` saves, in an order that does not depend on the kernel's hash, without the type of a tunnel.
+    /// Returns what `ipvsadm -Sn` saves, in an order that does not depend on the kernel's hash, without the type of a
+    /// tunnel.
     pub fn ipvs_table(&self) -> Vec<String> {
         let saved = self.sh("ipvsadm -Sn").replace(" --tun-type ipip", "");
         let mut lines: Vec<String> = saved.lines().map(|line| line.trim().to_owned()).collect();
@@ -193,19 +195,19 @@ impl Host {
         lines
     }
 
-    /// Process id (of this machine) and command line of every living process, but for our own.
+    /// Returns the process id (of this machine) and command line of every living process, but for our own.
     pub fn processes(&self) -> Vec<(u32, String)> {
         let entries = fs::read_dir(self.path("/proc")).expect("/proc").flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).filter(|pid| *pid > 1);
         let living = pids.filter_map(|pid| {
             let text = self.read(&format!("/proc/{pid}/cmdline"));
-            // A zombie has none: nobody waits for orphans here.
+            // A zombie has no command line: orphans are not waited for here.
             (!text.is_empty()).then(|| (pid, text.replace('\0', " ").trim().to_owned()))
         });
         living.collect()
     }
 
-    /// The living processes whose command line has this word.
+    /// Returns the living processes whose command line has this word.
     pub fn processes_with(&self, word: &str) -> Vec<u32> {
         let found = self.processes().into_iter().filter(|(_, line)| line.split(' ').any(|part| part == word));
         found.map(|(pid, _)| pid).collect()
@@ -215,8 +217,8 @@ impl Host {
         self.sh(&format!("kill -{signal} {pid}"));
     }
 
-    /// Every file below the run directory, but for what stays on purpose: locks, and the mark whose age says when an address
-    /// was given back.
+    /// Returns every file below the run directory, but for what stays on purpose: locks, and the mark whose age says
+    /// when an address was given back.
     pub fn run_files(&self) -> Vec<String> {
         let mut files = Vec::new();
         collect(&self.path("/run/lvs-agents"), &mut files);
@@ -228,7 +230,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // Takes the first process of the namespace with it (--kill-child), and that one takes all others.
+        // This ends the first process of the namespace too (--kill-child), and that one ends all others.
         let _ = self.holder.kill();
         let _ = self.holder.wait();
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::{Host, inside};
 
 impl Host {
-    /// Two machines, whose interfaces eth0 are the ends of one cable.
+    /// Makes two machines, whose interfaces eth0 are the ends of one cable.
     pub fn pair(mine: &[&str], others: &[&str]) -> (Self, Self) {
         let (one, other) = (Self::new(), Self::new());
         one.lay_cable("eth0", &other, "eth0");
@@ -14,7 +14,7 @@ impl Host {
         (one, other)
     }
 
-    /// A switch, and machines whose interfaces eth0 are plugged into it.
+    /// Makes a switch, and machines whose interfaces eth0 are plugged into it.
     pub fn network<const N: usize>(addresses: [&[&str]; N]) -> (Self, [Self; N]) {
         let switch = Self::new();
         switch.sh("ip link add switch type bridge && ip link set switch up");
@@ -30,12 +30,12 @@ impl Host {
         (switch, hosts)
     }
 
-    /// A cable from an interface to one of another machine.
+    /// Lays a cable from an interface to one of another machine.
     pub fn lay_cable(&self, nic: &str, other: &Self, name: &str) {
         let mut link = Command::new("ip");
         link.args(["link", "add", nic, "type", "veth", "peer", "name", name, "netns"]);
         link.arg(other.holder.id().to_string());
-        // In our own process namespace, where the peer has that number.
+        // The command runs in our own process namespace, where the peer has that number.
         let output = inside(self.namespaces(&["net"]), move || link.output());
         assert!(output.is_ok_and(|output| output.status.success()), "veth");
     }

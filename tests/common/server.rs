@@ -11,7 +11,7 @@ use super::Host;
 
 const POLL: Duration = Duration::from_millis(5);
 
-/// Listens until dropped; afterwards the port refuses connections.
+/// A server that listens until it is dropped; afterwards the port refuses connections.
 pub struct Server {
     ended: Arc<AtomicBool>,
     accepted: Arc<AtomicUsize>,
@@ -39,14 +39,14 @@ impl Server {
         Self { ended, accepted, thread: Some(thread) }
     }
 
-    /// Connections so far.
+    /// Returns the number of connections so far.
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
     }
 }
 
 fn answer(mut peer: std::net::TcpStream) {
-    // A connect check sends nothing: it must not keep us from the next one.
+    // A connect check sends nothing, and must not keep us from the next one.
     let _ = peer.set_nonblocking(false);
     let _ = peer.set_read_timeout(Some(Duration::from_millis(200)));
     let mut request = [0; 1024];

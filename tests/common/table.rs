@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Host;
 
-/// Weight of each IPv4 real server, whatever its service.
+/// The weight of each IPv4 real server, whatever its service.
 pub type Weights = BTreeMap<String, u32>;
 
 pub fn weights(pairs: &[(&str, u32)]) -> Weights {
@@ -53,14 +53,14 @@ impl Watcher {
                 seen.insert(read(&path));
                 std::thread::sleep(Duration::from_millis(1));
             }
-            // What whoever asks has seen already.
+            // The caller may have seen this state already.
             seen.insert(read(&path));
             seen
         });
         Self { ended, thread }
     }
 
-    /// Every state that was there.
+    /// Returns every state that was there.
     pub fn seen(self) -> Vec<Weights> {
         self.ended.store(true, Ordering::Relaxed);
         self.thread.join().expect("watcher").into_iter().collect()

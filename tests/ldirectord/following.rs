@@ -1,4 +1,4 @@
-//! Without a file: the monitor looks after what the `lvs` resources of its node declare.
+//! Without a file the health monitor looks after what the `lvs` resources of its node declare.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn ldirectord(host: &Host) -> Agent<'_> {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn the_monitor_takes_the_dead_out_and_lvs_agrees() {
+fn the_health_monitor_takes_the_dead_out_and_lvs_agrees() {
     let host = host("");
     let (one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
     lvs(&host).start();
@@ -37,7 +37,7 @@ fn the_monitor_takes_the_dead_out_and_lvs_agrees() {
     lvs(&host).monitor().expect(0).silent();
     let reason = status(&host, TWO)["reason"].to_string();
     assert!(reason.contains("check failed 1 of 1"), "{reason}");
-    // Pacemaker starts it again for a reason of its own; the dead server must not get a single connection.
+    // Pacemaker starts the service again for a reason of its own; the dead server must not get a single connection.
     let watcher = Watcher::on(&host);
     lvs(&host).start();
     until_equal("beat", &weights(&[(ONE, 1)]), || host.weights());
@@ -46,7 +46,7 @@ fn the_monitor_takes_the_dead_out_and_lvs_agrees() {
     until_equal("fallback", &weights(&[(FALLBACK, 1)]), || host.weights());
     lvs(&host).monitor().expect(0).silent();
     host.sh("ipvsadm -a -t 10.9.0.100:80 -r 10.9.1.9:80 -g");
-    // Either the agent sees it first or the daemon has removed it.
+    // Either the agent sees the dead server first or the health monitor has removed it.
     let monitored = lvs(&host).monitor();
     assert!(monitored.code == Some(0) || monitored.stderr.contains("10.9.1.9:80"), "{}", monitored.stderr);
     until_equal("the stranger is gone", &weights(&[(FALLBACK, 1)]), || host.weights());
@@ -54,7 +54,7 @@ fn the_monitor_takes_the_dead_out_and_lvs_agrees() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn stopping_the_monitor_leaves_the_table_as_it_is() {
+fn a_stop_of_the_health_monitor_leaves_the_table_as_it_is() {
     let host = host("");
     let _one = Server::start(&host, ONE);
     lvs(&host).start();
@@ -63,7 +63,7 @@ fn stopping_the_monitor_leaves_the_table_as_it_is() {
     let watcher = Watcher::on(&host);
     ldirectord(&host).stop();
     assert_eq!(daemons(&host), [0; 0]);
-    // Nobody will bring the missing one back: shown, but no reason to restart what serves.
+    // No health monitor will bring the missing one back: that is shown, but is no reason to restart what serves.
     lvs(&host).monitor().expect(190).says("10.9.1.2:80 is missing, and its health monitor has ended");
     ldirectord(&host).start();
     ldirectord(&host).monitor().expect(0).silent();
@@ -75,7 +75,7 @@ fn stopping_the_monitor_leaves_the_table_as_it_is() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_killed_monitor_fails_and_its_restart_changes_nothing() {
+fn a_killed_health_monitor_is_a_failure_and_its_restart_changes_nothing() {
     let host = host("");
     let _one = Server::start(&host, ONE);
     lvs(&host).start();
@@ -87,7 +87,7 @@ fn a_killed_monitor_fails_and_its_restart_changes_nothing() {
     lvs(&host).monitor().expect(190).says("its health monitor has ended");
     let watcher = Watcher::on(&host);
     ldirectord(&host).stop();
-    // What it knew grows old from now on: the next monitor must not trust it.
+    // What the health monitor knew grows old from now on: the next one must not trust it.
     let record = host.read("/run/lvs-agents/monitors/my-ldirectord.json");
     assert!(record.contains("tcp 10.9.0.100:80") && !record.contains(ONE), "{record}");
     ldirectord(&host).start();
@@ -113,13 +113,13 @@ fn declarations_that_come_and_go_are_followed() {
     assert_eq!(host.ipvs_table(), [""; 0]);
     until("forgotten", || host.tool(&["status"]).stdout.lines().all(|line| !line.contains(ONE)).then_some(()));
     ldirectord(&host).monitor().expect(0).silent();
-    // A monitor that brought a removed service back would undo the stop.
+    // A health monitor that brought a removed service back would undo the stop.
     assert_eq!(host.ipvs_table(), [""; 0]);
 }
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_second_monitor_stands_by_and_takes_over() {
+fn a_second_health_monitor_stands_by_and_takes_over() {
     let host = host("");
     let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
     lvs(&host).start();
@@ -129,8 +129,8 @@ fn a_second_monitor_stands_by_and_takes_over() {
     second.start();
     second.monitor().expect(0).silent();
     assert_eq!(daemons(&host).len(), 2);
-    let told = host.tool(&["status"]).expect(0).stdout;
-    assert!(told.contains("health monitor second") && told.contains("standing by"), "{told}");
+    let said = host.tool(&["status"]).expect(0).stdout;
+    assert!(said.contains("health monitor second") && said.contains("standing by"), "{said}");
     host.kill("KILL", first[0]);
     drop(two);
     until_equal("table", &weights(&[(ONE, 1)]), || host.weights());
@@ -149,7 +149,8 @@ fn a_dead_server_that_lvs_put_in_goes_at_its_first_failure() {
     assert_eq!(host.weights(), weights(&[(ONE, 1)]));
 }
 
-/// The monitor must not write what was declared before, nor may a server that it knows to be dead get a connection.
+/// The health monitor must not write what was declared before, and a server that it knows to be dead must not get a
+/// connection.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_restarted_lvs_is_followed_at_once_without_what_it_no_longer_declares() {
@@ -175,10 +176,11 @@ fn a_restarted_lvs_is_followed_at_once_without_what_it_no_longer_declares() {
     }
 }
 
-/// A second group starts, whose own monitor stands by: its start returns when the first one's monitor has checked for it.
+/// A second group starts, whose own health monitor stands by: its start returns when the first one's health monitor has
+/// checked for it.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn the_start_of_a_monitor_that_stands_by_waits_for_the_one_that_follows() {
+fn the_start_of_a_health_monitor_that_stands_by_waits_for_the_one_that_follows() {
     let host = host("");
     let _one = Server::start(&host, ONE);
     let first = lvs(&host).instance("first").param("virtual", "10.9.0.101:80").param("real", "10.9.1.1 gate 1");
@@ -186,7 +188,7 @@ fn the_start_of_a_monitor_that_stands_by_waits_for_the_one_that_follows() {
     ldirectord(&host).start();
     let second = ldirectord(&host).instance("second");
     for _ in 0..5 {
-        // Both are put in unchecked.
+        // Both real servers are put in unchecked.
         lvs(&host).param("fallback", "").start();
         second.start();
         assert_eq!(host.weights(), weights(&[(ONE, 1)]), "one is dead");
@@ -194,7 +196,7 @@ fn the_start_of_a_monitor_that_stands_by_waits_for_the_one_that_follows() {
         second.stop();
         lvs(&host).stop();
     }
-    // What is wrong with its services is wrong with the one that stands by, too.
+    // What is wrong with the services of the one that follows is wrong with the one that stands by, too.
     lvs(&host).param("fallback", "").param("real", "10.9.1.2 gate").start();
     second.start();
     second.monitor().expect(190).says("my-ldirectord, which follows the declarations").says("tcp 10.9.0.100:80");
@@ -218,7 +220,7 @@ fn one_damaged_declaration_hides_no_other() {
     until_equal("monitor", &String::new(), || ldirectord(&host).monitor().stderr);
 }
 
-/// The run directory is full when the one that followed ends.
+/// The run directory is full when the health monitor that followed ends.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_take_over_with_a_full_run_directory_checks_all_the_same() {
@@ -238,7 +240,7 @@ fn a_take_over_with_a_full_run_directory_checks_all_the_same() {
     second.stop();
 }
 
-/// The lock is passed over after a while, and who holds it is named.
+/// The lock is passed over after a while, and its holder is named.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn an_lvs_that_hangs_while_it_declares_is_shown_and_keeps_no_dead_server_in() {
@@ -252,8 +254,8 @@ fn an_lvs_that_hangs_while_it_declares_is_shown_and_keeps_no_dead_server_in() {
         until_equal("monitor", &Some(190), || ldirectord(&host).monitor().code);
         let words = format!("{path}: lock: process {} has held it", std::process::id());
         ldirectord(&host).monitor().expect(190).says(&words);
-        let told = host.tool(&["status"]).expect(0).stdout;
-        assert!(told.contains(&words), "{told}");
+        let said = host.tool(&["status"]).expect(0).stdout;
+        assert!(said.contains(&words), "{said}");
         drop(lock);
         until_equal("monitor", &String::new(), || ldirectord(&host).monitor().stderr);
     }

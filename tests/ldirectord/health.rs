@@ -3,9 +3,9 @@
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
 use super::common::{Host, until, until_equal};
-use super::{CONFIG, FALLBACK, LOG, ONE, TWO, both, config, host, ldirectord, status};
+use super::{CONFIG, FALLBACK, LOG, ONE, TWO, both, config, daemons, host, ldirectord, status};
 
-/// The log is written by a thread of its own, a moment after the table.
+/// The health monitor writes the log in a thread of its own, a moment after the table.
 fn until_logged(host: &Host, words: &str) {
     until(words, || host.read(LOG).contains(words).then_some(()));
 }
@@ -28,8 +28,8 @@ fn a_real_server_that_dies_leaves_and_comes_back_with_itself() {
     assert_eq!((&row["health"], &row["wanted_weight"]), (&"down".into(), &serde_json::Value::Null));
     let reason = row["reason"].as_str().unwrap_or_default();
     assert!(reason.starts_with("check failed 1 of 1: ") && reason.to_lowercase().contains("refused"), "{reason}");
-    let told = host.tool(&["status"]).expect(0).stdout;
-    assert!(told.lines().any(|line| line.contains(TWO) && line.contains(reason)), "{told}");
+    let said = host.tool(&["status"]).expect(0).stdout;
+    assert!(said.lines().any(|line| line.contains(TWO) && line.contains(reason)), "{said}");
     until_logged(&host, &format!("Deleted real server: {TWO} (10.9.0.100:80): {reason}"));
     ldirectord.monitor().expect(0).silent();
 
@@ -37,6 +37,29 @@ fn a_real_server_that_dies_leaves_and_comes_back_with_itself() {
     until_weights(&host, &[(ONE, 1), (TWO, 3)]);
     assert_eq!(status(&host, TWO)["reason"], "configured");
     until_logged(&host, &format!("Added real server: {TWO} (10.9.0.100:80) (Weight set to 3)"));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn sigusr2_adds_the_result_of_every_check_to_the_log_and_takes_it_away_again() {
+    let host = host("");
+    let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
+    let ldirectord = ldirectord(&host);
+    ldirectord.start();
+    let pid = daemons(&host)[0];
+    assert!(!host.read(LOG).contains("DEBUG: "));
+    host.sh(&format!("kill -USR2 {pid}"));
+    until_logged(&host, "Debug messages are on");
+    until_logged(&host, &format!("DEBUG: check of real server: {TWO} (10.9.0.100:80): good"));
+    host.sh(&format!("kill -USR2 {pid}"));
+    until_logged(&host, "Debug messages are off");
+    let log = host.read(LOG);
+    let (_, after) = log.split_once("Debug messages are off").expect("logged");
+    assert!(!after.contains("DEBUG: "), "{after}");
+    ldirectord.stop();
+    host.write(LOG, "");
+    ldirectord.clone().variable("LVS_AGENTS_LOG", "debug").start();
+    until_logged(&host, "DEBUG: check of real server");
 }
 
 #[test]
@@ -60,7 +83,7 @@ fn a_quiescent_service_keeps_the_dead_at_weight_zero() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn the_fallback_serves_while_nobody_else_does() {
+fn the_fallback_serves_while_no_real_server_does() {
     let host = host("");
     let (one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
     let ldirectord = ldirectord(&host);
@@ -69,13 +92,13 @@ fn the_fallback_serves_while_nobody_else_does() {
     drop((one, two));
     until_weights(&host, &[(FALLBACK, 1)]);
     ldirectord.monitor().expect(0);
-    let told = host.tool(&["status"]).expect(0).stdout;
-    assert!(told.lines().any(|line| line.contains(FALLBACK) && line.contains("no real server is up")), "{told}");
+    let said = host.tool(&["status"]).expect(0).stdout;
+    assert!(said.lines().any(|line| line.contains(FALLBACK) && line.contains("no real server is up")), "{said}");
     let _one = Server::start(&host, ONE);
     until_weights(&host, &[(ONE, 1)]);
-    assert!(watcher.seen().iter().all(|seen| !seen.is_empty()), "at no time without anybody");
-    let told = host.tool(&["status"]).expect(0).stdout;
-    assert!(told.lines().any(|line| line.contains(FALLBACK) && line.contains("not needed")), "{told}");
+    assert!(watcher.seen().iter().all(|seen| !seen.is_empty()), "at no time without a server");
+    let said = host.tool(&["status"]).expect(0).stdout;
+    assert!(said.lines().any(|line| line.contains(FALLBACK) && line.contains("not needed")), "{said}");
 }
 
 #[test]
@@ -100,10 +123,10 @@ fn only_failurecount_failures_in_a_row_count() {
     until_logged(&host, "check failed 3 of 3");
 }
 
-/// Somebody runs ipvsadm by hand: the daemon puts right what it looks after.
+/// An administrator runs ipvsadm by hand: the health monitor puts right what it looks after.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn the_table_is_kept_as_it_has_to_be() {
+fn what_another_program_changes_in_the_table_is_put_right() {
     let host = host("");
     let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
     ldirectord(&host).start();
@@ -115,7 +138,7 @@ fn the_table_is_kept_as_it_has_to_be() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn an_answer_that_is_not_the_expected_one() {
+fn a_real_server_with_another_answer_than_the_expected_one_leaves() {
     let lines = "checktype=negotiate\nservice=http\nrequest=\"/health\"\nreceive=\"alive\"";
     let host = host(lines);
     let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
@@ -130,7 +153,7 @@ fn an_answer_that_is_not_the_expected_one() {
     assert!(reason.contains("well"), "{reason}");
 }
 
-/// A program that is not there says nothing of the real servers: they keep their state, and the cluster shows why.
+/// A missing program says nothing of the real servers: they keep their state, and the cluster shows why.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_check_that_cannot_be_made_is_no_outage() {
@@ -150,7 +173,7 @@ fn a_check_that_cannot_be_made_is_no_outage() {
     assert_eq!(watcher.seen(), [both()]);
 }
 
-/// At weight 0 up or down: what changes is only what the next monitor is to know.
+/// The real server has weight 0 whether it is up or down: only what the next health monitor gets to know changes.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn health_that_changes_nothing_in_the_table_is_written_down() {

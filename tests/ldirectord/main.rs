@@ -1,5 +1,6 @@
 //! `ocf:rust:ldirectord` as pacemaker calls it, with real servers that die and come back, in namespaces of each
 //! test's own.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -48,12 +49,12 @@ fn both() -> Weights {
     weights(&[(ONE, 1), (TWO, 3)])
 }
 
-/// The daemons that run. There must never be two of one instance.
+/// Returns the running health monitors. There must never be two of one instance.
 fn daemons(host: &Host) -> Vec<u32> {
     host.processes_with("daemon")
 }
 
-/// The row of a real server in `status --json`.
+/// Returns the row of a real server in `status --json`.
 fn status(host: &Host, real: &str) -> serde_json::Value {
     let text = host.tool(&["status", "--json"]).expect(0).silent().stdout;
     let overview: serde_json::Value = serde_json::from_str(&text).expect("status --json");
@@ -86,7 +87,7 @@ fn start_monitor_and_stop_each_twice() {
     }
 }
 
-/// The daemon looks after its service only: what somebody else put into the table is theirs.
+/// The health monitor looks after its own service only: what another program put into the table belongs to that.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_foreign_service_is_left_alone() {
@@ -110,7 +111,7 @@ fn a_dead_real_server_is_not_in_the_table_when_start_returns() {
     assert_eq!(status(&host, ONE)["health"], "down");
 }
 
-/// Nobody answers at all: no refusal, only silence until the time limit.
+/// No real server answers at all: there is no refusal, only silence until the time limit.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn unreachable_real_servers_do_not_keep_start_from_returning() {

@@ -1,4 +1,4 @@
-//! More checks than the machine can make: that is shown, and nothing else happens.
+//! More checks than the machine can make are shown as late, and nothing else happens.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,8 @@ use super::common::table::weights;
 use super::common::until_equal;
 use super::{CONFIG, ONE, host, ldirectord};
 
-/// Programs run at most 128 at once, so that checks that last 3 s can be made of 42 real servers in a second, no more.
+/// At most 128 programs run at once, so that checks that last 3 s can be made of 42 real servers in a second, and no
+/// more.
 const SERVERS: u8 = 150;
 const SCRIPT: &str = "#!/bin/sh\nexec sleep 3\n";
 /// The checks that were late are made once more after the edit, and each start of a program may take 50 ms.

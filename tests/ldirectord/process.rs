@@ -1,4 +1,4 @@
-//! The daemon as a process: killed, hung, told to end.
+//! The health monitor as a process: it is killed, it hangs, and it is terminated.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use super::common::table::{Watcher, weights};
 use super::common::{Host, until_equal};
 use super::{CONFIG, ONE, TWO, both, config, daemons, host, ldirectord};
 
-/// With one real server that is well and one that is not.
+/// Starts the health monitor with one real server that is well and one that is not.
 fn lab(lines: &str) -> (Host, Server) {
     let host = host(lines);
     let two = Server::start(&host, TWO);
@@ -18,7 +18,7 @@ fn lab(lines: &str) -> (Host, Server) {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_killed_daemon_is_noticed_and_recovered_without_a_gap() {
+fn a_killed_health_monitor_is_noticed_and_recovered_without_a_gap() {
     let (host, _two) = lab("");
     let ldirectord = ldirectord(&host);
     let first = daemons(&host)[0];
@@ -36,7 +36,7 @@ fn a_killed_daemon_is_noticed_and_recovered_without_a_gap() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_service_that_left_the_file_while_its_daemon_was_dead_is_removed_by_the_next_start() {
+fn a_service_that_left_the_file_while_its_health_monitor_was_dead_is_removed_by_the_next_start() {
     let (host, _two) = lab("");
     let other = "virtual=10.9.0.100:81\n\treal=10.9.1.2:81 gate\n\tchecktype=on\n";
     host.write(CONFIG, &format!("{}{other}", config("", "")));
@@ -50,9 +50,10 @@ fn a_service_that_left_the_file_while_its_daemon_was_dead_is_removed_by_the_next
     assert_eq!(host.weights(), weights(&[(TWO, 3)]));
 }
 
-/// The name server is silent, or the file system hangs; here the file is a pipe that nobody writes.
+/// Such a reading happens when the name server is silent, or the file system hangs; here the file is a pipe that no
+/// process writes.
 #[test]
-fn a_stop_while_the_first_configuration_is_still_read_forgets_nothing_of_a_killed_daemon() {
+fn a_stop_while_the_first_configuration_is_still_read_forgets_nothing_of_a_killed_health_monitor() {
     let record = r#"{"owns_services":true,"removed_at_stop":["tcp 10.9.0.100:80"]}"#;
     let (file, instance) = ("/run/lvs-agents/monitors/my-ldirectord.json", "my-ldirectord");
     let host = host("");
@@ -69,10 +70,10 @@ fn a_stop_while_the_first_configuration_is_still_read_forgets_nothing_of_a_kille
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn what_a_killed_daemon_left_is_removed_by_stop() {
+fn what_a_killed_health_monitor_left_is_removed_by_stop() {
     let (host, _two) = lab("");
     host.kill("KILL", daemons(&host)[0]);
-    // Neither the parameters nor the file are needed for that.
+    // A stop needs neither the parameters nor the file for that.
     host.write(CONFIG, "nonsense");
     host.agent("ldirectord").stop();
     assert_eq!(host.ipvs_table(), [""; 0]);
@@ -81,7 +82,7 @@ fn what_a_killed_daemon_left_is_removed_by_stop() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_hung_daemon_is_a_failed_monitor_and_stop_gets_rid_of_it() {
+fn a_hung_health_monitor_fails_the_monitor_action_and_stop_gets_rid_of_it() {
     let (host, _two) = lab("");
     let ldirectord = ldirectord(&host);
     host.kill("STOP", daemons(&host)[0]);
@@ -99,7 +100,7 @@ fn a_hung_daemon_is_a_failed_monitor_and_stop_gets_rid_of_it() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_daemon_that_is_told_to_end_cleans_up() {
+fn a_health_monitor_that_is_terminated_cleans_up() {
     for signal in ["TERM", "INT"] {
         let (host, _two) = lab("");
         host.kill(signal, daemons(&host)[0]);
@@ -125,10 +126,10 @@ fn without_cleanstop_the_table_stays_and_the_next_start_adopts_it() {
     assert_eq!(host.weights(), weights(&[(TWO, 3)]), "stopped after a kill");
 }
 
-/// Its own files vanish below the daemon: it puts them back.
+/// The health monitor's own files vanish below it: it puts them back.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_daemon_survives_the_loss_of_the_run_directory() {
+fn a_health_monitor_survives_the_loss_of_the_run_directory() {
     let (host, _two) = lab("");
     let ldirectord = ldirectord(&host);
     let daemon = daemons(&host);
@@ -148,10 +149,10 @@ fn a_daemon_survives_the_loss_of_the_run_directory() {
     assert_eq!(host.ipvs_table(), [""; 0]);
 }
 
-/// Quicker than the daemon notices, the cluster has decided that it does not run.
+/// The cluster decides that the health monitor does not run before that notices the loss.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_recovery_after_the_loss_of_the_run_directory_ends_in_one_daemon() {
+fn a_recovery_after_the_loss_of_the_run_directory_ends_in_one_health_monitor() {
     let (host, _two) = lab("");
     let ldirectord = ldirectord(&host);
     let watcher = Watcher::on(&host);
@@ -164,7 +165,7 @@ fn a_recovery_after_the_loss_of_the_run_directory_ends_in_one_daemon() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn records_and_sockets_of_the_dead_do_not_keep_anybody_from_starting() {
+fn records_and_sockets_of_the_dead_keep_no_health_monitor_from_starting() {
     let (host, _two) = lab("");
     let ldirectord = ldirectord(&host);
     for damage in ["", "{", "[]", "\u{0}"] {
@@ -184,7 +185,7 @@ fn records_and_sockets_of_the_dead_do_not_keep_anybody_from_starting() {
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn stop_during_a_start_leaves_nothing() {
     let host = host("");
-    // Silence and no fallback, so that the start waits for its first results.
+    // Real servers that are silent and a missing fallback make the start wait for its first results.
     host.sh("ip link add eth0 type veth peer name cable && ip link set cable up && ip link set eth0 up");
     host.sh("ip address add 192.0.2.1/24 dev eth0; ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:07 dev eth0");
     let silent = "checktimeout=15\nvirtual=10.9.0.100:80\n\treal=192.0.2.7:80 gate\n\tchecktype=connect\n";
@@ -200,7 +201,7 @@ fn stop_during_a_start_leaves_nothing() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn many_starts_at_once_make_one_daemon() {
+fn many_starts_at_once_make_one_health_monitor() {
     let host = host("");
     let (_one, _two) = (Server::start(&host, ONE), Server::start(&host, TWO));
     let ldirectord = ldirectord(&host);

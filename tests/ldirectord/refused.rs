@@ -1,4 +1,4 @@
-//! The kernel says no to one entry: the others serve, the one is named, and nothing gets worse by a restart.
+//! The kernel refuses one entry: the others serve, the one is named, and a restart makes nothing worse.
 
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
@@ -6,7 +6,7 @@ use super::common::{Host, until_equal};
 use super::{CONFIG, FALLBACK, ONE, TWO, both, config, daemons, host, ldirectord};
 
 const AUTORELOAD: &str = "autoreload=yes\n";
-/// What the kernel refuses as a real server: it is no host's address.
+/// The kernel refuses this address as a real server once it is a broadcast address, which no host has.
 const BROADCAST: &str = "10.9.5.255:80";
 
 fn refuse(host: &Host) {
@@ -22,9 +22,9 @@ fn one_refused_real_server_is_shown_while_the_others_serve_and_comes_in_when_it_
     let ldirectord = ldirectord(&host);
     ldirectord.start();
     assert_eq!(host.weights(), both());
-    let told = ldirectord.monitor().expect(190).says(BROADCAST).says("unicast").stderr;
-    assert!(host.tool(&["status"]).expect(0).stdout.contains("the kernel refuses"), "{told}");
-    // It is not the last write that counts: as long as the entry is refused, every monitor says so.
+    let said = ldirectord.monitor().expect(190).says(BROADCAST).says("unicast").stderr;
+    assert!(host.tool(&["status"]).expect(0).stdout.contains("the kernel refuses"), "{said}");
+    // The last write does not decide: as long as the entry is refused, every monitor action says so.
     let watcher = Watcher::on(&host);
     for _ in 0..10 {
         ldirectord.monitor().expect(190).says(BROADCAST);
@@ -48,8 +48,8 @@ fn what_the_kernel_refuses_already_keeps_no_edit_out() {
     ldirectord.start();
     host.replace(CONFIG, &config(AUTORELOAD, lines).replace("gate 3", "gate 30"));
     until_equal("table", &weights(&[(ONE, 1), (TWO, 30)]), || host.weights());
-    let told = ldirectord.monitor().expect(190).says(BROADCAST).stderr;
-    assert!(!told.contains("new configuration ignored"), "{told}");
+    let said = ldirectord.monitor().expect(190).says(BROADCAST).stderr;
+    assert!(!said.contains("new configuration ignored"), "{said}");
 }
 
 #[test]
@@ -66,7 +66,8 @@ fn a_start_of_which_the_kernel_takes_nothing_fails_in_its_words_and_leaves_nothi
     assert_eq!(host.ipvs_table(), [""; 0]);
 }
 
-/// A scheduler that is not there, and a range that ends in a broadcast address: nothing is wrong with their spelling.
+/// The file has a missing scheduler, and a range that ends in a broadcast address: nothing is wrong with their
+/// spelling.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_configuration_of_which_the_kernel_would_refuse_a_part_is_not_taken() {
@@ -94,7 +95,7 @@ fn a_configuration_of_which_the_kernel_would_refuse_a_part_is_not_taken() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_service_that_nobody_serves_is_shown() {
+fn a_service_without_a_serving_real_server_is_shown() {
     let host = host("");
     host.write(CONFIG, &config("", "").replace("\tfallback=127.0.0.1:80\n", ""));
     let one = Server::start(&host, ONE);
@@ -108,7 +109,7 @@ fn a_service_that_nobody_serves_is_shown() {
     until_equal("monitor", &String::new(), || ldirectord.monitor().stderr);
 }
 
-/// Clients of a service whose real servers are all silent meet the fallback, not a refusal.
+/// Clients of a service whose real servers are all silent meet the fallback and not a refusal.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_cold_start_onto_black_holes_ends_with_the_fallback_before_their_time_limit() {
@@ -122,7 +123,8 @@ fn a_cold_start_onto_black_holes_ends_with_the_fallback_before_their_time_limit(
     assert_eq!(host.weights(), weights(&[(FALLBACK, 1)]));
 }
 
-/// Made by hand, or by another program: a probe must not call it ours, and a stop must not delete it.
+/// The service was made by hand, or by another program: a probe must not take it for ours, and a stop must not delete
+/// it.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_service_that_no_record_names_is_neither_found_nor_deleted() {
@@ -135,7 +137,7 @@ fn a_service_that_no_record_names_is_neither_found_nor_deleted() {
     assert_eq!(host.ipvs_table(), before);
 }
 
-/// Who comes from ocf:heartbeat:ldirectord without a parameter expects its default file to be read.
+/// An administrator who comes from ocf:heartbeat:ldirectord without a parameter expects its default file to be read.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_default_file_that_is_not_read_is_named() {

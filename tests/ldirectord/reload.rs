@@ -1,4 +1,4 @@
-//! An edited file: what changed reaches the kernel, nothing else does, and a mistake changes nothing.
+//! An edit of the file brings what changed to the kernel and nothing else, and a mistake changes nothing.
 
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
@@ -20,7 +20,7 @@ fn lab(global: &str) -> Lab {
     Lab { host, _servers: servers }
 }
 
-/// Lines of the log since a mark, without time and process.
+/// Returns the lines of the log since a mark, without time and process.
 fn since(host: &Host, mark: usize) -> Vec<String> {
     let log = host.read(LOG);
     let new = log.get(mark..).unwrap_or_default().lines();
@@ -49,20 +49,20 @@ fn an_edited_weight_is_the_only_change() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_broken_file_changes_nothing_is_told_and_can_be_repaired() {
+fn a_broken_file_changes_nothing_is_reported_and_can_be_repaired() {
     let Lab { host, _servers } = lab(AUTORELOAD);
     let ldirectord = ldirectord(&host);
     let watcher = Watcher::on(&host);
     for (broken, words) in [
         (config(AUTORELOAD, "nonsense=1"), "\"nonsense\": unknown directive"),
         (config(AUTORELOAD, "").replace("gate 3", "gat 3"), "line 6"),
-        (config(AUTORELOAD, "").replace("wrr", "wrong"), "scheduler \"wrong\""),
+        (config(AUTORELOAD, "").replace("wrr", "wrong"), "scheduler wrong: this kernel does not have it"),
     ] {
         host.replace(CONFIG, &broken);
         until_equal(words, &true, || ldirectord.monitor().stderr.contains(words));
         ldirectord.monitor().expect(190).says(CONFIG).says(words).says("the one before is in force");
-        let told = host.tool(&["status"]).expect(0).stdout;
-        assert!(told.contains("new configuration ignored") && told.contains(words), "{told}");
+        let said = host.tool(&["status"]).expect(0).stdout;
+        assert!(said.contains("new configuration ignored") && said.contains(words), "{said}");
     }
     host.sh(&format!("rm {CONFIG}"));
     until_equal("words", &true, || ldirectord.monitor().expect(190).stderr.contains("No such file"));
@@ -96,7 +96,7 @@ fn without_autoreload_a_file_is_read_again_on_sighup() {
     assert_eq!(daemons(&host), [pid]);
 }
 
-/// A name that cannot be looked up now can be later: nobody touches the file in between.
+/// A name that cannot be looked up now can be later: nothing touches the file in between.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_reload_that_failed_for_a_passing_reason_is_tried_again() {
@@ -112,7 +112,7 @@ fn a_reload_that_failed_for_a_passing_reason_is_tried_again() {
     until_equal("monitor", &String::new(), || ldirectord.monitor().stderr);
 }
 
-/// A name server that says nothing: the checks go on, and so do the answers.
+/// A silent name server holds up neither the checks nor the answers.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_silent_name_server_holds_up_no_check() {

@@ -1,4 +1,4 @@
-//! Whatever is broken around it: stop removes its own and succeeds, and the next start works.
+//! Whatever is broken around the agent, stop removes its own and succeeds, and the next start works.
 
 use super::common::agent::AGENT_LOG;
 use super::common::{Host, kill};
@@ -25,7 +25,7 @@ fn stop_with_no_or_bad_parameters_removes_what_was_declared() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn the_declaration_is_damaged() {
+fn a_damaged_declaration_is_not_running_and_start_and_stop_recover_from_it() {
     let host = with_foreign_service();
     let lvs = lvs(&host);
     for damage in ["printf 'virtual=' > FILE", "printf '\\0\\0' > FILE", ": > FILE"] {
@@ -44,7 +44,7 @@ fn the_declaration_is_damaged() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn what_no_declaration_names_is_left_and_told_of() {
+fn what_no_declaration_names_is_left_and_reported() {
     let host = with_foreign_service();
     for line in TABLE {
         host.sh(&format!("ipvsadm {line}"));
@@ -54,7 +54,7 @@ fn what_no_declaration_names_is_left_and_told_of() {
     assert_eq!(host.ipvs_table(), sorted(&TABLE, &FOREIGN), "made by hand");
     let log = host.read(AGENT_LOG);
     assert!(log.contains("WARNING: virtual services tcp 10.9.0.100:80: left in the kernel"), "{log}");
-    // Adopted, it is ours.
+    // A start adopts the service, which is ours from then on.
     lvs.start();
     lvs.stop();
     assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]));
@@ -65,7 +65,7 @@ fn what_no_declaration_names_is_left_and_told_of() {
     assert_eq!(host.ipvs_table(), sorted(&TABLE, &FOREIGN));
     lvs.start();
     lvs.monitor().expect(0).silent();
-    // A service of somebody else is rightly there: nothing to tell.
+    // A service of another program is rightly there and nothing to report.
     let log = host.read(AGENT_LOG);
     host.agent("lvs").instance("twin").params(&[("virtual", "10.9.0.100:80"), ("checktype", "on")]).stop();
     assert_eq!(host.read(AGENT_LOG), log);
@@ -83,10 +83,10 @@ fn the_password_is_in_the_private_declaration_and_nowhere_else() {
     assert_eq!(host.sh(&format!("stat -c %a {DECLARATION}")), "600\n");
     host.sh("ipvsadm -D -t 10.9.0.100:3306; ipvsadm -A -t 10.9.0.100:3306");
     lvs.monitor().expect(1);
-    // A control character is refused; the message shows the parameter, not its value.
+    // A control character is refused; the message shows the parameter and not its value.
     let refused = lvs.param("passwd", "hunter2\u{7}").run("start").expect(6).says("passwd");
-    let told = refused.stderr + &host.read(AGENT_LOG) + &host.read("/var/log/debug.log");
-    assert!(!told.contains("hunter2"), "{told}");
+    let said = refused.stderr + &host.read(AGENT_LOG) + &host.read("/var/log/debug.log");
+    assert!(!said.contains("hunter2"), "{said}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The monitor compares the kernel with what was declared.
+//! The monitor action compares the kernel with what was declared.
 
 use super::common::{Host, kill};
 use super::{TABLE, lvs};
@@ -26,9 +26,9 @@ fn every_difference_is_found_named_and_mended() {
         assert_eq!(host.ipvs_table(), TABLE, "{change}");
         lvs.monitor().expect(0);
     }
-    // Recovery would take the service away for what does no harm.
+    // A recovery would take the service away for what does no harm.
     host.sh("ipvsadm -a -t 10.9.0.100:80 -r 10.9.1.9:80 -g -w 1");
-    lvs.monitor().expect(190).says("tcp 10.9.0.100:80: real server 10.9.1.9:80 was added by somebody else");
+    lvs.monitor().expect(190).says("tcp 10.9.0.100:80: real server 10.9.1.9:80 was added by another program");
     lvs.start();
     assert_eq!(host.ipvs_table(), TABLE);
     host.sh("ipvsadm -D -t 10.9.0.100:80");
@@ -53,7 +53,7 @@ fn one_of_two_services_is_a_fault() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_monitor_starts_no_process() {
+fn the_monitor_action_starts_no_process() {
     let host = Host::new();
     let lvs = lvs(&host);
     lvs.start();

@@ -1,9 +1,9 @@
-//! Every kind of virtual service, in ipvsadm's words.
+//! Every kind of virtual service, in the words of ipvsadm.
 
 use super::common::Host;
 use super::{FOREIGN, sorted, with_foreign_service};
 
-/// Parameters, and what ipvsadm saves then.
+/// Each row has parameters, and what ipvsadm saves then.
 type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
 
 #[test]
@@ -79,7 +79,7 @@ fn each_kind_is_added_and_exactly_it_is_removed() {
     }
 }
 
-/// The fallback is the health monitor's to use: without one, every real server is taken for healthy.
+/// The health monitor alone uses the fallback: without one, every real server is taken for healthy.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn the_fallback_is_not_in_the_table_of_lvs_alone() {
@@ -89,7 +89,7 @@ fn the_fallback_is_not_in_the_table_of_lvs_alone() {
     assert_eq!(host.ipvs_table(), ["-A -t 10.9.0.1:80 -s wrr", "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -g -w 1"]);
 }
 
-/// Masquerading without forwarding is a service that answers nobody; others may rely on forwarding after us.
+/// Masquerading without forwarding is a service that answers no client; other programs may rely on forwarding after us.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn forwarding_is_switched_on_where_it_is_needed_and_never_off() {

@@ -1,4 +1,5 @@
 //! `ocf:rust:lvs` as pacemaker calls it, in namespaces of each test's own; the kernel's table is read by ipvsadm.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -15,13 +16,13 @@ use common::agent::AGENT_LOG;
 use common::server::Server;
 use common::{Agent, Host, until_equal};
 
-/// What every test of this file declares unless it says otherwise.
+/// Every test of this file declares this unless it says otherwise.
 const TABLE: [&str; 3] = [
     "-A -t 10.9.0.100:80 -s wrr",
     "-a -t 10.9.0.100:80 -r 10.9.1.1:80 -g -w 1",
     "-a -t 10.9.0.100:80 -r 10.9.1.2:80 -g -w 3",
 ];
-/// A service of somebody else.
+/// A service of another program.
 const FOREIGN: [&str; 2] = ["-A -t 10.9.0.7:25 -s rr", "-a -t 10.9.0.7:25 -r 10.9.1.7:25 -g -w 7"];
 
 fn lvs(host: &Host) -> Agent<'_> {
@@ -64,7 +65,7 @@ fn start_monitor_and_stop_each_twice_beside_a_foreign_service() {
     assert_eq!(host.run_files(), [""; 0]);
 }
 
-/// Deleting and adding again would give the same table, without the connections.
+/// A deletion and an addition would give the same table, without the connections.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_second_start_changes_nothing_and_an_edit_only_what_differs() {
@@ -128,7 +129,7 @@ fn a_service_made_by_hand_is_adopted() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn the_services_of_a_file() {
+fn the_services_of_a_file_are_declared_and_outlive_the_file() {
     let host = Host::new();
     let file = "virtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate 1\n\treal=10.9.1.2:80 gate 3\n\tscheduler=wrr\n";
     host.write("/run/test/ldirectord.cf", file);

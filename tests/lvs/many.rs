@@ -23,7 +23,7 @@ fn started(host: &Host) -> Agent<'_> {
     lvs
 }
 
-/// How many messages an action sends to the kernel.
+/// Returns how many messages an action sends to the kernel.
 fn messages(host: &Host, run: impl FnOnce(&[&str])) -> usize {
     run(&["strace", "-o", TRACE, "-e", "trace=sendto,sendmsg"]);
     host.read(TRACE).lines().filter(|line| line.starts_with("send")).count()

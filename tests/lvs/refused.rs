@@ -1,4 +1,4 @@
-//! What the kernel refuses is a fault of its entry: the rest serves.
+//! What the kernel refuses is a fault of its entry, and the rest serves.
 
 use super::common::Host;
 use super::common::agent::AGENT_LOG;
@@ -12,7 +12,7 @@ const NO_SERVER: &str = "virtual=10.9.0.102:80\n\treal=224.0.0.1:80 gate 1\n\tch
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_refused_entry_leaves_the_others_serving_and_is_told_until_it_is_taken() {
+fn a_refused_entry_leaves_the_others_serving_and_is_reported_until_it_is_taken() {
     let host = with_foreign_service();
     host.write(FILE, &format!("{GOOD}{NO_SCHEDULER}{NO_SERVER}"));
     let lvs = host.agent("lvs").param("configfile", FILE);
@@ -20,13 +20,13 @@ fn a_refused_entry_leaves_the_others_serving_and_is_told_until_it_is_taken() {
         lvs.start();
         let others = [&FOREIGN[..], &["-A -t 10.9.0.102:80 -s wrr"]].concat();
         assert_eq!(host.ipvs_table(), sorted(&TABLE, &others));
-        let told = lvs.monitor().expect(190).says("virtual service tcp 10.9.0.101:80: add: No such file or directory");
-        told.says("10.9.0.102:80: add real server 224.0.0.1:80 weight 1: Invalid argument");
+        let said = lvs.monitor().expect(190).says("virtual service tcp 10.9.0.101:80: add: No such file or directory");
+        said.says("10.9.0.102:80: add real server 224.0.0.1:80 weight 1: Invalid argument");
     }
     let log = host.read(AGENT_LOG);
     assert!(log.contains("ERROR: virtual service tcp 10.9.0.101:80: add: No such file"), "{log}");
     assert!(!log.contains("10.9.0.101:80: add real server 10.9.1.1:80 weight 1: No such process"), "{log}");
-    // What else is wrong is still a fault.
+    // Anything else that is wrong is still a fault.
     host.sh("ipvsadm -d -t 10.9.0.100:80 -r 10.9.1.2:80");
     lvs.monitor().expect(1).says("real server 10.9.1.2:80 is missing");
     host.write(FILE, &format!("{GOOD}{}", NO_SCHEDULER.replace("twos", "wrr")));

@@ -72,7 +72,7 @@ fn a_start_that_takes_long_to_fill_the_table_keeps_no_other_resource_waiting() {
         let start = scope.spawn(|| start_slowly(&slow));
         until_declared(&host, "slow");
         quick.start();
-        // Declared is claimed, whether the kernel has it yet or not.
+        // A declared service is claimed, whether the kernel has it yet or not.
         lvs(&host).instance("third").timeout(2).run("start").expect(2).says("\"slow\" owns it");
         assert!(!start.is_finished(), "it still programs");
         start.join().expect("start").expect(0);
@@ -96,7 +96,7 @@ fn a_stop_during_the_start_of_its_own_resource_leaves_nothing() {
     assert_eq!(host.run_files(), [""; 0]);
 }
 
-/// Stopped by a signal, it would go on some time after the stop.
+/// A start that was stopped by a signal would go on some time after the stop.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_start_that_hangs_is_ended_by_the_stop_of_its_resource() {
@@ -114,7 +114,7 @@ fn a_start_that_hangs_is_ended_by_the_stop_of_its_resource() {
     assert!(log.contains("services/my-lvs.lock: its holder does not end, killed"), "{log}");
 }
 
-/// What is left then is the declaration, which is true of nothing yet.
+/// The declaration is left then, which is true of nothing yet.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_start_that_was_killed_between_its_declaration_and_the_table_can_be_repeated_or_stopped() {

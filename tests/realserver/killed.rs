@@ -28,28 +28,28 @@ fn after_each_kill(action: &str, nic: &str) {
 }
 
 #[test]
-fn a_start_for_every_interface() {
+fn a_start_for_every_interface_that_was_killed_anywhere_can_be_stopped() {
     after_each_kill("start", "all");
 }
 
 #[test]
-fn a_start_for_some_interfaces() {
+fn a_start_for_some_interfaces_that_was_killed_anywhere_can_be_stopped() {
     after_each_kill("start", "eth0 eth1");
 }
 
 #[test]
-fn a_stop_for_every_interface() {
+fn a_stop_for_every_interface_that_was_killed_anywhere_can_be_repeated() {
     after_each_kill("stop", "all");
 }
 
 #[test]
-fn a_stop_for_some_interfaces() {
+fn a_stop_for_some_interfaces_that_was_killed_anywhere_can_be_repeated() {
     after_each_kill("stop", "eth0 eth1");
 }
 
-/// The former values go to the one that stays.
+/// The former values go to the instance that stays.
 #[test]
-fn a_stop_that_hands_over() {
+fn a_stop_that_was_killed_anywhere_hands_the_former_values_over() {
     let host = host();
     let goes = host.agent("realserver").instance("goes").param("ip", "192.0.2.9");
     let stays = host.agent("realserver").instance("stays").param("ip", "192.0.2.10");

@@ -1,4 +1,5 @@
 //! `ocf:rust:realserver` as pacemaker calls it, in namespaces of each test's own.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -6,6 +7,7 @@ mod common;
 mod broken;
 mod director;
 mod killed;
+mod locks;
 mod neighbours;
 mod packet_loop;
 mod settings;
@@ -18,7 +20,7 @@ const SETTINGS: [(&str, &str); 2] = [("net/ipv4/conf/all/arp_ignore", "1"), ("ne
 const FORMER: [&str; 2] = ["0", "0"];
 const SET: [&str; 2] = ["1", "2"];
 
-/// A node of which nothing is as the agent needs it.
+/// Makes a node of which nothing is as the agent needs it.
 fn host() -> Host {
     let host = Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"]);
     for nic in ["all", "default", "eth0"] {
@@ -28,7 +30,7 @@ fn host() -> Host {
     host
 }
 
-/// A setting below net/ipv4/conf.
+/// Sets a setting below net/ipv4/conf.
 fn set(host: &Host, name: &str, value: u8) {
     host.sh(&format!("echo {value} > /proc/sys/net/ipv4/conf/{name}"));
 }
@@ -45,7 +47,7 @@ fn settings(host: &Host) -> Vec<String> {
     settings_of(host, "all")
 }
 
-/// All addresses but those that the node has of its own.
+/// Returns all addresses but those that the node has of its own.
 fn addresses(host: &Host) -> Vec<String> {
     let own = ["eth0 192.0.2.1/24", "eth0 2001:db8::1/64"];
     host.addresses().into_iter().filter(|address| !own.contains(&address.as_str())).collect()
@@ -108,7 +110,7 @@ fn each_missing_piece_is_found_and_mended() {
     assert_eq!(settings(&host), FORMER);
 }
 
-/// Pacemaker stops it first; an administrator may not.
+/// Pacemaker stops the resource first; an administrator may not.
 #[test]
 fn a_start_with_other_parameters_leaves_nothing_of_the_earlier_one() {
     let host = host();

@@ -1,4 +1,4 @@
-//! What the network learns of a virtual IP on a real server: nothing.
+//! The network learns nothing of a virtual IP on a real server.
 
 use super::common::{Host, until};
 use super::{get, set};
@@ -6,7 +6,7 @@ use super::{get, set};
 const REAL: [&str; 2] = ["192.0.2.1/24", "2001:db8::1/64"];
 const ROUTER: [&str; 2] = ["192.0.2.2/24", "2001:db8::2/64"];
 
-/// A real server and a router on one cable; the router gives up asking early.
+/// Makes a real server and a router on one cable; the router gives up asking early.
 fn pair() -> (Host, Host) {
     let (real, router) = Host::pair(&REAL, &ROUTER);
     for nic in ["all", "eth0"] {
@@ -19,7 +19,7 @@ fn pair() -> (Host, Host) {
     (real, router)
 }
 
-/// What the router finds out about who has the address.
+/// Returns whether the router finds a host that has the address.
 fn answers(router: &Host, address: &str) -> bool {
     router.sh(&format!("ip neigh flush to {address}; ping -c 1 -W 1 {address} >/dev/null; true"));
     until(&format!("neighbour {address}"), || {
@@ -33,7 +33,7 @@ fn answers(router: &Host, address: &str) -> bool {
 }
 
 #[test]
-fn nobody_is_told_by_arp_or_neighbour_discovery() {
+fn no_neighbour_learns_the_address_by_arp_or_neighbour_discovery() {
     let (real, router) = pair();
     real.sh("ip address add 192.0.2.9/32 dev lo && ip address add 2001:db8::9/128 dev lo");
     assert!(answers(&router, "192.0.2.9"), "without the settings it is told by ARP: the test can see it");
@@ -50,8 +50,8 @@ fn nobody_is_told_by_arp_or_neighbour_discovery() {
     assert!(answers(&router, "2001:db8::9"), "on the interface itself it is told: the test can see it");
 }
 
-/// An answer to a client starts with the question who the next hop is; asked from the virtual IP, it would teach that
-/// hop where the virtual IP is.
+/// An answer to a client starts with a question for the next hop; asked from the virtual IP, it would teach that hop
+/// where the virtual IP is.
 #[test]
 fn its_own_questions_do_not_carry_the_address() {
     let (real, router) = pair();

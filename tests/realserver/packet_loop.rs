@@ -9,19 +9,19 @@ use super::common::{Host, until, until_equal};
 
 const VIP: &str = "192.0.2.100";
 const SERVICE: &str = "192.0.2.100:80";
-/// Ends the loop: every director on the way takes one off.
+/// The TTL ends the loop: every director on the way takes one off.
 const TTL: u32 = 20;
-/// Shorter than TCP's first repetition, 1 s: one packet is sent.
+/// The time is shorter than TCP's first repetition, 1 s, so that one packet is sent.
 const ONE_PACKET: Duration = Duration::from_millis(600);
 const DECLARATION: &str = "/run/lvs-agents/services/my-lvs.cf";
 const HANDED_BACK: &str = "/run/lvs-agents/realserver/.handed-back";
 
-/// What the agents left long ago, as far as they can tell.
+/// Makes a file of the agents look old.
 fn age(host: &Host, path: &str) {
     host.sh(&format!("touch -c -d '1 minute ago' {path}"));
 }
 
-/// Connections and packets of clients that IPVS has directed.
+/// Returns the connections and packets of clients that IPVS has directed.
 fn directed(host: &Host) -> (u64, u64) {
     let text = std::fs::read_to_string(host.proc_file("net/ip_vs_stats")).expect("ip_vs_stats");
     let line = text.lines().nth(2).expect("totals");
@@ -81,7 +81,7 @@ fn a_packet_goes_round_until_the_standby_is_told_to_serve() {
     let before = (directed(&active), directed(&standby));
     let connection = connect(&client).expect("served by the standby");
     let accepted = until("the standby accepts it", || listener.accept().ok());
-    // The client's SYN, and its acknowledgement of the answer.
+    // The two packets are the client's SYN and its acknowledgement of the answer.
     until_equal("directed once", &(before.0.0 + 1, before.0.1 + 2), || directed(&active));
     assert_eq!(directed(&standby), before.1);
     drop((connection, accepted));
@@ -100,7 +100,7 @@ fn a_packet_goes_round_until_the_standby_is_told_to_serve() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn only_a_service_that_passes_packets_on_is_told_of() {
+fn only_a_service_that_passes_packets_on_is_reported() {
     let host = Host::with_eth0(&["192.0.2.11/24"]);
     let realserver = host.agent("realserver").param("ip", VIP);
     realserver.start();
@@ -124,7 +124,7 @@ fn only_a_service_that_passes_packets_on_is_told_of() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn a_director_that_comes_or_goes_is_no_loop_and_one_that_stays_without_its_address_is() {
+fn a_director_that_comes_or_goes_causes_no_warning_and_one_that_stays_without_its_address_does() {
     let host = Host::with_eth0(&["192.0.2.11/24"]);
     let realserver = host.agent("realserver").param("ip", VIP);
     let lvs = host.agent("lvs").params(&[("virtual", SERVICE), ("real", "192.0.2.12 gate"), ("checktype", "on")]);
@@ -144,7 +144,7 @@ fn a_director_that_comes_or_goes_is_no_loop_and_one_that_stays_without_its_addre
     lvs.stop();
     realserver.monitor().expect(0).silent();
 
-    // Nobody knows where a service belongs that no resource owns.
+    // Nothing says where a service belongs that no resource owns.
     vip.start();
     vip.stop();
     host.sh(&format!("ipvsadm -A -t {SERVICE} -s rr && ipvsadm -a -t {SERVICE} -r 192.0.2.12 -g"));

@@ -1,5 +1,6 @@
-//! Kernel settings: for which interface, shared by which instances, and put back when.
+//! For which interface kernel settings are made, which instances share them, and when they are put back.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host};
 use super::{FORMER, SET, addresses, get, host, set, settings, settings_of};
 
@@ -7,7 +8,7 @@ fn one_and_two<'a>(host: &'a Host, one: &[(&str, &str)], two: &[(&str, &str)]) -
     [host.agent("realserver").instance("one").params(one), host.agent("realserver").instance("two").params(two)]
 }
 
-/// Starts and stops both in every order; before, between and after, `check` is told which of the two run.
+/// Starts and stops both in every order. Before, between and after, `check` gets which of the two run.
 fn in_every_order(agents: &[Agent<'_>; 2], check: impl Fn([bool; 2])) {
     for (first, second) in [(0, 1), (1, 0)] {
         for (goes, stays) in [(0, 1), (1, 0)] {
@@ -58,7 +59,7 @@ fn each_interface_of_the_list_is_set_compared_and_put_back() {
         assert_eq!(settings_of(&host, nic), SET);
         set(&host, &format!("{nic}/arp_ignore"), 0);
         realserver.monitor().expect(1).says(&format!("net/ipv4/conf/{nic}/arp_ignore: is 0, must be 1"));
-        // The kernel takes the higher value, so this does.
+        // The kernel takes the higher value, so this suffices.
         set(&host, "all/arp_ignore", 1);
         realserver.monitor().expect(0).silent();
         set(&host, "all/arp_ignore", 0);
@@ -86,7 +87,7 @@ fn an_interface_that_is_not_there_fails_start_and_never_stop() {
 }
 
 #[test]
-fn a_setting_that_somebody_else_made_stays() {
+fn a_setting_that_another_program_made_stays() {
     let host = host();
     set(&host, "all/arp_ignore", 1);
     let realserver = host.agent("realserver").param("ip", "192.0.2.9");
@@ -98,7 +99,7 @@ fn a_setting_that_somebody_else_made_stays() {
 
 #[test]
 fn a_stricter_setting_of_the_administrator_is_left_alone() {
-    for value in [2, 8] {
+    check_rows([2, 8], |value| {
         let host = host();
         set(&host, "all/arp_ignore", value);
         let realserver = host.agent("realserver").param("ip", "192.0.2.9");
@@ -107,10 +108,10 @@ fn a_stricter_setting_of_the_administrator_is_left_alone() {
         assert_eq!(settings(&host), [value.to_string().as_str(), "2"]);
         realserver.stop();
         assert_eq!(settings(&host), [value.to_string().as_str(), "0"]);
-    }
+    });
 }
 
-/// The values between are no stricter, and the kernel takes the higher one.
+/// The values between are not stricter, and the kernel takes the higher one.
 #[test]
 fn a_higher_value_that_does_not_do_fails_start_and_says_whose_it_is() {
     let host = host();
@@ -122,7 +123,8 @@ fn a_higher_value_that_does_not_do_fails_start_and_says_whose_it_is() {
     assert_eq!(get(&host, "eth0/arp_ignore"), "0");
 }
 
-/// It would answer the client's router for the address: what counts is the higher of its own value and that of all.
+/// The interface would answer the client's router for the address: what counts is the higher of its own value and that
+/// of all.
 #[test]
 fn where_all_interfaces_are_meant_the_higher_value_of_one_counts() {
     let host = host();
@@ -135,7 +137,7 @@ fn where_all_interfaces_are_meant_the_higher_value_of_one_counts() {
     realserver.monitor().expect(0).silent();
     set(&host, "eth0/arp_ignore", 3);
     realserver.monitor().expect(1).says("net/ipv4/conf/eth0/arp_ignore: is 3, must be 1");
-    // Stricter than wanted; and nobody asks the loopback.
+    // The first value is stricter than wanted, and no host asks the loopback.
     set(&host, "eth0/arp_ignore", 8);
     set(&host, "lo/arp_ignore", 3);
     realserver.monitor().expect(0).silent();

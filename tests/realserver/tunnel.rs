@@ -1,4 +1,4 @@
-//! Tunnelling: what comes out of the tunnel device is taken.
+//! What comes out of the tunnel device is taken.
 
 use std::io::Write;
 use std::process::Command;
@@ -8,10 +8,10 @@ use super::{FORMER, SET, get, set, settings_of};
 
 const VIPS: [&str; 2] = ["198.51.100.9", "2001:db8:9::9"];
 const HELD: [&str; 2] = ["ip6tnl0 2001:db8:9::9/128", "tunl0 198.51.100.9/32"];
-/// What many distributions set, and what drops every packet that comes out of the tunnel.
+/// Many distributions set this value, which drops every packet that comes out of the tunnel.
 const STRICT: u8 = 1;
 
-/// A real server with strict filters, and a director that sends by tunnels.
+/// Makes a real server with strict filters, and a director that sends by tunnels.
 fn pair() -> (Host, Host) {
     let (real, director) = Host::pair(&["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.2/24", "2001:db8::2/64"]);
     for nic in ["all", "default", "eth0"] {
@@ -132,7 +132,7 @@ fn a_start_or_stop_that_was_killed_anywhere_can_be_repeated() {
     }
 }
 
-/// Said past the test harness, which would swallow it and leave a green line alone.
+/// The notice goes past the test harness, which would swallow it and leave a green line alone.
 #[test]
 fn where_the_kernel_has_no_tunnel_start_names_the_module() {
     let loadable = Command::new("modprobe").args(["--dry-run", "--quiet", "ipip"]).status();

@@ -29,7 +29,7 @@ fn the_neighbours_move_the_address_to_its_new_owner() {
     }
 }
 
-/// With a count of one that is not repeated there is no helper: what is heard was sent by start itself.
+/// With a count of one that is not repeated there is no helper, so that start itself has sent what is heard.
 #[test]
 fn every_address_is_announced_before_start_returns() {
     let (host, peer) = pair();
@@ -110,7 +110,7 @@ fn an_instance_that_is_named_like_an_option_has_a_helper_like_any_other() {
     assert_eq!(ear.announced(), counts(&[("192.0.2.9", 3)]));
 }
 
-/// It outlives the action by seconds, and everything that lives can be looked at or taken over.
+/// The helper outlives the action by seconds, and everything that lives can be looked at or taken over.
 #[test]
 fn the_helper_keeps_neither_the_environment_nor_the_rights_of_the_action() {
     let (host, _peer) = pair();
@@ -123,7 +123,7 @@ fn the_helper_keeps_neither_the_environment_nor_the_rights_of_the_action() {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_default().trim().to_owned()
     };
-    // CAP_NET_RAW, and nothing else.
+    // The number is CAP_NET_RAW alone.
     for set in ["CapEff:", "CapPrm:"] {
         until_equal(set, &"0000000000002000".to_owned(), || line(set));
     }

@@ -1,5 +1,6 @@
-//! Whatever is broken around it: stop succeeds, and the monitor answers only what it may.
+//! Whatever is broken around vip, stop succeeds, and the monitor answers only what it may.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host};
 
 const RECORD: &str = "/run/lvs-agents/vip/my-vip.json";
@@ -27,29 +28,29 @@ fn stop_without_parameters_removes_what_the_record_says() {
 
 #[test]
 fn stop_with_bad_parameters_removes_what_the_record_says() {
-    for bad in [("ip", "192.0.2.300"), ("cidr_netmask", "33"), ("arp_count", "x"), ("nic", "nosuch")] {
+    check_rows([("ip", "192.0.2.300"), ("cidr_netmask", "33"), ("arp_count", "x"), ("nic", "nosuch")], |bad| {
         let host = host();
         let vip = started(&host).params(&[bad]);
         let monitored = vip.monitor();
         assert!([Some(1), Some(7)].contains(&monitored.code), "{bad:?}: {:?}", monitored.code);
         vip.stop();
         assert_eq!(host.addresses(), NODE, "{bad:?}");
-    }
+    });
 }
 
 #[test]
-fn bad_parameters_where_nothing_runs() {
+fn a_probe_with_bad_parameters_answers_7_where_nothing_runs() {
     let host = host();
-    for bad in [("ip", ""), ("ip", "x"), ("cidr_netmask", "33"), ("nodad", "perhaps"), ("nic", "nosuch")] {
+    check_rows([("ip", ""), ("ip", "x"), ("cidr_netmask", "33"), ("nodad", "perhaps"), ("nic", "nosuch")], |bad| {
         let vip = host.agent("vip").param("ip", "192.0.2.9").params(&[bad]);
         vip.probe().expect(7);
         vip.stop();
         assert_eq!(host.addresses(), NODE, "{bad:?}");
-    }
+    });
 }
 
 #[test]
-fn the_interface_is_gone() {
+fn stop_succeeds_when_the_interface_is_gone() {
     let host = host();
     let vip = started(&host);
     host.sh("ip link del eth0");
@@ -62,7 +63,7 @@ fn the_interface_is_gone() {
 }
 
 #[test]
-fn the_interface_has_another_name() {
+fn stop_succeeds_when_the_interface_has_another_name() {
     let host = host();
     let vip = started(&host);
     host.sh("ip link set eth0 down && ip link set eth0 name eth7 && ip link set eth7 up");
@@ -70,7 +71,7 @@ fn the_interface_has_another_name() {
 }
 
 #[test]
-fn the_run_directory_has_vanished() {
+fn without_the_run_directory_monitor_and_stop_find_the_address() {
     let host = host();
     let vip = started(&host);
     host.sh("rm -r /run/lvs-agents");
@@ -82,8 +83,8 @@ fn the_run_directory_has_vanished() {
 }
 
 #[test]
-fn the_record_is_damaged() {
-    for damage in ["", "{", "[{\"address\":\"192.0.2.9\"}]", "[1,2", "\u{0}\u{0}"] {
+fn with_a_damaged_record_monitor_and_stop_find_the_address() {
+    check_rows(["", "{", "[{\"address\":\"192.0.2.9\"}]", "[1,2", "\u{0}\u{0}"], |damage| {
         let host = host();
         let vip = started(&host);
         host.write(RECORD, damage);
@@ -93,7 +94,7 @@ fn the_record_is_damaged() {
         vip.start();
         vip.stop();
         assert_eq!(host.addresses(), NODE, "{damage:?}");
-    }
+    });
 }
 
 /// Root's files do not become writable for others because a folder was made in a hurry.
@@ -104,7 +105,7 @@ fn the_record_is_private() {
     assert_eq!(host.sh(&format!("stat -c %a /run/lvs-agents {RECORD}")), "700\n600\n");
 }
 
-/// Only what this instance owns: the same address elsewhere is somebody else's.
+/// Only what this instance owns is removed: the same address elsewhere belongs to another owner.
 #[test]
 fn stop_leaves_the_same_address_on_another_interface() {
     let host = host();
@@ -125,7 +126,8 @@ fn two_instances_do_not_touch_each_other() {
     assert_eq!(host.addresses(), ["eth0 192.0.2.1/24", "eth0 192.0.2.10/24"]);
 }
 
-/// No lock directories, no shared temporary names: a whole node's resources start at once after a reboot.
+/// A whole node's resources start at once after a reboot, so there must be no lock directories and no shared temporary
+/// names.
 #[test]
 fn many_instances_start_and_stop_at_once() {
     let host = host();
@@ -145,9 +147,9 @@ fn many_instances_start_and_stop_at_once() {
     assert_eq!(host.addresses(), NODE);
 }
 
-/// What cannot be written down is no reason to keep an address, or the node would be fenced for a full disk.
+/// What cannot be written down is not a reason to keep an address, or the node would be fenced for a full disk.
 #[test]
-fn stop_where_nothing_can_be_written() {
+fn stop_removes_the_address_where_nothing_can_be_written() {
     let host = Host::with_eth0(&[]);
     host.sh("mkdir /run/lvs-agents && mount -t tmpfs -o size=64k tmpfs /run/lvs-agents");
     host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
@@ -157,7 +159,7 @@ fn stop_where_nothing_can_be_written() {
     host.sh("cat /dev/zero > /run/lvs-agents/fill 2>/dev/null; true");
     vip.stop();
     assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
-    // What stop has removed made room.
+    // What stop has removed has made room.
     host.sh("cat /dev/zero >> /run/lvs-agents/fill 2>/dev/null; true");
     vip.run("start").expect(1).says("/run/lvs-agents/vip/my-vip.json: write: No space left on device");
     assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
@@ -165,7 +167,7 @@ fn stop_where_nothing_can_be_written() {
 
 /// The program was replaced while the resource ran.
 #[test]
-fn the_record_is_of_an_older_version() {
+fn a_record_of_an_older_version_is_understood() {
     let host = host();
     let vip = started(&host);
     let record: serde_json::Value = serde_json::from_str(&host.read(RECORD)).expect("record");
@@ -176,7 +178,8 @@ fn the_record_is_of_an_older_version() {
     assert_eq!(host.addresses(), NODE);
 }
 
-/// Nor by a stop that does not come to its end.
+/// A stop that fails without a record must leave one, or the next stop would not know of addresses whose routes went
+/// with the others.
 #[test]
 fn a_stop_without_a_record_and_rights_leaves_one_to_the_next() {
     let host = host();
@@ -225,7 +228,7 @@ fn names_that_are_not_utf_8_break_no_action() {
     vip.run("reload-agent").expect(0).silent();
     vip.stop();
     assert_eq!(host.addresses(), before);
-    // Such an interface is one like any other, where a route leads to it.
+    // Such an interface is like any other, where a route leads to it.
     let there = host.agent("vip").params(&[("ip", "203.0.113.9"), ("iflabel", "")]).param("proto", "kernel");
     host.sh("ip address del 203.0.113.1/24 dev eth0");
     there.start();
@@ -238,7 +241,7 @@ fn names_that_are_not_utf_8_break_no_action() {
     realserver.stop();
 }
 
-/// What is in it says what root removes.
+/// The files in it say what root removes.
 #[test]
 fn a_run_directory_that_somebody_else_made_becomes_private() {
     let host = host();

@@ -1,5 +1,6 @@
 //! Another host has the address.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host, PATIENCE};
 use std::time::Instant;
 
@@ -15,23 +16,23 @@ fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
 fn start_is_refused_and_names_the_other_host() {
     let (host, peer) = pair();
     let mac = peer.mac_text("eth0");
-    for (ip, other) in [("192.0.2.9", "192.0.2.9/24"), ("2001:db8::9", "2001:db8::9/64")] {
+    check_rows([("192.0.2.9", "192.0.2.9/24"), ("2001:db8::9", "2001:db8::9/64")], |(ip, other)| {
         peer.sh(&format!("ip address add {other} dev eth0 nodad"));
         let vip = vip(&host, &format!("192.0.2.10 {ip}")).param("run_arping", "yes");
         let before = host.addresses();
         vip.run("start").expect(1).says(&format!("ip \"{ip}\": another host on eth0 has it, link-layer address {mac}"));
         assert_eq!(host.addresses(), before);
-        // Without the question, it comes up.
+        // Without the question, the address comes up.
         let unasked = vip.clone().param("run_arping", "no");
         unasked.start();
         unasked.stop();
         peer.sh(&format!("ip address del {other} dev eth0"));
         vip.start();
         vip.stop();
-    }
+    });
 }
 
-/// Nobody answers for what this node has itself, and nobody waits for answers for long.
+/// No host answers for what this node has itself, and no answer is waited for for long.
 #[test]
 fn a_start_of_what_is_here_already_finds_no_conflict() {
     let (host, _peer) = pair();
@@ -42,7 +43,7 @@ fn a_start_of_what_is_here_already_finds_no_conflict() {
     assert!(began.elapsed() < PATIENCE);
 }
 
-/// A restart would not make the other host go: the cluster shows it and does nothing.
+/// A restart would not make the other host go, so the cluster shows the conflict and does nothing.
 #[test]
 fn a_monitor_of_level_10_asks_the_network() {
     let (host, peer) = pair();
@@ -61,12 +62,12 @@ fn a_monitor_of_level_10_asks_the_network() {
     deep.monitor().expect(0).silent();
 }
 
-/// All announcements and questions of a node take their moments from one file: thousands of broadcasts at once would be a
-/// storm on every host of the link.
+/// All announcements and questions of a node take their moments from one file: thousands of broadcasts at once would be
+/// a storm on every host of the link.
 #[test]
 fn the_questions_of_start_and_monitor_leave_at_the_pace_of_the_node() {
     const PACE: &str = "/run/lvs-agents/.announcements.lock";
-    /// 125 microseconds for each question, and what may be made up for at a time.
+    /// The gap is 125 microseconds for each question; the credit is what may be made up for at a time.
     const GAP: u128 = 125_000;
     const CREDIT: u128 = 10_000_000;
     let (host, _peer) = pair();

@@ -1,9 +1,10 @@
-//! Addresses that leave: in an order in which nothing of ours is promoted or comes back, and nothing of others is lost.
+//! Addresses leave in an order in which nothing of ours is promoted or comes back, and nothing of others is lost.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host};
 
-/// A host on which nobody can change a kernel setting, as in a container, and where the kernel takes a whole subnet with its
-/// first address.
+/// Makes a host on which no kernel setting can be changed, as in a container, and where the kernel takes a whole subnet
+/// with its first address.
 fn read_only_host() -> Host {
     let host = Host::with_eth0(&[]);
     host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
@@ -28,19 +29,22 @@ fn stop_leaves_none_of_several_addresses_alone_in_their_subnet_where_no_setting_
 
 #[test]
 fn a_start_with_a_shorter_list_takes_away_what_left_the_list_and_keeps_the_rest() {
-    for (list, left) in [
-        ("10.60.0.1/24", &["eth0 10.60.0.1/24"][..]),
-        ("10.60.0.4/24", &["eth0 10.60.0.4/24"]),
-        ("10.60.0.2-10.60.0.3/24", &["eth0 10.60.0.2/24", "eth0 10.60.0.3/24"]),
-    ] {
-        let host = read_only_host();
-        vip(&host, "10.60.0.1-10.60.0.4/24").start();
-        vip(&host, list).start();
-        assert_eq!(host.addresses(), left, "{list}");
-        vip(&host, list).monitor().expect(0).silent();
-        vip(&host, list).stop();
-        assert_eq!(host.addresses(), [""; 0], "{list}");
-    }
+    check_rows(
+        [
+            ("10.60.0.1/24", &["eth0 10.60.0.1/24"][..]),
+            ("10.60.0.4/24", &["eth0 10.60.0.4/24"]),
+            ("10.60.0.2-10.60.0.3/24", &["eth0 10.60.0.2/24", "eth0 10.60.0.3/24"]),
+        ],
+        |(list, left)| {
+            let host = read_only_host();
+            vip(&host, "10.60.0.1-10.60.0.4/24").start();
+            vip(&host, list).start();
+            assert_eq!(host.addresses(), left, "{list}");
+            vip(&host, list).monitor().expect(0).silent();
+            vip(&host, list).stop();
+            assert_eq!(host.addresses(), [""; 0], "{list}");
+        },
+    );
 }
 
 /// The setting that would keep others' addresses cannot be written down before it is set, and so is not set.
@@ -105,13 +109,13 @@ fn stop_fails_when_an_address_is_still_there_after_it_was_deleted() {
     let host = Host::with_eth0(&["192.0.2.1/24"]);
     let vip = vip(&host, "192.0.2.9/24");
     vip.start();
-    // Whoever puts it back at once: the kernel has said that the deletion was done.
+    // Another program puts the address back at once: the kernel has said that the deletion was done.
     host.sh("(ip monitor address | while read -r line; do ip address add 192.0.2.9/24 dev eth0; done) >/dev/null 2>&1 & echo $! > /run/test/again");
     super::common::until("somebody puts it back", || {
         host.sh("ip address del 192.0.2.9/24 dev eth0 2>/dev/null || true");
         host.addresses().contains(&"eth0 192.0.2.9/24".to_owned()).then_some(())
     });
-    // Time for the one who puts it back, between the deletion and the last look.
+    // The delay gives that program time, between the deletion and the last look.
     let slowly = ["strace", "-o", "/dev/null", "-e", "trace=sendto", "-e", "inject=sendto:delay_exit=300000"];
     let kept = vip.under(&slowly).run("stop");
     kept.expect(1).says("address 192.0.2.9/24: delete from eth0: is still there");
@@ -128,7 +132,7 @@ impl Dice {
     }
 }
 
-/// What may be broken around a stop: shell commands before it.
+/// Shell commands that break what is around a stop, before it.
 const BROKEN: [&str; 6] = [
     "true",
     "mount -o bind,ro /proc/sys /proc/sys",
@@ -138,7 +142,7 @@ const BROKEN: [&str; 6] = [
     "echo 1 > /proc/sys/net/ipv4/conf/eth0/promote_secondaries",
 ];
 
-/// Addresses of this resource, of another one and of nobody in three networks, mixed by a dice.
+/// Addresses of this resource, of another one and of no resource in three networks, mixed by a dice.
 #[test]
 fn whatever_is_broken_stop_leaves_none_of_ours_and_all_of_others() {
     for seed in 0..36 {

@@ -35,7 +35,7 @@ fn after_each_kill(action: &str) {
         vip.stop();
         assert_eq!(host.addresses(), before, "{place}");
         assert_eq!(leftovers(&host), [""; 0], "{place}");
-        // One that had not heard its orders ends by itself, in a moment.
+        // A helper that had not read its orders ends by itself, in a moment.
         until_equal(place, &vec![], || host.processes_with("announce"));
     });
 }

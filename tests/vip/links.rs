@@ -1,4 +1,4 @@
-//! Interfaces that are down, without carrier, in another namespace.
+//! Interfaces that are down, without carrier, or in another namespace.
 
 use super::common::{Agent, Host, until};
 
@@ -69,7 +69,7 @@ fn start_waits_for_a_carrier_that_is_on_its_way() {
 
 /// A node without the namespace is one on which nothing runs.
 #[test]
-fn a_network_namespace() {
+fn addresses_come_and_go_in_a_network_namespace() {
     let host = two_interfaces();
     host.sh(
         "mkdir -p /run/netns && ip netns add inner && ip link set eth1 netns inner && ip link set cable1 netns inner",
@@ -81,7 +81,7 @@ fn a_network_namespace() {
     vip.start();
     assert!(inside().contains("203.0.113.9/24"), "{}", inside());
     vip.monitor().expect(0).silent();
-    // Of the record, since nothing else says where it is.
+    // This stop knows the place from the record, since nothing else says where the address is.
     host.agent("vip").stop();
     assert!(!inside().contains("203.0.113.9"), "{}", inside());
     assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
@@ -96,7 +96,7 @@ fn a_network_namespace() {
     assert_eq!(host.run_files(), [""; 0]);
 }
 
-/// One that has no carrier cannot end its duplicate address detection, and keeps the others from nothing.
+/// An address without a carrier cannot end its duplicate address detection, and keeps the others from nothing.
 #[test]
 fn an_ipv6_address_without_carrier_is_degraded_too() {
     let host = two_interfaces();
@@ -108,9 +108,9 @@ fn an_ipv6_address_without_carrier_is_degraded_too() {
     assert_eq!(host.addresses(), ["eth0 192.0.2.1/24", "eth1 198.51.100.1/24"]);
 }
 
-/// Renamed by udev, for instance, and another one has the name now.
+/// udev may rename the interface, for instance, and give its name to another one.
 #[test]
-fn an_interface_whose_name_another_one_has_taken() {
+fn stop_finds_the_interface_by_its_index_when_another_one_has_its_name() {
     let host = two_interfaces();
     let vip = vip(&host, "192.0.2.9/24").param("nic", "eth0");
     vip.start();
@@ -120,24 +120,25 @@ fn an_interface_whose_name_another_one_has_taken() {
     assert_eq!(host.addresses(), ["eth0 198.51.100.1/24", "old 192.0.2.1/24"]);
 }
 
-/// The next start may be on another node, and a cable that nobody watches carries what nobody expects.
+/// The next start may be on another node, and an interface that stays up without a purpose carries what no
+/// administrator expects.
 #[test]
 fn a_start_that_fails_sets_down_again_what_it_has_set_up() {
     let host = two_interfaces();
     host.sh("ip link add eth2 type veth peer name cable2 && ip link set eth2 up");
     let flags = |nic: &str| host.sh(&format!("ip -o link show {nic}"));
     let is_up = |nic: &str| flags(nic).contains("UP");
-    // Of an interface that is new the kernel does not know it yet.
+    // The kernel does not know the carrier of a new interface at once.
     until("no carrier", || flags("eth2").contains("NO-CARRIER").then_some(()));
     host.sh("ip link set eth2 down");
-    // Without a carrier, and, later, where announcements are refused.
+    // The start fails without a carrier, and, later, where announcements are refused.
     vip(&host, "203.0.113.9/24@eth2").timeout(2).run("start").expect(1).says("nic eth2: use: no carrier");
     assert!(!is_up("eth2"));
     host.sh("ip link set cable2 up");
     let refused = vip(&host, "203.0.113.9/24@eth2 192.0.2.9").param("arp_count", "1");
     refused.under(&["setpriv", "--bounding-set", "-net_raw"]).run("start").expect(4);
     assert!(!is_up("eth2") && is_up("eth0"));
-    // One that somebody else uses stays up, and so does one that was up.
+    // An interface that another program uses stays up, and so does one that was up before.
     host.sh("ip address add 203.0.113.1/24 dev eth2 && ip link set eth2 up");
     let refused = vip(&host, "203.0.113.9/24@eth2").param("arp_count", "1");
     refused.under(&["setpriv", "--bounding-set", "-net_raw"]).run("start").expect(4);

@@ -1,5 +1,6 @@
 //! The director is a real server too: `lvs_support`, and `ocf:rust:realserver` on the same node.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host, kill};
 
 fn host() -> Host {
@@ -19,7 +20,7 @@ fn vip(host: &Host) -> Agent<'_> {
 fn the_copy_on_the_loopback_moves_aside_and_comes_back() {
     let host = host();
     let vip = vip(&host).param("lvs_support", "yes");
-    // On the loopback only: this node does not direct.
+    // The address is on the loopback only, so this node does not direct.
     vip.probe().expect(7).silent();
     for _ in 0..2 {
         vip.start();
@@ -34,7 +35,7 @@ fn the_copy_on_the_loopback_moves_aside_and_comes_back() {
 }
 
 #[test]
-fn it_stays_where_nothing_was_said() {
+fn without_lvs_support_the_copy_on_the_loopback_stays() {
     let host = host();
     let vip = vip(&host);
     vip.start();
@@ -54,7 +55,8 @@ fn what_was_not_there_before_does_not_come() {
     assert_eq!(host.addresses(), STANDBY[..2]);
 }
 
-/// Not even for a moment: the node's own connections to the address, and those of its clients, would be reset.
+/// The address must not be missing even for a moment: the node's own connections to it, and those of its clients, would
+/// be reset.
 #[test]
 fn the_address_is_local_all_the_time() {
     let host = host();
@@ -126,10 +128,10 @@ fn a_realserver_on_the_node_steps_aside_and_comes_back_and_never_fails() {
     assert_eq!(host.addresses(), ALONE);
 }
 
-/// Whoever comes first, and whoever goes first: what is left is what the other one alone would have.
+/// Whichever of the two comes first or goes first, what is left is what the other one alone would have.
 #[test]
-fn the_two_start_and_stop_in_any_order() {
-    for lvs_support in ["no", "yes"] {
+fn in_any_order_vip_and_realserver_leave_what_the_other_one_alone_would_have() {
+    check_rows(["no", "yes"], |lvs_support| {
         let host = node();
         let [vip, realserver] = both(&host);
         let vip = vip.param("lvs_support", lvs_support);
@@ -144,7 +146,7 @@ fn the_two_start_and_stop_in_any_order() {
         vip.monitor().expect(0).silent();
         vip.stop();
         assert_eq!(host.addresses(), ALONE, "lvs_support={lvs_support}");
-    }
+    });
 }
 
 #[test]
@@ -163,18 +165,18 @@ fn a_stop_that_was_killed_anywhere_leaves_nobody_without_the_address() {
     });
 }
 
-/// A node that the cluster only asks, or on which the interface is missing: what the real server has is not ours.
+/// The cluster may only ask this node, or the interface may be missing here: what the real server has is not ours.
 #[test]
 fn without_a_record_the_address_of_the_real_server_is_left_alone() {
     let host = node();
     let [vip, realserver] = both(&host);
     realserver.start();
-    for nic in ["nosuch", "", "eth0"] {
+    check_rows(["nosuch", "", "eth0"], |nic| {
         let vip = vip.clone().param("nic", nic);
         vip.probe().expect(7);
         vip.stop();
         assert_eq!(host.addresses(), SERVING, "nic={nic}");
-    }
+    });
     // Where no network has the address, the route of its own copy leads nowhere.
     host.sh("ip address del 192.0.2.1/24 dev eth0 && ip address del 2001:db8::1/64 dev eth0");
     vip.run("start").expect(1).says("find its interface");
@@ -183,7 +185,7 @@ fn without_a_record_the_address_of_the_real_server_is_left_alone() {
     assert_eq!(host.addresses(), SERVING[2..]);
 }
 
-/// The real server's loopback is that of the node.
+/// The real server's loopback is that of the node, not that of a network namespace.
 #[test]
 fn a_namespace_gets_nothing_back() {
     let host = node();
@@ -199,7 +201,7 @@ fn a_namespace_gets_nothing_back() {
     realserver.monitor().expect(0).silent();
 }
 
-/// Whoever had the address before has it again.
+/// What had the address before has it again.
 #[test]
 fn a_start_that_fails_late_gives_the_address_back() {
     let host = node();
@@ -212,7 +214,7 @@ fn a_start_that_fails_late_gives_the_address_back() {
     realserver.monitor().expect(0).silent();
 }
 
-/// An administrator's script gives it a label, and scope and broadcast address so that nobody else sees it.
+/// An administrator's script may give it a label, scope and broadcast address, so that no other host sees it.
 #[test]
 fn what_moved_aside_comes_back_as_it_was() {
     let host = Host::with_eth0(&["192.0.2.1/24"]);
@@ -227,7 +229,8 @@ fn what_moved_aside_comes_back_as_it_was() {
     }
 }
 
-/// The address is gone from the network, which is all that the cluster must know; but it is not forgotten.
+/// The address is gone from the network, which is all that the cluster must know; but what moved aside is not
+/// forgotten.
 #[test]
 fn what_cannot_be_put_back_now_is_put_back_by_the_next_stop() {
     let host = node();
@@ -246,7 +249,7 @@ fn what_cannot_be_put_back_now_is_put_back_by_the_next_stop() {
     assert_eq!(host.run_files(), [""; 0]);
 }
 
-/// The record of a version that did not know of labels.
+/// The record is that of a version that did not know of labels.
 #[test]
 fn what_moved_aside_under_an_older_version_comes_back() {
     let host = host();

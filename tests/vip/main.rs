@@ -1,4 +1,5 @@
 //! `ocf:rust:vip` as pacemaker calls it, in namespaces of each test's own.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -17,10 +18,11 @@ mod proof;
 mod reload;
 mod tunnel;
 
+use common::rows::check_rows;
 use common::{Host, kill};
 
 #[test]
-fn start_monitor_and_stop_each_twice() {
+fn start_monitor_and_stop_may_be_repeated() {
     let host = Host::with_eth0(&["192.0.2.1/24"]);
     let before = host.addresses();
     let vip = host.agent("vip").param("ip", "192.0.2.9").param("nic", "eth0");
@@ -40,7 +42,7 @@ fn start_monitor_and_stop_each_twice() {
     assert_eq!(host.run_files(), [""; 0]);
 }
 
-/// The kernel lends a second address of a network to the first one, and takes it away with it.
+/// The kernel makes a second address of a network depend on the first one, and takes it away with it.
 #[test]
 fn a_vip_is_not_lost_with_the_address_of_the_node_nor_the_other_way_round() {
     let host = Host::with_eth0(&["192.0.2.1/24"]);
@@ -65,18 +67,19 @@ fn an_address_that_was_there_already_is_taken_over() {
 
 #[test]
 fn another_prefix_is_a_fault_and_start_mends_it() {
-    for (ip, wrong, right) in
-        [("192.0.2.9", "192.0.2.9/32", "eth0 192.0.2.9/24"), ("2001:db8::9", "2001:db8::9/128", "eth0 2001:db8::9/64")]
-    {
-        let host = Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"]);
-        let vip = host.agent("vip").param("ip", ip).param("nic", "eth0").param("nodad", "yes");
-        host.sh(&format!("ip address add {wrong} dev eth0 nodad"));
-        vip.monitor().expect(1).says(wrong);
-        vip.start();
-        let addresses = host.addresses();
-        assert!(addresses.iter().any(|line| line == right) && addresses.len() == 3, "{addresses:?}");
-        vip.monitor().expect(0);
-    }
+    check_rows(
+        [("192.0.2.9", "192.0.2.9/32", "eth0 192.0.2.9/24"), ("2001:db8::9", "2001:db8::9/128", "eth0 2001:db8::9/64")],
+        |(ip, wrong, right)| {
+            let host = Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"]);
+            let vip = host.agent("vip").param("ip", ip).param("nic", "eth0").param("nodad", "yes");
+            host.sh(&format!("ip address add {wrong} dev eth0 nodad"));
+            vip.monitor().expect(1).says(wrong);
+            vip.start();
+            let addresses = host.addresses();
+            assert!(addresses.iter().any(|line| line == right) && addresses.len() == 3, "{addresses:?}");
+            vip.monitor().expect(0);
+        },
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Many addresses in one resource: lists, ranges, files; all of them or none.
+//! Many addresses in one resource, from lists, ranges and files: all of them come or none.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host};
 
 const FILE: &str = "/run/test/vips";
@@ -18,7 +19,7 @@ fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
 }
 
 #[test]
-fn a_list_of_every_form() {
+fn a_list_of_every_form_is_put_up_and_removed() {
     let host = host();
     let list = "192.0.2.9, 192.0.2.10/32\n2001:db8::9@eth0 198.51.100.10-198.51.100.12 192.0.2.254-192.0.3.1/16@eth1";
     let vip = vip(&host, list);
@@ -71,7 +72,7 @@ fn when_one_cannot_be_added_none_is_and_what_was_there_is_as_before() {
     let vip = vip(&host, "192.0.2.9 192.0.2.10/24 2001:db8:1::9/64@eth1 192.0.2.11");
     vip.run("start").expect(1).says("2001:db8:1::9/64: add to interface");
     assert_eq!(host.addresses(), before);
-    // The one that was there is the resource's own now, by its name.
+    // The address that was there is the resource's own now, by its name.
     vip.stop();
     assert_eq!(host.addresses().len(), before.len() - 1);
     vip.monitor().expect(7);
@@ -90,7 +91,7 @@ fn when_another_host_has_one_none_stays() {
 fn a_file_adds_to_the_list() {
     let host = host();
     host.write(FILE, "# of the web team\n192.0.2.20-192.0.2.21\n\n192.0.2.30/32 # alone\n");
-    for (ip, expected) in [("192.0.2.9", 4), ("", 3)] {
+    check_rows([("192.0.2.9", 4), ("", 3)], |(ip, expected)| {
         let vip = vip(&host, ip).param("ip_file", FILE);
         vip.run("validate-all").expect(0).silent();
         vip.start();
@@ -98,12 +99,12 @@ fn a_file_adds_to_the_list() {
         vip.monitor().expect(0).silent();
         vip.stop();
         assert_eq!(host.addresses(), NODE);
-    }
+    });
 }
 
-/// Clients must not lose hundreds of addresses because somebody saved a file.
+/// Clients must not lose hundreds of addresses because a file was saved.
 #[test]
-fn an_edited_file_is_told_and_start_applies_the_difference() {
+fn an_edited_file_is_reported_and_start_applies_the_difference() {
     let host = host();
     host.write(FILE, "192.0.2.20 192.0.2.21");
     let vip = vip(&host, "").param("ip_file", FILE);
@@ -143,7 +144,7 @@ fn a_failed_change_of_the_list_forgets_nothing() {
 
 /// Another prefix or interface of the same address is another place.
 #[test]
-fn an_edit_of_a_prefix_is_an_edit() {
+fn another_prefix_or_interface_counts_as_an_edit() {
     let host = host();
     host.write(FILE, "192.0.2.20/24");
     let vip = vip(&host, "").param("ip_file", FILE);
@@ -158,7 +159,7 @@ fn an_edit_of_a_prefix_is_an_edit() {
 }
 
 #[test]
-fn an_alternative_name_of_an_interface_is_no_edit() {
+fn an_alternative_name_of_an_interface_does_not_count_as_an_edit() {
     let host = host();
     host.sh("ip link property add dev eth0 altname front");
     host.write(FILE, "192.0.2.20@front 192.0.2.21");
@@ -187,7 +188,7 @@ fn a_start_that_fails_after_an_edit_does_not_make_the_monitor_fail() {
 /// The kernel takes the others of a subnet with its first address, as if they had been deleted on purpose.
 #[test]
 fn the_first_address_of_a_subnet_takes_nothing_along() {
-    for promotes in ["0", "1"] {
+    check_rows(["0", "1"], |promotes| {
         let host = Host::with_eth0(&[]);
         host.sh(&format!("echo {promotes} > /proc/sys/net/ipv4/conf/all/promote_secondaries"));
         host.write(FILE, "192.0.2.20/24@eth0 192.0.2.21/24@eth0");
@@ -202,14 +203,14 @@ fn the_first_address_of_a_subnet_takes_nothing_along() {
         vip.stop();
         assert_eq!(host.addresses(), ["eth0 192.0.2.1/24"]);
         assert_eq!(host.sh("ip route show default"), "default via 192.0.2.254 dev eth0 src 192.0.2.1 \n");
-    }
+    });
 }
 
 /// Other resources come and go at the same time, and the kernel interrupts every list that it gives.
 #[test]
-fn a_node_on_which_addresses_never_come_to_rest() {
+fn start_monitor_and_stop_work_while_other_addresses_come_and_go() {
     let host = host();
-    // More than fit into one message of a list, so that a list can change while it is read.
+    // These are more than fit into one message of a list, so that a list can change while it is read.
     let crowd = host.agent("vip").instance("crowd").params(&[("ip", "10.1.0.1-10.1.7.208"), ("cidr_netmask", "32")]);
     crowd.params(&[("nic", "eth1"), ("arp_count", "0")]).start();
     let unrest = "while :; do ip address add 10.2.0.1/32 dev eth1; ip address del 10.2.0.1/32 dev eth1; done";
@@ -231,7 +232,7 @@ fn a_probe_after_a_start_that_was_killed_says_that_something_is_there() {
     let host = host();
     host.write(FILE, "192.0.2.20 192.0.2.21");
     let vip = vip(&host, "").param("ip_file", FILE);
-    // The second rename of a record is that of its completion.
+    // The second rename of a record completes it.
     let kill = ["strace", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL:when=2"];
     assert_eq!(vip.clone().under(&kill).run("start").code, None);
     assert!(host.addresses().contains(&"eth0 192.0.2.20/24".into()), "{:?}", host.addresses());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host};
 
 fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
@@ -11,18 +12,21 @@ fn vip<'a>(host: &'a Host, ip: &str) -> Agent<'a> {
 #[test]
 fn more_addresses_than_were_measured_are_refused_and_nothing_is_changed() {
     let host = Host::with_eth0(&[]);
-    for (ip, words) in [
-        ("10.60.0.1-10.60.64.1/16", "ip: 16385 IPv4 addresses: one resource has at most 16384"),
-        ("2001:db8::1-2001:db8::1001/64", "ip: 4097 IPv6 addresses: one resource has at most 4096"),
-    ] {
-        vip(&host, ip).run("validate-all").expect(6).says(words);
-        vip(&host, ip).run("start").expect(6).says(words);
-        assert_eq!(host.addresses(), [""; 0]);
-    }
+    check_rows(
+        [
+            ("10.60.0.1-10.60.64.1/16", "ip: 16385 IPv4 addresses: one resource has at most 16384"),
+            ("2001:db8::1-2001:db8::1001/64", "ip: 4097 IPv6 addresses: one resource has at most 4096"),
+        ],
+        |(ip, words)| {
+            vip(&host, ip).run("validate-all").expect(6).says(words);
+            vip(&host, ip).run("start").expect(6).says(words);
+            assert_eq!(host.addresses(), [""; 0]);
+        },
+    );
     vip(&host, "10.60.0.1-10.60.64.0/16 2001:db8::1-2001:db8::1000/64").run("validate-all").expect(0).silent();
 }
 
-/// Six probes, a second each, and a random delay of up to one second.
+/// The kernel sends six probes, a second each, after a random delay of up to one second.
 #[test]
 fn start_waits_as_long_as_the_kernel_asks_for_duplicates() {
     let host = Host::with_eth0(&[]);

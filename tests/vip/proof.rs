@@ -1,5 +1,6 @@
 //! stop says 0 only when the address is gone, and stop, start, monitor and a probe agree on whose an address is.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host};
 
 const RECORD: &str = "/run/lvs-agents/vip/my-vip.json";
@@ -21,7 +22,7 @@ fn with_eth1(host: &Host) {
 #[test]
 fn stop_removes_an_address_that_has_a_peer() {
     let host = host();
-    for address in ["10.7.0.1 peer 10.7.0.2/32", "2001:db8::1 peer 2001:db8::2/128"] {
+    check_rows(["10.7.0.1 peer 10.7.0.2/32", "2001:db8::1 peer 2001:db8::2/128"], |address| {
         let (ip, _) = address.split_once(' ').expect("peer");
         let vip =
             vip(&host, ip).params(&[("nic", "eth0"), ("cidr_netmask", if ip.contains(':') { "128" } else { "32" })]);
@@ -30,10 +31,10 @@ fn stop_removes_an_address_that_has_a_peer() {
         vip.stop();
         assert_eq!(host.addresses(), NODE, "{address}");
         vip.probe().expect(7).silent();
-    }
+    });
 }
 
-/// 203.0.113.9/24 on eth1 of the namespace `inner`.
+/// Starts 203.0.113.9/24 on eth1 of the namespace `inner`.
 fn started_in_namespace(host: &Host) -> Agent<'_> {
     host.sh("mkdir -p /run/netns && ip netns add inner");
     with_eth1(host);
@@ -43,10 +44,10 @@ fn started_in_namespace(host: &Host) -> Agent<'_> {
     vip
 }
 
-/// Processes keep it, or one of them has it open.
+/// A process is in the namespace, or has it open.
 #[test]
 fn stop_removes_the_address_from_a_namespace_that_has_lost_its_name_and_lives_on() {
-    for keeper in ["ip netns exec inner sleep 1000", "sleep 1000 9</run/netns/inner"] {
+    check_rows(["ip netns exec inner sleep 1000", "sleep 1000 9</run/netns/inner"], |keeper| {
         let host = host();
         let vip = started_in_namespace(&host);
         host.sh(&format!("({keeper}) >/dev/null 2>&1 & echo $! > /run/test/keeper"));
@@ -60,10 +61,10 @@ fn stop_removes_the_address_from_a_namespace_that_has_lost_its_name_and_lives_on
         vip.probe().expect(7);
         assert!(!host.sh(inside).contains("203.0.113.9"), "{keeper}");
         assert_eq!(host.run_files(), [""; 0]);
-    }
+    });
 }
 
-/// A new one may have the name of the old one by then.
+/// A new namespace may have the name of the old one by then.
 #[test]
 fn stop_finds_the_namespace_of_the_start_when_another_one_has_its_name() {
     let host = host();
@@ -79,7 +80,7 @@ fn stop_finds_the_namespace_of_the_start_when_another_one_has_its_name() {
 
 #[test]
 fn stop_fails_while_its_record_cannot_be_read_and_takes_it_for_none_nowhere() {
-    for error in ["EIO", "ENFILE"] {
+    check_rows(["EIO", "ENFILE"], |error| {
         let host = host();
         let vip = vip(&host, "192.0.2.9").param("nic", "eth0");
         vip.start();
@@ -92,24 +93,25 @@ fn stop_fails_while_its_record_cannot_be_read_and_takes_it_for_none_nowhere() {
         unread.run("start").expect(1).says(&format!("{RECORD}: read: "));
         vip.stop();
         assert_eq!(host.addresses(), NODE, "{error}");
-    }
+    });
 }
 
 #[test]
 fn stop_without_a_record_needs_no_parameter_but_those_that_name_the_address() {
-    for bad in
-        [("preferred_lft", "soon"), ("broadcast", "x"), ("proto", "x"), ("ip", "192.0.2.9 x"), ("iflabel", "x y")]
-    {
-        let host = host();
-        let vip = vip(&host, "192.0.2.9").param("nic", "eth0");
-        vip.start();
-        host.sh("rm -r /run/lvs-agents");
-        let bad_vip = vip.clone().params(&[bad]);
-        assert_ne!(bad_vip.probe().code, Some(7), "{bad:?}");
-        bad_vip.stop();
-        assert_eq!(host.addresses(), NODE, "{bad:?}");
-        bad_vip.probe().expect(7);
-    }
+    check_rows(
+        [("preferred_lft", "soon"), ("broadcast", "x"), ("proto", "x"), ("ip", "192.0.2.9 x"), ("iflabel", "x y")],
+        |bad| {
+            let host = host();
+            let vip = vip(&host, "192.0.2.9").param("nic", "eth0");
+            vip.start();
+            host.sh("rm -r /run/lvs-agents");
+            let bad_vip = vip.clone().params(&[bad]);
+            assert_ne!(bad_vip.probe().code, Some(7), "{bad:?}");
+            bad_vip.stop();
+            assert_eq!(host.addresses(), NODE, "{bad:?}");
+            bad_vip.probe().expect(7);
+        },
+    );
 }
 
 #[test]
@@ -152,12 +154,12 @@ fn without_a_record_the_address_on_an_interface_that_was_never_named_is_left_alo
     with_eth1(&host);
     host.sh("ip address add 192.0.2.9/24 dev eth1");
     let here = ["eth0 192.0.2.1/24", "eth1 192.0.2.9/24"];
-    for nic in ["eth0", "nosuch", ""] {
+    check_rows(["eth0", "nosuch", ""], |nic| {
         let vip = vip(&host, "192.0.2.9").param("nic", nic);
         vip.probe().expect(7);
         vip.stop();
         assert_eq!(host.addresses(), here, "nic={nic}");
-    }
+    });
     // Where no network has the address, only the address itself tells where it is.
     host.sh("ip link del eth0");
     let vip = vip(&host, "192.0.2.9/16");
@@ -186,7 +188,7 @@ fn an_address_that_another_resource_has_is_refused_and_neither_resource_takes_it
     assert_eq!(host.addresses(), NODE);
 }
 
-/// The record of a resource that is no more, or whose address somebody has removed.
+/// The resource of the record may be gone, or its address may have been removed by hand.
 #[test]
 fn an_address_that_only_a_record_has_is_free() {
     let host = host();

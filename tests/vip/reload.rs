@@ -1,5 +1,6 @@
 //! `reload-agent`: announcements and labels change, addresses stay.
 
+use super::common::rows::check_rows;
 use super::common::{Agent, Host};
 
 fn host() -> Host {
@@ -42,7 +43,7 @@ fn labels_change_and_no_address_is_missing_for_a_moment() {
     }
     let seen = events.until_contains("192.0.2.99");
     assert!(!seen.contains("2001:db8::9/64"), "an address without a label was touched: {seen}");
-    // The setting of somebody else is not taken for ours.
+    // The setting of another program is not taken for ours.
     host.sh("echo 1 > /proc/sys/net/ipv4/conf/eth0/promote_secondaries");
     changed.stop();
     assert_eq!(policy(&host), "");
@@ -50,7 +51,7 @@ fn labels_change_and_no_address_is_missing_for_a_moment() {
 }
 
 #[test]
-fn nothing_is_started_by_it() {
+fn reload_starts_nothing() {
     let host = host();
     let before = host.addresses();
     vip(&host, "one", "99").run("reload-agent").expect(7).says("none of them is there");
@@ -60,9 +61,9 @@ fn nothing_is_started_by_it() {
     vip(&host, "one", "99").monitor().expect(0).silent();
 }
 
-/// A label that somebody removed: the address works, but the node may use it as a source.
+/// Without its label the address works, but the node may use it as a source.
 #[test]
-fn a_missing_address_label_is_told_and_set_again_by_start() {
+fn a_missing_address_label_is_reported_and_set_again_by_start() {
     let host = host();
     let vip = vip(&host, "", "99");
     vip.start();
@@ -72,24 +73,27 @@ fn a_missing_address_label_is_told_and_set_again_by_start() {
     vip.monitor().expect(0).silent();
 }
 
-/// What the label is for: the last address that was added would be chosen otherwise.
+/// The last address that was added would be chosen otherwise, which the label prevents.
 #[test]
 fn the_node_does_not_use_the_address_as_a_source() {
     let host = host();
-    for (label, lifetime, is_source) in [("yes", "forever", false), ("no", "0", false), ("no", "forever", true)] {
-        let vip = host.agent("vip").params(&[("ip", "2001:db8::2"), ("nodad", "yes"), ("arp_count", "0")]);
-        let vip = vip.params(&[("lvs_ipv6_addrlabel", label), ("preferred_lft", lifetime)]);
-        vip.start();
-        vip.monitor().expect(0).silent();
-        let source = host.sh("ip -6 route get 2001:db8::3");
-        assert_eq!(source.contains("src 2001:db8::2 "), is_source, "{label} {lifetime}: {source}");
-        vip.stop();
-    }
+    check_rows(
+        [("yes", "forever", false), ("no", "0", false), ("no", "forever", true)],
+        |(label, lifetime, is_source)| {
+            let vip = host.agent("vip").params(&[("ip", "2001:db8::2"), ("nodad", "yes"), ("arp_count", "0")]);
+            let vip = vip.params(&[("lvs_ipv6_addrlabel", label), ("preferred_lft", lifetime)]);
+            vip.start();
+            vip.monitor().expect(0).silent();
+            let source = host.sh("ip -6 route get 2001:db8::3");
+            assert_eq!(source.contains("src 2001:db8::2 "), is_source, "{label} {lifetime}: {source}");
+            vip.stop();
+        },
+    );
 }
 
-/// An administrator's own label is as good, and his.
+/// An administrator's own label serves as well, and stays.
 #[test]
-fn a_label_of_somebody_else_is_left_alone() {
+fn a_label_of_another_program_is_left_alone() {
     let host = host();
     host.sh("ip addrlabel add prefix 2001:db8::9/128 label 7");
     let vip = vip(&host, "", "99");
@@ -99,9 +103,9 @@ fn a_label_of_somebody_else_is_left_alone() {
     assert_eq!(policy(&host), "prefix 2001:db8::9/128 label 7");
 }
 
-/// A file that has gone bad is told by monitor; it keeps nothing else from being changed.
+/// monitor reports a file that has gone bad; the file keeps nothing else from being changed.
 #[test]
-fn a_bad_file_is_no_obstacle() {
+fn a_bad_file_does_not_keep_labels_from_being_changed() {
     let host = host();
     host.write("/run/test/vips", "192.0.2.9 2001:db8::9");
     let vip = |label: &str| {

@@ -35,12 +35,13 @@ impl World {
     }
 }
 
-/// The kernel would choose the virtual IP as the outer source of the tunnel, the real server has it too, and so drops the
-/// packet as one of its own.
+/// The kernel would choose the virtual IP as the outer source of the tunnel, the real server has it too, and so drops
+/// the packet as one of its own.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn the_address_of_a_director_is_never_the_source_of_its_tunnels() {
-    // An address label is enough to choose another address of the interface; but not where that has no other one.
+    // An address label is enough to choose another address of the interface, but not where the interface has no other
+    // one.
     for only_on_the_loopback in [false, true] {
         let world = World::new();
         if only_on_the_loopback {

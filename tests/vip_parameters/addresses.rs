@@ -1,6 +1,6 @@
-//! Which addresses, and with which prefix: ip, ip_file, cidr_netmask and its old name, unique_clone_address.
+//! Which addresses come, and with which prefix: ip, ip_file, cidr_netmask and its old name, unique_clone_address.
 
-use super::{Row, boundary, check_all, valid};
+use super::{ParameterRow, boundary, check_all, valid};
 
 const FILE: &str = "/run/test/vips";
 const WRITE: &str =
@@ -9,7 +9,7 @@ const EMPTY: &str = "printf '# none yet\\n\\n' >/run/test/vips";
 const IPV6: &str = "eth0 2001:db8::9/64 nodad";
 const LABEL: &str = "label 2001:db8::9/128 99";
 
-pub const IP: [Row; 17] = [
+pub const IP: [ParameterRow; 17] = [
     valid(&[("ip", "192.0.2.9")], &["eth0 192.0.2.9/24"]),
     valid(&[("ip", "2001:db8::9")], &[IPV6, LABEL]),
     valid(&[("ip", "2001:DB8:0:0::0009")], &[IPV6, LABEL]),
@@ -44,7 +44,7 @@ pub const IP: [Row; 17] = [
     boundary(&[("ip", "255.255.255.254/32@eth0")], &["eth0 255.255.255.254/32"]),
 ];
 
-pub const IP_FILE: [Row; 5] = [
+pub const IP_FILE: [ParameterRow; 5] = [
     valid(
         &[("ip_file", FILE), ("ip", "")],
         &["eth0 192.0.2.10/24", "eth0 192.0.2.11/32", "eth0 192.0.2.12/24", IPV6, LABEL],
@@ -64,7 +64,7 @@ pub const IP_FILE: [Row; 5] = [
     boundary(&[("ip_file", FILE), ("ip", "2001:db8::9")], &[IPV6, LABEL]).after(EMPTY),
 ];
 
-pub const NETMASK: [Row; 14] = [
+pub const NETMASK: [ParameterRow; 14] = [
     valid(&[("cidr_netmask", "28")], &["eth0 192.0.2.9/28", "route 192.0.2.0/28 dev eth0"]),
     valid(&[("cidr_netmask", "255.255.255.240")], &["eth0 192.0.2.9/28", "route 192.0.2.0/28 dev eth0"]),
     // An address's own prefix comes first, and what is meant for IPv4 is not for IPv6.
@@ -94,7 +94,7 @@ pub const NETMASK: [Row; 14] = [
     ),
 ];
 
-pub const CLONES: [Row; 8] = [
+pub const CLONES: [ParameterRow; 8] = [
     valid(
         &[("unique_clone_address", "yes"), ("CRM_meta_clone", "2"), ("CRM_meta_clone_max", "3")],
         &["eth0 192.0.2.11/24"],
@@ -125,12 +125,12 @@ pub const CLONES: [Row; 8] = [
 ];
 
 #[test]
-fn of_ip() {
+fn start_puts_up_each_form_of_ip() {
     check_all(&IP);
 }
 
-/// Several: when it is asked to replace a label that is not the first one of its prefix length, the kernel adds a second
-/// one, of which a stop removes one (`__ip6addrlbl_add`).
+/// There are several labels, because of the kernel's replacement: when it is asked to replace a label that is not the
+/// first one of its prefix length, it adds a second one, of which a stop removes one (`__ip6addrlbl_add`).
 #[test]
 fn labels_are_there_once_however_often_it_is_started() {
     check_all(&[valid(
@@ -140,16 +140,16 @@ fn labels_are_there_once_however_often_it_is_started() {
 }
 
 #[test]
-fn of_ip_file() {
+fn start_puts_up_the_addresses_of_ip_file() {
     check_all(&IP_FILE);
 }
 
 #[test]
-fn of_netmasks() {
+fn start_gives_addresses_the_prefix_of_cidr_netmask() {
     check_all(&NETMASK);
 }
 
 #[test]
-fn of_clones() {
+fn start_adds_the_number_of_the_clone_instance() {
     check_all(&CLONES);
 }

@@ -2,16 +2,16 @@
 //! questions before start, traces, and those of IPaddr2 without effect.
 
 use super::common::Host;
-use super::{Row, boundary, check_all, valid};
+use super::{ParameterRow, boundary, check_all, valid};
 
 const BOTH: (&str, &str) = ("ip", "192.0.2.9 2001:db8::9");
 const SHOWN: &[&str] = &["eth0 192.0.2.9/24", "eth0 2001:db8::9/64 nodad", "label 2001:db8::9/128 99"];
 const GATEWAYS: &str = "ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8::2";
-/// The other end of the cable is of this machine too, and would answer for every address of it.
+/// The other end of the cable belongs to this machine too, and would answer for every address of it.
 const SILENT_END: &str = "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore";
 const ONE: (&str, &str) = ("arp_count", "1");
 
-pub const ANNOUNCEMENTS: [Row; 20] = [
+pub const ANNOUNCEMENTS: [ParameterRow; 20] = [
     valid(&[("arp_count", "3"), BOTH], SHOWN),
     boundary(&[("arp_count", "0"), BOTH], SHOWN),
     boundary(&[("arp_count", "1000"), BOTH], SHOWN),
@@ -34,7 +34,7 @@ pub const ANNOUNCEMENTS: [Row; 20] = [
     valid(&[("run_arping", "no"), BOTH], SHOWN),
 ];
 
-pub const OTHERS: [Row; 11] = [
+pub const OTHERS: [ParameterRow; 11] = [
     valid(&[("arp_bg", "yes")], &["eth0 192.0.2.9/24"]),
     valid(&[("arp_bg", "whatever"), BOTH], SHOWN),
     valid(&[("arp_sender", "iputils_arping")], &["eth0 192.0.2.9/24"]),
@@ -49,16 +49,16 @@ pub const OTHERS: [Row; 11] = [
 ];
 
 #[test]
-fn of_announcements() {
+fn parameters_of_announcements_change_nothing_that_the_kernel_shows() {
     check_all(&ANNOUNCEMENTS);
 }
 
 #[test]
-fn of_parameters_without_effect_on_the_kernel() {
+fn parameters_without_effect_on_the_kernel_are_accepted() {
     check_all(&OTHERS);
 }
 
-/// The longest times that are allowed, added up.
+/// The longest times that are allowed must not overflow when they are added up.
 #[test]
 fn the_longest_series_is_either_refused_or_works() {
     let host = Host::with_eth0(&["192.0.2.1/24"]);

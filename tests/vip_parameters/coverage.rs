@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Row, addresses, announcements, places, wrong};
+use super::{ParameterRow, addresses, announcements, places, wrong};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Values {
@@ -18,7 +18,7 @@ const IGNORED: &str = "whatever it says is accepted and has no effect";
 const REFUSED: &str = "refused, whatever it says";
 const TRACE: &str = "tracing never fails an action: what is wrong is ignored";
 
-/// Where one of the three makes no sense.
+/// The parameters for which one of the three makes no sense, and why.
 const SENSELESS: [(&str, Values, &str); 26] = [
     ("network_namespace", Boundary, NAMES),
     ("arp_bg", Boundary, IGNORED),
@@ -71,22 +71,22 @@ fn declared() -> Vec<Declared> {
     text.split("<parameter name=\"").skip(1).map(of).collect()
 }
 
-fn rows() -> Vec<&'static Row> {
+fn rows() -> Vec<&'static ParameterRow> {
     let addresses = [&addresses::IP[..], &addresses::IP_FILE, &addresses::NETMASK, &addresses::CLONES];
     let places = [&places::INTERFACES[..], &places::BROADCAST, &places::ROUTES, &places::IPV6_ONLY];
     let others = [&announcements::ANNOUNCEMENTS[..], &announcements::OTHERS];
     addresses.into_iter().chain(places).chain(others).flatten().collect()
 }
 
-/// What the rows try of a parameter.
+/// Whether the rows try such values of a parameter.
 fn tried(parameter: &Declared, values: Values) -> bool {
-    let about = |row: &&&Row| row.set.first().is_some_and(|(name, _)| *name == parameter.name);
+    let about = |row: &&&ParameterRow| row.set.first().is_some_and(|(name, _)| *name == parameter.name);
     let all = rows();
     let mine: Vec<_> = all.iter().filter(about).collect();
     let has = |word: fn(&str) -> bool| mine.iter().any(|row| word(row.set[0].1));
     match values {
         Valid => mine.iter().any(|row| !row.is_boundary),
-        // Both of its two values.
+        // A boolean has two values, and both are tried.
         Boundary if parameter.is_boolean => {
             has(|word| ["yes", "true", "1"].contains(&word)) && has(|word| ["no", "false", "0"].contains(&word))
         }

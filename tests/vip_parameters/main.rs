@@ -1,4 +1,5 @@
 //! All parameters of `ocf:rust:vip`, each with valid, boundary and invalid values, against what the kernel shows then.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,12 +13,14 @@ mod view;
 mod wide;
 mod wrong;
 
+use common::rows::check_rows;
 use common::{Host, until_equal, wrong as wrong_rows};
 
 type Pairs = &'static [(&'static str, &'static str)];
 
 /// Parameters that work. The first one is what the row is about.
-struct Row {
+#[derive(Debug)]
+struct ParameterRow {
     set: Pairs,
     is_boundary: bool,
     /// Shell commands before the start.
@@ -26,31 +29,29 @@ struct Row {
     shows: &'static [&'static str],
 }
 
-const fn valid(set: Pairs, shows: &'static [&'static str]) -> Row {
-    Row { set, is_boundary: false, prepare: "", shows }
+const fn valid(set: Pairs, shows: &'static [&'static str]) -> ParameterRow {
+    ParameterRow { set, is_boundary: false, prepare: "", shows }
 }
 
-/// A value at the edge of what is allowed.
-const fn boundary(set: Pairs, shows: &'static [&'static str]) -> Row {
-    Row { is_boundary: true, ..valid(set, shows) }
+/// Returns a row with a value at the edge of what is allowed.
+const fn boundary(set: Pairs, shows: &'static [&'static str]) -> ParameterRow {
+    ParameterRow { is_boundary: true, ..valid(set, shows) }
 }
 
-impl Row {
+impl ParameterRow {
     const fn after(self, prepare: &'static str) -> Self {
         Self { prepare, ..self }
     }
 }
 
-/// Rows that say something else set it once more, behind these.
+/// The parameters of every row. A row that needs another value sets it once more, behind these.
 const BASE: Pairs = &[("ip", "192.0.2.9"), ("nodad", "yes"), ("arp_count", "0"), ("preferred_lft", "forever")];
 
-fn check_all(rows: &[Row]) {
-    for row in rows {
-        check(row);
-    }
+fn check_all(rows: &[ParameterRow]) {
+    check_rows(rows, check);
 }
 
-fn check(row: &Row) {
+fn check(row: &ParameterRow) {
     let host = Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"]);
     if !row.prepare.is_empty() {
         host.sh(row.prepare);

@@ -1,6 +1,7 @@
-//! Where, and in which form: interfaces, labels, broadcast addresses, routes, namespaces, IPv6's own.
+//! Where addresses go, and in which form: interfaces, labels, broadcast addresses, routes, namespaces, and what only
+//! IPv6 has.
 
-use super::{Row, boundary, check_all, valid};
+use super::{ParameterRow, boundary, check_all, valid};
 
 const FRONT: &str = "ip link property add dev eth0 altname front";
 /// The longest name that an interface can have.
@@ -23,7 +24,7 @@ const IPV6: &str = "eth0 2001:db8::9/64 nodad";
 const LABEL: &str = "label 2001:db8::9/128 99";
 const V6: (&str, &str) = ("ip", "2001:db8::9");
 
-pub const INTERFACES: [Row; 16] = [
+pub const INTERFACES: [ParameterRow; 16] = [
     valid(&[("nic", "eth0")], &["eth0 192.0.2.9/24"]),
     valid(&[("nic", "eth0"), V6], &[IPV6, LABEL]),
     valid(&[("nic", "front")], &["eth0 192.0.2.9/24"]).after(FRONT),
@@ -38,7 +39,7 @@ pub const INTERFACES: [Row; 16] = [
     valid(&[("iflabel", "db")], &["eth0 192.0.2.9/24 label eth0:db"]),
     valid(&[("iflabel", "db"), ("ip", "192.0.2.9 2001:db8::9")], &["eth0 192.0.2.9/24 label eth0:db", IPV6, LABEL]),
     valid(&[("iflabel", "db"), ("nic", "front")], &["eth0 192.0.2.9/24 label eth0:db"]).after(FRONT),
-    // As in IPaddr2, the label in nic wins.
+    // The label in nic wins, as in IPaddr2.
     valid(&[("iflabel", "db"), ("nic", "eth0:x")], &["eth0 192.0.2.9/24 label eth0:x"]),
     boundary(&[("iflabel", "abcdefghij")], &["eth0 192.0.2.9/24 label eth0:abcdefghij"]),
     boundary(&[("nic", "eth0:abcdefghij")], &["eth0 192.0.2.9/24 label eth0:abcdefghij"]),
@@ -46,12 +47,12 @@ pub const INTERFACES: [Row; 16] = [
 
 const OWN_BROADCAST: &str = "ip address del 192.0.2.1/24 dev eth0 && ip address add 192.0.2.1/24 broadcast + dev eth0";
 
-pub const BROADCAST: [Row; 12] = [
+pub const BROADCAST: [ParameterRow; 12] = [
     valid(&[("broadcast", "+")], &["eth0 192.0.2.9/24 brd 192.0.2.255"]),
     valid(&[("broadcast", "-")], &["eth0 192.0.2.9/24"]),
     valid(&[("broadcast", "192.0.2.127")], &["eth0 192.0.2.9/24 brd 192.0.2.127"]),
     valid(&[("broadcast", "+"), ("ip", "192.0.2.9 2001:db8::9")], &["eth0 192.0.2.9/24 brd 192.0.2.255", IPV6, LABEL]),
-    // As in IPaddr2: that of the node's own address, whatever the prefix of ours.
+    // The address gets the broadcast address of the node's own address, as in IPaddr2, whatever our prefix.
     valid(&[("broadcast", "")], &["eth0 192.0.2.9/24 brd 192.0.2.255"]).after(OWN_BROADCAST),
     valid(&[("broadcast", ""), ("ip", "192.0.2.9/32")], &["eth0 192.0.2.9/32 brd 192.0.2.255"]).after(OWN_BROADCAST),
     valid(&[("broadcast", ""), ("ip", "192.0.2.9/16@eth0")], &["eth0 192.0.2.9/16", "route 192.0.0.0/16 dev eth0"])
@@ -66,14 +67,14 @@ pub const BROADCAST: [Row; 12] = [
     boundary(&[("broadcast", "255.255.255.255")], &["eth0 192.0.2.9/24 brd 255.255.255.255"]),
 ];
 
-/// RFC 3021: such a small network has no broadcast address, and ip(8) gives none. The one that `+` would make is the
+/// Such a small network has no broadcast address (RFC 3021), and ip(8) gives none. The one that `+` would make is the
 /// address itself, or its neighbour's.
-pub const BROADCAST_OF_TINY_NETWORKS: [Row; 2] = [
+pub const BROADCAST_OF_TINY_NETWORKS: [ParameterRow; 2] = [
     boundary(&[("broadcast", "+"), ("ip", "192.0.2.9/32")], &["eth0 192.0.2.9/32"]),
     boundary(&[("broadcast", "+"), ("ip", "192.0.2.8/31")], &["eth0 192.0.2.8/31", "route 192.0.2.8/31 dev eth0"]),
 ];
 
-pub const ROUTES: [Row; 22] = [
+pub const ROUTES: [ParameterRow; 22] = [
     valid(&[("proto", "kernel"), ("ip", "198.51.100.9")], &["eth1 198.51.100.9/25"]).after(TWO),
     valid(&[("proto", "static"), ("ip", "198.51.100.9")], STATIC).after(TWO),
     valid(&[("proto", "4"), ("ip", "198.51.100.9")], STATIC).after(TWO),
@@ -145,14 +146,14 @@ pub const ROUTES: [Row; 22] = [
 /// The kernel adds its own route beside the static one.
 const STATIC: &[&str] = &["eth0 198.51.100.9/24", "route 198.51.100.0/24 dev eth0"];
 
-pub const IPV6_ONLY: [Row; 19] = [
+pub const IPV6_ONLY: [ParameterRow; 19] = [
     valid(&[("nodad", "yes"), V6], &[IPV6, LABEL]),
     valid(&[("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
     valid(&[("optimistic", "yes"), ("nodad", "no"), V6], &["eth0 2001:db8::9/64", LABEL]),
     valid(&[("optimistic", "yes"), V6], &[IPV6, LABEL]),
     valid(&[("optimistic", "no"), V6], &[IPV6, LABEL]),
     valid(&[("preferred_lft", "forever"), V6], &[IPV6, LABEL]),
-    // Not said: never a source, unless the address may be one.
+    // Where the lifetime is not set, the address is never a source, unless the parameters let it be one.
     valid(&[("preferred_lft", ""), V6], &["eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL]),
     valid(&[("preferred_lft", ""), ("lvs_ipv6_addrlabel", "no"), V6], &[IPV6]),
     valid(&[("preferred_lft", "3600"), V6], &["eth0 2001:db8::9/64 nodad preferred 3600", LABEL]),
@@ -171,12 +172,12 @@ pub const IPV6_ONLY: [Row; 19] = [
 ];
 
 #[test]
-fn of_interfaces() {
+fn start_uses_the_interface_and_the_label_of_the_parameters() {
     check_all(&INTERFACES);
 }
 
 #[test]
-fn of_broadcast() {
+fn start_sets_the_broadcast_address_of_the_parameters() {
     check_all(&BROADCAST);
 }
 
@@ -186,13 +187,13 @@ fn networks_without_room_for_a_broadcast_address_have_none() {
 }
 
 #[test]
-fn of_routes_and_links() {
+fn start_follows_the_parameters_of_routes_and_links() {
     check_all(&ROUTES);
 }
 
-/// It is IPv6's, as in IPaddr2.
+/// The parameter is IPv6's, as in IPaddr2.
 #[test]
-fn the_preferred_lifetime_is_not_for_ipv4() {
+fn the_preferred_lifetime_does_not_apply_to_ipv4() {
     check_all(&[valid(
         &[("preferred_lft", "0"), ("ip", "192.0.2.9 2001:db8::9")],
         &["eth0 192.0.2.9/24", "eth0 2001:db8::9/64 nodad deprecated preferred 0", LABEL],
@@ -201,7 +202,7 @@ fn the_preferred_lifetime_is_not_for_ipv4() {
 
 /// IPaddr2 never reads it there, so it must not stop a resource in the whole cluster that came from IPaddr2.
 #[test]
-fn what_one_family_has_no_use_for_does_no_harm() {
+fn what_one_address_family_has_no_use_for_does_no_harm() {
     check_all(&[
         valid(&[("preferred_lft", "perhaps")], &["eth0 192.0.2.9/24"]),
         valid(&[("iflabel", "db"), V6], &[IPV6, LABEL]),
@@ -211,6 +212,6 @@ fn what_one_family_has_no_use_for_does_no_harm() {
 }
 
 #[test]
-fn of_ipv6() {
+fn start_follows_the_parameters_of_ipv6() {
     check_all(&IPV6_ONLY);
 }

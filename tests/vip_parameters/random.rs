@@ -1,5 +1,5 @@
 //! Random parameters, given to `ocf:heartbeat:IPaddr2` and to ours on the same machine: the same answer, the same addresses,
-//! routes and labels, and nothing left after stop, or a row of README's table says otherwise.
+//! routes and labels, and nothing left after stop, or a row of docs/from-ipaddr2.md says otherwise.
 //!
 //! `LVS_AGENTS_SEED` is the seed of other sets than the usual ones, `LVS_AGENTS_SETS` how many there are.
 
@@ -11,12 +11,12 @@ use super::view;
 const SCRIPT: &str = "/usr/lib/ocf/resource.d/heartbeat/IPaddr2";
 const SEED: u64 = 20_261_124;
 const SETS: u64 = 300;
-const README: &str = include_str!("../../README.md");
+const DIFFERENCES: &str = include_str!("../../docs/from-ipaddr2.md");
 
 type Pair = (&'static str, &'static str);
 
-/// The values of one parameter; the more often one stands here, the more often it is taken. An empty one is not set. Those
-/// behind a `!` are wrong, or lead to no interface: half of the sets have none of them.
+/// The values of one parameter. A value is taken the more often, the more often it stands here. An empty one is not
+/// set. Those behind a `!` are wrong, or lead to no interface: half of the sets have none of them.
 const IPV4: &[&str] = &[
     "192.0.2.9",
     "192.0.2.9",
@@ -85,16 +85,16 @@ impl Random {
 }
 
 #[derive(Clone)]
-struct Set(Vec<Pair>);
+struct ParameterSet(Vec<Pair>);
 
-impl Set {
+impl ParameterSet {
     fn new(seed: u64, number: u64) -> Self {
         let mut random = Random(seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d));
         let is_right = random.below(2) == 0;
         let (all, own) = if random.below(3) > 0 { (IPV4, OF_IPV4) } else { (IPV6, OF_IPV6) };
         let ip = random.of(all, is_right);
         let mut set = vec![("ip", ip)];
-        // A few of them, or a wrong one would be in every set.
+        // Only some of them are taken, or a wrong one would be in every set.
         for (name, values) in own.iter().chain(OF_BOTH) {
             let value = if random.below(3) > 0 || *name == "nodad" { random.of(values, is_right) } else { values[0] };
             if !value.is_empty() {
@@ -108,7 +108,7 @@ impl Set {
         self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 
-    /// As the kernel writes it.
+    /// Returns the address as the kernel writes it.
     fn address(&self) -> String {
         let ip = self.get("ip");
         ip.parse::<std::net::IpAddr>().map_or_else(|_| ip.to_owned(), |address| address.to_string())
@@ -119,7 +119,7 @@ impl Set {
     }
 }
 
-impl fmt::Display for Set {
+impl fmt::Display for ParameterSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(name, value)| write!(f, "{name}={value} "))
     }
@@ -127,19 +127,20 @@ impl fmt::Display for Set {
 
 /// What an agent made of a set: the code of start, what the kernel shows more then, and what more after stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Result {
+struct AgentResult {
     code: Option<i32>,
     shows: Vec<String>,
     stopped: Option<i32>,
     left: Vec<String>,
-    /// Exit reason, for people.
+    /// The exit reason, for people.
     says: String,
 }
 
-/// A row of README's table: how it begins there, and whether it explains what became of a set (theirs, ours).
-type Row = (&'static str, fn(&Set, &Result, &Result) -> bool);
+/// A row of the table of docs/from-ipaddr2.md: how it begins there, and whether it explains what became of a set (theirs,
+/// ours).
+type DocumentedRow = (&'static str, fn(&ParameterSet, &AgentResult, &AgentResult) -> bool);
 
-const ROWS: [Row; 10] = [
+const ROWS: [DocumentedRow; 10] = [
     ("a `nic` that is missing is 5 for start, not 6; a label that is too long", |set, theirs, ours| {
         let label = set.get("iflabel").len() > 10 && matches!(ours.code, Some(1 | 2));
         theirs.code == Some(6) && (label || set.get("nic") == "nosuch" && ours.code == Some(5))
@@ -199,18 +200,18 @@ fn new_host() -> Host {
     host
 }
 
-fn outcome(host: &Host, agent: &Agent<'_>, before: &[String]) -> Result {
+fn outcome(host: &Host, agent: &Agent<'_>, before: &[String]) -> AgentResult {
     let start = agent.run("start");
     let shows = view::difference(before, &view::lines(host));
     let stopped = agent.run("stop").code;
     let left = view::difference(before, &view::lines(host));
-    Result { code: start.code, shows, stopped, left, says: start.stderr.trim().to_owned() }
+    AgentResult { code: start.code, shows, stopped, left, says: start.stderr.trim().to_owned() }
 }
 
-/// Theirs, then ours.
-fn compare(host: &mut Host, set: &Set) -> (Result, Result) {
+/// Returns their result, then ours.
+fn compare(host: &mut Host, set: &ParameterSet) -> (AgentResult, AgentResult) {
     let before = view::lines(host);
-    // Its sender in the background keeps the action's output open.
+    // The sender of IPaddr2 in the background keeps the action's output open.
     let theirs = host.agent("IPaddr2").under(&["sh", "-c", "exec \"$@\" >/dev/null 2>&1", "sh"]).params(&set.0);
     let theirs = outcome(host, &theirs, &before);
     if !theirs.left.is_empty() {
@@ -226,16 +227,16 @@ fn number(variable: &str, usual: u64) -> u64 {
 }
 
 #[test]
-fn random_parameters_do_what_ipaddr2_does_or_the_table_of_the_readme_says_why_not() {
+fn random_parameters_do_what_ipaddr2_does_or_the_table_of_differences_says_why_not() {
     assert!(std::path::Path::new(SCRIPT).exists(), "{SCRIPT} is missing: this test needs the package resource-agents");
     let (seed, sets) = (number("LVS_AGENTS_SEED", SEED), number("LVS_AGENTS_SETS", SETS));
     for (row, _) in ROWS {
-        assert!(README.contains(&format!("\n| {row}")), "{row:?}: no such row in README.md");
+        assert!(DIFFERENCES.contains(&format!("\n| {row}")), "{row:?}: no such row in docs/from-ipaddr2.md");
     }
     let work = |part: u64| {
         let (mut host, mut wrong, mut worked) = (new_host(), Vec::new(), 0);
         for number in (0..sets).filter(|number| number % 4 == part) {
-            let set = Set::new(seed, number);
+            let set = ParameterSet::new(seed, number);
             let (theirs, ours) = compare(&mut host, &set);
             worked += u64::from(ours.code == Some(0) && theirs.code == Some(0));
             let explained = ROWS.iter().any(|(_, explains)| explains(&set, &theirs, &ours));
@@ -251,7 +252,7 @@ fn random_parameters_do_what_ipaddr2_does_or_the_table_of_the_readme_says_why_no
     });
     let wrong: Vec<&str> = parts.iter().flat_map(|(wrong, _)| wrong).map(String::as_str).collect();
     assert!(wrong.is_empty(), "seed {seed}: {} of {sets} sets differ:\n{}", wrong.len(), wrong.join("\n"));
-    // Or nothing would have been compared.
+    // Otherwise nothing would have been compared.
     let worked: u64 = parts.iter().map(|(_, worked)| worked).sum();
     assert!(worked >= sets / 3, "only {worked} of {sets} sets work at all");
 }

@@ -52,7 +52,7 @@ fn address(nic: &str, info: &Value) -> String {
     }
     match info["preferred_life_time"].as_u64().unwrap_or_default() {
         4_294_967_295 => text,
-        // It runs: what is left of 3600 is told as 3600 for a good while.
+        // The time runs: what is left of 3600 is shown as 3600 for a good while.
         seconds => text + &format!(" preferred {}", seconds.next_multiple_of(100)),
     }
 }
@@ -71,7 +71,7 @@ fn label(line: &str) -> Option<String> {
     Some(format!("label {prefix} {}", words.last()?))
 }
 
-/// The lines that came, and after a `-` those that went.
+/// Returns the lines that came, and after a `-` those that went.
 pub fn difference(before: &[String], after: &[String]) -> Vec<String> {
     let (mut gone, mut came) = (before.to_vec(), Vec::new());
     for line in after {

@@ -1,7 +1,8 @@
 //! Wrong values. The first parameter of a row is what is wrong.
 
 use super::common::Host;
-use super::common::wrong::{Row, check, everywhere, here};
+use super::common::rows::check_rows;
+use super::common::wrong::{WrongRow, check, everywhere, here};
 
 /// Three lines of addresses, of which the second is wrong.
 const WRONG_FILE: &str = "/run/test/wrong";
@@ -9,7 +10,7 @@ const EMPTY_FILE: &str = "/run/test/empty";
 const DOUBLE_FILE: &str = "/run/test/double";
 const GOOD_FILE: &str = "/run/test/good";
 
-pub const OF_IP_AND_MASK: [Row; 38] = [
+pub const OF_IP_AND_MASK: [WrongRow; 38] = [
     everywhere(&[("ip", "")], "ip: required, but not set"),
     everywhere(&[("ip", " , ")], "ip: required, but not set"),
     everywhere(&[("ip", "192.0.2.300")], "ip \"192.0.2.300\": not an IPv4 or IPv6 address"),
@@ -50,8 +51,8 @@ pub const OF_IP_AND_MASK: [Row; 38] = [
     everywhere(&[("ip_file", GOOD_FILE), ("ip", "192.0.2.300")], "ip \"192.0.2.300\": not an IPv4 or IPv6 address"),
 ];
 
-pub const OF_PLACES: [Row; 25] = [
-    // How long it may be depends on the name of the interface.
+pub const OF_PLACES: [WrongRow; 25] = [
+    // How long a label may be depends on the name of the interface.
     here(&[("iflabel", "much-too-long")], 2, "\"eth0:much-too-long\" is longer than 15 characters"),
     everywhere(&[("broadcast", "all")], "broadcast \"all\": expected +, - or an IPv4 address"),
     everywhere(&[("noprefixroute", "2")], "noprefixroute \"2\": expected yes or no"),
@@ -60,7 +61,7 @@ pub const OF_PLACES: [Row; 25] = [
     here(&[("nic", "a234567890123456")], 5, "nic \"a234567890123456\": no such interface on this node"),
     here(&[("nic", "nosuch:db")], 5, "nic \"nosuch\": no such interface on this node"),
     here(&[("nic", "eth0:abcdefghijk")], 2, "\"eth0:abcdefghijk\" is longer than 15 characters"),
-    // The same interface, once by the default of all: only the machine knows that.
+    // Both words mean the same interface, the first one by default: only the machine knows that.
     here(&[("nic", "eth0"), ("ip", "192.0.2.9 192.0.2.9@eth0")], 6, "ip \"192.0.2.9\": named twice for eth0"),
     here(&[("iflabel", "abcdefghijk")], 2, "\"eth0:abcdefghijk\" is longer than 15 characters"),
     everywhere(&[("broadcast", "2001:db8::ff")], "broadcast \"2001:db8::ff\": expected +, - or an IPv4 address"),
@@ -80,7 +81,7 @@ pub const OF_PLACES: [Row; 25] = [
     everywhere(&[("unique_clone_address", "no"), ("CRM_meta_clone_max", "2")], "clone: run one instance"),
 ];
 
-pub const OF_NUMBERS_AND_TIMES: [Row; 30] = [
+pub const OF_NUMBERS_AND_TIMES: [WrongRow; 30] = [
     everywhere(&[("arp_count", "-1")], "arp_count \"-1\": expected a whole number from 0 to 1000"),
     everywhere(&[("arp_count", "1001")], "arp_count \"1001\""),
     everywhere(&[("arp_count", "5.5")], "arp_count \"5.5\""),
@@ -122,7 +123,7 @@ pub const OF_NUMBERS_AND_TIMES: [Row; 30] = [
 
 fn host() -> Host {
     let host = Host::with_eth0(&["192.0.2.1/24", "2001:db8::1/64"]);
-    // Somebody's own address, which no wrong parameter may cost.
+    // This is another program's address, which no wrong parameter may cost.
     host.sh("ip address add 192.0.2.8/24 dev eth0");
     host.sh("ip link add dark type veth peer name end && ip link set dark up");
     host.write(WRONG_FILE, "# ours\n192.0.2.300\n192.0.2.10\n");
@@ -132,29 +133,30 @@ fn host() -> Host {
     host
 }
 
-fn check_here(rows: &[Row]) {
+fn check_here(rows: &[WrongRow]) {
     let host = host();
     let right = || host.agent("vip").params(&[("ip", "192.0.2.9"), ("nic", "eth0"), ("arp_count", "1")]);
     check(&host, right, rows);
-    // Asked to look at this machine, validate-all says what start would, but for what only shows when it is done.
-    for (parameters, start, _, says) in rows.iter().filter(|(_, start, ..)| *start != 1) {
+    // At the level that looks at this machine, validate-all says what start would, but for what only shows when it is
+    // done.
+    check_rows(rows.iter().filter(|(_, start, ..)| *start != 1), |(parameters, start, _, says)| {
         let local = right().params(parameters).variable("OCF_CHECK_LEVEL", "10");
         local.run("validate-all").expect(*start).says(says);
-    }
+    });
 }
 
 #[test]
-fn of_addresses() {
+fn start_refuses_wrong_addresses_and_masks() {
     check_here(&OF_IP_AND_MASK);
 }
 
 #[test]
-fn of_where_and_how() {
+fn start_refuses_wrong_interfaces_and_routes() {
     check_here(&OF_PLACES);
 }
 
 #[test]
-fn of_numbers_and_times() {
+fn start_refuses_wrong_numbers_and_times() {
     check_here(&OF_NUMBERS_AND_TIMES);
 }
 
@@ -164,34 +166,34 @@ fn an_empty_file_is_wrong_on_this_node_only() {
     check_here(&[here(&[("ip_file", EMPTY_FILE), ("ip", "")], 2, "ip_file /run/test/empty: ")]);
 }
 
-/// Whoever calls has another working directory each time.
+/// Each caller has another working directory.
 #[test]
-fn the_path_of_a_file_is_absolute() {
+fn a_file_whose_path_is_not_absolute_is_refused() {
     check_here(&[everywhere(&[("ip_file", "run/test/good")], "ip_file \"run/test/good\": ")]);
 }
 
-/// To all hosts of the link at once.
+/// The address reaches all hosts of the link at once.
 #[test]
-fn the_broadcast_address_is_no_host() {
+fn the_broadcast_address_of_all_hosts_is_refused() {
     check_here(&[everywhere(&[("ip", "255.255.255.255")], "not the address of a host")]);
 }
 
-/// The number of the clone must not make one of what would be refused when it was written.
+/// The number of the clone must not make an address that would be refused when it was written.
 #[test]
 fn a_clone_has_the_address_of_a_host_too() {
-    for ip in ["223.255.255.255/32", "255.255.255.255/32", "255.255.255.254/32"] {
+    check_rows(["223.255.255.255/32", "255.255.255.255/32", "255.255.255.254/32"], |ip| {
         let host = host();
         let clone = [("unique_clone_address", "yes"), ("CRM_meta_clone", "1"), ("nic", "eth0"), ("ip", ip)];
         let vip = host.agent("vip").params(&clone);
         vip.run("start").expect(6).says("not the address of a host");
         vip.stop();
-    }
+    });
 }
 
 /// `ip netns` leaves the file where a namespace was when it was made on another mount. Nothing of ours can be in it, so
 /// a stop that fails would fence the node for nothing.
 #[test]
-fn a_file_that_is_no_network_namespace() {
+fn start_refuses_a_file_that_is_not_a_network_namespace() {
     check_here(&[here(&[("network_namespace", GOOD_FILE)], 5, "network_namespace \"/run/test/good\": ")]);
     let host = host();
     host.write("/run/netns/left", "");
@@ -203,7 +205,7 @@ fn a_file_that_is_no_network_namespace() {
 
 /// The reason goes into the cluster's configuration, which more people can read than a file of root's.
 #[test]
-fn a_file_that_is_no_list_of_addresses_is_never_quoted() {
+fn a_file_that_is_not_a_list_of_addresses_is_never_quoted() {
     let host = Host::with_eth0(&["192.0.2.1/24"]);
     host.write("/run/test/shadow", "root:$6$salt$secret/hash:19000:0:99999:7:::\n192.0.2.9/secret\n");
     let vip = host.agent("vip").param("ip_file", "/run/test/shadow");
@@ -216,9 +218,9 @@ fn a_file_that_is_no_list_of_addresses_is_never_quoted() {
     vip.stop();
     // A device or a pipe may have no end.
     host.sh("mkfifo /run/test/pipe");
-    for endless in ["/dev/zero", "/run/test/pipe"] {
+    check_rows(["/dev/zero", "/run/test/pipe"], |endless| {
         let vip = host.agent("vip").param("ip_file", endless);
         vip.run("start").expect(2).says(&format!("ip_file {endless}: read: not a regular file"));
         vip.stop();
-    }
+    });
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::common::{Host, until};
 
-/// Nobody listens there; needs no neighbour to be known, and every interface passes it on.
+/// No program listens at this address, no neighbour has to be known for it, and every interface passes it on.
 const EVERYBODY: &str = "224.0.0.200:9";
 static MARKS: AtomicUsize = AtomicUsize::new(0);
 
@@ -35,7 +35,7 @@ impl Capture {
         Self(host.path(&file))
     }
 
-    /// The frames up to one that `sender` sends for that purpose, from its address `source`.
+    /// Returns the frames up to one that `sender` sends for that purpose, from its address `source`.
     pub fn frames(&self, sender: &Host, source: &'static str) -> Vec<Frame> {
         let mark = format!("mark {}.", MARKS.fetch_add(1, Ordering::Relaxed)).into_bytes();
         let payload = mark.clone();
@@ -53,7 +53,7 @@ impl Capture {
     }
 
     fn so_far(&self) -> Vec<Frame> {
-        /// Of the file, and of each record.
+        /// The lengths of the headers of the file and of each record.
         const HEADERS: (usize, usize) = (24, 16);
         let bytes = std::fs::read(&self.0).unwrap_or_default();
         let mut rest = bytes.get(HEADERS.0..).unwrap_or_default();
@@ -69,7 +69,7 @@ impl Capture {
     }
 }
 
-/// Comparisons need the programs that they compare with: a test that passed without them would say nothing.
+/// Fails without `program`: a comparison that passed without what it compares with would say nothing.
 pub fn needs(host: &Host, program: &str, package: &str) {
     let found = host.sh(&format!("command -v {program} || true"));
     assert!(!found.is_empty(), "{program} is missing: this test needs the Debian package {package}");
@@ -80,8 +80,9 @@ impl Frame {
         self.bytes.get(6..12).unwrap_or_default()
     }
 
-    /// ARP, or a neighbour solicitation or advertisement in the name of an address; with a VLAN tag or without.
-    pub fn tells_neighbours(&self) -> bool {
+    /// Whether the frame is ARP, or a neighbour solicitation or advertisement in the name of an address, with a VLAN
+    /// tag or without.
+    pub fn is_for_neighbours(&self) -> bool {
         let bytes = &self.bytes;
         let at = if bytes.get(12..14) == Some(&[0x81, 0]) { 16 } else { 12 };
         let Some((kind, packet)) = bytes.get(at..).and_then(|rest| rest.split_at_checked(2)) else { return false };
@@ -89,7 +90,7 @@ impl Frame {
             [8, 6] => true,
             [0x86, 0xdd] => {
                 let is_discovery = packet.get(6) == Some(&58) && matches!(packet.get(40), Some(135 | 136));
-                // The kernel looks for duplicates of its own link-local address in nobody's name.
+                // The kernel looks for duplicates of its own link-local address without the name of an address.
                 is_discovery && packet.get(8..24) != Some(&[0; 16])
             }
             _ => false,

@@ -8,8 +8,9 @@
 //!   takes 1.1 s of it.
 //!
 //! Ours are the same frames but for the flow label of IPv6, which the kernel chooses for IPaddr2 and which is zero in
-//! ours: without a connection there is no flow. On purpose different are the times: request and reply leave together, the
-//! first ones before start returns, and all of it once more after `arp_repeat_after`.
+//! ours: without a connection there is no flow. The times are different on purpose: request and reply leave together,
+//! the first ones before start returns, and all of it once more after `arp_repeat_after`.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,8 +20,8 @@ mod contents;
 mod gateway;
 mod many;
 mod ports;
+mod rfc_frames;
 mod series;
-mod told;
 
 use std::net::IpAddr;
 
@@ -44,16 +45,16 @@ impl Wire {
         Self { host, peer, capture, mac }
     }
 
-    /// Without a repetition, unless a test asks for one.
+    /// Returns the agent without a repetition, unless a test asks for one.
     fn vip(&self, ip: &str) -> Agent<'_> {
         let own = [("ip", ip), ("nic", "eth0"), ("nodad", "yes"), ("arp_repeat_after", "0")];
         self.host.agent("vip").params(&own)
     }
 
-    /// Every frame of ARP and neighbour discovery that the node has sent so far.
+    /// Returns every frame of ARP and neighbour discovery that the node has sent so far.
     fn sent(&self) -> Vec<Frame> {
         let frames = self.capture.frames(&self.host, NODE);
-        frames.into_iter().filter(|frame| frame.tells_neighbours() && frame.sender() == self.mac).collect()
+        frames.into_iter().filter(|frame| frame.is_for_neighbours() && frame.sender() == self.mac).collect()
     }
 }
 

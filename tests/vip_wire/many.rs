@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::Wire;
 use super::capture::{Frame, now};
 use super::common::until_equal;
-use super::told::{announcement, series};
+use super::rfc_frames::{announcement, series};
 
 const COUNT: usize = 300;
 const GAP: Duration = Duration::from_micros(250);
-/// Moments that passed unused count as long as that: so many addresses may leave at once.
+/// Moments that passed unused may be made up for as far back as this: so many addresses may leave at once.
 const CREDIT: Duration = Duration::from_millis(10);
 const INTERVAL: Duration = Duration::from_millis(200);
 const REPEAT_AFTER: Duration = Duration::from_secs(2);
@@ -24,8 +24,9 @@ fn addresses(first: IpAddr) -> Vec<IpAddr> {
     (0..COUNT).map(offset).collect()
 }
 
-/// No more than the pace allows, in any stretch of time: where a sender was late, its next ones may only make up for
-/// the credit. (10 ms: 40 by pace, 40 by credit, the two at the ends.) Nothing is said of how fast it must be.
+/// Asserts that no more addresses leave than the pace allows, in any stretch of time: where a sender was late, its next
+/// ones may only make up for the credit. (In 10 ms: 40 by pace, 40 by credit, the two at the ends.) How fast it must be
+/// is not tested.
 fn paced(times: &[Duration]) {
     for (index, from) in times.iter().enumerate() {
         for (later, to) in times.iter().enumerate().skip(index) {
@@ -36,8 +37,8 @@ fn paced(times: &[Duration]) {
     }
 }
 
-/// Shown with --nocapture.
-fn tell(first: IpAddr, times: &[Duration], returned: Duration) {
+/// Prints the times, which are shown with --nocapture.
+fn print_times(first: IpAddr, times: &[Duration], returned: Duration) {
     let in_window = |from: &Duration| times.iter().filter(|to| **to >= *from && **to - *from < CREDIT).count();
     let most = times.iter().map(in_window).max().unwrap_or_default();
     let (begin, end) = (times[0], times[times.len() - 1]);
@@ -62,7 +63,7 @@ fn check(first: &str, last: &str, prefix: u8) {
     first_round(&frames, &wire, &addresses, returned);
     let of_round = |round: usize| addresses.iter().map(|address| times[address][round]).collect::<Vec<Duration>>();
     let firsts = of_round(0);
-    tell(first_address, &firsts, returned);
+    print_times(first_address, &firsts, returned);
     let mut all: Vec<Duration> = times.values().flatten().copied().collect();
     all.sort();
     paced(&all);
@@ -73,7 +74,7 @@ fn check(first: &str, last: &str, prefix: u8) {
     assert_eq!(wire.sent().len(), frames.len(), "stop says something");
 }
 
-/// In the order of the list, before start has returned.
+/// Asserts that the first round is in the order of the list, before start has returned.
 fn first_round(frames: &[Frame], wire: &Wire, addresses: &[IpAddr], returned: Duration) {
     let expected: Vec<Vec<u8>> = addresses.iter().flat_map(|address| announcement(wire.mac, *address)).collect();
     let first = frames.get(..expected.len()).expect("a first round");
@@ -81,7 +82,8 @@ fn first_round(frames: &[Frame], wire: &Wire, addresses: &[IpAddr], returned: Du
     assert!(first.iter().all(|frame| frame.at < returned), "start returned before the last of the first frames");
 }
 
-/// Never earlier than its time, and spread over the interval: fewer at once than in the first round.
+/// Asserts that a later round is never earlier than its time, and spread over the interval: fewer addresses leave at
+/// once than in the first round.
 fn later_round(round: usize, times: &[Duration], began: Duration) {
     let number = u32::try_from(round).expect("few");
     let offset = if number < 5 { INTERVAL * number } else { REPEAT_AFTER + INTERVAL * (number - 5) };
@@ -92,11 +94,11 @@ fn later_round(round: usize, times: &[Duration], began: Duration) {
 }
 
 #[test]
-fn of_ipv4() {
+fn many_ipv4_addresses_are_announced_at_the_pace_of_the_node() {
     check("10.9.0.1", "10.9.1.44", 16);
 }
 
 #[test]
-fn of_ipv6() {
+fn many_ipv6_addresses_are_announced_at_the_pace_of_the_node() {
     check("2001:db8:9::1", "2001:db8:9::12c", 64);
 }

@@ -2,10 +2,10 @@
 
 use super::capture::{Capture, Frame};
 use super::common::Host;
-use super::told::announcement;
+use super::rfc_frames::announcement;
 use super::{NODE, address};
 
-/// Two machines with two cables: a bond of both with a VLAN on top here, the bare ports there.
+/// Makes two machines with two cables: a bond of both with a VLAN on top here, the bare ports there.
 fn bonded() -> (Host, Host) {
     let (host, peer) = Host::pair(&[], &["192.0.2.22/24"]);
     for module in ["bonding", "8021q"] {
@@ -21,12 +21,12 @@ fn bonded() -> (Host, Host) {
     (host, peer)
 }
 
-fn told(frames: Vec<Frame>, mac: [u8; 6]) -> Vec<Vec<u8>> {
-    let ours = frames.into_iter().filter(|frame| frame.tells_neighbours() && frame.sender() == mac);
+fn frames_of(frames: Vec<Frame>, mac: [u8; 6]) -> Vec<Vec<u8>> {
+    let ours = frames.into_iter().filter(|frame| frame.is_for_neighbours() && frame.sender() == mac);
     ours.map(|frame| frame.bytes).collect()
 }
 
-/// With the tag of VLAN 9 behind the link-layer addresses.
+/// Puts the tag of VLAN 9 behind the link-layer addresses.
 fn tagged(mut frame: Vec<u8>) -> Vec<u8> {
     frame.splice(12..12, [0x81, 0, 0, 9]);
     frame
@@ -44,7 +44,7 @@ fn frames_leave_tagged_through_the_active_port_only() {
     let expected = ["192.0.2.9", "2001:db8::9"].map(|ip| announcement(mac, address(ip)));
     let expected: Vec<Vec<u8>> = expected.into_iter().flatten().map(tagged).collect();
     // What leaves through the idle port would do so before what is marked on the active one.
-    assert_eq!(told(active.frames(&host, NODE), mac), expected);
-    let through_idle = told(idle.frames(&peer, "192.0.2.23"), mac);
+    assert_eq!(frames_of(active.frames(&host, NODE), mac), expected);
+    let through_idle = frames_of(idle.frames(&peer, "192.0.2.23"), mac);
     assert!(!through_idle.iter().any(|frame| expected.contains(frame)), "{through_idle:02x?}");
 }

@@ -1,11 +1,11 @@
-//! How often and how long: repetitions, monitor, stop.
+//! How often and how long announcements are sent: repetitions, monitor, stop.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::capture::now;
 use super::common::{Agent, until, until_equal};
-use super::told::series;
+use super::rfc_frames::series;
 use super::{Wire, address};
 
 const BOTH: &str = "192.0.2.9 2001:db8::9";
@@ -14,7 +14,7 @@ fn both() -> [IpAddr; 2] {
     ["192.0.2.9", "2001:db8::9"].map(address)
 }
 
-/// How often each was announced, or nothing.
+/// Returns how often each address was announced; the list is empty when none was.
 fn counts(wire: &Wire) -> Vec<usize> {
     series(&wire.sent(), wire.mac, &both()).values().map(Vec::len).collect()
 }
@@ -46,7 +46,7 @@ fn each_announcement_has_its_time_and_all_of_them_once_more() {
 }
 
 #[test]
-fn not_at_all_and_only_once() {
+fn a_count_of_0_announces_nothing_and_a_count_of_1_only_once() {
     let wire = Wire::new();
     let vip = wire.vip(BOTH);
     with(&vip, "0", "100", "1ms").start();
@@ -58,9 +58,9 @@ fn not_at_all_and_only_once() {
     assert_eq!(counts(&wire), [1, 1]);
 }
 
-/// In the middle of a series, and while the helper waits for the time of the repetition.
+/// stop comes in the middle of a series, and while the helper waits for the time of the repetition.
 #[test]
-fn nothing_after_stop() {
+fn no_frame_leaves_after_stop() {
     for (count, again, heard) in [("1000", "1s", 3), ("1", "1h", 1)] {
         let wire = Wire::new();
         let vip = with(&wire.vip(BOTH), count, "10", again);
@@ -75,7 +75,7 @@ fn nothing_after_stop() {
     }
 }
 
-/// A second start says it again, and its series takes the place of the first one's.
+/// A second start announces again, and its series takes the place of the first one's.
 #[test]
 fn start_once_more_announces_once_more_with_one_helper() {
     let wire = Wire::new();
@@ -103,15 +103,15 @@ fn monitor_announces_only_when_it_is_asked_to() {
         assert_eq!(times.len(), 4, "{address}: one by start, three by monitor");
         assert!(times[1] < returned, "{address}: monitor returned before the first frame");
     }
-    // One is said by monitor itself.
+    // monitor itself sends a single announcement.
     vip.clone().param("arp_count_refresh", "1").monitor().expect(0).silent();
     assert_eq!(wire.host.processes_with("announce"), [0; 0]);
     assert_eq!(counts(&wire), [5, 5]);
 }
 
-/// There is nothing to tell of addresses that are not there.
+/// There is nothing to announce of addresses that are not there.
 #[test]
-fn monitor_of_what_is_stopped_says_nothing() {
+fn a_monitor_of_stopped_addresses_announces_nothing() {
     let wire = Wire::new();
     let vip = wire.vip(BOTH).param("arp_count_refresh", "3");
     vip.monitor().expect(7).silent();

@@ -1,7 +1,7 @@
-use super::common::wrong::{Row, check, everywhere, here};
+use super::common::wrong::{WrongRow, check, everywhere, here};
 use super::common::{Agent, Host};
 
-const ROWS: [Row; 46] = [
+const ROWS: [WrongRow; 46] = [
     everywhere(&[("virtual", "")], "virtual: not set: name a virtual service, or a configfile"),
     everywhere(&[("virtual", "10.9.0.100")], "virtual: \"10.9.0.100\": expected ADDRESS:PORT or a firewall mark"),
     everywhere(&[("virtual", "10.9.0.100:70000")], "port \"70000\": expected 0 to 65535"),
@@ -22,7 +22,7 @@ const ROWS: [Row; 46] = [
     everywhere(&[("real", "10.9.1.999 gate")], "\"10.9.1.999\" is not an IPv4 address"),
     everywhere(&[("real", "10.9.1.1:70000 masq")], "port \"70000\": expected 0 to 65535"),
     everywhere(&[("scheduler", "nosuch")], "scheduler: \"nosuch\": expected a scheduler, one of rr wrr"),
-    everywhere(&[("persistent", "-1")], "persistent: \"-1\": expected a whole number from 0 to 2678400"),
+    everywhere(&[("persistent", "-1")], "persistent: \"-1\": expected a whole number from 0 to 4294967295"),
     everywhere(&[("persistent", "long")], "persistent: \"long\": expected a whole number"),
     everywhere(&[("persistent", "60"), ("netmask", "255.0.255.0")], "expected a netmask of leading ones"),
     everywhere(&[("schedflags", "sh-port")], "expected flags of the scheduler wrr"),
@@ -44,17 +44,17 @@ const ROWS: [Row; 46] = [
     everywhere(&[("configfile", "/run/test/right.cf")], "configfile, virtual: both are set"),
     here(&[("virtual", ""), ("configfile", "/run/test/nosuch.cf")], 2, "/run/test/nosuch.cf: read: No such file"),
     here(&[("virtual", ""), ("configfile", "/run/test")], 2, "configfile /run/test: read: Is a directory"),
-    here(&[("virtual", ""), ("configfile", "/run/test/broken.cf")], 2, "/run/test/broken.cf: line 2: scheduler \"x\""),
+    here(&[("virtual", ""), ("configfile", "/run/test/broken.cf")], 2, "/run/test/broken.cf: line 2: scheduler \"x1\""),
     here(&[("virtual", ""), ("configfile", "/run/test/empty.cf")], 2, "/run/test/empty.cf: has no virtual service"),
     here(&[("virtual", "10.9.0.7:25, 10.9.0.100:80")], 2, "lvs resource \"owner\" owns it on this node already"),
     here(&[("virtual", ""), ("configfile", "/run/test/taken.cf")], 2, "lvs resource \"owner\" owns it"),
 ];
 
-/// A node where all is well with the services of somebody else.
+/// Makes a node where all is well with the services of another resource.
 pub fn node() -> Host {
     let host = Host::new();
     host.write("/run/test/right.cf", "virtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate\n\tchecktype=on\n");
-    host.write("/run/test/broken.cf", "virtual=10.9.0.100:80\n\tscheduler=x\n");
+    host.write("/run/test/broken.cf", "virtual=10.9.0.100:80\n\tscheduler=x1\n");
     host.write("/run/test/taken.cf", "virtual=10.9.0.7:25\n\treal=10.9.1.7:25 gate\n\tchecktype=on\n");
     host.write("/run/test/empty.cf", "# nothing yet\n");
     let owner = host.agent("lvs").instance("owner");
@@ -64,7 +64,7 @@ pub fn node() -> Host {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn of_lvs() {
+fn start_of_lvs_refuses_each_wrong_parameter() {
     let host = node();
     let right = || -> Agent<'_> {
         let real = ("real", "10.9.1.1 gate");

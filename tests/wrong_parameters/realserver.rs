@@ -1,7 +1,7 @@
 use super::common::Host;
-use super::common::wrong::{Row, check, everywhere, here};
+use super::common::wrong::{WrongRow, check, everywhere, here};
 
-const ROWS: [Row; 14] = [
+const ROWS: [WrongRow; 14] = [
     everywhere(&[("ip", "")], "ip: required, but not set"),
     everywhere(&[("ip", "192.0.2.300")], "ip \"192.0.2.300\": not an IPv4 or IPv6 address"),
     everywhere(&[("ip", "192.0.2.9/32")], "ip \"192.0.2.9\": takes neither prefix nor nic"),
@@ -19,7 +19,7 @@ const ROWS: [Row; 14] = [
 ];
 
 #[test]
-fn of_realserver() {
+fn start_of_realserver_refuses_each_wrong_parameter() {
     let host = Host::new();
     host.sh("ip address add 192.0.2.9/24 dev lo");
     check(&host, || host.agent("realserver").param("ip", "192.0.2.9"), &ROWS);

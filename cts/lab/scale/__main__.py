@@ -1,8 +1,8 @@
-"""The scale bench: ours beside the peers with thousands of services and real servers.
+"""The scale bench plays ours beside the peers with thousands of services and real servers.
 
-scale steps LETTER RUNS     the names of the steps of a part, one a line; each wants a kernel of its own
-scale STEP RUNS SECONDS     plays a step, in the lab, on a host without a cluster; SECONDS: how long an overload lasts
-scale fills FILE            the table of what the steps of part c printed
+scale steps LETTER RUNS     prints the names of the steps of a part, one a line; each wants a kernel of its own
+scale STEP RUNS SECONDS     plays a step, in the lab, on a host without a cluster; an overload lasts SECONDS
+scale fills FILE            prints the table of what the steps of part c printed
 """
 
 import os
@@ -18,7 +18,7 @@ from products import Keepalived, Ours
 from servers import PROGRAM, Servers
 
 FILLS = ((1000, 10), (10000, 5))
-# What the emulated kernel can carry of 10,000 real servers.
+# The emulated kernel can carry the checks of 10,000 real servers at these intervals.
 INTERVAL = {"tcp": 10, "http": 20}
 CONNECT = {"checktype": "connect", "interval": 10}
 

@@ -1,10 +1,10 @@
-"""What a check costs, how late it is, and what it takes when all servers of a service go and come."""
+"""Measures what a check costs, how late it is, and what it takes when all servers of a service go and come."""
 
 import json
 import time
 
 import tables
-from process import FOLDER, all_ticks, median, memory, run, ticks, until
+from process import FOLDER, all_ticks, memory, run, ticks, until
 from products import Keepalived, Ours
 from rows import head, row, say
 from servers import Servers
@@ -13,7 +13,7 @@ WINDOW = 20
 
 
 def calls_per_check(pid, count, seconds=8):
-    """System calls per check by strace, which slows both: the number of calls is the figure, not their time."""
+    """Returns the system calls per check by strace, which slows both: the number is the figure, not the time."""
     before, trace = count(), f"{FOLDER}/strace"
     run(["timeout", "-s", "INT", str(seconds), "strace", "-c", "-f", "-qq", "-o", trace, "-p", str(pid)], limit=seconds + 30)
     made = count() - before
@@ -23,9 +23,11 @@ def calls_per_check(pid, count, seconds=8):
 
 
 def cost_of(product, check, services, reals, interval):
-    """One product's figures, by name."""
+    """Returns one product's figures by name."""
     with Servers() as servers:
-        count = lambda: servers.counts()[check == "http"]
+        def count():
+            return servers.counts()[check == "http"]
+
         error = product.start(services, reals, check, interval)
         if error:
             say(f"{product.name}: {error}")
@@ -61,7 +63,7 @@ def cost(check, interval, services=100, reals=100):
 
 
 def gone_and_back(product, reals=10000, interval=10):
-    """All servers of one service stop at once, and start again. What idle checks cost in that time is taken off."""
+    """Stops all servers of one service at once and starts them again. The cost of idle checks is taken off."""
     head(f"{reals} servers of one service, a connect check in {interval} s each", "", "s", product.name)
     with Servers() as servers:
         error = product.start(1, reals, "tcp", interval)

@@ -1,4 +1,4 @@
-"""The first fill of a fresh kernel: one fill per kernel, because a kernel that was emptied fills 20 to 100 times slower.
+"""Measures the first fill of a fresh kernel, one fill per kernel: an emptied kernel fills 20 to 100 times slower.
 
 A fill prints one line, `fill PRODUCT SERVICES REALS SECONDS`; the table is made of such lines on the machine.
 """
@@ -42,7 +42,7 @@ def fill(product, services, reals):
 
 
 def summary(path):
-    """The table of all fills whose lines are in PATH."""
+    """Prints the table of all fills whose lines are in PATH."""
     found = collections.defaultdict(lambda: collections.defaultdict(list))
     with open(path) as file:
         for line in file:

@@ -1,4 +1,4 @@
-"""Ten times more checks than the machine can make: does the monitor answer, does its memory grow, does it recover?"""
+"""Orders ten times more checks than the machine can make: does monitor answer, does memory grow, does it recover?"""
 
 import collections
 import re

@@ -1,4 +1,4 @@
-"""Processes of the bench: what they take, what they say, and an end to each."""
+"""Runs the processes of the bench, measures what they take, keeps what they say, and ends each."""
 
 import os
 import signal
@@ -11,14 +11,14 @@ AGENTS = "/usr/lib/ocf/resource.d/rust/"
 
 
 class Done:
-    """How a process ended: exit code (None: it was killed at its limit), milliseconds, what it wrote."""
+    """Says how a process ended: exit code (None when it was killed at its limit), milliseconds, what it wrote."""
 
     def __init__(self, code, wall, text):
         self.code, self.wall, self.text = code, wall, text
 
 
 def run(words, environment=None, stdin=os.devnull, limit=LIMIT):
-    """One process from start to end. posix_spawn: subprocess would add a fork of this process to each figure."""
+    """Runs one process from start to end, by posix_spawn: subprocess would add a fork of this one to each figure."""
     output = FOLDER + "/output"
     actions = [(os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
                (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
@@ -36,7 +36,7 @@ def run(words, environment=None, stdin=os.devnull, limit=LIMIT):
 
 
 def agent(name, action, limit=LIMIT, **parameters):
-    """One action of ocf:rust:NAME, as the cluster calls it."""
+    """Runs one action of ocf:rust:NAME as the cluster calls it."""
     return run([AGENTS + name, action], os.environ | {
         "OCF_ROOT": "/usr/lib/ocf", "OCF_RA_VERSION_MAJOR": "1", "OCF_RA_VERSION_MINOR": "1", "HA_LOGFACILITY": "none",
         "OCF_RESOURCE_INSTANCE": "scale-" + name, "OCF_RESOURCE_TYPE": name, "OCF_RESOURCE_PROVIDER": "rust",
@@ -45,7 +45,7 @@ def agent(name, action, limit=LIMIT, **parameters):
 
 
 def background(words, log):
-    """A process that stays; its pid."""
+    """Starts a process that stays, and returns its pid."""
     actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                (os.POSIX_SPAWN_OPEN, 1, f"{FOLDER}/{log}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
                (os.POSIX_SPAWN_DUP2, 1, 2)]
@@ -53,7 +53,7 @@ def background(words, log):
 
 
 def end(pid):
-    """SIGTERM, and SIGKILL when that is not enough."""
+    """Sends SIGTERM, and SIGKILL when that is not enough."""
     os.kill(pid, signal.SIGTERM)
     if until(10, lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 0.05) is None:
         os.kill(pid, signal.SIGKILL)
@@ -61,8 +61,8 @@ def end(pid):
 
 
 def until(seconds, asked, pause=0.02):
-    """Seconds until ASKED() was true, or None: not within SECONDS. It pauses twice as long as asking takes, so that the
-    watched ones have the machine."""
+    """Returns the seconds until ASKED() was true, or None when it was not within SECONDS. It pauses twice as long as
+    asking takes, so that the watched processes have the machine."""
     start = time.perf_counter()
     while True:
         before = time.perf_counter()
@@ -79,7 +79,7 @@ def median(values):
 
 
 def daemon_pid():
-    """The health monitor's pid, from its command line: the only one on this host."""
+    """Returns the pid of the only health monitor on this host, found by its command line."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -92,7 +92,7 @@ def daemon_pid():
 
 
 def ticks(pid):
-    """CPU ticks by thread, {name: ticks}; those of one name together."""
+    """Returns CPU ticks by the names of threads, {name: ticks}."""
     found = {}
     for task in os.listdir(f"/proc/{pid}/task"):
         try:
@@ -106,13 +106,13 @@ def ticks(pid):
 
 
 def all_ticks(pid):
-    """CPU ticks of all its threads, of those that have ended too."""
+    """Returns the CPU ticks of all threads, including those that have ended."""
     with open(f"/proc/{pid}/stat") as file:
         words = file.read().rpartition(")")[2].split()
     return int(words[11]) + int(words[12])
 
 
 def memory(pid):
-    """VmRSS in MB."""
+    """Returns VmRSS in MB."""
     with open(f"/proc/{pid}/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:")) / 1024

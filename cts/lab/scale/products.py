@@ -1,4 +1,4 @@
-"""The two health monitors that are compared: how each is started, and the process that does its checks."""
+"""Starts each of the two health monitors that are compared, and knows the process that does its checks."""
 
 import tables
 from process import FOLDER, agent, background, daemon_pid, end, until

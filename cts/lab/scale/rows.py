@@ -1,4 +1,4 @@
-"""The lines of the bench's tables."""
+"""Prints the lines of the bench's tables."""
 
 import math
 
@@ -9,7 +9,7 @@ def head(title, peer="", unit="", mine="ours"):
 
 
 def row(name, ours, peer=None, note=""):
-    """One figure, the peer's beside it, and the ratio. None: it did not come in time, or there is none."""
+    """Prints one figure, the peer's beside it, and the ratio. None stands for a figure that did not come in time."""
     ratio = f"{ours / peer:.3f}" if ours is not None and peer and not math.isnan(ours) else ""
     print(f"  {name:62} {text(ours):>10} {text(peer) if peer is not None else '':>14} {ratio:>10}  {note}".rstrip(), flush=True)
 

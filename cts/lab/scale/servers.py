@@ -1,4 +1,4 @@
-"""The real servers: one listener behind all of 10.200.0.0/16, on this host."""
+"""The real servers are one listener behind all of 10.200.0.0/16, on this host."""
 
 import os
 import signal
@@ -32,19 +32,19 @@ class Servers:
         os.kill(self.pid, signal.SIGUSR2)
 
     def counts(self):
-        """(connections accepted, requests answered) so far."""
+        """Returns (connections accepted, requests answered) so far."""
         with open(COUNTERS, "rb") as file:
             return struct.unpack("=QQ", file.read(16))
 
     def rate(self, seconds):
-        """Connections per second within the next SECONDS."""
+        """Returns the connections per second within the next SECONDS."""
         before, start = self.counts()[0], time.perf_counter()
         time.sleep(seconds)
         return (self.counts()[0] - before) / (time.perf_counter() - start)
 
     def lateness(self, interval, since):
-        """(number, median, p99, largest) of how far the time between two checks of one server was from INTERVAL seconds, in
-        ms, for checks after SINCE (monotonic seconds)."""
+        """Returns (number, median, p99, largest) of how far the time between two checks of one server was from INTERVAL
+        seconds, in ms, for checks after SINCE (monotonic seconds)."""
         last, found = {}, []
         with open(STAMPS) as file:
             for line in file:

@@ -1,4 +1,4 @@
-"""Many services: start, monitor, status, an edit, a no-op, a hole; and lvs monitor by number of services."""
+"""Times start, monitor, status, an edit, a no-op and a hole of many services, and lvs monitor by number of services."""
 
 import json
 import re
@@ -13,7 +13,7 @@ LIST = ["ipvsadm", "-Ln"]
 
 
 def in_turn(runs, **calls):
-    """{name: median milliseconds} of RUNS rounds of all of them; says when one failed."""
+    """Returns {name: median milliseconds} of RUNS rounds of all calls, and says when one failed."""
     taken, codes = {name: [] for name in calls}, {}
     for _ in range(runs):
         for name, call in calls.items():
@@ -33,7 +33,7 @@ def started(name, **parameters):
 
 
 def monitored(times=20, **parameters):
-    """ldirectord monitor, TIMES times, half a second apart."""
+    """Runs ldirectord monitor TIMES times, half a second apart."""
     done = []
     for _ in range(times):
         done.append(agent("ldirectord", "monitor", limit=30, **parameters))
@@ -58,7 +58,7 @@ def no_ops(runs):
 
 
 def hole(services, reals, runs):
-    """A real server is deleted by hand, from a service in the middle."""
+    """Deletes a real server by hand, from a service in the middle, and times its return."""
     number = services // 2
     server, taken = tables.real(number * reals), []
     for _ in range(runs):
@@ -70,7 +70,7 @@ def hole(services, reals, runs):
 
 
 def edited(services, reals, runs, apply, **configuration):
-    """One weight is changed in the file; APPLY() is what the administrator does besides."""
+    """Changes one weight in the file, calls APPLY(), which is what the administrator does besides, and times both."""
     server, taken = tables.real(services * reals // 2), []
     for turn in range(runs):
         tables.ldirectord(FILE, services, reals, {server: 7 + turn}, **configuration)
@@ -81,7 +81,7 @@ def edited(services, reals, runs, apply, **configuration):
 
 
 def figures(services, reals, runs, configfile, **configuration):
-    """A monitor that runs: what it answers and does. CONFIGFILE: it owns its services."""
+    """Prints what a running health monitor answers and does. With CONFIGFILE it owns its services."""
     monitored(**({"configfile": FILE} if configfile else {}))
     status_times(runs)
     hole(services, reals, runs)
@@ -97,7 +97,7 @@ def figures(services, reals, runs, configfile, **configuration):
 
 
 def late():
-    """What the daemon says of itself."""
+    """Returns what the health monitor says of its own lateness."""
     found = re.search(r'"late_seconds": *([0-9.eE+-]+)', run(["lvs-agents", "status", "--json"]).text)
     return f"late_seconds {found[1]}" if found else "status --json has no late_seconds"
 
@@ -108,7 +108,7 @@ def stopped(name, **parameters):
 
 
 def way(name, title, services, reals, runs, **configuration):
-    """`pair`: lvs and ldirectord; `alone`: ldirectord, which creates all services itself."""
+    """Plays one way: `pair` is lvs and ldirectord, `alone` is ldirectord, which creates all services itself."""
     tables.ldirectord(FILE, services, reals, **configuration)
     if name == "pair":
         head(f"{title}: lvs and ldirectord", "ipvsadm", "s")
@@ -124,7 +124,7 @@ def way(name, title, services, reals, runs, **configuration):
 
 
 def by_size(sizes, reals, runs):
-    """The table only grows: a table that was emptied fills slowly, which is another figure."""
+    """Times lvs monitor by size. The table only grows: one that was emptied fills slowly, which is another figure."""
     head(f"lvs monitor by number of services, {reals} real servers each", "ipvsadm -Ln", "ms")
     for services in sizes:
         tables.ldirectord(FILE, services, reals, checktype="on")

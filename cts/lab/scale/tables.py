@@ -1,4 +1,4 @@
-"""Configurations of many services in each product's language, and what the kernel holds of them.
+"""Writes configurations of many services in each product's language, and reads what the kernel holds of them.
 
 Virtual service number n is 10.100.x.y:80; its real servers are consecutive addresses of 10.200.0.0/16, port 8000.
 """
@@ -22,7 +22,7 @@ def real(number):
 
 
 def shape(services, reals):
-    """(virtual address, [real addresses]) of each service."""
+    """Yields (virtual address, [real addresses]) of each service."""
     for number in range(services):
         yield virtual(number), [real(number * reals + i) for i in range(reals)]
 
@@ -36,7 +36,7 @@ def write(path, text):
 
 
 def ldirectord(path, services, reals, weights=None, interval=10, **directives):
-    """WEIGHTS: {real address: weight}, others have 1."""
+    """Writes a ldirectord.cf. WEIGHTS is {real address: weight}; others have 1."""
     weights = weights or {}
     lines = ["checktimeout=5", f"checkinterval={interval}", "autoreload=yes", "quiescent=no", 'logfile="/run/scale/ldirectord.log"']
     for address, servers in shape(services, reals):
@@ -64,23 +64,23 @@ def keepalived(path, services, reals, check=None, interval=10):
 
 
 def table():
-    """The kernel's table as text; one read, no process."""
+    """Returns the kernel's table as text, by one read and without a process."""
     with open(TABLE) as file:
         return file.read()
 
 
 def entries():
-    """Real servers in the kernel's table; its heading has one arrow."""
+    """Returns the number of real servers in the kernel's table, whose heading has one arrow."""
     return table().count("  -> ") - 1
 
 
 def line_of(address):
-    """How the table writes a real server, up to its forwarding method."""
+    """Returns a real server as the table writes it, up to its forwarding method."""
     return "".join(f"{int(part):02X}" for part in address.split(".")) + ":1F40 "
 
 
 def weight(address):
-    """The weight of that real server in the kernel's table; None: it is not in it."""
+    """Returns the weight of that real server in the kernel's table, or None when it is not in it."""
     for line in table().splitlines():
         if line_of(address) in line:
             return int(line.split()[3])

@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// `count` announcements, each `interval` after the one before, and all of it again `repeat_after` the first one.
+/// `count` announcements, each `interval` after the one before, and all of them again `repeat_after` the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
+    /// How often each address is announced; 0 means not at all.
     pub count: u32,
+    /// The time from one announcement of an address to the next.
     pub interval: Duration,
+    /// The time after which the whole series is sent once more.
     pub repeat_after: Option<Duration>,
 }
 
 impl Series {
-    /// The time of each announcement after the first one, counted from there, in order.
+    /// Returns the time of each announcement after the first one, counted from the first one, in order.
     pub fn offsets(&self) -> Vec<Duration> {
         let burst = |from: Duration, numbers: std::ops::Range<u32>| {
-            // Some people write a great number for "never".
+            // Users write a great number for "never", so the sum must not overflow.
             numbers.map(move |number| from.saturating_add(self.interval * number)).collect::<Vec<_>>()
         };
         let end = self.interval * self.count;

@@ -1,33 +1,38 @@
 //! Starts and ends the health monitor's process.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::ANSWER_TIME;
+use super::{ANSWER_TIME, LdirectordParameters};
 use crate::agent;
-use crate::daemon::protocol::{Reply, Request};
+use crate::daemon::protocol::{ControlReply, ControlRequest};
 use crate::daemon::{ANSWER_READY, control};
 use crate::ocf::{Call, Failure};
 use crate::system::{Lock, RunDir};
 
-/// What is kept of the action's time limit for our own answer: at the limit, pacemaker kills us.
+/// The part of the action's time limit that is kept for our own answer: at the limit, pacemaker kills us.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How long a monitor that was told to end may take to do so.
+/// How long a health monitor that was told to end may take to do so.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often a lock is looked at while its holder ends.
+/// The time between two looks at the lock while its holder ends.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Starts the monitor and waits until it says that clients can be served, or why not.
-pub fn start(call: &Call) -> Result<(), Failure> {
+/// Starts the health monitor and waits until it says that clients can be served, or why not. It keeps its process
+/// number in `pid_file` as long as it lives.
+pub fn start(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&Path>) -> Result<(), Failure> {
     let mut command = agent::own_program("lvs-agents: ldirectord");
     let ready_within = (call.timeout / 2).as_secs().to_string();
     command.args(["daemon", "--detach", "--ready-within", &ready_within, &agent::instance_argument(&call.instance)]);
-    for name in ["configfile", "logfile"] {
-        if let Some(path) = call.text(name) {
-            command.args([&format!("--{name}"), path]);
+    for (option, value) in [("--configfile", &parameters.configfile), ("--logfile", &parameters.logfile)] {
+        if let Some(value) = value {
+            command.args([option, value.as_str()]);
         }
+    }
+    if let Some(path) = pid_file {
+        command.arg("--pid-file").arg(path);
     }
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| Failure::io("health monitor: start", &error))?;
@@ -55,8 +60,8 @@ pub fn start(call: &Call) -> Result<(), Failure> {
     }
 }
 
-/// Asks the monitor to end and waits until it is gone; kills it when it does not. After this no check can change the
-/// table any more.
+/// Asks the health monitor to end and waits until it is gone; kills it when it does not end. After this no check can
+/// change the table any more.
 pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     let lock = run_dir.lock(&call.instance);
     if !Lock::is_held(&lock)? {
@@ -64,8 +69,8 @@ pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     }
     let deadline = Instant::now() + call.timeout.saturating_sub(MARGIN);
     let patience = (deadline - Instant::now()) / 2;
-    match control::ask(&run_dir.socket(&call.instance), &Request::Stop, patience.min(ANSWER_TIME * 2)) {
-        Ok(Reply::Failed(reason)) => call.log().warning(format!("health monitor: stop: {reason}")),
+    match control::ask(&run_dir.socket(&call.instance), &ControlRequest::Stop, patience.min(ANSWER_TIME * 2)) {
+        Ok(ControlReply::Failed(reason)) => call.log().warning(format!("health monitor: stop: {reason}")),
         Ok(_) => {}
         Err(error) => call.log().warning(format!("health monitor: ask it to stop: {error:#}")),
     }
@@ -80,14 +85,14 @@ pub fn stop(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     Ok(())
 }
 
-fn kill_holder(call: &Call, lock: &std::path::Path) -> Result<(), Failure> {
+fn kill_holder(call: &Call, lock: &Path) -> Result<(), Failure> {
     if Lock::kill_holder(lock)? {
         call.log().warning("health monitor: does not end, killed");
     }
     Ok(())
 }
 
-fn is_gone_by(lock: &std::path::Path, deadline: Instant) -> Result<bool, Failure> {
+fn is_gone_by(lock: &Path, deadline: Instant) -> Result<bool, Failure> {
     while Lock::is_held(lock)? {
         if Instant::now() >= deadline {
             return Ok(false);

@@ -1,21 +1,23 @@
-//! What `monitor` makes of what the health monitor says of itself. Pure but for the one question that decides.
+//! Decides what `monitor` answers for what the health monitor says of itself. It is pure but for the one question that
+//! decides.
 //!
-//! A failed monitor is recovered by stop and start, which takes a table away for a moment and mends only what a new process
-//! mends: a loop that stands still, a socket to the kernel that is broken. Everything else is shown and left running.
+//! A failed health monitor is recovered by stop and start, which takes a table away for a moment and mends only what a
+//! new process mends: a loop that stands still, or a socket to the kernel that is broken. Everything else is shown and
+//! left running.
 
 use crate::daemon::protocol::Liveness;
 use crate::ocf::Failure;
 
-/// How long the loop or the checks may stand still before the monitor counts as hung: far beyond what a busy machine
-/// causes, far below the time that a dead real server may go unnoticed. In seconds.
+/// How long the loop or the checks may stand still before the health monitor counts as hung, in seconds. It is far more
+/// than what a busy machine causes, and far less than the time for which a dead real server may go unnoticed.
 const LONGEST_STANDSTILL: f64 = 10.0;
-/// Checks that are later than this are worth telling, in seconds.
-const LATE: f64 = 1.0;
-/// More than this many services of one kind of trouble are counted, not named: an exit reason is one line.
+/// Checks that are later than this are reported, in seconds.
+pub const LATE: f64 = 1.0;
+/// More services than this of one kind of trouble are counted, not named: an exit reason is one line.
 const NAMED: usize = 3;
 
 /// # Errors
-/// The monitor hangs.
+/// It fails when the health monitor hangs.
 pub fn refuse_standstill(liveness: &Liveness) -> Result<(), Failure> {
     let still = liveness.late_seconds;
     if still > LONGEST_STANDSTILL {
@@ -24,11 +26,11 @@ pub fn refuse_standstill(liveness: &Liveness) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is wrong and would not be mended by a restart. `can_read_table`: whether another process can read the kernel's
-/// table.
+/// Returns what is wrong and would not be mended by a restart. `can_read_table` says whether another process can read
+/// the kernel's table.
 ///
 /// # Errors
-/// What a restart mends.
+/// It fails for what a restart mends.
 pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> Result<Vec<String>, Failure> {
     let mut troubles = Vec::new();
     if liveness.starting {
@@ -57,7 +59,7 @@ pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> R
     Ok(troubles)
 }
 
-/// One sentence for all of a kind.
+/// Returns one sentence for all troubles of a kind.
 fn listed(what: &str, items: &[&str]) -> Option<String> {
     let named = items.get(..items.len().min(NAMED))?.join("; ");
     match items.len().checked_sub(NAMED) {
@@ -76,7 +78,7 @@ mod tests {
         ServiceFault { service: "tcp 192.0.2.1:80".into(), cause: cause.into(), since: 0 }
     }
 
-    fn told(liveness: Liveness) -> Vec<String> {
+    fn troubles_of(liveness: Liveness) -> Vec<String> {
         troubles(&liveness, || panic!("no question is needed")).expect("running")
     }
 
@@ -92,10 +94,10 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_is_told_and_many_of_one_kind_are_counted() {
-        assert_eq!(told(Liveness::default()), [""; 0]);
+    fn each_trouble_is_named_and_many_of_one_kind_are_counted() {
+        assert_eq!(troubles_of(Liveness::default()), [""; 0]);
         assert_eq!(
-            told(Liveness {
+            troubles_of(Liveness {
                 starting: true,
                 configuration_error: Some("line 3".into()),
                 following_error: Some("locked".into()),
@@ -115,6 +117,6 @@ mod tests {
                 "checks are late by 2.5 s: this machine cannot ask as often as it is told",
             ]
         );
-        assert_eq!(told(Liveness { checks_late_seconds: 0.9, ..Liveness::default() }), [""; 0]);
+        assert_eq!(troubles_of(Liveness { checks_late_seconds: 0.9, ..Liveness::default() }), [""; 0]);
     }
 }

@@ -1,17 +1,18 @@
 //! The declaration of `ocf:rust:lvs`.
 
 use crate::config::{DIRECTIVES, Directive};
-use crate::ocf::{Action, ActionDefaults, Description, Kind, Parameter};
+use crate::ocf::{Action, ActionDefaults, Description, Parameter, ParameterKind};
 
 const CONFIGFILE: Parameter = Parameter::new(
     "configfile",
-    Kind::Text,
+    ParameterKind::Text,
     "configuration file",
     "A ldirectord.cf with the virtual services, instead of the parameters below. Only the services are programmed; give \
      the file to ocf:rust:ldirectord instead to have them checked as well.",
 );
 
 /// How many directives are parameters.
+#[expect(clippy::indexing_slicing, reason = "a row that is not there does not compile")]
 const COUNT: usize = {
     let (mut count, mut row) = (0, 0);
     while row < DIRECTIVES.len() {
@@ -24,6 +25,7 @@ const COUNT: usize = {
 };
 
 /// `configfile`, and the directives of a service; [`crate::config`] judges their values.
+#[expect(clippy::indexing_slicing, reason = "a row that is not there does not compile")]
 const PARAMETERS: [Parameter; COUNT + 1] = {
     let mut all = [CONFIGFILE; COUNT + 1];
     let (mut next, mut row) = (1, 0);
@@ -43,7 +45,7 @@ const fn parameter(directive: &Directive) -> Parameter {
         secret: directive.secret,
         // No two resources may claim one virtual service.
         unique: matches!(directive.name.as_bytes(), b"virtual"),
-        ..Parameter::new(directive.name, Kind::Text, directive.short, directive.long)
+        ..Parameter::new(directive.name, ParameterKind::Text, directive.short, directive.long)
     }
 }
 

@@ -1,65 +1,69 @@
-//! What `monitor` makes of the differences between the declaration and the kernel. Pure.
+//! Decides what `monitor` answers for the differences between the declaration and the kernel. Pure.
 
 use std::collections::HashMap;
 
 use crate::model::RealServerKey;
 use crate::netlink::ipvs::Held;
 use crate::ocf::{Failure, Status};
-use crate::ownership::{Care, Declared, Refusal, Registry};
+use crate::ownership::{Declared, RealServerMover, Refusal, Registry};
 use crate::plan::{self, Difference, DifferenceKind};
 
-/// The exit reason names so many entries; more of them say nothing new.
+/// The number of entries that the exit reason names; more of them say nothing new.
 const NAMED: usize = 5;
 
 /// What was declared, and what the kernel holds where that may be something else.
-pub struct View<'a> {
+pub struct DeclarationView<'a> {
+    /// The declaration.
     pub declared: &'a Declared,
+    /// The entries of the kernel that may differ from it.
     pub observed: &'a Held,
 }
 
+/// What monitor answers for all differences.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct DeclarationVerdict {
     /// A restart mends it.
     wrong: Vec<String>,
-    /// Told, and no reason to stop what serves.
+    /// It is reported, and not a reason to stop what serves.
     degraded: Vec<String>,
 }
 
 /// What one difference is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// A health monitor's doing.
+enum DifferenceVerdict {
+    /// A health monitor has made it.
     Right,
     /// A restart mends it.
     Wrong,
-    /// A restart would mend it too, but it takes the service away for that.
+    /// A restart would mend it too, but takes the service away for that.
     Surplus,
-    /// A health monitor's doing that nobody will undo.
+    /// A health monitor has made it, and none is left that would undo it.
     Abandoned,
 }
 
-pub fn judge(view: &View<'_>, registry: &Registry, refusals: &[Refusal]) -> Verdict {
+/// Judges the differences by who looks after each service, and by what the kernel refused at the last start.
+pub fn judge(view: &DeclarationView<'_>, registry: &Registry, refusals: &[Refusal]) -> DeclarationVerdict {
     let reasons: HashMap<(&str, Option<&str>), &str> = refusals
         .iter()
         .map(|refusal| ((refusal.service.as_str(), refusal.real_server.as_deref()), refusal.reason.as_str()))
         .collect();
-    let mut verdict = Verdict::default();
+    let mut verdict = DeclarationVerdict::default();
     for (key, held) in view.observed {
         let Some(wanted) = view.declared.table.get(key) else { continue };
-        let (care, fallback) = (registry.care(key), view.declared.fallbacks.get(key));
+        let (care, fallback) = (registry.real_server_mover(key), view.declared.fallbacks.get(key));
         for difference in plan::entry_differences(wanted, held.as_ref()) {
             match refusal(&difference, &reasons) {
                 Some(text) => verdict.degraded.push(text),
-                None => verdict.add(&difference, standing(&difference, care, fallback)),
+                None => verdict.add(&difference, judge_difference(&difference, care, fallback)),
             }
         }
     }
     verdict
 }
 
-/// Why the kernel would not have the entry, if it refused it at the last start.
+/// Returns why the kernel refused the entry, if it did so at the last start.
 fn refusal(difference: &Difference, reasons: &HashMap<(&str, Option<&str>), &str>) -> Option<String> {
-    // Only the refused entries are put into words, which are few or none.
+    // Only differences of refused entries are put into words, and there are few or none.
     if reasons.is_empty() {
         return None;
     }
@@ -69,27 +73,31 @@ fn refusal(difference: &Difference, reasons: &HashMap<(&str, Option<&str>), &str
     Some(format!("{what}: refused at the last start"))
 }
 
-fn standing(difference: &Difference, care: Care, fallback: Option<&RealServerKey>) -> Standing {
+fn judge_difference(
+    difference: &Difference,
+    care: RealServerMover,
+    fallback: Option<&RealServerKey>,
+) -> DifferenceVerdict {
     match (&difference.kind, care) {
-        (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) => Standing::Wrong,
+        (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) => DifferenceVerdict::Wrong,
         (DifferenceKind::RealServerIsSurplus(real), care) => match (fallback == Some(real), care) {
-            (true, Care::Monitor) => Standing::Right,
-            (true, Care::Nobody) => Standing::Abandoned,
-            _ => Standing::Surplus,
+            (true, RealServerMover::HealthMonitor) => DifferenceVerdict::Right,
+            (true, RealServerMover::EndedHealthMonitor) => DifferenceVerdict::Abandoned,
+            _ => DifferenceVerdict::Surplus,
         },
-        (_, Care::Monitor) => Standing::Right,
-        (_, Care::Nobody) => Standing::Abandoned,
-        (_, Care::Owner) => Standing::Wrong,
+        (_, RealServerMover::HealthMonitor) => DifferenceVerdict::Right,
+        (_, RealServerMover::EndedHealthMonitor) => DifferenceVerdict::Abandoned,
+        (_, RealServerMover::ServiceOwner) => DifferenceVerdict::Wrong,
     }
 }
 
-impl Verdict {
-    fn add(&mut self, difference: &Difference, standing: Standing) {
-        match standing {
-            Standing::Right => {}
-            Standing::Wrong => self.wrong.push(difference.to_string()),
-            Standing::Surplus => self.degraded.push(difference.to_string()),
-            Standing::Abandoned => self.degraded.push(abandoned(difference)),
+impl DeclarationVerdict {
+    fn add(&mut self, difference: &Difference, verdict: DifferenceVerdict) {
+        match verdict {
+            DifferenceVerdict::Right => {}
+            DifferenceVerdict::Wrong => self.wrong.push(difference.to_string()),
+            DifferenceVerdict::Surplus => self.degraded.push(difference.to_string()),
+            DifferenceVerdict::Abandoned => self.degraded.push(abandoned(difference)),
         }
     }
 

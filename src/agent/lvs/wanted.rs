@@ -1,14 +1,16 @@
-//! What the kernel shall hold where health monitors know more than the declaration. Pure.
+//! Decides what the kernel shall hold where health monitors know more than the declaration. Pure.
 
 use std::collections::BTreeSet;
 
 use crate::model::Table;
-use crate::ownership::{Care, Registry};
+use crate::ownership::{RealServerMover, Registry};
 
-/// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor took
-/// out: a service that exists keeps those that it has, and a new one gets all but those that are known to be down.
+/// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor
+/// took out: a service that exists keeps those that it has, and a new one gets all but those that are known to be down.
 pub fn leave_to_monitors(desired: &mut Table, observed: &Table, registry: &Registry) {
-    for (key, entry) in desired.iter_mut().filter(|(key, _)| registry.care(key) == Care::Monitor) {
+    for (key, entry) in
+        desired.iter_mut().filter(|(key, _)| registry.real_server_mover(key) == RealServerMover::HealthMonitor)
+    {
         match observed.get(key) {
             Some(held) => entry.real_servers.clone_from(&held.real_servers),
             None => {
@@ -25,8 +27,8 @@ mod tests {
 
     use super::*;
     use crate::model::ServiceEntry;
-    use crate::ownership::MonitorRecord;
-    use crate::testing::{real_server, virtual_service};
+    use crate::ownership::HealthRecord;
+    use crate::testing::{check_rows, real_server, virtual_service};
 
     const KEY: &str = "tcp 192.0.2.1:80";
 
@@ -38,25 +40,28 @@ mod tests {
 
     fn registry(lives: bool) -> Registry {
         let down = vec![real_server(8, 1).key.to_string()];
-        let record = MonitorRecord { known_down: BTreeMap::from([(KEY.into(), down)]), ..MonitorRecord::default() };
+        let record = HealthRecord { known_down: BTreeMap::from([(KEY.into(), down)]), ..HealthRecord::default() };
         let mut registry = Registry::default();
-        registry.add_monitor("health", &record, lives);
+        registry.add_health_monitor("health", &record, lives);
         registry
     }
 
     #[test]
     fn a_known_dead_server_does_not_enter_a_new_service_and_an_existing_one_keeps_what_it_has() {
         let declared = with_reals(&[(8, 1), (9, 3)]);
-        for (lives, observed, expected) in [
-            (true, Table::new(), with_reals(&[(9, 3)])),
-            (true, with_reals(&[(7, 5)]), with_reals(&[(7, 5)])),
-            // Nobody would put it in later.
-            (false, Table::new(), declared.clone()),
-            (false, with_reals(&[(7, 5)]), declared.clone()),
-        ] {
-            let mut desired = declared.clone();
-            leave_to_monitors(&mut desired, &observed, &registry(lives));
-            assert_eq!(desired, expected, "{lives} {observed:?}");
-        }
+        check_rows(
+            [
+                (true, Table::new(), with_reals(&[(9, 3)])),
+                (true, with_reals(&[(7, 5)]), with_reals(&[(7, 5)])),
+                // No health monitor would put it in later.
+                (false, Table::new(), declared.clone()),
+                (false, with_reals(&[(7, 5)]), declared.clone()),
+            ],
+            |(lives, observed, expected)| {
+                let mut desired = declared.clone();
+                leave_to_monitors(&mut desired, &observed, &registry(lives));
+                assert_eq!(desired, expected, "{lives} {observed:?}");
+            },
+        );
     }
 }

@@ -7,8 +7,11 @@ use crate::model::Family;
 /// One address of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AddressEntry {
+    /// The address.
     pub address: IpAddr,
+    /// The length of its prefix, where the word has one.
     pub prefix_length: Option<u8>,
+    /// The interface, where the word names one.
     pub nic: Option<String>,
 }
 
@@ -19,8 +22,8 @@ impl AddressEntry {
     }
 }
 
-/// The addresses that `word` stands for, at most `most`. Reasons never quote it: it may come from a file that not everybody
-/// may read.
+/// Returns the addresses that `word` stands for, at most `most`. Reasons never quote the word: it may come from a file
+/// that only root may read.
 pub fn parse(word: &str, most: usize) -> Result<Vec<AddressEntry>, String> {
     let (rest, nic) = match word.split_once('@') {
         Some((_, "")) => return Err("the nic after \"@\" is missing".into()),
@@ -46,7 +49,7 @@ fn host_address(text: &str) -> Result<IpAddr, String> {
     Ok(address)
 }
 
-/// Whether an interface can have the address.
+/// Fails when an interface cannot have the address.
 pub fn check_host(address: IpAddr) -> Result<(), String> {
     let is_for_all = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     match address.is_unspecified() || address.is_multicast() || is_for_all {
@@ -73,7 +76,7 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-/// The address `offset` after this one. After the last one of the family comes its first.
+/// Returns the address `offset` after this one. The first address of a family follows its last one.
 pub fn later(address: IpAddr, offset: u128) -> IpAddr {
     match address {
         IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits().wrapping_add(offset as u32)).into(),
@@ -81,7 +84,7 @@ pub fn later(address: IpAddr, offset: u128) -> IpAddr {
     }
 }
 
-/// A prefix length for `address`: a number, or for IPv4 also a dotted netmask as old configurations have it.
+/// Reads a prefix length for `address`: a number, or for IPv4 also a dotted netmask as old configurations have it.
 pub fn prefix_length(address: IpAddr, text: &str) -> Result<u8, String> {
     let longest = Family::of(address).bits();
     if address.is_ipv4()
@@ -102,6 +105,7 @@ pub fn prefix_length(address: IpAddr, text: &str) -> Result<u8, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::check_rows;
 
     #[test]
     fn an_entry_may_carry_its_prefix_and_nic() {
@@ -113,23 +117,26 @@ mod tests {
         assert_eq!(one("192.0.2.1"), Ok((None, None)));
         assert_eq!(one("192.0.2.1/24@eth0"), Ok((Some(24), Some("eth0".into()))));
         assert_eq!(one("2001:db8::1/64"), Ok((Some(64), None)));
-        for (word, reason) in [
-            ("300.0.2.1", "not an IPv4 or IPv6 address"),
-            ("192.0.2.1/33", "the prefix is not between 1 and 32"),
-            ("2001:db8::1/129", "the prefix is not between 1 and 128"),
-            ("192.0.2.1/", "the prefix is not between 1 and 32"),
-            ("192.0.2.1@", "the nic after \"@\" is missing"),
-            ("0.0.0.0", "not the address of a host"),
-            ("224.0.0.1", "not the address of a host"),
-            ("255.255.255.255", "not the address of a host"),
-            ("192.0.2.1-", "not an IPv4 or IPv6 address"),
-            ("192.0.2.2-192.0.2.1", "the last address is before the first"),
-            ("192.0.2.2-2001:db8::1", "a range from one address family to the other"),
-            ("192.0.2.0-192.0.2.10", "a range of more than 10 addresses"),
-            ("2001:db8::-2001:db8:ffff::", "a range of more than 10 addresses"),
-        ] {
-            assert_eq!(one(word), Err(reason.into()), "{word}");
-        }
+        check_rows(
+            [
+                ("300.0.2.1", "not an IPv4 or IPv6 address"),
+                ("192.0.2.1/33", "the prefix is not between 1 and 32"),
+                ("2001:db8::1/129", "the prefix is not between 1 and 128"),
+                ("192.0.2.1/", "the prefix is not between 1 and 32"),
+                ("192.0.2.1@", "the nic after \"@\" is missing"),
+                ("0.0.0.0", "not the address of a host"),
+                ("224.0.0.1", "not the address of a host"),
+                ("255.255.255.255", "not the address of a host"),
+                ("192.0.2.1-", "not an IPv4 or IPv6 address"),
+                ("192.0.2.2-192.0.2.1", "the last address is before the first"),
+                ("192.0.2.2-2001:db8::1", "a range from one address family to the other"),
+                ("192.0.2.0-192.0.2.10", "a range of more than 10 addresses"),
+                ("2001:db8::-2001:db8:ffff::", "a range of more than 10 addresses"),
+            ],
+            |(word, reason)| {
+                assert_eq!(one(word), Err(reason.into()), "{word}");
+            },
+        );
     }
 
     #[test]
@@ -150,12 +157,12 @@ mod tests {
     #[test]
     fn a_dotted_netmask_is_a_prefix_length() {
         let v4 = IpAddr::from([192, 0, 2, 1]);
-        for (mask, length) in [("255.255.255.0", 24), ("255.255.255.255", 32), ("128.0.0.0", 1), ("24", 24)] {
+        check_rows([("255.255.255.0", 24), ("255.255.255.255", 32), ("128.0.0.0", 1), ("24", 24)], |(mask, length)| {
             assert_eq!(prefix_length(v4, mask), Ok(length), "{mask}");
-        }
-        for mask in ["0.0.0.0", "255.0.255.0", "0.255.0.0", "0", "-1", "abc", ""] {
+        });
+        check_rows(["0.0.0.0", "255.0.255.0", "0.255.0.0", "0", "-1", "abc", ""], |mask| {
             assert!(prefix_length(v4, mask).is_err(), "{mask}");
-        }
+        });
         assert!(prefix_length("::1".parse().expect("v6"), "255.255.255.0").is_err());
     }
 }

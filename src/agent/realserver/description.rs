@@ -1,7 +1,14 @@
-//! The declaration of `ocf:rust:realserver`.
+//! The description of `ocf:rust:realserver`.
 
-use crate::ocf::{Action, ActionDefaults, Description, Kind, Parameter};
+use crate::ocf::{Action, ActionDefaults, Description, Parameter, ParameterKind};
 
+/// The value of `nic` for every interface, which is also the kernel's name for the settings of all.
+pub const EVERY_INTERFACE: &str = "all";
+
+/// The value of `forwarding` for tunnels.
+pub const TUNNELLING: &str = "ipip";
+
+/// What the agent says of itself.
 pub const DESCRIPTION: Description = Description {
     name: "realserver",
     version: env!("CARGO_PKG_VERSION"),
@@ -14,7 +21,7 @@ pub const DESCRIPTION: Description = Description {
     parameters: &[
         Parameter::new(
             "ip",
-            Kind::Text,
+            ParameterKind::Text,
             "virtual IP addresses",
             "IPv4 and IPv6 addresses, separated by blanks, commas or newlines; FIRST-LAST stands for a range. Those of the \
              loopback itself, such as 127.0.0.1, are refused.",
@@ -22,7 +29,7 @@ pub const DESCRIPTION: Description = Description {
         .required(),
         Parameter::new(
             "forwarding",
-            Kind::Select(&["gate", "ipip"]),
+            ParameterKind::Select(&["gate", TUNNELLING]),
             "forwarding method",
             "How the director sends packets here. gate (direct routing): the addresses go on lo. ipip (tunnelling): they \
              go on tunl0 (IPv4) and ip6tnl0 (IPv6), which come with the kernel modules ipip and ip6_tunnel. These are \
@@ -31,13 +38,13 @@ pub const DESCRIPTION: Description = Description {
         .default("gate"),
         Parameter::new(
             "nic",
-            Kind::Text,
+            ParameterKind::Text,
             "interfaces without ARP for the addresses",
             "Interfaces that must neither answer ARP requests for the addresses nor use them in their own, separated by \
              blanks or commas. all means every interface, later ones too; one with a higher value of its own that answers \
              for the addresses nonetheless, such as arp_ignore=3, is a failure.",
         )
-        .default("all"),
+        .default(EVERY_INTERFACE),
     ],
     actions: &[
         ActionDefaults::new(Action::Start, 20),

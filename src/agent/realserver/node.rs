@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::wanted::{Claim, Wanted, no_such_interface};
+use super::wanted::{RealServerClaim, Wanted, no_such_interface};
 use super::{devices, settings};
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
@@ -11,17 +11,21 @@ use crate::netlink::route::{Link, ObservedAddress};
 use crate::ocf::Failure;
 use crate::plan::{self, AddressState};
 
-pub struct Node {
+/// The interfaces and addresses of this node.
+pub struct RealServerNode {
+    /// The interfaces.
     pub links: Vec<Link>,
+    /// The addresses on the interfaces, as the kernel describes them.
     pub observed: Vec<ObservedAddress>,
-    /// The same, without what nobody can choose.
+    /// The same addresses, without what no parameter can choose.
     pub addresses: Vec<InterfaceAddress>,
     by_identity: HashMap<(IpAddr, u32), Vec<InterfaceAddress>>,
-    /// On another interface than those of real servers.
+    /// The addresses on interfaces that are not devices of real servers.
     elsewhere: HashSet<IpAddr>,
 }
 
-impl Node {
+impl RealServerNode {
+    /// Reads the interfaces and addresses.
     pub fn look(route: &mut Route) -> Result<Self, Failure> {
         let links = route.links()?;
         let observed = route.addresses_on(&links)?;
@@ -40,8 +44,9 @@ impl Node {
         self.links.iter().find(|link| link.name == name)
     }
 
-    /// Where the address belongs. No interface has index 0: nothing is found on a device that is not there.
-    pub fn place(&self, claim: &Claim) -> InterfaceAddress {
+    /// Returns where the address belongs. A missing device has index 0, which no interface has, so that nothing is
+    /// found on it.
+    pub fn place(&self, claim: &RealServerClaim) -> InterfaceAddress {
         InterfaceAddress {
             address: claim.address,
             prefix_length: plan::host_prefix(claim.address),
@@ -51,32 +56,34 @@ impl Node {
         }
     }
 
-    pub fn state(&self, claim: &Claim) -> AddressState {
+    /// Returns how the address stands on its device.
+    pub fn state(&self, claim: &RealServerClaim) -> AddressState {
         plan::address_state(&self.place(claim), self.copies(claim))
     }
 
-    /// The address on its device, with whatever prefixes.
-    pub fn copies(&self, claim: &Claim) -> &[InterfaceAddress] {
+    /// Returns the copies of the address on its device, with whatever prefixes.
+    pub fn copies(&self, claim: &RealServerClaim) -> &[InterfaceAddress] {
         self.by_identity.get(&self.place(claim).identity()).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Those with another prefix than that of a host. On the loopback, one makes its whole network the node's own.
-    pub fn wide_copies(&self, claim: &Claim) -> impl Iterator<Item = &InterfaceAddress> {
+    /// Returns the copies with another prefix than that of a host. On the loopback, such a copy makes its whole network
+    /// the node's own.
+    pub fn wide_copies(&self, claim: &RealServerClaim) -> impl Iterator<Item = &InterfaceAddress> {
         let host = plan::host_prefix(claim.address);
         self.copies(claim).iter().filter(move |held| held.prefix_length != host)
     }
 
-    /// The director's resource on this node holds it.
+    /// Whether the director's resource on this node holds the address.
     pub fn is_director_of(&self, address: IpAddr) -> bool {
         self.elsewhere.contains(&address)
     }
 
-    /// Neither on its device, in whatever form, nor on another interface.
-    pub fn lacks(&self, claim: &Claim) -> bool {
+    /// Whether the address is neither on its device, in whatever form, nor on another interface.
+    pub fn lacks(&self, claim: &RealServerClaim) -> bool {
         self.state(claim) == AddressState::Missing && !self.is_director_of(claim.address)
     }
 
-    /// Everything that is not as wanted.
+    /// Fails with everything that is not as wanted.
     pub fn faults(&self, wanted: &Wanted) -> Result<(), Failure> {
         let devices = wanted.devices();
         let faults = devices.iter().filter_map(|device| self.device_fault(device));
@@ -93,8 +100,8 @@ impl Node {
         }
     }
 
-    fn address_fault(&self, claim: &Claim) -> Option<String> {
-        let Claim { address, device } = claim;
+    fn address_fault(&self, claim: &RealServerClaim) -> Option<String> {
+        let RealServerClaim { address, device } = claim;
         match self.state(claim) {
             AddressState::Different(held) => {
                 Some(format!("ip \"{address}\": is {held} on {device}, must be {}", self.place(claim)))

@@ -1,10 +1,10 @@
-//! Tells when a packet may go round between directors that are real servers of each other.
+//! Warns when a packet may go round between directors that are real servers of each other.
 //!
-//! The active one sends it here, where the address is on lo or on a tunnel. If this node's table has the service too,
-//! the packet is directed again instead of being taken, maybe straight back, until its TTL ends.
+//! The active director sends the packet here, where the address is on lo or on a tunnel. If this node's table has the
+//! service too, the packet is directed again instead of being taken, maybe straight back, until its TTL ends.
 //!
-//! A director that comes has the table before the address, and one that goes has it longer than the address. That is no
-//! fault, and it lasts for seconds.
+//! A director that comes has the table before the address, and one that goes has it longer than the address. That is
+//! not a fault, and lasts for seconds.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,12 +16,13 @@ use crate::ownership::Registry;
 use crate::plan;
 use crate::system::{self, RunDir, sysctl};
 
-/// For so long a group of lvs, health monitor and vip may be on its way. Longer than the start of a health monitor waits
-/// for the first checks.
+/// The time for which a group of lvs, health monitor and vip may be on its way. It is longer than the start of a health
+/// monitor waits for the first checks.
 const ON_THE_WAY: Duration = Duration::from_secs(30);
 
-/// `addresses`: those that this node answers for without being their director. `local`: all that it has.
-pub fn danger(addresses: &[IpAddr], local: &[InterfaceAddress]) -> Result<Option<String>, Failure> {
+/// Returns a warning where packets may go round. `addresses` are those that this node answers for without being their
+/// director, `local` are all that it has.
+pub fn warning(addresses: &[IpAddr], local: &[InterfaceAddress]) -> Result<Option<String>, Failure> {
     if addresses.is_empty() {
         return Ok(None);
     }
@@ -46,7 +47,7 @@ pub fn danger(addresses: &[IpAddr], local: &[InterfaceAddress]) -> Result<Option
     )))
 }
 
-/// Those services that no director on its way explains.
+/// Returns those services that no director on its way explains.
 fn lasting(mut services: Vec<ServiceKey>, run_dir: &RunDir) -> Vec<ServiceKey> {
     let registry = Registry::read(run_dir);
     let handed_back = system::age(&run_dir.handed_back());
@@ -57,14 +58,15 @@ fn lasting(mut services: Vec<ServiceKey>, run_dir: &RunDir) -> Vec<ServiceKey> {
     services
 }
 
-/// Whether a node that has a service and not its address is about to become the director, or has just been it. `owned`: the
-/// time since the start of the resource that owns the service, `None` when none does: nobody knows where such a service
-/// belongs. `handed_back`: the time since an address of a director was given back to the real server of this node.
+/// Whether a node that has a service and not its address is about to become the director, or has just been it. `owned`
+/// is the time since the start of the resource that owns the service; `None` means that none owns it, and then nothing
+/// says where the service belongs. `handed_back` is the time since an address of a director was given back to the real
+/// server of this node.
 fn is_on_the_way(owned: Option<Duration>, handed_back: Option<Duration>) -> bool {
     owned.is_some_and(|owned| owned < ON_THE_WAY || handed_back.is_some_and(|ago| ago < ON_THE_WAY))
 }
 
-/// The kernel directs nothing here.
+/// Whether the kernel directs nothing here.
 fn stands_by(ipvs: &mut Ipvs) -> Result<bool, Failure> {
     let backup_only = sysctl::read("net/ipv4/vs/backup_only").is_ok_and(|value| value != "0");
     Ok(backup_only && ipvs.sync_daemons()?.backup)
@@ -73,6 +75,7 @@ fn stands_by(ipvs: &mut Ipvs) -> Result<bool, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::check_rows;
 
     #[test]
     fn only_an_owner_that_came_just_now_or_an_address_that_left_just_now_explains_a_service_without_address() {
@@ -89,8 +92,8 @@ mod tests {
             (None, LONG, false),
             (None, BRIEF, false),
         ];
-        for (owned, handed_back, expected) in table {
+        check_rows(table, |(owned, handed_back, expected)| {
             assert_eq!(is_on_the_way(owned, handed_back), expected, "owned {owned:?}, handed back {handed_back:?}");
-        }
+        });
     }
 }

@@ -1,9 +1,10 @@
-//! Kernel settings that the instances of a node share: the first one that changes a value remembers it, the last one
-//! that needs the setting puts it back.
+//! The kernel settings that the instances of a node share: the first instance that changes a value remembers it, the
+//! last one that needs the setting puts it back.
 
 use std::io::ErrorKind;
 
-use super::record::{self, Record};
+use super::description::EVERY_INTERFACE;
+use super::record::{self, RealServerRecord};
 use super::wanted::{Wanted, no_such_interface};
 use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
@@ -11,7 +12,7 @@ use crate::plan::InterfaceSetting;
 use crate::system::{FileError, sysctl};
 
 /// Remembers the values that [`set`] is going to change.
-pub fn remember(record: &mut Record) -> Result<(), Failure> {
+pub fn remember(record: &mut RealServerRecord) -> Result<(), Failure> {
     for setting in record.wanted.settings() {
         let present = sysctl::read(&setting.name())?;
         if !accepts(&setting, &present) {
@@ -21,8 +22,8 @@ pub fn remember(record: &mut Record) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each for its own interface, even where the value of `all` would do today: that one is another instance's or the
-/// administrator's to take back.
+/// Sets each value for its own interface, even where the value of `all` would do today: that one is for another
+/// instance or the administrator to take back.
 pub fn set(call: &Call, wanted: &Wanted) -> Result<(), Failure> {
     for setting in wanted.settings() {
         let (name, value) = (setting.name(), setting.value());
@@ -36,13 +37,14 @@ pub fn set(call: &Call, wanted: &Wanted) -> Result<(), Failure> {
 }
 
 /// # Errors
-/// Every interface for which a setting will not do. What counts is the higher of its own value and that of `all`.
+/// The failure names every interface for which a setting will not do. What counts is the higher of its own value and
+/// that of `all`.
 pub fn check(wanted: &Wanted, links: &[Link]) -> Result<(), Failure> {
     Failure::collect(wanted.settings().iter().map(|setting| check_one(setting, links)))
 }
 
 fn check_one(setting: &InterfaceSetting, links: &[Link]) -> Result<(), Failure> {
-    if setting.interface != "all" {
+    if setting.interface != EVERY_INTERFACE {
         if !links.iter().any(|link| link.name == setting.interface) {
             return Err(Failure::generic(no_such_interface(&setting.interface)));
         }
@@ -52,14 +54,14 @@ fn check_one(setting: &InterfaceSetting, links: &[Link]) -> Result<(), Failure> 
     }
     let all = number(&sysctl::read(&setting.name())?);
     judge(setting, &setting.name(), all)?;
-    // Elsewhere nobody asks by ARP.
+    // On other interfaces there are no questions by ARP.
     let asked = links.iter().filter(|link| !link.loopback && !link.no_arp);
     Failure::collect(asked.map(|link| {
         let name = setting.name_for(&link.name);
         match sysctl::read(&name) {
             Ok(own) if number(&own) > all => judge(setting, &name, number(&own)),
             Ok(_) => Ok(()),
-            // Gone meanwhile.
+            // The interface is gone meanwhile.
             Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -73,10 +75,10 @@ fn judge(setting: &InterfaceSetting, name: &str, value: i32) -> Result<(), Failu
     }
 }
 
-/// For each setting that this instance, or one before it, changed: hands the former value to another instance that
-/// needs the setting, else puts it back. A value that somebody has changed since is theirs and stays. Called when the
-/// addresses are gone: a setting that stays as it is harms nobody then, and is no reason for fencing.
-pub fn give_back(call: &Call, record: &Record) {
+/// Gives back each setting that this instance, or one before it, changed: hands the former value to another instance
+/// that needs the setting, else puts it back. A value that was changed by others since is theirs and stays. The
+/// addresses are gone by then: a setting that stays as it is does no harm, and is not a reason for fencing.
+pub fn give_back(call: &Call, record: &RealServerRecord) {
     let mut others = record::others(&call.instance);
     for (name, former) in &record.former {
         let heir = others.iter_mut().find(|(_, other)| setting_of(&other.wanted, name).is_some());
@@ -94,9 +96,7 @@ pub fn give_back(call: &Call, record: &Record) {
 fn put_back(call: &Call, setting: Option<InterfaceSetting>, former: &str) -> Result<(), FileError> {
     let Some(setting) = setting else { return Ok(()) };
     let name = setting.name();
-    // An interface that is gone has taken its settings along.
-    if sysctl::read(&name).is_ok_and(|present| present == setting.value()) {
-        sysctl::write(&name, former)?;
+    if sysctl::set_back(&name, &setting.value(), former)? {
         call.log().info(format!("{name}: set back to {former}"));
     }
     Ok(())
@@ -110,7 +110,7 @@ fn accepts(setting: &InterfaceSetting, value: &str) -> bool {
     setting.accepts(number(value))
 }
 
-/// The kernel writes nothing but numbers here.
+/// Reads the value of a setting. The kernel writes nothing but numbers here.
 fn number(text: &str) -> i32 {
     text.parse().unwrap_or_default()
 }

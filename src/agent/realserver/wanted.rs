@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::description::{EVERY_INTERFACE, TUNNELLING};
 use super::devices;
-use crate::agent::parameters::{self, AddressEntry};
+use crate::agent::parameters::{AddressEntry, address_list, readable_addresses};
 use crate::netlink::route::Link;
 use crate::ocf::{Call, Failure};
 use crate::plan::{self, InterfaceSetting};
@@ -13,21 +14,24 @@ use crate::plan::{self, InterfaceSetting};
 /// An address that a real server of this node answers for, and the device that holds it while this node is not its
 /// director.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Claim {
+pub struct RealServerClaim {
+    /// The address.
     pub address: IpAddr,
+    /// The name of the device.
     pub device: String,
 }
 
-/// Addresses with their devices, and the interfaces on which nobody may learn of them.
+/// Addresses with their devices, and the interfaces on which the network shall not learn of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    pub claims: Vec<Claim>,
+    /// The addresses with their devices.
+    pub claims: Vec<RealServerClaim>,
     /// Names of interfaces, or `all`.
     pub nics: Vec<String>,
 }
 
 impl Wanted {
-    /// The devices of the addresses, each once.
+    /// Returns the devices of the addresses, each once.
     pub fn devices(&self) -> Vec<String> {
         let mut devices: Vec<String> = self.claims.iter().map(|claim| claim.device.clone()).collect();
         devices.sort();
@@ -35,7 +39,8 @@ impl Wanted {
         devices
     }
 
-    /// IPv6 needs none: an address is answered for on its own interface only, and there is no filter of sources.
+    /// Returns the kernel settings that the addresses need. IPv6 needs none: the kernel answers for an address on its
+    /// own interface only, and there is no filter of sources.
     pub fn settings(&self) -> Vec<InterfaceSetting> {
         let ipv4 = || self.claims.iter().filter(|claim| claim.address.is_ipv4());
         let quiet = if ipv4().next().is_some() { self.nics.as_slice() } else { &[] };
@@ -43,7 +48,7 @@ impl Wanted {
         plan::real_server_settings(quiet, tunnel.as_slice())
     }
 
-    /// The kernel keeps settings under the name of an interface, not under its alternative names.
+    /// Replaces alternative names of interfaces by the proper ones, under which the kernel keeps settings.
     pub fn with_proper_names(mut self, links: &[Link]) -> Self {
         for nic in &mut self.nics {
             if let Some(link) = links.iter().find(|link| link.is_called(nic)) {
@@ -54,61 +59,81 @@ impl Wanted {
     }
 
     /// # Errors
-    /// Every interface of `nic` that is not there.
+    /// The failure names every interface of `nic` that is missing.
     pub fn check_nics(&self, links: &[Link]) -> Result<(), Failure> {
-        let absent = self.nics.iter().filter(|nic| *nic != "all" && !links.iter().any(|link| link.name == **nic));
+        let absent =
+            self.nics.iter().filter(|nic| *nic != EVERY_INTERFACE && !links.iter().any(|link| link.name == **nic));
         Failure::collect(absent.map(|nic| Err(Failure::not_installed(no_such_interface(nic)))))
     }
 }
 
+/// Returns the reason for a missing interface.
 pub fn no_such_interface(nic: &str) -> String {
     format!("nic \"{nic}\": no such interface on this node")
 }
 
+/// The parameters of `ocf:rust:realserver`, each read once from the call, under the names of the description.
+#[derive(Debug, Clone)]
+pub struct RealServerParameters {
+    ip: String,
+    /// Whether the forwarding method is ipip.
+    is_tunnelled: bool,
+    nic: String,
+}
+
+impl RealServerParameters {
+    /// Reads the parameters of `call`.
+    pub fn of(call: &Call) -> Self {
+        let text = |name| call.text(name).unwrap_or_default().to_owned();
+        Self { ip: text("ip"), is_tunnelled: text("forwarding") == TUNNELLING, nic: text("nic") }
+    }
+}
+
+/// Reads what the parameters ask for.
+///
 /// # Errors
-/// Everything that is wrong with the parameters on every node.
-pub fn parse(call: &Call) -> Result<Wanted, Failure> {
-    let (claims, nics) = (claims(call), nics(call));
+/// The failure names everything that is wrong with the parameters on every node.
+pub fn parse(parameters: &RealServerParameters) -> Result<Wanted, Failure> {
+    let (claims, nics) = (claims(parameters), nics(parameters));
     match (claims, nics) {
         (Ok(claims), Ok(nics)) => Ok(Wanted { claims, nics }),
         (claims, nics) => Failure::collect([claims.map(drop), nics.map(drop)]).map(|()| Wanted::default()),
     }
 }
 
-fn claims(call: &Call) -> Result<Vec<Claim>, Failure> {
-    let entries = parameters::address_list(call)?;
+fn claims(parameters: &RealServerParameters) -> Result<Vec<RealServerClaim>, Failure> {
+    let entries = address_list(&parameters.ip)?;
     Failure::collect(entries.iter().map(|entry| match unfit(entry) {
         Some(reason) => Err(Failure::bad_parameter(format!("ip \"{}\": {reason}", entry.address))),
         None => Ok(()),
     }))?;
-    Ok(entries.iter().map(|entry| claim(call, entry)).collect())
+    Ok(entries.iter().map(|entry| claim(parameters, entry)).collect())
 }
 
-/// Of the addresses that can be read, whatever is wrong besides: for a stop without a record.
-pub fn presumed_claims(call: &Call) -> Vec<Claim> {
-    let entries = parameters::understood_addresses(call);
-    entries.iter().filter(|entry| unfit(entry).is_none()).map(|entry| claim(call, entry)).collect()
+/// Returns the claims of the addresses that can be read, whatever else is wrong: for a stop without a record.
+pub fn presumed_claims(parameters: &RealServerParameters) -> Vec<RealServerClaim> {
+    let entries = readable_addresses(&parameters.ip);
+    entries.iter().filter(|entry| unfit(entry).is_none()).map(|entry| claim(parameters, entry)).collect()
 }
 
-fn claim(call: &Call, entry: &AddressEntry) -> Claim {
-    let is_tunnelled = call.text("forwarding") == Some("ipip");
-    Claim { address: entry.address, device: devices::device_of(entry.address, is_tunnelled).into() }
+fn claim(parameters: &RealServerParameters, entry: &AddressEntry) -> RealServerClaim {
+    let device = devices::device_of(entry.address, parameters.is_tunnelled);
+    RealServerClaim { address: entry.address, device: device.into() }
 }
 
-/// Why a real server cannot have such an address.
+/// Returns why a real server cannot have such an address.
 fn unfit(entry: &AddressEntry) -> Option<&'static str> {
     if entry.prefix_length.is_some() || entry.nic.is_some() {
         return Some(
             "takes neither prefix nor nic here: it becomes a host address, on the device of the forwarding method",
         );
     }
-    // A stop would take it from every program that talks to another one of the node.
+    // A stop would take the address from every program that talks to another one of the node.
     entry.address.is_loopback().then_some("is the loopback address of every host, and no virtual IP")
 }
 
-fn nics(call: &Call) -> Result<Vec<String>, Failure> {
-    let text = call.text("nic").unwrap_or_default();
-    let words = || text.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty());
+fn nics(parameters: &RealServerParameters) -> Result<Vec<String>, Failure> {
+    let words = || parameters.nic.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty());
     // A name becomes part of a path.
     let bad = words().filter(|word| word.contains('/') || word.starts_with('.'));
     let bad = bad.map(|word| Err(Failure::bad_parameter(format!("nic \"{word}\": not the name of an interface"))));

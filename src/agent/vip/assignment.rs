@@ -1,12 +1,12 @@
-//! Where each address goes: on which interface, with which prefix, label and broadcast address. Decided from the
-//! parameters and from what this machine has.
+//! Decides where each address goes: on which interface, with which prefix, label and broadcast address. It is decided
+//! from the parameters and from what this machine has.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::broadcast::OwnBroadcasts;
-use super::parameters::{Broadcast, Parameters};
 use super::record::RecordedAddress;
+use super::requested::{Broadcast, RequestedAddresses};
 use crate::agent::parameters::AddressEntry;
 use crate::agent::realserver;
 use crate::model::InterfaceAddress;
@@ -14,28 +14,36 @@ use crate::netlink::route::{ConnectedRoute, Link, interface_for};
 use crate::ocf::{Failure, Problems};
 use crate::plan;
 
-/// The kernel's `IFNAMSIZ` without its final NUL: longest name and label.
-const LONGEST_LABEL: usize = 15;
+/// The longest name and label: the kernel's `IFNAMSIZ` without its final NUL.
+pub const LONGEST_LABEL: usize = 15;
 
 /// An address of the parameters as it shall be on this machine.
 #[derive(Debug, Clone)]
 pub struct Assignment {
+    /// The address with its interface, prefix, label and broadcast address.
     pub address: InterfaceAddress,
-    /// Name of the interface, as links have it.
+    /// The name of the interface, as links have it.
     pub nic: String,
 }
 
 /// What this machine has.
 #[derive(Debug)]
 pub struct Surroundings<'a> {
+    /// The interfaces.
     pub links: &'a [Link],
-    /// Not looked at unless [`needs_routes`].
+    /// The connected routes, which only count where [`needs_routes`] says so.
     pub routes: &'a [ConnectedRoute],
+    /// The addresses on the interfaces.
     pub held: &'a [InterfaceAddress],
 }
 
-/// What is not said goes where it went at the start: routes may have changed since, the address has not moved.
-pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'a RecordedAddress>, links: &[Link]) {
+/// Fills in what the parameters leave open from where the address went at the start: routes may have changed since, but
+/// the address has not moved.
+pub fn remember<'a>(
+    requested: &mut RequestedAddresses,
+    record: impl Iterator<Item = &'a RecordedAddress>,
+    links: &[Link],
+) {
     let links: HashMap<&str, &Link> = links.iter().map(|link| (link.name.as_str(), link)).collect();
     let mut known: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
     for placed in record.filter(|placed| links.contains_key(placed.nic.as_str())) {
@@ -44,8 +52,8 @@ pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'
     // The parameters may have an alternative name; a record has the proper one.
     let is_called =
         |placed: &RecordedAddress, name: &str| links.get(placed.nic.as_str()).is_some_and(|link| link.is_called(name));
-    let nic = parameters.nic.clone();
-    for entry in &mut parameters.entries {
+    let nic = requested.nic.clone();
+    for entry in &mut requested.entries {
         let nic = entry.nic.as_ref().or(nic.as_ref());
         let mut candidates = known.get(&entry.address).into_iter().flatten();
         if let Some(placed) = candidates.rfind(|placed| nic.is_none_or(|nic| is_called(placed, nic))) {
@@ -55,24 +63,26 @@ pub fn remember<'a>(parameters: &mut Parameters, record: impl Iterator<Item = &'
     }
 }
 
-/// Only then are they to be asked for: a router's table has a million entries, and changes while it is read.
-pub fn needs_routes(parameters: &Parameters) -> bool {
-    let is_open = |entry: &AddressEntry| entry.prefix_length.is_none() || parameters.nic_of(entry).is_none();
-    parameters.entries.iter().any(is_open)
+/// Whether the routes have to be asked for. They are not asked for otherwise: a router's table has a million entries,
+/// and changes while it is read.
+pub fn needs_routes(requested: &RequestedAddresses) -> bool {
+    let is_open = |entry: &AddressEntry| entry.prefix_length.is_none() || requested.nic_of(entry).is_none();
+    requested.entries.iter().any(is_open)
 }
 
 /// Assigns each address to an interface: the one that is named, else that of the longest connected route.
 ///
 /// # Errors
-/// Every address that no interface was found for.
-pub fn assign_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> Result<Vec<Assignment>, Failure> {
-    let search = Search::new(parameters, surroundings);
+/// The failure names every address that no interface was found for.
+pub fn assign_all(requested: &RequestedAddresses, surroundings: &Surroundings<'_>) -> Result<Vec<Assignment>, Failure> {
+    let search = Search::new(requested, surroundings);
     let mut problems = Problems::default();
     let assigned = |entry| problems.keep(search.assign(entry));
-    let wanted: Vec<Assignment> = parameters.entries.iter().filter_map(assigned).collect();
+    let wanted: Vec<Assignment> = requested.entries.iter().filter_map(assigned).collect();
     let mut identities = HashSet::new();
     for Assignment { address, nic } in &wanted {
-        // Once with and once without its nic; the parser cannot know that these are the same.
+        // The list may name an address once with and once without its interface; the parser cannot know that these are
+        // the same.
         if !identities.insert(address.identity()) {
             let text = format!("ip \"{}\": named twice for {nic}", address.address);
             problems.keep(Err::<(), _>(Failure::bad_parameter(text)));
@@ -82,30 +92,32 @@ pub fn assign_all(parameters: &Parameters, surroundings: &Surroundings<'_>) -> R
     Ok(wanted)
 }
 
-/// The interface of each address, where one is named that is there or a route tells it: whatever else is wrong.
+/// Returns each address with its interface, where one is named that is there or a route tells it, whatever else is
+/// wrong.
 pub fn assign_readable<'a>(
-    parameters: &'a Parameters,
+    requested: &'a RequestedAddresses,
     surroundings: &Surroundings<'a>,
 ) -> impl Iterator<Item = (&'a AddressEntry, Option<&'a Link>)> {
-    let search = Search::new(parameters, surroundings);
-    parameters.entries.iter().map(move |entry| (entry, search.link(entry).ok()))
+    let search = Search::new(requested, surroundings);
+    requested.entries.iter().map(move |entry| (entry, search.link(entry).ok()))
 }
 
-/// What is looked for again for each of thousands of addresses.
+/// What is looked up again for each of thousands of addresses.
 struct Search<'a> {
-    parameters: &'a Parameters,
+    requested: &'a RequestedAddresses,
     links: &'a [Link],
-    /// By name and by alternative name.
+    /// The links by name and by alternative name.
     links_by_name: HashMap<&'a str, &'a Link>,
     routes: Vec<&'a ConnectedRoute>,
     broadcasts: OwnBroadcasts,
 }
 
-fn routes_that_count<'a>(parameters: &Parameters, surroundings: &Surroundings<'a>) -> Vec<&'a ConnectedRoute> {
-    // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where it is.
+fn routes_that_count<'a>(requested: &RequestedAddresses, surroundings: &Surroundings<'a>) -> Vec<&'a ConnectedRoute> {
+    // The loopback and the tunnels of a real server lead nowhere, and an address's own route says only where the
+    // address is.
     let devices: Vec<u32> = surroundings.links.iter().filter(|link| is_device(link)).map(|link| link.index).collect();
     let counts = |route: &&ConnectedRoute| {
-        parameters.route_protocol.is_none_or(|only| route.protocol == only)
+        requested.route_protocol.is_none_or(|only| route.protocol == only)
             && !devices.contains(&route.interface)
             && !route.is_of_an_address()
     };
@@ -113,16 +125,16 @@ fn routes_that_count<'a>(parameters: &Parameters, surroundings: &Surroundings<'a
 }
 
 impl<'a> Search<'a> {
-    fn new(parameters: &'a Parameters, surroundings: &Surroundings<'a>) -> Self {
+    fn new(requested: &'a RequestedAddresses, surroundings: &Surroundings<'a>) -> Self {
         let names = |link: &'a Link| {
             let names = std::iter::once(&link.name).chain(&link.altnames);
             names.map(move |name| (name.as_str(), link))
         };
         Self {
-            parameters,
+            requested,
             links: surroundings.links,
             links_by_name: surroundings.links.iter().flat_map(names).collect(),
-            routes: routes_that_count(parameters, surroundings),
+            routes: routes_that_count(requested, surroundings),
             broadcasts: OwnBroadcasts::of(surroundings.held),
         }
     }
@@ -132,20 +144,20 @@ impl<'a> Search<'a> {
         let link = self.link(entry)?;
         let prefix_length = match entry.prefix_length {
             Some(length) => length,
-            // As on every host, and as IPaddr2 has it.
+            // Every host has this prefix for its loopback addresses, and so has IPaddr2.
             None if address.is_loopback() && address.is_ipv4() => 8,
             None if is_device(link) => plan::host_prefix(address),
             None => self.prefix_of_route(address, link)?,
         };
-        let label = self.parameters.label.as_ref().filter(|_| address.is_ipv4());
+        let label = self.requested.label.as_ref().filter(|_| address.is_ipv4());
         let label = label.map(|label| full_label(&link.name, label)).transpose()?;
         let mut address = InterfaceAddress { address, prefix_length, interface: link.index, label, broadcast: None };
-        address.broadcast = broadcast_address(self.parameters.broadcast, &address, &self.broadcasts);
+        address.broadcast = broadcast_address(self.requested.broadcast, &address, &self.broadcasts);
         Ok(Assignment { address, nic: link.name.clone() })
     }
 
     fn link(&self, entry: &AddressEntry) -> Result<&'a Link, Failure> {
-        if let Some(name) = self.parameters.nic_of(entry) {
+        if let Some(name) = self.requested.nic_of(entry) {
             let named = self.links_by_name.get(name).copied();
             return named
                 .ok_or_else(|| Failure::not_installed(format!("nic \"{name}\": no such interface on this node")));
@@ -155,7 +167,8 @@ impl<'a> Search<'a> {
         {
             return Ok(loopback);
         }
-        // A prefix shorter than the network's own would take hosts for neighbours that are none: only by order.
+        // A prefix shorter than the network's own would take hosts for neighbours that are none, so it is used only
+        // where the interface is named.
         let covers = |route: &&&ConnectedRoute| entry.prefix_length.is_none_or(|length| route.prefix_length <= length);
         let route = interface_for(entry.address, self.routes.iter().filter(covers).copied());
         route.and_then(|route| self.links.iter().find(|link| link.index == route.interface)).ok_or_else(|| {
@@ -164,12 +177,13 @@ impl<'a> Search<'a> {
                 None => entry.address.to_string(),
             };
             let reason = format!("no connected route covers {network}; name the interface with nic");
-            // Routes come and go: it may work next time.
+            // Routes come and go, so the action may work next time.
             Failure::generic(format!("ip \"{}\": find its interface: {reason}", entry.address))
         })
     }
 
-    /// Without a network that has the address, it is more likely misspelt than meant; IPaddr2 refuses it too.
+    /// Returns the prefix length of the network that has the address. Without one, the address is more likely misspelt
+    /// than meant; IPaddr2 refuses it too.
     fn prefix_of_route(&self, address: IpAddr, link: &Link) -> Result<u8, Failure> {
         let on_link = || self.routes.iter().copied().filter(|route| route.interface == link.index);
         // A host route tells less: it may be that of the address itself, put there with the wrong prefix.
@@ -178,7 +192,7 @@ impl<'a> Search<'a> {
             interface_for(address, on_link().filter(is_network)).or_else(|| interface_for(address, on_link()));
         match (network, address) {
             (Some(route), _) => Ok(route.prefix_length),
-            // The network of fe80::/64 is there on every interface, whatever the routes say.
+            // Every interface has the network fe80::/64, whatever the routes say.
             (None, IpAddr::V6(local)) if local.is_unicast_link_local() => Ok(64),
             (None, _) => Err(Failure::generic(format!(
                 "ip \"{address}\": find its prefix: no connected route of {} covers it; give one with cidr_netmask",
@@ -188,12 +202,13 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Where a real server has addresses that it does not announce.
+/// Whether the link is a device on which a real server has addresses that it does not announce.
 pub fn is_device(link: &Link) -> bool {
     link.loopback || realserver::DEVICES.contains(&link.name.as_str())
 }
 
-/// `nic:label`, as ip(8) and ifconfig show it. How long the label may be depends on the node's name of the interface.
+/// Returns `nic:label`, as ip(8) and ifconfig show it. How long the label may be depends on the node's name of the
+/// interface.
 fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
     let full = format!("{nic}:{label}");
     if full.len() > LONGEST_LABEL {
@@ -206,7 +221,7 @@ fn full_label(nic: &str, label: &str) -> Result<String, Failure> {
 fn broadcast_address(broadcast: Broadcast, wanted: &InterfaceAddress, own: &OwnBroadcasts) -> Option<Ipv4Addr> {
     let IpAddr::V4(address) = wanted.address else { return None };
     let host_bits = u32::MAX.checked_shr(wanted.prefix_length.into()).unwrap_or(0);
-    // A network of one or two addresses has none to spare (RFC 3021).
+    // A network of one or two addresses has no broadcast address to spare (RFC 3021).
     let last = (wanted.prefix_length < 31).then(|| Ipv4Addr::from(u32::from(address) | host_bits));
     match broadcast {
         Broadcast::None => None,

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::model::InterfaceAddress;
 
-/// The IPv4 networks that the interfaces have, with the broadcast addresses there. A question costs a look-up for each prefix
-/// length, however many addresses there are.
+/// The IPv4 networks that the interfaces have, with the broadcast addresses there. A question costs a look-up for each
+/// prefix length, however many addresses there are.
 #[derive(Debug)]
 pub struct OwnBroadcasts(HashMap<(u32, u8, u32), Vec<Own>>);
 
@@ -14,8 +14,9 @@ pub struct OwnBroadcasts(HashMap<(u32, u8, u32), Vec<Own>>);
 type Own = (Ipv4Addr, Option<Ipv4Addr>);
 
 impl OwnBroadcasts {
+    /// Reads the networks from the addresses that the interfaces have.
     pub fn of(held: &[InterfaceAddress]) -> Self {
-        /// The first one of a network counts, or the second one where the first is the wanted address itself.
+        /// The first address of a network counts, or the second one where the first is the wanted address itself.
         const KEPT: usize = 2;
         let mut networks: HashMap<_, Vec<Own>> = HashMap::new();
         for held in held {
@@ -29,8 +30,9 @@ impl OwnBroadcasts {
         Self(networks)
     }
 
-    /// As IPaddr2 finds it: that of the interface's own address in the smallest network that has all of the wanted one's. The
-    /// kernel lists the first address of a network, whose route it is, before the others.
+    /// Returns the broadcast address as IPaddr2 finds it: that of the interface's own address in the smallest network
+    /// that has all of the wanted one's. The kernel lists the first address of a network, whose route it is, before the
+    /// others.
     pub fn inherited(&self, wanted: &InterfaceAddress) -> Option<Ipv4Addr> {
         let IpAddr::V4(address) = wanted.address else { return None };
         let own_in = |length: u8| {
@@ -49,6 +51,7 @@ fn network(address: Ipv4Addr, prefix_length: u8) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::check_rows;
 
     fn address(text: &str, interface: u32, broadcast: Option<[u8; 4]>) -> InterfaceAddress {
         let (address, prefix_length) = text.split_once('/').expect("prefix");
@@ -67,22 +70,25 @@ mod tests {
             address("2001:db8::1/64", 2, None),
         ];
         let own = OwnBroadcasts::of(&held);
-        for (wanted, interface, expected) in [
-            ("10.9.5.9/24", 2, Some([10, 9, 5, 254])),
-            ("10.9.5.9/32", 2, Some([10, 9, 5, 254])),
-            ("10.9.5.9/16", 2, Some([10, 9, 255, 255])),
-            ("10.9.5.9/15", 2, None),
-            ("10.9.7.9/30", 2, Some([10, 9, 255, 255])),
-            // The nearest one has none.
-            ("10.9.6.9/24", 2, None),
-            // Its own copy says nothing; the next one of the network does.
-            ("10.9.5.1/24", 2, Some([10, 9, 5, 255])),
-            ("192.0.2.1/24", 3, None),
-            ("192.0.2.9/24", 2, None),
-            ("2001:db8::9/64", 2, None),
-        ] {
-            let found = own.inherited(&address(wanted, interface, None));
-            assert_eq!(found, expected.map(Ipv4Addr::from), "{wanted} on {interface}");
-        }
+        check_rows(
+            [
+                ("10.9.5.9/24", 2, Some([10, 9, 5, 254])),
+                ("10.9.5.9/32", 2, Some([10, 9, 5, 254])),
+                ("10.9.5.9/16", 2, Some([10, 9, 255, 255])),
+                ("10.9.5.9/15", 2, None),
+                ("10.9.7.9/30", 2, Some([10, 9, 255, 255])),
+                // The nearest one has none.
+                ("10.9.6.9/24", 2, None),
+                // Its own copy says nothing; the next one of the network does.
+                ("10.9.5.1/24", 2, Some([10, 9, 5, 255])),
+                ("192.0.2.1/24", 3, None),
+                ("192.0.2.9/24", 2, None),
+                ("2001:db8::9/64", 2, None),
+            ],
+            |(wanted, interface, expected)| {
+                let found = own.inherited(&address(wanted, interface, None));
+                assert_eq!(found, expected.map(Ipv4Addr::from), "{wanted} on {interface}");
+            },
+        );
     }
 }

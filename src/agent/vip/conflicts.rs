@@ -1,32 +1,33 @@
-//! Does another host have an address of ours (`run_arping`, `OCF_CHECK_LEVEL` 10).
+//! Finds out whether another host has an address of ours (`run_arping`, `OCF_CHECK_LEVEL` 10).
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
-use super::node::Node;
+use super::node::VipNode;
+use super::parameters::VipCall;
 use super::verdict;
 use crate::agent::announcer;
 use crate::netlink::announce::Station;
 use crate::netlink::conflict::{self, Manner};
 use crate::netlink::route::Link;
-use crate::ocf::{Call, Failure};
+use crate::ocf::Failure;
 
-/// Before a start: an address that another host uses must not come up here. One that is here already is asked for too;
-/// who else has it makes it useless.
+/// Refuses to start an address that another host uses. An address that is here already is asked for too: another host
+/// that has it makes it useless.
 ///
 /// # Errors
-/// Names every such address and the other host.
-pub fn refuse(call: &Call, node: &Node, wanted: &[Assignment]) -> Result<(), Failure> {
-    tell(call, node, wanted)?.map_or(Ok(()), |conflicts| Err(Failure::generic(conflicts)))
+/// The failure names every such address and the other host.
+pub fn refuse(call: &VipCall<'_>, node: &VipNode, wanted: &[Assignment]) -> Result<(), Failure> {
+    find(call, node, wanted)?.map_or(Ok(()), |conflicts| Err(Failure::generic(conflicts)))
 }
 
-/// Every address that another host has, and which host, in one text. The questions leave at the node's pace, and take half of
-/// the action's time at most.
+/// Returns every address that another host has, and which host, in one text. The questions leave at the node's pace,
+/// and take half of the action's time at most.
 ///
 /// # Errors
-/// When the network cannot be asked, or not about all of them in that time.
-pub fn tell(call: &Call, node: &Node, wanted: &[Assignment]) -> Result<Option<String>, Failure> {
+/// It fails when the network cannot be asked, or not about all of the addresses in that time.
+pub fn find(call: &VipCall<'_>, node: &VipNode, wanted: &[Assignment]) -> Result<Option<String>, Failure> {
     let question = |wanted: &Assignment| -> Option<(Station, IpAddr)> {
         let at = node.link(wanted.address.interface).filter(|link| link.running).and_then(Link::station)?;
         Some((at, wanted.address.address))
@@ -39,7 +40,7 @@ pub fn tell(call: &Call, node: &Node, wanted: &[Assignment]) -> Result<Option<St
     let (mut pace, deadline) = (announcer::pace_of_questions(), Instant::now() + call.timeout / 2);
     let manner = Manner { own: &own, pace: &mut || pace.wait(Duration::ZERO), deadline };
     let conflicts = conflict::find(&questions, manner)?;
-    let text = |claim: &conflict::Claim| {
+    let text = |claim: &conflict::ForeignClaim| {
         let nic = node.link(claim.interface).map(|link| link.name.as_str()).unwrap_or_default();
         let mac = claim.mac.map(|byte| format!("{byte:02x}")).join(":");
         format!("ip \"{}\": another host on {nic} has it, link-layer address {mac}", claim.address)

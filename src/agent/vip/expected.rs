@@ -1,55 +1,56 @@
-//! What should be there, and what says which addresses are this instance's.
+//! What should be on the interfaces, and what says which addresses are this instance's.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::assignment::{self, Assignment, Surroundings};
-use super::node::Node;
-use super::owner::Claims;
-use super::parameters::{self, Parameters};
-use super::record::{self, Record, RecordedAddress};
+use super::node::VipNode;
+use super::owner::AddressClaims;
+use super::parameters::VipCall;
+use super::record::{self, AddressRecord, RecordedAddress};
+use super::requested::RequestedAddresses;
 use crate::agent::parameters::AddressEntry;
 use crate::netlink::route::{ConnectedRoute, Link};
-use crate::ocf::{Call, Failure, ValidationLevel};
+use crate::ocf::{Failure, ValidationLevel};
 
-/// The interface of each address of the parameters; where they do not say, that of an earlier start.
+/// Returns the interface of each requested address; where the parameters do not say it, that of an earlier start.
 pub fn assign(
-    mut parameters: Parameters,
-    record: Option<&Record>,
-    node: &mut Node,
+    mut requested: RequestedAddresses,
+    record: Option<&AddressRecord>,
+    node: &mut VipNode,
 ) -> Result<Vec<Assignment>, Failure> {
-    assignment::remember(&mut parameters, record.into_iter().flat_map(Record::all), &node.links);
-    let routes = connected_routes(&parameters, node)?;
-    assignment::assign_all(&parameters, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
+    assignment::remember(&mut requested, record.into_iter().flat_map(AddressRecord::all), &node.links);
+    let routes = connected_routes(&requested, node)?;
+    assignment::assign_all(&requested, &Surroundings { links: &node.links, routes: &routes, held: &node.held })
 }
 
-/// What should be there. The file of `ip_file` counts as start has read it: an edit of it, or its loss, must not restart
-/// what clients use. The second value says what has become of it since.
+/// Returns what should be on the interfaces. The file of `ip_file` counts as start has read it: an edit of it, or its
+/// loss, must not restart what clients use. The second value says what has become of the file since.
 pub fn expected(
-    call: &Call,
-    record: Option<&Record>,
-    node: &mut Node,
+    call: &VipCall<'_>,
+    record: Option<&AddressRecord>,
+    node: &mut VipNode,
 ) -> Result<(Vec<Assignment>, Option<String>), Failure> {
-    let (Some(path), Some(record)) = (call.text("ip_file"), record) else {
-        let parameters = parameters::parse(call, ValidationLevel::Local)?;
-        return Ok((assign(parameters, record, node)?, None));
+    let (Some(path), Some(record)) = (&call.parameters.ip_file, record) else {
+        let requested = RequestedAddresses::of(&call.parameters, ValidationLevel::Local)?;
+        return Ok((assign(requested, record, node)?, None));
     };
-    let edited = match parameters::parse(call, ValidationLevel::Local) {
+    let edited = match RequestedAddresses::of(&call.parameters, ValidationLevel::Local) {
         Ok(now) => edit(path, &now, record, &node.links),
         Err(failure) => Some(failure.to_string()),
     };
-    let mut parameters = parameters::parse(call, ValidationLevel::Consistency)?;
-    parameters.entries = record.entries();
-    Ok((assign(parameters, Some(record), node)?, edited))
+    let mut requested = RequestedAddresses::of(&call.parameters, ValidationLevel::Consistency)?;
+    requested.entries = record.entries();
+    Ok((assign(requested, Some(record), node)?, edited))
 }
 
-/// `nic` may be an alternative name; a record has the proper one.
+/// Whether `nic` names the interface `proper`. It may be an alternative name; a record has the proper one.
 fn is_name_of(nic: &str, proper: &str, links: &[Link]) -> bool {
     nic == proper || links.iter().any(|link| link.name == proper && link.is_called(nic))
 }
 
-/// How the addresses of `now` differ from those that were started.
-fn edit(path: &str, now: &Parameters, record: &Record, links: &[Link]) -> Option<String> {
+/// Returns how the addresses of `now` differ from those that were started.
+fn edit(path: &str, now: &RequestedAddresses, record: &AddressRecord, links: &[Link]) -> Option<String> {
     let mut then: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
     for placed in &record.placed {
         then.entry(placed.address).or_default().push(placed);
@@ -67,24 +68,29 @@ fn edit(path: &str, now: &Parameters, record: &Record, links: &[Link]) -> Option
     (new + gone > 0).then_some(text)
 }
 
-/// What says which addresses of this node are this instance's: its record, or else what can be read of its parameters.
+/// Returns what says which addresses of this node are this instance's: its record, or else what can be read of its
+/// parameters.
 ///
 /// # Errors
-/// When the routes cannot be read that tell where an address belongs.
-pub fn claims(call: &Call, record: Option<&Record>, node: &mut Node) -> Result<Claims, Failure> {
+/// It fails when the routes cannot be read that tell where an address belongs.
+pub fn claims(
+    call: &VipCall<'_>,
+    record: Option<&AddressRecord>,
+    node: &mut VipNode,
+) -> Result<AddressClaims, Failure> {
     if let Some(record) = record {
-        return Ok(Claims::recorded(record));
+        return Ok(AddressClaims::recorded(record));
     }
-    let mut parameters = parameters::readable(call);
-    // What nobody has needs no question to the routes and to the records of the others.
+    let mut requested = RequestedAddresses::readable(&call.parameters);
+    // Addresses that are on no interface need no question to the routes and to the records of the others.
     let there: HashSet<IpAddr> = node.held.iter().map(|held| held.address).collect();
-    parameters.entries.retain(|entry| there.contains(&entry.address));
-    let others = if parameters.entries.is_empty() { Vec::new() } else { record::others(call) };
-    let routes = connected_routes(&parameters, node)?;
+    requested.entries.retain(|entry| there.contains(&entry.address));
+    let others = if requested.entries.is_empty() { Vec::new() } else { record::others(call) };
+    let routes = connected_routes(&requested, node)?;
     let surroundings = Surroundings { links: &node.links, routes: &routes, held: &node.held };
-    Ok(Claims::presumed(&parameters, &surroundings, others.iter().flat_map(|(_, other)| other.all())))
+    Ok(AddressClaims::presumed(&requested, &surroundings, others.iter().flat_map(|(_, other)| other.all())))
 }
 
-fn connected_routes(parameters: &Parameters, node: &mut Node) -> Result<Vec<ConnectedRoute>, Failure> {
-    if assignment::needs_routes(parameters) { Ok(node.route.connected_routes()?) } else { Ok(Vec::new()) }
+fn connected_routes(requested: &RequestedAddresses, node: &mut VipNode) -> Result<Vec<ConnectedRoute>, Failure> {
+    if assignment::needs_routes(requested) { Ok(node.route.connected_routes()?) } else { Ok(Vec::new()) }
 }

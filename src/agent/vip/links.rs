@@ -4,31 +4,33 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::assignment::Assignment;
-use super::node::Node;
+use super::node::VipNode;
+use super::parameters::VipCall;
 use crate::model::InterfaceAddress;
-use crate::ocf::{Call, Failure};
+use crate::ocf::Failure;
 
-/// The interfaces of wanted addresses that were down before the start, and what they had.
-pub struct Down {
+/// The interfaces of wanted addresses that were down before the start, and the addresses that the node had.
+pub struct DownLinks {
     links: HashSet<u32>,
     held: HashSet<InterfaceAddress>,
 }
 
-impl Down {
-    pub fn of(node: &Node, wanted: &[Assignment]) -> Self {
+impl DownLinks {
+    /// Notes the interfaces of `wanted` that are down, and the addresses that the node has.
+    pub fn of(node: &VipNode, wanted: &[Assignment]) -> Self {
         let wanted: HashSet<u32> = wanted.iter().map(|wanted| wanted.address.interface).collect();
         let down = node.links.iter().filter(|link| wanted.contains(&link.index) && !link.up);
         Self { links: down.map(|link| link.index).collect(), held: node.held.iter().cloned().collect() }
     }
 
-    /// Sets them down, but for those on which an address has come since: they serve somebody else by now.
-    pub fn restore(&self, call: &Call, node: &mut Node) {
+    /// Sets the interfaces down, but for those on which an address has come since: another program uses them by now.
+    pub fn restore(&self, call: &VipCall<'_>, node: &mut VipNode) {
         if !self.links.is_empty() {
             self.try_to_restore(call, node).unwrap_or_else(|failure| call.log().warning(failure));
         }
     }
 
-    fn try_to_restore(&self, call: &Call, node: &mut Node) -> Result<(), Failure> {
+    fn try_to_restore(&self, call: &VipCall<'_>, node: &mut VipNode) -> Result<(), Failure> {
         node.look_at_links()?;
         node.look_again()?;
         let is_new = |held: &&InterfaceAddress| !self.held.contains(held) && !is_of_the_link(held.address);
@@ -43,7 +45,7 @@ impl Down {
     }
 }
 
-/// The kernel gives one to every IPv6 interface that comes up.
+/// Whether the address is one that the kernel gives to every IPv6 interface that comes up.
 fn is_of_the_link(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }

@@ -1,6 +1,6 @@
 //! A director that is a real server too has the address on its loopback (or tunnel) while the other director has it on
-//! the network. It moves aside when the address comes to this node, and comes back when the address leaves, before it
-//! leaves: the node's own connections to the address live on.
+//! the network. The address moves aside when it comes to this node's network interface. It comes back when it leaves
+//! that interface, and before it leaves: the node's own connections to the address live on.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -8,13 +8,14 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::assignment::Assignment;
-use super::node::Node;
-use super::record::{self, Record, RecordedAddress};
-use crate::agent::realserver::{self, Claim};
+use super::node::VipNode;
+use super::parameters::VipCall;
+use super::record::{self, AddressRecord, RecordedAddress};
+use crate::agent::realserver::{self, RealServerClaim};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
 use crate::netlink;
 use crate::netlink::route::{AddressRequest, ObservedAddress};
-use crate::ocf::{Call, Failure};
+use crate::ocf::Failure;
 use crate::plan;
 use crate::system::{RunDir, write_private};
 
@@ -23,16 +24,23 @@ use crate::system::{RunDir, write_private};
 pub struct MovedAside {
     #[serde(flatten)]
     placed: RecordedAddress,
-    /// The kernel's own words for it, with label, scope and broadcast address. Empty in the record of an older version.
+    /// The kernel's own description of it, with label, scope and broadcast address. It is empty in the record of an
+    /// older version.
     #[serde(default)]
     description: Vec<u8>,
 }
 
 /// Takes the wanted addresses off the loopback: those that a realserver instance of this node has put there, which
-/// brings them back by its own record; with `lvs_support` also others, which ours remembers. In the real servers' turn.
-pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Assignment], record: &mut Record) -> Result<(), Failure> {
-    let claims: HashSet<Claim> = claims(record).into_iter().collect();
-    let support = call.boolean("lvs_support");
+/// brings them back by its own record; with `lvs_support` also others, which our record names. The caller holds the
+/// lock of the real servers' folder.
+pub fn move_aside(
+    call: &VipCall<'_>,
+    node: &mut VipNode,
+    wanted: &[Assignment],
+    record: &mut AddressRecord,
+) -> Result<(), Failure> {
+    let claims: HashSet<RealServerClaim> = claims(record).into_iter().collect();
+    let support = call.parameters.lvs_support;
     if claims.is_empty() && !support {
         return Ok(());
     }
@@ -45,7 +53,7 @@ pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Assignment], record: &
         let Some(link) = node.link(held.interface).filter(|_| !wanted_here.contains(&held.identity())) else {
             continue;
         };
-        if claims.contains(&Claim { address: held.address, device: link.name.clone() }) {
+        if claims.contains(&RealServerClaim { address: held.address, device: link.name.clone() }) {
             going.push(held.clone());
         } else if support && link.loopback {
             let placed = RecordedAddress::new(held.address, held.prefix_length, &link.name, link.index);
@@ -60,18 +68,19 @@ pub fn move_aside(call: &Call, node: &mut Node, wanted: &[Assignment], record: &
     node.delete(call, &going)
 }
 
-/// Puts back what had moved aside for the addresses of this instance, whether these are still there or not. What cannot be
-/// put back stays in `record`. In the real servers' turn.
-pub fn come_back(
-    call: &Call,
-    node: &mut Node,
+/// Puts back what had moved aside for the addresses of this instance, whether these are still there or not. What cannot
+/// be put back stays in `record`. The caller holds the lock of the real servers' folder.
+pub fn restore(
+    call: &VipCall<'_>,
+    node: &mut VipNode,
     addresses: &HashSet<IpAddr>,
-    record: &mut Record,
+    record: &mut AddressRecord,
 ) -> Result<(), Failure> {
     let claims = claims(record);
     let claimed = claims.iter().filter(|claim| addresses.contains(&claim.address));
-    let claimed =
-        claimed.filter_map(|Claim { address, device }| addition(node, *address, plan::host_prefix(*address), device));
+    let claimed = claimed.filter_map(|RealServerClaim { address, device }| {
+        addition(node, *address, plan::host_prefix(*address), device)
+    });
     let claimed: Vec<AddressChange> = claimed.collect();
     let mut results = node.route.change_addresses(&claimed);
     for aside in std::mem::take(&mut record.moved_aside) {
@@ -91,8 +100,8 @@ pub fn come_back(
     Failure::collect(results.into_iter().map(|result| result.map(drop).map_err(Failure::from)))
 }
 
-/// As it was. False: it is there.
-fn put_back(node: &mut Node, aside: &MovedAside) -> Result<bool, netlink::Error> {
+/// Puts an address back as it was. `false` means that it is there already.
+fn put_back(node: &mut VipNode, aside: &MovedAside) -> Result<bool, netlink::Error> {
     if let Ok(observed) = ObservedAddress::from_description(&aside.description) {
         return node.route.restore_address(&observed);
     }
@@ -103,17 +112,18 @@ fn put_back(node: &mut Node, aside: &MovedAside) -> Result<bool, netlink::Error>
     }
 }
 
-fn execute(node: &mut Node, request: AddressRequest) -> Result<bool, netlink::Error> {
+fn execute(node: &mut VipNode, request: AddressRequest) -> Result<bool, netlink::Error> {
     node.route.execute(&[request]).pop().unwrap_or(Ok(false))
 }
 
-fn addition(node: &Node, address: IpAddr, prefix_length: u8, device: &str) -> Option<AddressChange> {
+fn addition(node: &VipNode, address: IpAddr, prefix_length: u8, device: &str) -> Option<AddressChange> {
     let link = node.links.iter().find(|link| link.name == device)?;
     let place = InterfaceAddress { address, prefix_length, interface: link.index, label: None, broadcast: None };
     Some(AddressChange::Add(place, AddressOptions::USABLE_AT_ONCE))
 }
 
-/// The real servers' addresses are on the node's own loopback, not on that of a namespace.
-fn claims(record: &Record) -> Vec<Claim> {
+/// Returns the addresses of the real servers of this node. They are on the node's own loopback, not on that of a
+/// network namespace.
+fn claims(record: &AddressRecord) -> Vec<RealServerClaim> {
     if record.namespace.is_some() { Vec::new() } else { realserver::claims() }
 }

@@ -1,40 +1,46 @@
-//! This node as an action finds it.
+//! The interfaces and addresses of this node as an action of `vip` finds them.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
-use super::record::Record;
+use super::parameters::VipCall;
+use super::record::AddressRecord;
 use crate::model::InterfaceAddress;
 use crate::netlink::Route;
 use crate::netlink::route::{Events, Link, ObservedAddress};
-use crate::ocf::{Call, Failure, Problems};
+use crate::ocf::{Failure, Problems};
 use crate::system::{FileError, namespace, sysctl};
 
-/// What the kernel may need besides for duplicate address detection: a busy machine sends its probes late, and of
+/// What the kernel may need besides for duplicate address detection: a busy machine sends its probes late, and those of
 /// thousands of addresses one after the other.
 const DELAY: Duration = Duration::from_secs(3);
 const DELAY_OF_EACH: Duration = Duration::from_millis(1);
+/// The longest pause between two looks at the addresses.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// A link that was just set up takes a moment to find its carrier.
+/// How long a link that was just set up may take to find its carrier.
 const CARRIER: Duration = Duration::from_secs(3);
 
-pub struct Node {
+/// The interfaces and addresses of this node, or of a network namespace of it.
+pub struct VipNode {
+    /// The socket to the kernel.
     pub route: Route,
+    /// The interfaces.
     pub links: Vec<Link>,
-    /// Where each index is among them.
+    /// The position of each index among the links.
     positions: HashMap<u32, usize>,
+    /// The addresses on the interfaces, as the kernel describes them.
     pub observed: Vec<ObservedAddress>,
-    /// The same, without what nobody can choose.
+    /// The same addresses, without what no parameter can choose.
     pub held: Vec<InterfaceAddress>,
 }
 
-impl Node {
-    /// The node, or the network namespace of it that is named.
+impl VipNode {
+    /// Enters the node, or the network namespace of it that is named.
     ///
     /// # Errors
-    /// Not installed: there is no such namespace.
+    /// The failure is "not installed" when there is no such namespace.
     pub fn enter(network_namespace: Option<&str>) -> Result<Self, Failure> {
         if let Some(name) = network_namespace {
             if !namespace::exists(name) {
@@ -51,18 +57,20 @@ impl Node {
         Ok(node)
     }
 
+    /// Reads the interfaces again.
     pub fn look_at_links(&mut self) -> Result<(), Failure> {
         self.links = self.route.links()?;
         self.positions = self.links.iter().enumerate().map(|(position, link)| (link.index, position)).collect();
         Ok(())
     }
 
-    /// The node as an earlier start has entered it. A name may be that of another network namespace by now, and one that has
-    /// lost its name lives on as long as a process is in it. `None`: it is gone, and all that was in it.
+    /// Enters the node as an earlier start did. The name may be that of another network namespace by now, and one that
+    /// has lost its name lives on as long as a process is in it. `None` means that the namespace is gone, with all that
+    /// was in it.
     ///
     /// # Errors
-    /// When it is there and cannot be entered.
-    pub fn enter_again(record: &Record) -> Result<Option<Self>, Failure> {
+    /// It fails when the namespace is there and cannot be entered.
+    pub fn enter_again(record: &AddressRecord) -> Result<Option<Self>, Failure> {
         if record.has_its_namespace() {
             return Self::enter(record.namespace.as_deref()).map(Some);
         }
@@ -70,19 +78,21 @@ impl Node {
         path.map(|path| Self::enter(Some(&path.to_string_lossy()))).transpose()
     }
 
-    /// What changes while we look: addresses.
+    /// Reads the addresses again, which change meanwhile.
     pub fn look_again(&mut self) -> Result<(), Failure> {
         self.observed = self.route.addresses_on(&self.links)?;
         self.held = self.observed.iter().map(|observed| observed.address.clone()).collect();
         Ok(())
     }
 
+    /// Returns the interface of that index.
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.positions.get(&index).and_then(|position| self.links.get(*position))
     }
 
-    /// An address on an interface that is down reaches nobody. Links that go down later are for monitor to tell.
-    pub fn raise_links(&mut self, call: &Call, wanted: &[Assignment]) -> Result<(), Failure> {
+    /// Sets the interfaces of the wanted addresses up: an address on an interface that is down reaches no client.
+    /// monitor reports links that go down later.
+    pub fn raise_links(&mut self, call: &VipCall<'_>, wanted: &[Assignment]) -> Result<(), Failure> {
         let interfaces: HashSet<u32> = wanted.iter().map(|wanted| wanted.address.interface).collect();
         let is_down = |link: &&Link| !link.up && interfaces.contains(&link.index);
         let down: Vec<Link> = self.links.iter().filter(is_down).cloned().collect();
@@ -93,11 +103,12 @@ impl Node {
         if !down.is_empty() {
             self.look_at_links()?;
         }
-        if call.boolean("check_link_status") { self.wait_for_carrier(call, wanted) } else { Ok(()) }
+        if call.parameters.check_link_status { self.wait_for_carrier(call, wanted) } else { Ok(()) }
     }
 
-    /// One interface with a carrier is enough: the others may follow, and monitor tells when they do not.
-    fn wait_for_carrier(&mut self, call: &Call, wanted: &[Assignment]) -> Result<(), Failure> {
+    /// Waits until one interface has a carrier. One is enough: the others may follow, and monitor reports them if they
+    /// do not.
+    fn wait_for_carrier(&mut self, call: &VipCall<'_>, wanted: &[Assignment]) -> Result<(), Failure> {
         let events = Events::subscribe()?;
         let deadline = Instant::now() + CARRIER.min(call.timeout / 4);
         loop {
@@ -119,11 +130,11 @@ impl Node {
         self.link(wanted.address.interface).is_some_and(|link| link.running)
     }
 
-    /// IPv6 addresses cannot be used before the kernel has found them to be unique on their link. One whose interface has
-    /// no carrier is not waited for, which might be for ever; monitor tells of it.
+    /// Waits until IPv6 addresses can be used: the kernel first has to find them to be unique on their link. An address
+    /// whose interface has no carrier is not waited for, which might be for ever; monitor reports it.
     pub fn wait_for_duplicate_detection(
         &mut self,
-        call: &Call,
+        call: &VipCall<'_>,
         wanted: &[Assignment],
         events: &Events,
     ) -> Result<(), Failure> {
@@ -161,14 +172,16 @@ impl Node {
                     first.address.address, first.nic
                 )));
             }
-            // Of thousands of addresses, each one that is done is an event: looking costs half of the time at most.
+            // Each of thousands of addresses that is done is an event: with this pause, looking takes half of the time
+            // at most.
             std::thread::sleep(began.elapsed().min(LONGEST_PAUSE));
             events.wait(deadline)?;
         }
     }
 
-    /// The longest time of the interfaces of the wanted IPv6 addresses: a random delay, then `dad_transmits` probes
-    /// (RFC 4862 §5.4; addrconf_dad_kick of the kernel's net/ipv6/addrconf.c).
+    /// Returns how long the kernel looks for duplicates, at most, on the interfaces of the wanted IPv6 addresses: a
+    /// random delay, then `dad_transmits` probes (RFC 4862 §5.4; addrconf_dad_kick of the kernel's
+    /// net/ipv6/addrconf.c).
     fn duplicate_detection_time(&self, wanted: &[Assignment]) -> Duration {
         let number = |name: String| sysctl::read(&name).ok().and_then(|text| text.parse::<u64>().ok());
         let time = |nic: &str| {
@@ -183,7 +196,7 @@ impl Node {
         longest + DELAY + DELAY_OF_EACH * u32::try_from(ipv6.count()).unwrap_or(u32::MAX)
     }
 
-    /// The addresses by what makes them themselves; of several IPv4 copies, one.
+    /// Returns the addresses by what identifies them; of several IPv4 copies, one.
     pub fn observed_by_identity(&self) -> HashMap<(IpAddr, u32), &ObservedAddress> {
         self.observed.iter().map(|observed| (observed.address.identity(), observed)).collect()
     }
@@ -191,7 +204,7 @@ impl Node {
     /// Makes the kernel forget what it has cached of routes, for `flush_routes`.
     pub fn flush_cached_routes(&self) -> Result<(), FileError> {
         ["net/ipv4/route/flush", "net/ipv6/route/flush"].into_iter().filter(|name| sysctl::exists(name)).try_for_each(
-            // Anything that is written flushes at once; a number that is not negative would be a delay in seconds.
+            // Any value flushes at once; a number that is not negative would be a delay in seconds.
             |name| sysctl::write(name, "-1"),
         )
     }

@@ -1,124 +1,128 @@
-//! Whose an address of this node is: the one answer that start, stop, monitor and a probe act on.
+//! Decides whose an address of this node is. It is the one answer that start, stop, monitor and a probe act on.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::assignment::{Surroundings, assign_readable, is_device};
-use super::parameters::Parameters;
-use super::record::{Record, RecordedAddress};
+use super::record::{AddressRecord, RecordedAddress};
+use super::requested::RequestedAddresses;
 use crate::model::InterfaceAddress;
 use crate::netlink::route::Link;
 
+/// Whose an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub enum AddressOwner {
+    /// It is this instance's.
     Ours,
-    /// Another resource, an administrator, the node itself.
+    /// It belongs to another resource, an administrator or the node itself.
     Other,
-    /// There is no record, no parameter names the interface, and no route tells which one is meant. Such an address is
-    /// treated as ours: a second copy of a virtual IP on the network is worse than any other mistake of a stop.
+    /// It cannot be decided: there is no record, no parameter names the interface, and no route tells which one is
+    /// meant. Such an address is treated as ours: a second copy of a virtual IP on the network is worse than any other
+    /// mistake of a stop.
     Unclear,
 }
 
 /// What says of an address that it is this instance's.
 #[derive(Debug, Clone)]
-enum Claim {
-    /// On this interface, with whatever prefix: by its index, which stays when it is renamed, or by its name, which stays
-    /// when it is made anew. The address on either is proof enough.
+enum AddressClaim {
+    /// The address is on this interface, with whatever prefix. The interface is known by its index, which stays when it
+    /// is renamed, or by its name, which stays when it is made anew. Either is proof enough.
     On { interface: u32, nic: String },
-    /// On an interface that nothing tells.
+    /// The address is on an interface that nothing tells.
     Anywhere,
 }
 
 /// Everything that is claimed for this instance.
 #[derive(Debug, Default)]
-pub struct Claims {
-    ours: HashMap<IpAddr, Vec<Claim>>,
+pub struct AddressClaims {
+    ours: HashMap<IpAddr, Vec<AddressClaim>>,
     /// What the records of other instances name.
-    others: HashMap<IpAddr, Vec<Claim>>,
+    others: HashMap<IpAddr, Vec<AddressClaim>>,
 }
 
-impl From<&RecordedAddress> for Claim {
+impl From<&RecordedAddress> for AddressClaim {
     fn from(recorded: &RecordedAddress) -> Self {
         Self::On { interface: recorded.interface, nic: recorded.nic.clone() }
     }
 }
 
-impl Claim {
+impl AddressClaim {
     fn covers(&self, held: &InterfaceAddress, link: Option<&Link>) -> bool {
         match self {
             Self::On { interface, nic } => *interface == held.interface || link.is_some_and(|link| link.name == *nic),
-            // What a real server has is not announced, and not ours.
+            // An address of a real server is not announced, and not ours.
             Self::Anywhere => link.is_some_and(|link| !is_device(link)),
         }
     }
 }
 
-impl Claims {
-    /// Of a record: it names everything that this instance may have put on an interface.
-    pub fn recorded(record: &Record) -> Self {
+impl AddressClaims {
+    /// Returns the claims of a record, which names everything that this instance may have put on an interface.
+    pub fn recorded(record: &AddressRecord) -> Self {
         Self { ours: by_address(record.all()), others: HashMap::new() }
     }
 
-    /// Without a record: what a start with these parameters would put up or take over, but for what the records of
-    /// `others` name. An address whose interface is named and missing is nowhere.
+    /// Returns the claims without a record: what a start with these parameters would put up or take over, but for what
+    /// the records of `others` name. An address whose interface is named and missing is nowhere.
     pub fn presumed<'a>(
-        parameters: &Parameters,
+        requested: &RequestedAddresses,
         surroundings: &Surroundings<'_>,
         others: impl IntoIterator<Item = &'a RecordedAddress>,
     ) -> Self {
-        let mut ours: HashMap<IpAddr, Vec<Claim>> = HashMap::new();
-        for (entry, link) in assign_readable(parameters, surroundings) {
+        let mut ours: HashMap<IpAddr, Vec<AddressClaim>> = HashMap::new();
+        for (entry, link) in assign_readable(requested, surroundings) {
             let claim = match link {
-                Some(link) => Claim::On { interface: link.index, nic: link.name.clone() },
-                None if parameters.nic_of(entry).is_some() => continue,
-                None => Claim::Anywhere,
+                Some(link) => AddressClaim::On { interface: link.index, nic: link.name.clone() },
+                None if requested.nic_of(entry).is_some() => continue,
+                None => AddressClaim::Anywhere,
             };
             ours.entry(entry.address).or_default().push(claim);
         }
         Self { ours, others: by_address(others) }
     }
 
-    /// `link`: the interface that holds the address.
-    pub fn owner(&self, held: &InterfaceAddress, link: Option<&Link>) -> Owner {
-        let covering = |claims: &HashMap<IpAddr, Vec<Claim>>| {
+    /// Returns whose the address `held` is. `link` is the interface that holds it.
+    pub fn owner(&self, held: &InterfaceAddress, link: Option<&Link>) -> AddressOwner {
+        let covering = |claims: &HashMap<IpAddr, Vec<AddressClaim>>| {
             claims.get(&held.address).into_iter().flatten().find(|claim| claim.covers(held, link)).cloned()
         };
         match covering(&self.ours) {
-            _ if covering(&self.others).is_some() => Owner::Other,
-            None => Owner::Other,
-            Some(Claim::On { .. }) => Owner::Ours,
-            Some(Claim::Anywhere) => Owner::Unclear,
+            _ if covering(&self.others).is_some() => AddressOwner::Other,
+            None => AddressOwner::Other,
+            Some(AddressClaim::On { .. }) => AddressOwner::Ours,
+            Some(AddressClaim::Anywhere) => AddressOwner::Unclear,
         }
     }
 
-    /// The addresses of `observed` that this instance answers for, in the same order.
+    /// Returns the addresses of `observed` that this instance answers for, in the same order.
     pub fn of_ours(&self, links: &[Link], observed: &[InterfaceAddress]) -> Vec<InterfaceAddress> {
         let links: HashMap<u32, &Link> = links.iter().map(|link| (link.index, link)).collect();
-        let is_ours = |held: &&InterfaceAddress| self.owner(held, links.get(&held.interface).copied()) != Owner::Other;
+        let is_ours =
+            |held: &&InterfaceAddress| self.owner(held, links.get(&held.interface).copied()) != AddressOwner::Other;
         observed.iter().filter(is_ours).cloned().collect()
     }
 }
 
-fn by_address<'a>(recorded: impl IntoIterator<Item = &'a RecordedAddress>) -> HashMap<IpAddr, Vec<Claim>> {
-    let mut claims: HashMap<IpAddr, Vec<Claim>> = HashMap::new();
+fn by_address<'a>(recorded: impl IntoIterator<Item = &'a RecordedAddress>) -> HashMap<IpAddr, Vec<AddressClaim>> {
+    let mut claims: HashMap<IpAddr, Vec<AddressClaim>> = HashMap::new();
     for recorded in recorded {
         claims.entry(recorded.address).or_default().push(recorded.into());
     }
     claims
 }
 
-/// The wanted addresses that another instance has on this node by its record, each with that instance's name. One that a record
-/// names and no interface has is free.
-pub fn taken<'a>(
+/// Returns the wanted addresses that another instance has on this node by its record, each with that instance's name.
+/// An address that a record names and no interface has is free.
+pub fn held_by_others<'a>(
     wanted: &HashSet<(IpAddr, u32)>,
     links: &[Link],
     observed: &[InterfaceAddress],
-    others: &'a [(String, Record)],
+    others: &'a [(String, AddressRecord)],
 ) -> Vec<(InterfaceAddress, &'a str)> {
     let wanted: Vec<InterfaceAddress> =
         observed.iter().filter(|held| wanted.contains(&held.identity())).cloned().collect();
-    let of_one = |(name, record): &'a (String, Record)| {
-        let held = Claims::recorded(record).of_ours(links, &wanted);
+    let of_one = |(name, record): &'a (String, AddressRecord)| {
+        let held = AddressClaims::recorded(record).of_ours(links, &wanted);
         held.into_iter().map(move |held| (held, name.as_str()))
     };
     others.iter().flat_map(of_one).collect()
@@ -127,8 +131,9 @@ pub fn taken<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::vip::assignment::tests::{link, parameters, route};
+    use crate::agent::vip::assignment::tests::{link, requested, route};
     use crate::netlink::route::ConnectedRoute;
+    use crate::testing::check_rows;
 
     fn held(text: &str, interface: u32) -> InterfaceAddress {
         let (address, prefix) = text.split_once('/').expect("prefix");
@@ -150,16 +155,19 @@ mod tests {
 
     #[test]
     fn a_record_says_whose_an_address_is_whatever_its_prefix() {
-        let record = Record { placed: vec![recorded("192.0.2.9", "eth0", 7)], ..Record::default() };
-        let claims = Claims::recorded(&record);
-        for (address, link, owner) in [
-            (held("192.0.2.9/24", 7), link(7, "renamed"), Owner::Ours),
-            (held("192.0.2.9/28", 9), link(9, "eth0"), Owner::Ours),
-            (held("192.0.2.9/24", 9), link(9, "eth9"), Owner::Other),
-            (held("192.0.2.8/24", 7), link(7, "eth0"), Owner::Other),
-        ] {
-            assert_eq!(claims.owner(&address, Some(&link)), owner, "{address} {}", link.name);
-        }
+        let record = AddressRecord { placed: vec![recorded("192.0.2.9", "eth0", 7)], ..AddressRecord::default() };
+        let claims = AddressClaims::recorded(&record);
+        check_rows(
+            [
+                (held("192.0.2.9/24", 7), link(7, "renamed"), AddressOwner::Ours),
+                (held("192.0.2.9/28", 9), link(9, "eth0"), AddressOwner::Ours),
+                (held("192.0.2.9/24", 9), link(9, "eth9"), AddressOwner::Other),
+                (held("192.0.2.8/24", 7), link(7, "eth0"), AddressOwner::Other),
+            ],
+            |(address, link, owner)| {
+                assert_eq!(claims.owner(&address, Some(&link)), owner, "{address} {}", link.name);
+            },
+        );
     }
 
     #[test]
@@ -168,25 +176,28 @@ mod tests {
         let other = [recorded("192.0.2.10", "eth0", 2)];
         let networks = [route("192.0.2.0/24", 2, 2)];
         let none: &[ConnectedRoute] = &[];
-        for (ip, nic, routes, observed, owner) in [
-            ("192.0.2.9", Some("eth0"), none, held("192.0.2.9/28", 2), Owner::Ours),
-            ("192.0.2.9/24", Some("eth0-too"), none, held("192.0.2.9/28", 2), Owner::Ours),
-            ("192.0.2.9", Some("eth0"), none, held("192.0.2.9/24", 3), Owner::Other),
-            // Named and missing: it may have been renamed, but nothing says so.
-            ("192.0.2.9", Some("gone"), none, held("192.0.2.9/24", 2), Owner::Other),
-            ("192.0.2.9", None, &networks, held("192.0.2.9/32", 2), Owner::Ours),
-            ("192.0.2.9", None, &networks, held("192.0.2.9/24", 3), Owner::Other),
-            ("192.0.2.9", None, none, held("192.0.2.9/24", 3), Owner::Unclear),
-            // That of a real server.
-            ("192.0.2.9", None, none, held("192.0.2.9/32", 1), Owner::Other),
-            ("192.0.2.10", Some("eth0"), none, held("192.0.2.10/24", 2), Owner::Other),
-            ("192.0.2.10", Some("eth1"), none, held("192.0.2.10/24", 3), Owner::Ours),
-            ("192.0.2.9", Some("eth0"), none, held("192.0.2.11/24", 2), Owner::Other),
-        ] {
-            let surroundings = Surroundings { links: &links, routes, held: &[] };
-            let claims = Claims::presumed(&parameters(ip, nic), &surroundings, &other);
-            let on = links.iter().find(|link| link.index == observed.interface);
-            assert_eq!(claims.owner(&observed, on), owner, "{ip} {nic:?} {observed:?}");
-        }
+        check_rows(
+            [
+                ("192.0.2.9", Some("eth0"), none, held("192.0.2.9/28", 2), AddressOwner::Ours),
+                ("192.0.2.9/24", Some("eth0-too"), none, held("192.0.2.9/28", 2), AddressOwner::Ours),
+                ("192.0.2.9", Some("eth0"), none, held("192.0.2.9/24", 3), AddressOwner::Other),
+                // The interface is named and missing: it may have been renamed, but nothing says so.
+                ("192.0.2.9", Some("gone"), none, held("192.0.2.9/24", 2), AddressOwner::Other),
+                ("192.0.2.9", None, &networks, held("192.0.2.9/32", 2), AddressOwner::Ours),
+                ("192.0.2.9", None, &networks, held("192.0.2.9/24", 3), AddressOwner::Other),
+                ("192.0.2.9", None, none, held("192.0.2.9/24", 3), AddressOwner::Unclear),
+                // This one belongs to a real server.
+                ("192.0.2.9", None, none, held("192.0.2.9/32", 1), AddressOwner::Other),
+                ("192.0.2.10", Some("eth0"), none, held("192.0.2.10/24", 2), AddressOwner::Other),
+                ("192.0.2.10", Some("eth1"), none, held("192.0.2.10/24", 3), AddressOwner::Ours),
+                ("192.0.2.9", Some("eth0"), none, held("192.0.2.11/24", 2), AddressOwner::Other),
+            ],
+            |(ip, nic, routes, observed, owner)| {
+                let surroundings = Surroundings { links: &links, routes, held: &[] };
+                let claims = AddressClaims::presumed(&requested(ip, nic), &surroundings, &other);
+                let on = links.iter().find(|link| link.index == observed.interface);
+                assert_eq!(claims.owner(&observed, on), owner, "{ip} {nic:?} {observed:?}");
+            },
+        );
     }
 }

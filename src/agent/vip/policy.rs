@@ -5,16 +5,12 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::assignment::Assignment;
-use super::node::Node;
-use super::record::{self, Record};
+use super::node::VipNode;
+use super::parameters::VipCall;
+use super::record::{self, AddressRecord};
 use super::verdict;
 use crate::netlink::route::PolicyLabel;
-use crate::ocf::{Call, Failure};
-
-/// The label that the parameters ask for, if any.
-fn wanted_label(call: &Call) -> Option<u32> {
-    call.number("lvs_ipv6_addrlabel_value").filter(|_| call.boolean("lvs_ipv6_addrlabel"))
-}
+use crate::ocf::Failure;
 
 fn ipv6<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> Vec<Ipv6Addr> {
     let only = |address: &IpAddr| match address {
@@ -28,17 +24,23 @@ fn addresses(wanted: &[Assignment]) -> Vec<Ipv6Addr> {
     ipv6(wanted.iter().map(|wanted| &wanted.address.address))
 }
 
-fn recorded(record: &Record) -> Vec<Ipv6Addr> {
+fn recorded(record: &AddressRecord) -> Vec<Ipv6Addr> {
     ipv6(record.all().map(|placed| &placed.address))
 }
 
-/// Labels the wanted addresses as the parameters say now, and removes what an earlier call with others has left.
-pub fn apply(call: &Call, node: &mut Node, wanted: &[Assignment], record: &mut Record) -> Result<(), Failure> {
+/// Labels the wanted addresses as the parameters say now, and removes what an earlier call with other parameters has
+/// left.
+pub fn apply(
+    call: &VipCall<'_>,
+    node: &mut VipNode,
+    wanted: &[Assignment],
+    record: &mut AddressRecord,
+) -> Result<(), Failure> {
     let addresses = addresses(wanted);
     if addresses.is_empty() && record.policy_label.is_none() {
         return Ok(());
     }
-    let label = wanted_label(call).filter(|_| !addresses.is_empty());
+    let label = call.parameters.policy_label.filter(|_| !addresses.is_empty());
     let known: HashSet<&Ipv6Addr> = addresses.iter().collect();
     let stays = |address: &Ipv6Addr| record.policy_label == label && known.contains(address);
     let outdated: Vec<Ipv6Addr> = recorded(record).into_iter().filter(|address| !stays(address)).collect();
@@ -50,24 +52,24 @@ pub fn apply(call: &Call, node: &mut Node, wanted: &[Assignment], record: &mut R
         let label = |address| PolicyLabel { address, label };
         Failure::collect(addresses.into_iter().map(|address| Ok(node.route.add_policy_label(&label(address))?)))
     });
-    // Clients are served without it; monitor will tell.
+    // Clients are served without the label, and monitor will report it.
     added.unwrap_or_else(|failure| call.log().warning(failure));
     Ok(())
 }
 
-/// Those without a label of their own. One that somebody else has given serves as well.
-fn unlabelled(addresses: &[Ipv6Addr], node: &mut Node) -> Result<Vec<Ipv6Addr>, Failure> {
+/// Returns the addresses without a label of their own. A label that another program has given serves as well.
+fn unlabelled(addresses: &[Ipv6Addr], node: &mut VipNode) -> Result<Vec<Ipv6Addr>, Failure> {
     let known: HashSet<Ipv6Addr> = node.route.policy_labels()?.into_iter().map(|label| label.address).collect();
     Ok(addresses.iter().copied().filter(|address| !known.contains(address)).collect())
 }
 
-/// What is left over harms nobody: a label without its address chooses nothing.
-pub fn remove(call: &Call, node: &mut Node, record: &Record) {
+/// Removes the labels. One that is left over does no harm: a label without its address chooses nothing.
+pub fn remove(call: &VipCall<'_>, node: &mut VipNode, record: &AddressRecord) {
     remove_from(call, node, &recorded(record), record.policy_label);
 }
 
-/// Only labels of this value: another one is somebody else's.
-fn remove_from(call: &Call, node: &mut Node, addresses: &[Ipv6Addr], label: Option<u32>) {
+/// Removes the labels of this value only: a label of another value belongs to another program.
+fn remove_from(call: &VipCall<'_>, node: &mut VipNode, addresses: &[Ipv6Addr], label: Option<u32>) {
     let Some(label) = label.filter(|_| !addresses.is_empty()) else { return };
     let addresses: HashSet<Ipv6Addr> = addresses.iter().copied().collect();
     let removed = node.route.policy_labels().and_then(|known| {
@@ -77,9 +79,9 @@ fn remove_from(call: &Call, node: &mut Node, addresses: &[Ipv6Addr], label: Opti
     removed.unwrap_or_else(|error| call.log().warning(error));
 }
 
-/// What is wrong with the labels, where something is.
-pub fn fault(call: &Call, node: &mut Node, wanted: &[Assignment]) -> Result<Option<String>, Failure> {
-    let (Some(label), addresses) = (wanted_label(call), addresses(wanted)) else { return Ok(None) };
+/// Returns what is wrong with the labels, where something is.
+pub fn fault(call: &VipCall<'_>, node: &mut VipNode, wanted: &[Assignment]) -> Result<Option<String>, Failure> {
+    let (Some(label), addresses) = (call.parameters.policy_label, addresses(wanted)) else { return Ok(None) };
     if addresses.is_empty() {
         return Ok(None);
     }

@@ -1,34 +1,37 @@
-//! One start, reload or stop as it changes this node. It owns the record, the changes of the kernel and the way back: the
-//! record names what may be there before the kernel is touched, is completed last, and says after a way back what it said
-//! before.
+//! One start, reload or stop as it changes this node. It owns the record, the changes of the kernel and the way back.
+//! The record names what may be there before the kernel is touched, is completed last, and says after a way back what
+//! it said before.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::assignment::Assignment;
 use super::loopback::{self, MovedAside};
-use super::node::Node;
-use super::owner::{self, Claims};
-use super::record::{self, Record};
-use super::{policy, verdict};
-use crate::agent::{announcer, forget, turn};
+use super::node::VipNode;
+use super::owner::{self, AddressClaims};
+use super::parameters::VipCall;
+use super::record::{self, AddressRecord};
+use super::{policy, subnet, verdict};
+use crate::agent::announcer::{self, AnnouncementOrders};
+use crate::agent::{forget, lock_folder};
 use crate::model::{AddressChange, AddressOptions, InterfaceAddress};
 use crate::netlink::route::{AddressRequest, Events, ObservedAddress};
-use crate::ocf::{Call, Failure};
+use crate::ocf::Failure;
 use crate::plan;
 use crate::system::RunDir;
 
-/// Changes are planned anew after deletions: where `promote_secondaries` cannot be set, one of them may have taken an
+/// Changes are planned anew after deletions: where `promote_secondaries` cannot be set, a deletion may have taken an
 /// address along that has just come.
 const PASSES: usize = 3;
 
+/// A change of this node that can be undone.
 pub struct Transaction<'a> {
-    call: &'a Call,
-    node: &'a mut Node,
+    call: &'a VipCall<'a>,
+    node: &'a mut VipNode,
     /// What may be of this instance now.
-    record: Record,
-    /// What was written down before, if anything was.
-    former: Option<Record>,
+    record: AddressRecord,
+    /// The record that was written before, if there was one.
+    former: Option<AddressRecord>,
     /// The addresses of this node before the first change.
     before: Vec<ObservedAddress>,
     /// Those of them that were deleted.
@@ -38,7 +41,8 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub fn new(call: &'a Call, node: &'a mut Node, record: Option<Record>) -> Self {
+    /// Begins with the record of an earlier action, if there is one.
+    pub fn new(call: &'a VipCall<'a>, node: &'a mut VipNode, record: Option<AddressRecord>) -> Self {
         Self {
             call,
             node,
@@ -50,26 +54,28 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// For addresses that are there without a record.
-    pub fn taking_over(call: &'a Call, node: &'a mut Node, held: &[InterfaceAddress]) -> Self {
-        let record = Record::of_what_is_there(call, &node.links, held);
+    /// Begins with addresses that are there without a record.
+    pub fn taking_over(call: &'a VipCall<'a>, node: &'a mut VipNode, held: &[InterfaceAddress]) -> Self {
+        let record = AddressRecord::of_what_is_there(call, &node.links, held);
         Self { record, ..Self::new(call, node, None) }
     }
 
-    /// Brings the wanted addresses about, together with the end of what an earlier start with other parameters has left. In
-    /// this instance's turn: what another one removes meanwhile must not come back.
+    /// Puts the wanted addresses up, and removes what an earlier start with other parameters has left. It holds the
+    /// lock of the folder: what another instance removes meanwhile must not come back.
     ///
     /// # Errors
-    /// When another instance has one of the addresses, and when one cannot be changed; the others are, until the way back.
-    pub fn bring_about(&mut self, wanted: &[Assignment], options: AddressOptions) -> Result<(), Failure> {
-        let _turn = turn(self.call, &record::folder());
+    /// It fails when another instance has one of the addresses, and when one cannot be changed; the others are, until
+    /// the way back.
+    pub fn apply_addresses(&mut self, wanted: &[Assignment], options: AddressOptions) -> Result<(), Failure> {
+        let _lock = lock_folder(self.call, &record::folder());
         self.look(wanted)?;
         self.refuse_what_others_have()?;
-        self.record.enter(self.call.text("network_namespace"));
+        self.record.enter(self.call.namespace());
         self.record.begin(wanted);
         record::write(self.call, &self.record)?;
         self.change_until_done(|transaction| {
-            let former = Claims::recorded(&transaction.record).of_ours(&transaction.node.links, &transaction.node.held);
+            let former =
+                AddressClaims::recorded(&transaction.record).of_ours(&transaction.node.links, &transaction.node.held);
             let former = former.into_iter().filter(|held| !transaction.touched.contains(&held.identity())).collect();
             let mut changes = transaction.outstanding(wanted, options);
             changes.extend(plan::deletion_order(former).into_iter().map(AddressChange::Delete));
@@ -80,10 +86,10 @@ impl<'a> Transaction<'a> {
     /// Gives addresses that are there the form and the labels that the parameters ask for now.
     ///
     /// # Errors
-    /// What could not be changed.
+    /// The failure names what could not be changed.
     pub fn relabel(&mut self, wanted: &[Assignment], options: AddressOptions) -> Result<(), Failure> {
         {
-            let _turn = turn(self.call, &record::folder());
+            let _lock = lock_folder(self.call, &record::folder());
             self.look(wanted)?;
             record::write(self.call, &self.record)?;
             self.change_until_done(|transaction| transaction.outstanding(wanted, options))?;
@@ -109,7 +115,7 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// The changes that lead from the addresses that are there to the wanted ones.
+    /// Returns the changes that lead from the addresses that are there to the wanted ones.
     fn outstanding(&self, wanted: &[Assignment], options: AddressOptions) -> Vec<AddressChange> {
         let wanted: Vec<InterfaceAddress> = wanted.iter().map(|wanted| wanted.address.clone()).collect();
         plan::address_changes(&wanted, options, &self.node.held.iter().collect())
@@ -123,17 +129,17 @@ impl<'a> Transaction<'a> {
         self.node.change(self.call, &mut self.record, changes)
     }
 
-    /// Two instances with one address would take it from each other.
+    /// Refuses addresses that another instance has: two instances with one address would take it from each other.
     fn refuse_what_others_have(&self) -> Result<(), Failure> {
         let known: HashSet<InterfaceAddress> =
-            Claims::recorded(&self.record).of_ours(&self.node.links, &self.node.held).into_iter().collect();
+            AddressClaims::recorded(&self.record).of_ours(&self.node.links, &self.node.held).into_iter().collect();
         let held = self.node.held.iter().filter(|held| self.touched.contains(&held.identity()));
         let held: Vec<InterfaceAddress> = held.filter(|held| !known.contains(held)).cloned().collect();
         if held.is_empty() {
             return Ok(());
         }
         let others = record::others(self.call);
-        let taken = owner::taken(&self.touched, &self.node.links, &held, &others);
+        let taken = owner::held_by_others(&self.touched, &self.node.links, &held, &others);
         let text = |(held, name): &(InterfaceAddress, &str)| {
             let nic = self.node.link(held.interface).map_or("its interface", |link| link.name.as_str());
             format!(
@@ -145,15 +151,17 @@ impl<'a> Transaction<'a> {
         if texts.is_empty() { Ok(()) } else { Err(Failure::generic(verdict::summary(&texts))) }
     }
 
-    /// From addresses that are there to addresses that clients use.
+    /// Makes addresses that are there usable for clients.
     pub fn put_into_service(&mut self, wanted: &[Assignment], events: &Events) -> Result<(), Failure> {
         self.node.wait_for_duplicate_detection(self.call, wanted, events)?;
         policy::apply(self.call, self.node, wanted, &mut self.record)?;
         {
-            let _turn = turn(self.call, &RunDir::system().real_servers());
+            let _lock = lock_folder(self.call, &RunDir::system().real_servers());
             loopback::move_aside(self.call, self.node, wanted, &mut self.record)?;
         }
-        announcer::start(self.call, wanted.iter().map(|wanted| &wanted.address))
+        let (places, parameters) = (wanted.iter().map(|wanted| &wanted.address), &self.call.parameters);
+        let orders = AnnouncementOrders::new(places, parameters.announcements, parameters.arp_gateway);
+        announcer::announce(self.call, &orders)
     }
 
     /// Writes down that all of it was done.
@@ -162,10 +170,10 @@ impl<'a> Transaction<'a> {
         record::write(self.call, &completed)
     }
 
-    /// As it was before. What fails here is told, and stays in the record for `stop`.
+    /// Puts everything back as it was before. What fails here is logged, and stays in the record for `stop`.
     pub fn roll_back(mut self) {
-        let _turn = turn(self.call, &record::folder());
-        let _turn_of_real_servers = turn(self.call, &RunDir::system().real_servers());
+        let _lock = lock_folder(self.call, &record::folder());
+        let _real_servers_lock = lock_folder(self.call, &RunDir::system().real_servers());
         let aside = self.bring_back_to_the_loopback();
         self.give_back_addresses().unwrap_or_else(|failure| {
             self.call.log().warning(format!("taking back what was changed: {failure}"));
@@ -173,15 +181,15 @@ impl<'a> Transaction<'a> {
         self.rewrite_record(aside).unwrap_or_else(|failure| self.call.log().warning(failure));
     }
 
-    /// What had moved aside for the addresses that go. Those of an earlier start stay, and so does what moved aside for them.
-    /// What could not be put back.
+    /// Puts back what had moved aside for the addresses that go. Those of an earlier start stay, and so does what moved
+    /// aside for them. Returns what could not be put back.
     fn bring_back_to_the_loopback(&mut self) -> Vec<MovedAside> {
         let former = self.former.clone().unwrap_or_default();
         let mut going = self.record.without(&former);
         going.moved_aside.retain(|aside| !former.moved_aside.contains(aside));
         let addresses = going.all().map(|recorded| recorded.address).collect();
-        let came_back = loopback::come_back(self.call, self.node, &addresses, &mut going);
-        came_back.unwrap_or_else(|failure| self.call.log().warning(failure));
+        let restored = loopback::restore(self.call, self.node, &addresses, &mut going);
+        restored.unwrap_or_else(|failure| self.call.log().warning(failure));
         going.moved_aside
     }
 
@@ -202,18 +210,18 @@ impl<'a> Transaction<'a> {
         };
         let restorations: Vec<AddressRequest> =
             self.before.iter().filter(is_gone).map(AddressRequest::restore).collect();
-        let restored = self.node.route.execute(&restorations).into_iter().map(|result| Ok(result.map(drop)?));
-        Failure::collect([taken_back].into_iter().chain(restored))
+        let put_back = self.node.route.execute(&restorations).into_iter().map(|result| Ok(result.map(drop)?));
+        Failure::collect([taken_back].into_iter().chain(put_back))
     }
 
-    /// What was written down before, and what could not be taken back.
+    /// Writes the record as it was before, with what could not be taken back.
     fn rewrite_record(&mut self, aside: Vec<MovedAside>) -> Result<(), Failure> {
         self.node.look_again()?;
-        let mut record = self.former.take().unwrap_or_else(|| Record::of_what_is_there(self.call, &[], &[]));
-        let former = Claims::recorded(&record).of_ours(&self.node.links, &self.node.held);
+        let mut record = self.former.take().unwrap_or_else(|| AddressRecord::of_what_is_there(self.call, &[], &[]));
+        let former = AddressClaims::recorded(&record).of_ours(&self.node.links, &self.node.held);
         let kept: HashSet<&InterfaceAddress> =
             self.before.iter().map(|observed| &observed.address).chain(&former).collect();
-        let left = Claims::recorded(&self.record).of_ours(&self.node.links, &self.node.held);
+        let left = AddressClaims::recorded(&self.record).of_ours(&self.node.links, &self.node.held);
         let left: Vec<InterfaceAddress> = left.into_iter().filter(|held| !kept.contains(held)).collect();
         record.add_unfinished(&self.node.links, &left);
         record.promoting.clone_from(&self.record.promoting);
@@ -227,37 +235,41 @@ impl<'a> Transaction<'a> {
         record::write(self.call, &record)
     }
 
-    /// Takes every address of this instance off its interface, and looks whether one is left. What could not be put back on
-    /// the loopback is answered, as a record for the next stop.
+    /// Takes every address of this instance off its interface, and looks whether one is left. Returns what could not be
+    /// put back on the loopback, as a record for the next stop.
     ///
     /// # Errors
-    /// When one is.
-    pub fn withdraw(&mut self, claims: impl Fn(&mut Node) -> Result<Claims, Failure>) -> Result<Record, Failure> {
-        let _turn = turn(self.call, &record::folder());
+    /// It fails when one is left.
+    pub fn withdraw(
+        &mut self,
+        claims: impl Fn(&mut VipNode) -> Result<AddressClaims, Failure>,
+    ) -> Result<AddressRecord, Failure> {
+        let _lock = lock_folder(self.call, &record::folder());
         // A realserver instance that starts now must not take the address for ours.
-        let _turn_of_real_servers = turn(self.call, &RunDir::system().real_servers());
+        let _real_servers_lock = lock_folder(self.call, &RunDir::system().real_servers());
         self.node.look_again()?;
-        // Before anything goes: without a record, routes that go with an address may be what tells whose it is.
+        // The claims are read before anything goes: without a record, routes that go with an address may be what tells
+        // whose it is.
         let claims = claims(self.node)?;
         let leaving = claims.of_ours(&self.node.links, &self.node.held);
         if self.former.is_none() {
-            self.record = Record::of_what_is_there(self.call, &self.node.links, &leaving);
+            self.record = AddressRecord::of_what_is_there(self.call, &self.node.links, &leaving);
         }
         let addresses = self.addresses();
-        let came_back = loopback::come_back(self.call, self.node, &addresses, &mut self.record);
+        let restored = loopback::restore(self.call, self.node, &addresses, &mut self.record);
         let deletions: Vec<AddressChange> =
             plan::deletion_order(leaving).into_iter().map(AddressChange::Delete).collect();
         let deleted = self.change(&deletions);
-        super::neighbours::release(self.call, &mut self.record);
+        subnet::release(self.call, &mut self.record);
         self.prove_absence(&claims, deleted)?;
-        // The address is gone: what else is not as it should be is no reason for fencing.
-        came_back.unwrap_or_else(|failure| self.call.log().warning(failure));
+        // The address is gone. What else is not as it should be is not a reason for fencing.
+        restored.unwrap_or_else(|failure| self.call.log().warning(failure));
         policy::remove(self.call, self.node, &self.record);
         Ok(self.record.to_be_put_back())
     }
 
-    /// Whatever the kernel has answered: what it shows now is the proof.
-    fn prove_absence(&mut self, claims: &Claims, deleted: Result<(), Failure>) -> Result<(), Failure> {
+    /// Looks whether the addresses are gone. Whatever the kernel has answered, what it shows now is the proof.
+    fn prove_absence(&mut self, claims: &AddressClaims, deleted: Result<(), Failure>) -> Result<(), Failure> {
         self.node.look_again()?;
         let left = claims.of_ours(&self.node.links, &self.node.held);
         let Some(first) = left.first() else {
@@ -270,7 +282,7 @@ impl<'a> Transaction<'a> {
         Err(Failure::generic(format!("address {first}: delete from {nic}: is still there{more}")))
     }
 
-    /// Those that this instance may have had, and has.
+    /// Returns the addresses that this instance may have had, and has.
     fn addresses(&self) -> HashSet<IpAddr> {
         self.record.all().map(|recorded| recorded.address).collect()
     }

@@ -61,7 +61,7 @@ impl Client<'_> {
         })
     }
 
-    async fn ask<S>(&self, hop: &Hop, stream: S) -> Result<Answer, CheckFailure>
+    pub(super) async fn ask<S>(&self, hop: &Hop, stream: S) -> Result<Answer, CheckFailure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -98,7 +98,7 @@ impl Client<'_> {
         }
     }
 
-    fn request(&self, hop: &Hop) -> Result<Request<Empty<Bytes>>, CheckFailure> {
+    pub(super) fn request(&self, hop: &Hop) -> Result<Request<Empty<Bytes>>, CheckFailure> {
         Request::builder()
             .method(self.question.method.clone())
             .uri(encode(&hop.request))

@@ -296,16 +296,16 @@ fn common_mistakes_are_accepted_with_a_warning() {
             "line 1: quiescent: a comment behind the value that begins with //, which ldirectord takes for a part of it",
         ),
         ("fallback=127.0.0.1:80 # x", "line 1: fallback: a comment behind the value, which ldirectord refuses"),
-        ("checkinterval=5s", "line 1: checkinterval \"5s\": 5 counts; ignored what follows it"),
-        ("checkinterval=3.5", "line 1: checkinterval \"3.5\": 3 counts; ignored what follows it"),
-        ("failurecount=600 sec", "line 1: failurecount \"600 sec\": 600 counts; ignored what follows it"),
+        ("checkinterval=5s", "line 1: checkinterval \"5s\": expected digits alone: 5 counts"),
+        ("checkinterval=3.5", "line 1: checkinterval \"3.5\": expected digits alone: 3 counts"),
+        ("failurecount=600 sec", "line 1: failurecount \"600 sec\": expected digits alone: 600 counts"),
         (
             "virtual=10.1.9.9:80\n\tpersistent=9999999",
-            "line 2: persistent \"9999999\": 2678400 counts, which is the most",
+            "line 2: persistent \"9999999\": expected at most 2678400: that counts",
         ),
         ("virtual=10.1.9.9:80\n\tscheduler=Wrr", "line 2: scheduler \"Wrr\": taken as wrr"),
         ("virtual=10.1.9.9:80\n\tchecktype=connect,", "line 2: checktype \"connect,\": taken as connect"),
-        ("virtual=10.1.9.9:80\n\tcheckport=80/tcp", "line 2: checkport \"80/tcp\": 80 counts; ignored what follows it"),
+        ("virtual=10.1.9.9:80\n\tcheckport=80/tcp", "line 2: checkport \"80/tcp\": expected digits alone: 80 counts"),
         (
             "virtual=10.1.9.9:80\n\tscheduler=maglev",
             "line 2: scheduler \"maglev\": expected a scheduler, one of rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh \
@@ -313,15 +313,15 @@ fn common_mistakes_are_accepted_with_a_warning() {
         ),
         (
             "virtual=10.1.9.9:80/tcp",
-            "line 1: virtual \"10.1.9.9:80/tcp\": ignored \"/tcp\": the protocol is that of the virtual service",
+            "line 1: virtual \"10.1.9.9:80/tcp\": \"/tcp\" behind the port: the protocol is that of the virtual service",
         ),
         (
             "virtual=10.1.9.9:80\n\treal=10.1.0.2::80 gate",
-            "line 2: real \"10.1.0.2::80 gate\": two colons before the port, taken as one",
+            "line 2: real \"10.1.0.2::80 gate\": two colons before the port: they count as one",
         ),
         (
             "virtual=10.1.9.9:80\n\treal=10.1.0.2:81 gate",
-            "line 2: real \"10.1.0.2:81 gate\": port 81: gate cannot change the port: clients reach 80, and 81 is checked",
+            "line 2: real \"10.1.0.2:81 gate\": port 81: gate cannot change the port: expected 80, or masq: clients reach 80, and 81 is checked",
         ),
         (
             "virtual=10.1.9.9:80\n\treal=10.1.0.2 gate\n\treal=10.1.0.2 gate 5",
@@ -347,7 +347,7 @@ fn common_mistakes_are_accepted_with_a_warning() {
             "line 1: fallback \"127.0.0.1:80\": double quotes around it, which ldirectord refuses",
         ),
         ("virtual=10.1.9.9:80 vip", "line 1: virtual \"10.1.9.9:80 vip\": ignored what follows the address"),
-        ("supervised", "line 1: supervised: ignored: the daemon's command line decides"),
+        ("supervised", "line 1: supervised: without a value, which ldirectord warns of: yes counts"),
         ("fork=yes", "line 1: fork: ignored: all checks run at once anyway"),
         ("checkcount=3", "line 1: checkcount: deprecated and without effect: use failurecount"),
         ("virtual=10.1.9.9:80\n\tnetmask=255.255.255.0", "line 2: netmask: ignored without persistent"),
@@ -391,7 +391,12 @@ fn global_values_are_kept() {
     let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\n");
     assert_eq!(
         config.global,
-        Global { autoreload: true, callback: Some("/bin/a".into()), logfile: Some(LogTarget::Syslog("local0".into())) }
+        Global {
+            autoreload: true,
+            callback: Some("/bin/a".into()),
+            logfile: Some(LogTarget::Syslog("local0".into())),
+            supervised: false,
+        }
     );
     assert_eq!(accept("logfile=\"/a/b\"").global.logfile, Some(LogTarget::File("/a/b".into())));
 }

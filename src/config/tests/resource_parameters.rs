@@ -86,6 +86,20 @@ fn mistakes_name_the_parameter_and_are_told_once() {
             vec![base, ("checkinterval", "-5")],
             "parameter checkinterval: \"-5\": expected a whole number of seconds, at least 1",
         ),
+        (
+            vec![base, ("real", "10.9.0.1 gate, 10.9.0.1 gate 2")],
+            "parameter real: \"10.9.0.1 gate 2\": 10.9.0.1:80: given twice in \"10.9.0.100:80\"",
+        ),
+        (
+            vec![base, ("real", "10.9.0.1:81 gate")],
+            "parameter real: \"10.9.0.1:81 gate\": port 81: gate cannot change the port: expected 80, or masq",
+        ),
+        (vec![base, ("checkinterval", "5s")], "parameter checkinterval: \"5s\": expected digits alone"),
+        (vec![base, ("persistent", "9999999")], "parameter persistent: \"9999999\": expected at most 2678400"),
+        (
+            vec![base, ("scheduler", "maglev")],
+            "parameter scheduler: \"maglev\": expected a scheduler, one of rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos",
+        ),
         (vec![base, ("autoreload", "yes")], "parameter autoreload: not a directive of a service"),
         (vec![base, ("configfile", "/x")], "parameter configfile: not a directive of a service"),
         (vec![base, ("emailalert", "a@b")], "parameter emailalert: not supported yet"),

@@ -1,4 +1,4 @@
-//! By how much checks start late now. Pure.
+//! Measures by how much checks start late. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,6 @@ mod tests {
         assert_eq!(lateness.greatest(at(2200)), Duration::from_secs(1));
         assert_eq!(lateness.greatest(at(3300)), Duration::ZERO);
         lateness.note(Duration::from_secs(7), at(4000));
-        assert_eq!(lateness.greatest(at(9000)), Duration::ZERO, "nobody has looked for long");
+        assert_eq!(lateness.greatest(at(9000)), Duration::ZERO, "no look came for long");
     }
 }

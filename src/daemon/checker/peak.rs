@@ -1,17 +1,17 @@
 //! Notices the end of a rush of checks. Pure.
 
-/// Room in descriptors, below which a rush leaves too little memory behind to be worth a look: some 10 MB of
+/// The room in descriptors below which a rush leaves too little memory behind to be worth a look: some 10 MB of
 /// conversations.
 const WORTH: usize = 1024;
 
-/// How much ran at once since the last rush was over.
+/// The most that ran at once since the last rush was over.
 #[derive(Debug, Default)]
 pub(super) struct Peak {
     most: usize,
 }
 
 impl Peak {
-    /// Whether a rush is over, now that checks use so much room. Says so once for each.
+    /// Whether a rush is over, now that checks use this much room. The answer is true once for each rush.
     pub fn is_over(&mut self, used: usize) -> bool {
         self.most = self.most.max(used);
         let is_over = self.most >= WORTH && used <= self.most / 4;

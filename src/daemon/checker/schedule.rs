@@ -1,9 +1,10 @@
-//! When each check starts. Pure: the time is an argument, and who asks the servers is another's business.
+//! Decides when each check starts. Pure: the time is an argument, and another module asks the servers.
 //!
-//! Each job has its beat: a grid of instants, one interval apart, at a phase of its own, so that ten thousand checks are
-//! spread over the interval. Jobs that wait stand in a queue in the order of the time at which they are due. When the
-//! machine cannot keep up, each job is due one interval after its last start, whatever its beat: all of them are late by
-//! the same time, and nothing is made up for. When it can again, every job goes back to its beat.
+//! Each job has its beat: a grid of instants, one interval apart, at a phase of its own, so that ten thousand checks
+//! are spread over the interval. Waiting jobs stand in a queue in the order of the times at which they are due. When
+//! the machine cannot keep up, each job is due one interval after its last start, whatever its beat: all of them are
+//! late by the same time, and no missed run is made up for. When the machine can keep up again, every job goes back to
+//! its beat.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -15,66 +16,67 @@ use std::time::{Duration, Instant};
 use super::Job;
 use crate::model::Question;
 
-/// The first round of many new jobs takes this long for each of them: ten thousand a second.
+/// The time that each of many new jobs adds to their first round: ten thousand jobs take a second.
 const FIRST_ROUND_PACE: Duration = Duration::from_micros(100);
-/// The first round takes no longer than this, nor than an interval: it is what a start waits for.
+/// The first round takes no longer than this, and no longer than an interval: a start waits for it.
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 /// No interval is shorter, so that a beat always lies ahead.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long it takes until so many new jobs have been asked for the first time, on a machine that can keep up.
+/// Returns how long it takes until this many new jobs have been asked for the first time, on a machine that can keep
+/// up.
 pub fn first_round(jobs: usize) -> Duration {
     FIRST_ROUND_PACE.saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX)).min(FIRST_ROUND)
 }
 
-/// One job in a [`Schedule`]; never used for another.
+/// Identifies one job in a [`Schedule`]; a number is never used for another job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(u64);
+pub struct JobId(u64);
 
 /// A run that is to begin.
 #[derive(Debug, Clone)]
-pub struct Start {
-    pub id: Id,
+pub struct DueRun {
+    pub id: JobId,
     pub job: Arc<Job>,
-    /// From the time at which it was due to now.
+    /// The time from when the run was due to now.
     pub late: Duration,
 }
 
 /// All jobs and when each of them is due.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    jobs: HashMap<Id, Entry>,
-    /// Each job that does not run, once, with when it is due and when it came to wait: of those due in the same instant
-    /// none is always the last.
-    queue: BinaryHeap<Reverse<(Instant, u64, Id)>>,
+    jobs: HashMap<JobId, ScheduledJob>,
+    /// Each job that does not run, once, with the time at which it is due and a number that grows with each wait: among
+    /// jobs that are due in the same instant none is always the last.
+    queue: BinaryHeap<Reverse<(Instant, u64, JobId)>>,
     ids: u64,
     waits: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ScheduledJob {
     job: Arc<Job>,
     /// One instant of the grid.
     beat: Instant,
-    state: State,
-    /// Was answered at least once.
+    state: JobState,
+    /// Whether the job has had a result.
     asked: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum JobState {
     Waiting { due: Instant },
     Running { since: Instant, late: Duration },
 }
 
-/// Two jobs with the same one ask the same: only how often and how patiently may differ. Two questions with one hash would
-/// share a place on the grid, which does no harm.
-type Asked = (u64, SocketAddr);
+/// Two jobs with the same question differ only in how often and how patiently they ask. Two questions with one hash
+/// would share a place on the grid, which does no harm.
+type JobQuestion = (u64, SocketAddr);
 
 impl Schedule {
-    /// The job that has been due for the longest time; it counts as running from now on. `None`: none is due, or the next
-    /// one does not fit now. That one keeps its place, and those behind it wait too.
-    pub fn start_next(&mut self, now: Instant, fits: impl FnOnce(&Job) -> bool) -> Option<Start> {
+    /// Takes the job that has been due for the longest time; it counts as running from now on. `None` means that no job
+    /// is due, or that the next one does not fit now. That one keeps its place, and the jobs behind it wait too.
+    pub fn start_next(&mut self, now: Instant, fits: impl FnOnce(&Job) -> bool) -> Option<DueRun> {
         let Reverse((due, _, id)) = *self.queue.peek()?;
         let entry = self.jobs.get_mut(&id)?;
         if due > now || !fits(&entry.job) {
@@ -82,38 +84,39 @@ impl Schedule {
         }
         self.queue.pop();
         let late = now - due;
-        entry.state = State::Running { since: now, late };
-        Some(Start { id, job: Arc::clone(&entry.job), late })
+        entry.state = JobState::Running { since: now, late };
+        Some(DueRun { id, job: Arc::clone(&entry.job), late })
     }
 
-    /// When the next job that does not run is due; in the past when it is late.
+    /// Returns when the next job that does not run is due; the time lies in the past when the job is late.
     pub fn next(&self) -> Option<Instant> {
         self.queue.peek().map(|Reverse((due, ..))| *due)
     }
 
-    /// The run of a job has ended: it waits for its next turn. `None` when the job is no longer wanted.
-    pub fn finished(&mut self, id: Id, now: Instant) -> Option<Arc<Job>> {
+    /// Notes that the run of a job has ended: the job waits for its next run. `None` means that the job is no longer
+    /// wanted.
+    pub fn finished(&mut self, id: JobId, now: Instant) -> Option<Arc<Job>> {
         let others_are_late = self.next().is_some_and(|due| due < now);
         let entry = self.jobs.get_mut(&id)?;
-        if let State::Running { since, late } = entry.state {
+        if let JobState::Running { since, late } = entry.state {
             entry.asked = true;
             let due = entry.next_start(since, late, now, others_are_late);
-            entry.state = State::Waiting { due };
+            entry.state = JobState::Waiting { due };
             self.waits += 1;
             self.queue.push(Reverse((due, self.waits, id)));
         }
         Some(Arc::clone(&entry.job))
     }
 
-    /// The whole new set of jobs. A job that stays is not touched. A new one that asks what one that leaves asked takes
-    /// over its place on the grid, scaled to its own interval: an edit of a timeout for all servers moves no check.
-    /// Gives the jobs that have left while they ran.
-    pub fn replace(&mut self, wanted: HashSet<Arc<Job>>, now: Instant) -> Vec<Id> {
+    /// Takes the whole new set of jobs. A job that stays is not touched. A new job that asks what a leaving job asked
+    /// takes over its place on the grid, scaled to its own interval: an edit of a timeout for all servers moves no
+    /// check. Returns the jobs that have left while they ran.
+    pub fn replace(&mut self, wanted: HashSet<Arc<Job>>, now: Instant) -> Vec<JobId> {
         let (stay, leave) = self.jobs.drain().partition::<HashMap<_, _>, _>(|(_, entry)| wanted.contains(&entry.job));
         self.jobs = stay;
-        let abandoned = leave.iter().filter(|(_, entry)| matches!(entry.state, State::Running { .. }));
+        let abandoned = leave.iter().filter(|(_, entry)| matches!(entry.state, JobState::Running { .. }));
         let abandoned = abandoned.map(|(id, _)| *id).collect();
-        let mut predecessors: HashMap<Asked, Vec<Entry>> = HashMap::new();
+        let mut predecessors: HashMap<JobQuestion, Vec<ScheduledJob>> = HashMap::new();
         for entry in leave.into_values() {
             predecessors.entry(asked(&entry.job)).or_default().push(entry);
         }
@@ -125,9 +128,9 @@ impl Schedule {
             let predecessor = predecessors.get_mut(&asked(&job)).and_then(Vec::pop);
             let entry = match predecessor.filter(|entry| entry.asked) {
                 Some(predecessor) => predecessor.succeeded_by(job, now),
-                None => Entry::new(job, now, phase(self.ids), round),
+                None => ScheduledJob::new(job, now, phase(self.ids), round),
             };
-            self.jobs.insert(Id(self.ids), entry);
+            self.jobs.insert(JobId(self.ids), entry);
         }
         let waiting = self.jobs.iter().filter_map(|(id, entry)| Some(Reverse((entry.due()?, id.0, *id))));
         self.queue = waiting.collect();
@@ -136,18 +139,19 @@ impl Schedule {
     }
 }
 
-impl Entry {
-    /// The first run comes soon, at the same phase of the first round as the others have in the interval.
+impl ScheduledJob {
+    /// Creates a job whose first run comes soon, at the same phase of the first round as its later runs have in the
+    /// interval.
     fn new(job: Arc<Job>, now: Instant, phase: f64, round: Duration) -> Self {
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let due = now + round.min(interval).mul_f64(phase);
-        Self { job, beat: now + interval.mul_f64(phase), state: State::Waiting { due }, asked: false }
+        Self { job, beat: now + interval.mul_f64(phase), state: JobState::Waiting { due }, asked: false }
     }
 
     fn due(&self) -> Option<Instant> {
         match self.state {
-            State::Waiting { due } => Some(due),
-            State::Running { .. } => None,
+            JobState::Waiting { due } => Some(due),
+            JobState::Running { .. } => None,
         }
     }
 
@@ -155,9 +159,9 @@ impl Entry {
         self.job.interval.max(SHORTEST_INTERVAL)
     }
 
-    /// The first beat at least half an interval after the last start; at once when the run took longer. A job that
-    /// started late, while others still wait, waits a whole interval instead: on their beats some would be asked each
-    /// time and others every second time.
+    /// Returns the first beat that lies at least half an interval after the last start, or now when the run took
+    /// longer. A job that started late while others still wait waits a whole interval instead: on their beats some jobs
+    /// would be asked each time and others every second time.
     fn next_start(&mut self, since: Instant, late: Duration, now: Instant, others_are_late: bool) -> Instant {
         let interval = self.interval();
         if others_are_late && late > interval / 4 {
@@ -167,34 +171,34 @@ impl Entry {
         self.beat.max(now)
     }
 
-    /// Another job takes this one's place, as far into its own interval. A run that is under way is given up, since it
-    /// has another deadline; it counts all the same.
+    /// Returns the job that takes this one's place, as far into its own interval. A run that is under way is given up,
+    /// since it has another deadline; it counts all the same.
     fn succeeded_by(mut self, job: Arc<Job>, now: Instant) -> Self {
         let due = match self.state {
-            State::Waiting { due } => due,
-            State::Running { since, late } => self.next_start(since, late, now, false),
+            JobState::Waiting { due } => due,
+            JobState::Running { since, late } => self.next_start(since, late, now, false),
         };
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let scaled = |at: Instant| {
             let ahead = at.saturating_duration_since(now).as_secs_f64();
             now + interval.mul_f64((ahead / self.interval().as_secs_f64()).min(1.0))
         };
-        // What is due stays so: many that are late keep their order.
+        // A job that is due stays due: many late jobs keep their order.
         let due = if due <= now { due } else { scaled(due) };
         let beat = scaled(first_beat(self.beat, self.interval(), now));
-        Self { job, beat, state: State::Waiting { due }, asked: true }
+        Self { job, beat, state: JobState::Waiting { due }, asked: true }
     }
 }
 
-/// The first instant of the grid through `beat` that is not before `earliest`.
+/// Returns the first instant of the grid through `beat` that is not before `earliest`.
 fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
     let behind = earliest.saturating_duration_since(beat).as_nanos();
     let step = behind.div_ceil(interval.as_nanos()) * interval.as_nanos();
     beat + Duration::from_nanos(u64::try_from(step).unwrap_or(u64::MAX))
 }
 
-fn asked(job: &Job) -> Asked {
-    // What its answer must match is no part of it: a new pattern to the same server does not make a burst either.
+fn asked(job: &Job) -> JobQuestion {
+    // The pattern is left out: a new pattern to the same server must not make a burst either.
     let Question { kind, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, .. } =
         &*job.check.question;
     let mut hasher = DefaultHasher::new();
@@ -202,7 +206,8 @@ fn asked(job: &Job) -> Asked {
     (hasher.finish(), job.check.target)
 }
 
-/// Where in its interval the `n`th job runs, in (0, 1]: multiples of the golden ratio spread evenly for every count.
+/// Returns where in its interval the `n`th job runs, in (0, 1]: multiples of the golden ratio spread evenly for every
+/// count.
 fn phase(n: u64) -> f64 {
     1.0 - (n as f64 * 0.618_033_988_749_894_9).fract()
 }

@@ -6,25 +6,25 @@ use super::*;
 use crate::model::Question;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// For what must come: a loaded machine is no reason to fail.
+/// A deadline for what must come: a loaded machine is no reason to fail.
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn job(question: Question, target: SocketAddr, timeout: Duration, interval: Duration) -> Arc<Job> {
     Arc::new(Job { check: Check { question: question.into(), target, timeout }, interval })
 }
 
-/// Jobs that differ, and need no answer from anywhere.
+/// Different jobs that need no answer from the network.
 fn idle_jobs(count: u16, interval: Duration) -> HashSet<Arc<Job>> {
     (0..count).map(|port| job(Question::of("on"), ([192, 0, 2, 1], port).into(), SECOND, interval)).collect()
 }
 
-/// Connections to one listener, by the timeouts of which a thousand jobs differ by a microsecond each.
+/// Connections to one listener, whose timeouts differ by a microsecond each.
 fn connect_jobs(count: u64, target: SocketAddr, interval: Duration) -> HashSet<Arc<Job>> {
     let timeout = |n| SECOND * 5 + Duration::from_micros(n);
     (0..count).map(|n| job(Question::of("connect"), target, timeout(n), interval)).collect()
 }
 
-/// A listener whose connections are taken and closed by a thread of its own, until the end of the test process.
+/// A listener whose connections a thread accepts and closes until the end of the test process.
 fn listener() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let target = listener.local_addr().expect("address");
@@ -32,7 +32,7 @@ fn listener() -> SocketAddr {
     target
 }
 
-/// Waits until it is true, or fails with `what`.
+/// Waits until the condition is true, or fails with `what`.
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENT;
     while !condition() {
@@ -96,7 +96,7 @@ fn an_overloaded_machine_goes_on_delivering_and_is_punctual_again_by_itself() {
 }
 
 #[test]
-fn who_does_not_take_the_results_stops_the_checks_and_is_seen() {
+fn a_receiver_that_takes_no_results_stops_the_checks_and_is_seen() {
     let released = Arc::new(AtomicBool::new(false));
     let batches = Arc::new(AtomicU64::new(0));
     let (gate, count) = (Arc::clone(&released), Arc::clone(&batches));

@@ -1,4 +1,4 @@
-//! The checking thread's turns: orders in, checks started, results out.
+//! The checking thread's turns: each takes orders, starts checks and delivers results.
 
 use std::collections::HashMap;
 use std::mem;
@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 
 use super::lateness::Lateness;
 use super::peak::Peak;
-use super::schedule::{Id, Schedule, Start};
+use super::schedule::{DueRun, JobId, Schedule};
 use super::{Deliver, Finished, Job, Shared};
 use crate::check::{self, Burden, CheckFailure, CheckKind, FailureKind, lag};
 use crate::health::Outcome;
@@ -18,19 +18,19 @@ use crate::system::{descriptors, memory};
 
 /// The longest time between two turns while checks run: how late a result is handed over.
 const BUSY: Duration = Duration::from_millis(10);
-/// The shortest: checks that are due within it start together, and one wake-up serves them all.
+/// The shortest time between two turns: checks that are due within it start together, and one wake-up serves them all.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The longest time between two turns while nothing runs: a sign of life.
+/// The longest time between two turns while nothing runs, so that the pulse stays fresh.
 const IDLE: Duration = Duration::from_secs(1);
-/// What is started in one turn, in connections: when more is due, the checks that run are looked at in between.
+/// What one turn starts, in connections: when more is due, the running checks are looked at in between.
 const AT_ONCE: usize = 256;
-/// The start of a program takes as long as that of so many connections, and up to 50 ms in an emulated kernel: hundreds
-/// in one turn would look like a thread that hangs.
+/// The start of a program takes as long as that of this many connections, and up to 50 ms in an emulated kernel:
+/// hundreds in one turn would look like a thread that hangs.
 const PROGRAM_START: usize = 64;
 
-/// Descriptors that are left to the rest of the daemon: its files, its sockets, its clients.
+/// Descriptors that are left to the rest of the health monitor: its files, its sockets, its clients.
 const RESERVE: usize = 128;
-/// Room for checks that run at once, in descriptors: enough for thousands of servers that do not answer.
+/// The most descriptors for checks that run at once: enough for thousands of servers that do not answer.
 const MOST: usize = 4096;
 /// A conversation takes twice the room of a connection: it holds some 25 kB, most of them buffers of the HTTP library.
 /// With less room, a farm of which thousands hang would make the checks of all others late.
@@ -44,47 +44,47 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     deliver: Deliver,
     schedule: Schedule,
-    running: HashMap<Id, Running>,
+    running: HashMap<JobId, RunningCheck>,
     room: usize,
-    /// What the checks that run have of it.
+    /// The part of the room that the running checks have.
     used: usize,
     peak: Peak,
-    ended: Arc<Mutex<Vec<Ended>>>,
+    ended: Arc<Mutex<Vec<EndedRun>>>,
     lateness: Lateness,
 }
 
-/// A check that runs. It takes its part of the room until its end is seen.
-struct Running {
+/// A running check. It takes its part of the room until its end is seen.
+struct RunningCheck {
     task: AbortHandle,
     weight: usize,
 }
 
-/// Tells the end of a run when it is dropped: when the check has panicked or was given up, too.
-struct Report {
-    ended: Arc<Mutex<Vec<Ended>>>,
-    id: Id,
+/// Reports the end of a run when it is dropped: also when the check has panicked or was given up.
+struct RunReport {
+    ended: Arc<Mutex<Vec<EndedRun>>>,
+    id: JobId,
     late: Duration,
     outcome: Option<Outcome>,
 }
 
-struct Ended {
-    id: Id,
+struct EndedRun {
+    id: JobId,
     outcome: Outcome,
     late: Duration,
 }
 
-impl Report {
+impl RunReport {
     fn end_with(mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
 }
 
-impl Drop for Report {
+impl Drop for RunReport {
     fn drop(&mut self) {
         let outcome = self.outcome.take();
         let outcome = outcome
             .unwrap_or_else(|| Outcome::NotAsked("check: ended without a result (a fault of lvs-agents)".into()));
-        lock(&self.ended).push(Ended { id: self.id, outcome, late: self.late });
+        lock(&self.ended).push(EndedRun { id: self.id, outcome, late: self.late });
     }
 }
 
@@ -103,7 +103,7 @@ impl Worker {
         }
     }
 
-    /// Until the [`super::Checker`] is dropped.
+    /// Runs until the [`super::Checker`] is dropped.
     pub async fn run(mut self) {
         while let Some(next) = self.turn() {
             let shared = Arc::clone(&self.shared);
@@ -115,7 +115,7 @@ impl Worker {
         self.running.values().for_each(|running| running.task.abort());
     }
 
-    /// When the next turn is to be; `None`: never.
+    /// Takes one turn and returns when the next one shall be; `None` means never.
     fn turn(&mut self) -> Option<Instant> {
         let (wanted, end) = {
             let mut orders = self.shared.orders();
@@ -135,10 +135,11 @@ impl Worker {
         }
         self.start_what_is_due();
         if self.peak.is_over(self.used) {
-            // The first round of ten thousand conversations would be held for as long as the daemon lives.
+            // Otherwise the memory of a first round of ten thousand conversations would be held as long as the health monitor
+            // lives.
             memory::give_back();
         }
-        // A new time each: handing over may have taken long.
+        // The time is read again here: the delivery may have taken long.
         let now = Instant::now();
         let next = self.next_turn(now);
         lag::turn(now.into(), next.into());
@@ -150,7 +151,7 @@ impl Worker {
         let ended = mem::take(&mut *lock(&self.ended));
         let now = Instant::now();
         let mut finished = Vec::with_capacity(ended.len());
-        for Ended { id, outcome, late } in ended {
+        for EndedRun { id, outcome, late } in ended {
             if let Some(running) = self.running.remove(&id) {
                 self.used -= running.weight;
             }
@@ -174,15 +175,15 @@ impl Worker {
         }
     }
 
-    fn start(&mut self, Start { id, job, late }: Start) {
-        let report = Report { ended: Arc::clone(&self.ended), id, late, outcome: None };
+    fn start(&mut self, DueRun { id, job, late }: DueRun) {
+        let report = RunReport { ended: Arc::clone(&self.ended), id, late, outcome: None };
         let weight = weight(&job);
         let task = tokio::spawn(async move {
             let outcome = outcome(check::run(&job.check).await);
             report.end_with(outcome);
         });
         self.used += weight;
-        self.running.insert(id, Running { task: task.abort_handle(), weight });
+        self.running.insert(id, RunningCheck { task: task.abort_handle(), weight });
     }
 
     fn next_turn(&self, now: Instant) -> Instant {
@@ -195,7 +196,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many descriptors checks may use at once, of `limit` that the process may have open.
+/// Returns how many descriptors checks may use at once, of `limit` that the process may have open.
 fn room(limit: usize) -> usize {
     limit.saturating_sub(RESERVE).clamp(PROGRAM, MOST)
 }

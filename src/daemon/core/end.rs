@@ -1,44 +1,45 @@
-//! The end of the monitor: the table is left as promised.
+//! The end of the loop: the table is left as promised.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::{Core, Message};
+use super::{Core, LoopMessage};
 use crate::daemon::configuration::InForce;
-use crate::daemon::kernel::{Answer, Order};
+use crate::daemon::kernel::{KernelAnswer, KernelOrder};
 use crate::model::{Change, ServiceKey};
 use crate::netlink::Error;
-use crate::plan::{self, Role};
+use crate::plan::{self, TableRole};
 
-/// How long the end waits for the kernel.
+/// How long the end waits for the kernel's last answer.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
 
-/// What the end of a monitor does.
+/// What the end of a health monitor does.
 #[derive(Debug, PartialEq, Eq)]
 enum Farewell {
-    /// No configuration was ever in force. The record is that of the monitor before, which may have been killed: its
-    /// services are still to be removed, and what it knew still counts.
+    /// No configuration was ever in force. The record is that of the health monitor before, which may have been killed:
+    /// its services are still to be removed, and what it knew still counts.
     Nothing,
-    /// The table stays as it is, and so does the record of what was looked after.
+    /// The table and the record of what was looked after stay as they are.
     Handover,
-    /// These leave the table, and the record goes.
+    /// These services leave the table, and the record is removed.
     Removal(BTreeSet<ServiceKey>),
 }
 
 fn farewell<'a>(in_force: &'a InForce, leaving: impl Iterator<Item = &'a ServiceKey>) -> Farewell {
     match in_force.role {
         None => Farewell::Nothing,
-        Some(Role::MovesRealServers | Role::Observes) => Farewell::Handover,
-        Some(Role::OwnsServices) => Farewell::Removal(leaving.chain(&in_force.removed_at_stop).copied().collect()),
+        Some(TableRole::MovesRealServers | TableRole::Observes) => Farewell::Handover,
+        Some(TableRole::OwnsServices) => Farewell::Removal(leaving.chain(&in_force.removed_at_stop).copied().collect()),
     }
 }
 
 impl Core<'_> {
     /// Leaves the table as promised: our own services are gone (`cleanstop=yes`) or as they are (`no`); those of the
-    /// `lvs` agents keep their last known state, since clients may still use them. What could not be removed, in words.
-    pub(super) fn stop(&mut self, inbox: &Receiver<Message>) -> Option<String> {
-        self.hands.checker.replace(Default::default());
+    /// `lvs` agents keep their last known state, since clients may still use them. Returns in words what could not be
+    /// removed.
+    pub(super) fn stop(&mut self, inbox: &Receiver<LoopMessage>) -> Option<String> {
+        self.threads.checker.replace(Default::default());
         let in_force = self.configuration.in_force.clone();
         match farewell(&in_force, self.services.leaving()) {
             Farewell::Nothing => return None,
@@ -54,29 +55,29 @@ impl Core<'_> {
         self.record.remove().err().map(|error| error.to_string())
     }
 
-    /// Waits for what the kernel is doing, then for the removal.
-    fn remove(&mut self, deletions: Vec<Change>, inbox: &Receiver<Message>) -> Option<String> {
+    /// Waits until the kernel has done what it is doing, orders the removal, and waits for that.
+    fn remove(&mut self, deletions: Vec<Change>, inbox: &Receiver<LoopMessage>) -> Option<String> {
         let deadline = Instant::now() + LAST_ANSWER;
         let (mut given, mut is_ours) = (deletions.is_empty(), false);
-        while !given || self.hands.kernel.waits() {
-            if !given && !self.hands.kernel.waits() {
-                self.hands.kernel.order(Order::Write(deletions.clone()), None, Instant::now());
+        while !given || self.threads.kernel.waits() {
+            if !given && !self.threads.kernel.waits() {
+                self.threads.kernel.order(KernelOrder::Write(deletions.clone()), None, Instant::now());
                 (given, is_ours) = (true, true);
             }
             let Ok(message) = inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
                 return Some("the kernel does not answer: virtual services may be left".into());
             };
-            let Message::Kernel(answer) = message else { continue };
+            let LoopMessage::Kernel(answer) = message else { continue };
             let failure = match &answer {
-                Answer::Written { failures, .. } if !failures.is_empty() => {
+                KernelAnswer::Written { failures, .. } if !failures.is_empty() => {
                     Some(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
                 }
-                // No IPVS in the kernel: there is no table, so nothing of ours is in it.
-                Answer::Failed { error: Error::Unavailable { .. }, .. } => None,
-                Answer::Failed { error, .. } => Some(error.to_string()),
+                // Without IPVS in the kernel there is no table, so nothing of ours is in it.
+                KernelAnswer::Failed { error: Error::Unavailable { .. }, .. } => None,
+                KernelAnswer::Failed { error, .. } => Some(error.to_string()),
                 _ => None,
             };
-            self.take_answer(answer);
+            self.handle_kernel_answer(answer);
             if is_ours && failure.is_some() {
                 return failure;
             }
@@ -90,16 +91,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_monitor_that_ends_before_it_has_a_configuration_leaves_the_record_of_the_one_before() {
+    fn a_health_monitor_that_ends_before_it_has_a_configuration_leaves_the_record_of_the_one_before() {
         let keys = ["tcp 192.0.2.1:80", "tcp 192.0.2.2:80"].map(|text| text.parse::<ServiceKey>().expect("key"));
         let in_force = |role| InForce { role, removed_at_stop: [keys[0]].into(), ..InForce::default() };
-        for (role, expected) in [
-            (None, Farewell::Nothing),
-            (Some(Role::Observes), Farewell::Handover),
-            (Some(Role::MovesRealServers), Farewell::Handover),
-            (Some(Role::OwnsServices), Farewell::Removal(keys.into())),
-        ] {
-            assert_eq!(farewell(&in_force(role), keys.iter()), expected, "{role:?}");
-        }
+        crate::testing::check_rows(
+            [
+                (None, Farewell::Nothing),
+                (Some(TableRole::Observes), Farewell::Handover),
+                (Some(TableRole::MovesRealServers), Farewell::Handover),
+                (Some(TableRole::OwnsServices), Farewell::Removal(keys.into())),
+            ],
+            |(role, expected)| {
+                assert_eq!(farewell(&in_force(role), keys.iter()), expected, "{role:?}");
+            },
+        );
     }
 }

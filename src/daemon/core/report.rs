@@ -1,23 +1,24 @@
-//! What monitor and status are told.
+//! The part of the loop that reports: what `alive`, `status` and the OCF action monitor get to know.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Core;
-use crate::daemon::protocol::{Liveness, MonitorStatus, ServiceFault, VERSION};
-use crate::daemon::services::Fault;
+use crate::daemon::protocol::{HealthMonitorStatus, Liveness, ServiceFault, VERSION};
+use crate::daemon::services::LastingFault;
 use crate::daemon::status;
 
-/// How long a table that cannot be read or written is no fault worth telling: a module that is loaded, a busy kernel.
+/// How long the table may be unreadable or unwritable until that is reported as a fault: a module that is being loaded
+/// and a busy kernel pass.
 const PASSING: Duration = Duration::from_secs(10);
 
 impl Core<'_> {
     pub(super) fn liveness(&self, now: Instant) -> Liveness {
-        let fault = |(key, fault): (&_, &Fault)| ServiceFault {
+        let fault = |(key, fault): (&_, &LastingFault)| ServiceFault {
             service: ToString::to_string(key),
             cause: fault.cause.clone(),
             since: seconds(wall_clock(fault.since, now)),
         };
-        let silent = self.hands.kernel.waits_for(now);
+        let silent = self.threads.kernel.waits_for(now);
         let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
         let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
         Liveness {
@@ -34,10 +35,10 @@ impl Core<'_> {
         }
     }
 
-    pub(super) fn status(&self) -> MonitorStatus {
+    pub(super) fn status(&self) -> HealthMonitorStatus {
         let now = Instant::now();
         self.view.publish(self.liveness(now));
-        MonitorStatus {
+        HealthMonitorStatus {
             instance: self.options.instance.clone(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -51,12 +52,12 @@ impl Core<'_> {
     }
 }
 
-/// When that was by the clock on the wall: for display only, since somebody may set it.
+/// Returns when `then` was by the wall clock: for display only, since an administrator may set that clock.
 pub fn wall_clock(then: Instant, now: Instant) -> SystemTime {
     SystemTime::now().checked_sub(now.saturating_duration_since(then)).unwrap_or(UNIX_EPOCH)
 }
 
-/// Since 1970; a clock before that says 0.
+/// Returns the seconds since 1970; a clock before that gives 0.
 pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,54 +1,57 @@
-//! One turn of the loop: what is due now, and when to wake up again.
+//! One turn of the loop: it does what is due now, and says when the loop shall wake up again.
 
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::start::{Progress, Verdict};
-use super::{Core, End, Message};
+use super::start::{StartProgress, StartVerdict};
+use super::{Core, LoopEnd, LoopMessage};
 use crate::daemon::declaring;
 use crate::daemon::event::Event;
-use crate::daemon::kernel::{Guard, Order};
-use crate::daemon::presence::Standing;
-use crate::netlink::ipvs::Depth;
-use crate::plan::Role;
+use crate::daemon::kernel::{KernelOrder, WriteGuard};
+use crate::daemon::presence::InstanceStanding;
+use crate::netlink::ipvs::ComparisonDepth;
+use crate::plan::TableRole;
 use crate::system::memory;
 
-/// At most one write to the kernel in this time, for all results that came meanwhile: much shorter than any check, much
-/// longer than a write.
+/// The shortest time between two writes to the kernel, for all results that came meanwhile: much shorter than any
+/// check, and much longer than a write.
 const TICK: Duration = Duration::from_millis(25);
-/// Finding out what to write takes at most one part in this many of the loop's time.
+/// The search for what to write takes at most one part in this many of the loop's time.
 const WRITING_SHARE: u32 = 20;
-/// How often the run directory and the record are looked at.
+/// How often the run directory and the record are looked at, and how long a kernel that failed is left alone.
 const BEAT: Duration = Duration::from_secs(1);
 /// How often the whole table is compared, when that costs little.
 const COMPARISON: Duration = Duration::from_secs(1);
 /// A comparison takes at most one part in this many of the time: a table of tens of thousands of entries is compared less
 /// often than one of ten.
 const COMPARISON_SHARE: u32 = 20;
-/// But at least so often, however long one took: only a comparison tries again what has failed.
+/// The longest time between two comparisons, however long one took: only a comparison tries again what has failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How often the table is read by netlink alone, which tells what /proc/net/ip_vs leaves out and costs ten times as much.
+/// How often the table is read by netlink alone, which tells what /proc/net/ip_vs leaves out and costs ten times as
+/// much.
 const THOROUGH: Duration = Duration::from_secs(60);
-/// How often what monitor and status are told is brought up to date, at most.
+/// The shortest time between two updates of what other processes are told.
 const PUBLICATION: Duration = Duration::from_millis(100);
 
-/// What is due when.
+/// When the loop's recurring duties are due.
 #[derive(Debug)]
 pub struct Clock {
     write_at: Instant,
     compare_at: Instant,
     thorough_at: Instant,
-    /// The comparison under way is a thorough one.
+    /// Whether the comparison under way is a thorough one.
     is_thorough: bool,
-    /// Since when nothing could be written for a declaration that is being made.
+    /// Since when nothing could be written because of a declaration that is being made.
     postponed: Option<Instant>,
+    /// Whether the log has the end of the patience with that declaration.
+    is_impatience_said: bool,
     beat_at: Instant,
     publish_at: Instant,
-    /// The time alone changes something then.
+    /// When time alone changes something.
     change_at: Option<Instant>,
-    /// Something has happened since the last turn.
+    /// Whether something has happened since the last turn.
     is_busy: bool,
 }
 
@@ -60,6 +63,7 @@ impl Clock {
             thorough_at: now + THOROUGH,
             is_thorough: false,
             postponed: None,
+            is_impatience_said: false,
             beat_at: now,
             publish_at: now,
             change_at: None,
@@ -67,7 +71,8 @@ impl Clock {
         }
     }
 
-    /// How long the loop may sleep. While the kernel takes no order nothing is due for it: its answer wakes the loop.
+    /// Returns how long the loop may sleep. While the kernel takes no order nothing is due for it: its answer wakes the
+    /// loop.
     pub fn wait(&self, now: Instant, kernel_is_free: bool) -> Duration {
         let for_kernel = [Some(self.compare_at), self.is_busy.then_some(self.write_at)];
         let for_kernel = for_kernel.into_iter().flatten().filter(|_| kernel_is_free);
@@ -84,17 +89,20 @@ impl Clock {
         self.postponed.get_or_insert(now);
     }
 
-    /// Everything is written, or nothing is to be written any more: the next one that declares meets full patience.
+    /// Notes that everything is written, or that nothing has to be written any more: the next process that declares
+    /// gets the full patience.
     pub fn nothing_waits(&mut self) {
         self.postponed = None;
+        self.is_impatience_said = false;
     }
 
-    /// A declaration has been made for too long: only what is declared counts, not who holds its lock.
+    /// Whether a declaration has been in the making for too long: then only what is declared counts, and not the lock
+    /// of the process that declares.
     fn is_out_of_patience(&self, now: Instant) -> bool {
         self.postponed.is_some_and(|since| now.saturating_duration_since(since) > declaring::PATIENCE)
     }
 
-    /// The kernel was compared, which took `took`.
+    /// Notes that a comparison has ended, which took `took`.
     pub fn compared(&mut self, now: Instant, took: Duration) {
         let pause = COMPARISON.max(took * COMPARISON_SHARE);
         if std::mem::take(&mut self.is_thorough) {
@@ -103,7 +111,7 @@ impl Clock {
         self.compare_at = now + pause.min(LONGEST_PAUSE);
     }
 
-    /// What the kernel has refused is tried again soon, since the cause may pass.
+    /// Brings the next comparison forward: what the kernel has refused is tried again soon, since the cause may pass.
     pub fn retry_failures(&mut self, now: Instant) {
         self.compare_at = self.compare_at.min(now + COMPARISON);
     }
@@ -117,31 +125,31 @@ impl Clock {
         self.compare_at = now + BEAT;
     }
 
-    fn depth(&mut self, now: Instant) -> Depth {
+    fn depth(&mut self, now: Instant) -> ComparisonDepth {
         if now < self.thorough_at {
-            return Depth::Quick;
+            return ComparisonDepth::Quick;
         }
         self.is_thorough = true;
-        Depth::Thorough
+        ComparisonDepth::Thorough
     }
 }
 
 impl Core<'_> {
     /// Does what is due.
-    pub(super) fn turn(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<Option<End>> {
+    pub(super) fn turn(&mut self, now: Instant, inbox: &Receiver<LoopMessage>) -> anyhow::Result<Option<LoopEnd>> {
         self.services.advance(now, &mut self.sinks);
         self.clock.change_at = self.services.next_change();
         self.use_kernel(now);
-        if !self.readiness.is_told() && !self.configuration.is_first() {
+        if !self.readiness.is_reported() && !self.configuration.is_first() {
             self.end_start(now, inbox)?;
         }
         if now >= self.clock.beat_at {
             self.clock.beat_at = now + BEAT;
-            if self.keep_presence() == Standing::Superseded {
-                return Ok(Some(End::Superseded));
+            if self.keep_presence() == InstanceStanding::Superseded {
+                return Ok(Some(LoopEnd::Superseded));
             }
             if let Some(loaded) = self.configuration.pending.take() {
-                self.configure(loaded, now)?;
+                self.put_in_force(loaded, now)?;
             }
             if std::mem::take(&mut self.configuration.is_fresh) {
                 memory::give_back();
@@ -157,7 +165,8 @@ impl Core<'_> {
         Ok(None)
     }
 
-    /// At most one order at a time: a write when something is dirty, else a comparison when one is due.
+    /// Gives the kernel at most one order at a time: a write when something is dirty, else a comparison when one is
+    /// due.
     fn use_kernel(&mut self, now: Instant) {
         if !self.kernel_is_free() {
             return;
@@ -165,50 +174,63 @@ impl Core<'_> {
         if now >= self.clock.write_at {
             self.clock.is_busy = false;
             let changes = self.services.changes(now);
-            // What it took grows with the dirty services: ten thousand real servers of one are written less often.
+            // The search takes longer the more services are dirty: ten thousand real servers of one service are written
+            // less often.
             self.clock.write_at = now + TICK.max(now.elapsed() * WRITING_SHARE);
             if changes.is_empty() {
                 self.clock.nothing_waits();
             } else {
-                self.hands.kernel.order(Order::Write(changes), self.guard(now), now);
+                let guard = self.guard(now);
+                self.threads.kernel.order(KernelOrder::Write(changes), guard, now);
                 return;
             }
         }
         if now >= self.clock.compare_at {
-            let order = Order::Compare { desired: self.services.desired(now), depth: self.clock.depth(now) };
-            self.hands.kernel.order(order, None, now);
+            let order = KernelOrder::Compare { desired: self.services.desired(now), depth: self.clock.depth(now) };
+            self.threads.kernel.order(order, None, now);
             self.clock.compare_at = now + COMPARISON;
         }
     }
 
-    /// The kernel takes an order, and there is something to order.
+    /// Whether the kernel takes an order and there is something to order.
     pub(super) fn kernel_is_free(&self) -> bool {
-        !self.configuration.is_first() && !self.configuration.stands_by() && !self.hands.kernel.waits()
+        !self.configuration.is_first() && !self.configuration.stands_by() && !self.threads.kernel.waits()
     }
 
-    /// What the declarations say must not be undone by one that has not read them yet.
-    fn guard(&self, now: Instant) -> Option<Guard> {
+    /// Returns the guard of a write for services of `lvs` resources: a health monitor that has not read the newest
+    /// declarations yet must not undo what they say.
+    fn guard(&mut self, now: Instant) -> Option<WriteGuard> {
         let in_force = &self.configuration.in_force;
-        let follows = in_force.role == Some(Role::MovesRealServers);
+        if in_force.role != Some(TableRole::MovesRealServers) {
+            return None;
+        }
+        let (run_dir, stamp) = (self.options.run_dir.clone(), in_force.stamp);
         let heeds_locks = !self.clock.is_out_of_patience(now);
-        follows.then(|| Guard { run_dir: self.options.run_dir.clone(), stamp: in_force.stamp, heeds_locks })
+        if !heeds_locks && !std::mem::replace(&mut self.clock.is_impatience_said, true) {
+            let waited = declaring::PATIENCE.as_secs();
+            self.say(&format!(
+                "WARNING: lvs resources: wait {waited} s until none of them declares or programs: one still does; real \
+                 servers are moved all the same"
+            ));
+        }
+        Some(WriteGuard { run_dir, stamp, heeds_locks })
     }
 
-    /// The kernel holds what is known to be right.
+    /// Whether the kernel holds what is known to be right.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
-        !self.hands.kernel.waits() && !self.services.is_dirty() && self.services.are_settled(now)
+        !self.threads.kernel.waits() && !self.services.is_dirty() && self.services.are_decided(now)
     }
 
-    /// Tells that clients can be served. A table of which the kernel takes nothing at all is no start: the reason reaches
-    /// the cluster instead of the log alone.
-    fn end_start(&mut self, now: Instant, inbox: &Receiver<Message>) -> anyhow::Result<()> {
+    /// Reports that clients can be served. A start fails when the kernel takes nothing of the table at all: the reason
+    /// then reaches the cluster and not only the log.
+    fn end_start(&mut self, now: Instant, inbox: &Receiver<LoopMessage>) -> anyhow::Result<()> {
         let has_failed = self.services.all_failed() || self.table_fault.is_some();
         let (is_ready, are_asked) = (self.is_ready(now), self.services.are_asked());
-        let verdict = self.start.judge(now, Progress { has_failed, is_ready, are_asked });
-        if verdict == Verdict::Waits {
+        let verdict = self.start.judge(now, StartProgress { has_failed, is_ready, are_asked });
+        if verdict == StartVerdict::Waits {
             return Ok(());
         }
-        if verdict == Verdict::Failed {
+        if verdict == StartVerdict::Failed {
             let faults = self.services.faults().map(|(_, fault)| fault.cause.clone());
             let causes: Vec<String> = self.table_fault.iter().map(|fault| fault.cause.clone()).chain(faults).collect();
             let failure = self.stop(inbox).map(|failure| format!("; {failure}")).unwrap_or_default();
@@ -216,10 +238,10 @@ impl Core<'_> {
         }
         self.write_record(now);
         self.view.publish(self.liveness(now));
-        // What the start has done can be read in the log when it returns.
+        // The log has everything that the start has done before the start returns.
         self.sinks.end_turn();
-        self.hands.log.flush();
-        self.readiness.tell_ready();
+        self.threads.log.flush();
+        self.readiness.report_ready();
         Ok(())
     }
 
@@ -228,16 +250,17 @@ impl Core<'_> {
         self.note_record_error(written.err().map(|error| error.to_string()));
     }
 
-    /// A run directory that cannot be written is told once and is no reason to stop checking.
-    fn keep_presence(&mut self) -> Standing {
+    /// Puts the lock and the socket back where they are missing. A run directory that cannot be written is logged once
+    /// and does not stop the checks.
+    fn keep_presence(&mut self) -> InstanceStanding {
         if !self.record.exists() {
             self.record.outdate();
         }
         let (standing, error) = match self.presence.keep() {
             Ok(standing) => (standing, None),
-            Err(error) => (Standing::Kept, Some(format!("{error:#}"))),
+            Err(error) => (InstanceStanding::Kept, Some(format!("{error:#}"))),
         };
-        if let Standing::Restored(sentence) = &standing {
+        if let InstanceStanding::Restored(sentence) = &standing {
             self.sinks.emit(Event::Fault { cause: sentence });
         }
         if let Some(cause) = error.as_ref().filter(|_| self.presence_error != error) {
@@ -268,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_waits_for_one_that_declares_for_two_seconds_and_the_next_write_does_again() {
+    fn a_write_waits_two_seconds_for_an_lvs_that_declares_and_the_next_write_does_again() {
         let start = Instant::now();
         let after = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut clock = Clock::new(start);
@@ -283,14 +306,14 @@ mod tests {
         }
     }
 
-    /// The pauses after the quick comparisons of an hour that cost so much each, and how many thorough ones there were,
-    /// which cost `thorough`.
+    /// Returns the pauses after the quick comparisons of an hour that cost so much each, and the number of thorough
+    /// ones, which cost `thorough`.
     fn hour(quick: Duration, thorough: Duration) -> (Vec<Duration>, usize) {
         let start = Instant::now();
         let (mut clock, mut now) = (Clock::new(start), start);
         let (mut pauses, mut count) = (Vec::new(), 0);
         while now < start + Duration::from_secs(3600) {
-            let is_thorough = clock.depth(now) == Depth::Thorough;
+            let is_thorough = clock.depth(now) == ComparisonDepth::Thorough;
             let cost = if is_thorough { thorough } else { quick };
             now += cost;
             clock.compared(now, cost);
@@ -305,19 +328,22 @@ mod tests {
 
     #[test]
     fn a_comparison_comes_ten_seconds_after_the_last_one_at_the_latest() {
-        for (milliseconds, expected) in [(1, 1000), (50, 1000), (100, 2000), (500, 10_000), (30_000, 10_000)] {
-            let (pauses, _) = hour(Duration::from_millis(milliseconds), Duration::from_millis(1));
-            assert!(pauses.iter().all(|pause| pause.as_millis() == expected), "{milliseconds} ms: {:?}", pauses[0]);
-        }
+        crate::testing::check_rows(
+            [(1, 1000), (50, 1000), (100, 2000), (500, 10_000), (30_000, 10_000)],
+            |(milliseconds, expected)| {
+                let (pauses, _) = hour(Duration::from_millis(milliseconds), Duration::from_millis(1));
+                assert!(pauses.iter().all(|pause| pause.as_millis() == expected), "{milliseconds} ms: {:?}", pauses[0]);
+            },
+        );
     }
 
     #[test]
     fn once_a_minute_everything_is_read_whatever_the_quick_comparisons_cost() {
-        for milliseconds in [1, 100, 2000, 5000] {
+        crate::testing::check_rows([1, 100, 2000, 5000], |milliseconds| {
             let (_, thorough) = hour(Duration::from_millis(milliseconds), Duration::from_secs(1));
             assert!((48..=60).contains(&thorough), "{milliseconds} ms: {thorough}");
-        }
-        // Unless one takes so long that it would cost more than its share.
+        });
+        // An exception is a thorough comparison that would cost more than its share.
         let (_, thorough) = hour(Duration::from_millis(100), Duration::from_secs(30));
         assert!((5..=6).contains(&thorough), "{thorough}");
     }

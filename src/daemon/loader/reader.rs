@@ -7,45 +7,47 @@ use anyhow::{Context, bail};
 use super::Loaded;
 use crate::config::{Config, Problem};
 use crate::daemon::declaring;
-use crate::daemon::source::{Reading, Remembered, Source};
+use crate::daemon::source::{Reading, ServiceSource, UnderstoodTexts};
 use crate::director;
 use crate::model::{ServiceKey, Table};
-use crate::netlink::Ipvs;
-use crate::ownership::{self, MonitorRecord, Owner, Registry};
-use crate::plan::Role;
+use crate::netlink::ipvs::{Ipvs, ONE_BY_ONE};
+use crate::ownership::{self, HealthRecord, Registry, ServiceOwner};
+use crate::plan::TableRole;
 use crate::system::RunDir;
 
-/// What is remembered from one reading to the next.
-pub struct Reader {
-    source: Source,
+/// Reads the source, and remembers from one reading to the next what it needs.
+pub struct SourceReader {
+    source: ServiceSource,
     run_dir: RunDir,
     instance: String,
-    remembered: Remembered,
-    /// A configuration has been handed over. Of the last one, this:
+    remembered: UnderstoodTexts,
+    /// Whether a configuration has been handed over. The two fields below are about the last one.
     has_read: bool,
     keys: BTreeSet<ServiceKey>,
-    refused: Refused,
+    refused: KnownRefusals,
 }
 
-impl Reader {
-    pub fn new(source: Source, run_dir: RunDir, instance: String) -> Self {
+impl SourceReader {
+    pub fn new(source: ServiceSource, run_dir: RunDir, instance: String) -> Self {
         Self {
             source,
             run_dir,
             instance,
-            remembered: Remembered::new(),
+            remembered: UnderstoodTexts::new(),
             has_read: false,
             keys: BTreeSet::new(),
-            refused: Refused::default(),
+            refused: KnownRefusals::default(),
         }
     }
 
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &ServiceSource {
         &self.source
     }
 
+    /// Reads the source, or nothing for a health monitor that stands by.
+    ///
     /// # Errors
-    /// Why what the source holds now cannot be put in force.
+    /// Fails when what the source holds now cannot be put in force, with the reason.
     pub fn read(&mut self, stands_by: bool) -> anyhow::Result<Loaded> {
         let loaded = if stands_by { self.nothing() } else { self.read_source()? };
         self.keys = ownership::keys(&loaded.config).into_iter().collect();
@@ -54,62 +56,65 @@ impl Reader {
     }
 
     fn read_source(&mut self) -> anyhow::Result<Loaded> {
-        // The services in the kernel are then those of the declarations.
-        let _declarations = match &self.source {
-            Source::File(_) => None,
-            Source::Declarations(run_dir) => declaring::hold(run_dir),
+        // Under this lock the services in the kernel are those of the declarations.
+        let declarations = match &self.source {
+            ServiceSource::File(_) => None,
+            ServiceSource::Declarations(run_dir) => Some(declaring::hold(run_dir)),
         };
         let Reading { config, stamp, troubles } = self.source.read(&mut self.remembered)?;
-        let known = Registry::read_monitors(&self.run_dir);
-        let (mut refused, mut preparations) = (Refused::default(), Vec::new());
+        let known = Registry::read_health_monitors(&self.run_dir);
+        let mut refused = KnownRefusals::default();
+        let mut sentences: Vec<String> = declarations.as_ref().and_then(declaring::Held::warning).into_iter().collect();
         if self.source.owns_services() {
             self.refuse_conflicts(&config)?;
-            // Opening the table loads ip_vs, and with it come its settings.
+            // The opening of the table loads ip_vs, and its settings appear with it.
             Ipvs::open_loading()?;
             refused = self.refuse_what_the_kernel_refuses(&config)?;
-            director::prepare(&config, |text| preparations.push(text))?;
+            director::prepare(&config, |text| sentences.push(text))?;
         }
-        let role = if self.source.owns_services() { Role::OwnsServices } else { Role::MovesRealServers };
+        let role = if self.source.owns_services() { TableRole::OwnsServices } else { TableRole::MovesRealServers };
         let observed = self.observe(&config)?;
         let orphans = self.orphans();
         self.refused = refused;
-        Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, preparations })
+        drop(declarations);
+        Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, sentences })
     }
 
-    /// What a monitor that stands by looks after.
+    /// Returns what a health monitor that stands by looks after.
     fn nothing(&self) -> Loaded {
         Loaded {
             config: Config::default(),
-            role: Role::Observes,
+            role: TableRole::Observes,
             stamp: self.source.stamp(),
             observed: Table::new(),
             known: Registry::default(),
             orphans: Vec::new(),
             troubles: Vec::new(),
-            preparations: Vec::new(),
+            sentences: Vec::new(),
         }
     }
 
-    /// What a monitor of this name that was killed has not removed; for the first configuration, which takes it over.
+    /// Returns what a killed health monitor of this name has not removed; for the first configuration, which takes it
+    /// over.
     fn orphans(&self) -> Vec<ServiceKey> {
         if self.has_read || !self.source.owns_services() {
             return Vec::new();
         }
-        let record: Option<MonitorRecord> = self.run_dir.monitors().read_json(&self.instance);
+        let record: Option<HealthRecord> = self.run_dir.monitors().read_json(&self.instance);
         let removed = record.into_iter().flat_map(|record| record.removed_at_stop);
         removed.filter_map(|text| text.parse().ok()).collect()
     }
 
     /// Two owners of one virtual service would undo each other's work for ever.
     fn refuse_conflicts(&self, config: &Config) -> anyhow::Result<()> {
-        let me = Owner::Ldirectord(self.instance.clone());
+        let me = ServiceOwner::Ldirectord(self.instance.clone());
         let conflicts = Registry::read(&self.run_dir).conflicts(&me, &ownership::keys(config));
         if conflicts.is_empty() { Ok(()) } else { bail!("{}", conflicts.join("; ")) }
     }
 
-    /// A monitor that has a configuration keeps it rather than taking one of which another part would not serve. One that
-    /// starts has none to keep: there, what the kernel refuses is a fault of its service.
-    fn refuse_what_the_kernel_refuses(&self, config: &Config) -> anyhow::Result<Refused> {
+    /// A health monitor that has a configuration keeps it rather than take one of which another part would not serve. A
+    /// starting one has none to keep: there, what the kernel refuses is a fault of its service.
+    fn refuse_what_the_kernel_refuses(&self, config: &Config) -> anyhow::Result<KnownRefusals> {
         let refusals = director::refusals(config);
         let new = self.refused.new_of(&refusals);
         if self.has_read && !new.is_empty() {
@@ -117,13 +122,11 @@ impl Reader {
             let lines: Vec<String> = new.iter().map(|problem| format!("{name}: {problem}")).collect();
             bail!("{}", lines.join("; "));
         }
-        Ok(Refused::of(refusals))
+        Ok(KnownRefusals::of(refusals))
     }
 
-    /// What the kernel holds of the services that are new.
+    /// Returns what the kernel holds of the services that are new.
     fn observe(&self, config: &Config) -> anyhow::Result<Table> {
-        /// Above this many services, one reading of everything is cheaper than a question for each.
-        const ONE_BY_ONE: usize = 8;
         let new: Vec<ServiceKey> = ownership::keys(config).into_iter().filter(|key| !self.keys.contains(key)).collect();
         let mut ipvs = match Ipvs::open()? {
             Some(ipvs) if !new.is_empty() => ipvs,
@@ -141,16 +144,16 @@ impl Reader {
     }
 }
 
-/// What the kernel refuses of the configuration in force: no reason to refuse the next one too.
+/// What the kernel refuses of the configuration in force: that is no reason to refuse the next one too.
 #[derive(Debug, Default)]
-struct Refused(HashSet<String>);
+struct KnownRefusals(HashSet<String>);
 
-impl Refused {
+impl KnownRefusals {
     fn of(refusals: Vec<Problem>) -> Self {
         Self(refusals.into_iter().map(|problem| problem.text).collect())
     }
 
-    /// Those that are not known yet, whatever their line.
+    /// Returns the refusals that are not known yet, whatever their line.
     fn new_of<'a>(&self, refusals: &'a [Problem]) -> Vec<&'a Problem> {
         refusals.iter().filter(|problem| !self.0.contains(&problem.text)).collect()
     }
@@ -165,27 +168,27 @@ mod tests {
     #[test]
     fn what_the_kernel_refuses_already_is_no_reason_to_refuse_the_next_configuration() {
         let problem = |line, text: &str| Problem { origin: Origin::Line(line), text: text.into() };
-        let in_force = Refused::of(vec![problem(3, "real server 192.0.2.255:80: refused")]);
+        let in_force = KnownRefusals::of(vec![problem(3, "real server 192.0.2.255:80: refused")]);
         let edited = [problem(5, "real server 192.0.2.255:80: refused"), problem(9, "scheduler twos: refused")];
         assert_eq!(in_force.new_of(&edited), [&edited[1]], "it has only moved to another line");
-        assert_eq!(Refused::default().new_of(&edited).len(), 2);
+        assert_eq!(KnownRefusals::default().new_of(&edited).len(), 2);
     }
 
     #[test]
-    fn only_the_first_configuration_of_an_owner_takes_over_what_a_killed_monitor_left() {
+    fn only_the_first_configuration_of_an_owner_takes_over_what_a_killed_health_monitor_left() {
         let scratch = Scratch::new("orphans");
         let run_dir = RunDir::at(scratch.path());
         let removed = ["tcp 192.0.2.1:80", "nonsense", "tcp 192.0.2.9:80"].map(str::to_owned).to_vec();
-        let record = MonitorRecord { owns_services: true, removed_at_stop: removed, ..MonitorRecord::default() };
+        let record = HealthRecord { owns_services: true, removed_at_stop: removed, ..HealthRecord::default() };
         run_dir.monitors().write_json("killed", &record).expect("write");
-        let reader = |source, instance: &str| Reader::new(source, run_dir.clone(), instance.to_owned());
-        let file = || Source::File("ldirectord.cf".into());
-        let orphans = |reader: &Reader| reader.orphans().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let reader = |source, instance: &str| SourceReader::new(source, run_dir.clone(), instance.to_owned());
+        let file = || ServiceSource::File("ldirectord.cf".into());
+        let orphans = |reader: &SourceReader| reader.orphans().iter().map(ToString::to_string).collect::<Vec<_>>();
         let mut owner = reader(file(), "killed");
         assert_eq!(orphans(&owner), ["tcp 192.0.2.1:80", "tcp 192.0.2.9:80"]);
         owner.has_read = true;
         assert_eq!(orphans(&owner), [""; 0], "they are this monitor's by now");
         assert_eq!(orphans(&reader(file(), "another")), [""; 0]);
-        assert_eq!(orphans(&reader(Source::Declarations(run_dir.clone()), "killed")), [""; 0]);
+        assert_eq!(orphans(&reader(ServiceSource::Declarations(run_dir.clone()), "killed")), [""; 0]);
     }
 }

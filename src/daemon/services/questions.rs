@@ -21,7 +21,7 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// Takes what these services ask; how many of the questions are new.
+    /// Takes what these services ask and returns how many of the questions are new.
     pub fn replace(&mut self, services: &[config::Service]) -> usize {
         let before = std::mem::take(&mut self.subscribers);
         self.subscribers = subscribers(services, &before);
@@ -33,7 +33,7 @@ impl Questions {
         self.subscribers.keys().cloned().collect()
     }
 
-    /// Takes the outcome of a check; whom it concerns. `None`: it is no longer asked.
+    /// Takes the outcome of a check and returns whom it concerns. `None` means that the question is no longer asked.
     pub fn note(
         &mut self,
         job: &Arc<Job>,
@@ -52,13 +52,14 @@ impl Questions {
         Some(subscribers)
     }
 
-    /// Why a check could not be made, if one could not.
+    /// Returns why a check could not be made, if one could not.
     pub fn error(&self) -> Option<&String> {
         self.unasked.values().min()
     }
 }
 
-/// Jobs that were there before stay the same values, so that thousands of them are in the memory once.
+/// Returns who subscribes to what. Jobs that were there before stay the same values, so that thousands of them are in
+/// the memory once.
 fn subscribers(services: &[config::Service], before: &Subscribers) -> Subscribers {
     let mut subscribers = Subscribers::new();
     for service in services {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::Fault;
+use super::fault::LastingFault;
 use crate::model::{Change, ServiceKey};
 use crate::plan;
 
 /// Each service that leaves, until the kernel has let it go.
 #[derive(Debug, Default)]
 pub struct Removal {
-    /// With why the kernel does not let it go.
-    leaving: BTreeMap<ServiceKey, Option<Fault>>,
-    /// It is to be tried, for the first time or again.
+    /// Each with the reason why the kernel does not let it go.
+    leaving: BTreeMap<ServiceKey, Option<LastingFault>>,
+    /// Whether the removal is to be tried, for the first time or again.
     is_due: bool,
 }
 
@@ -20,7 +20,7 @@ impl Removal {
         self.leaving.entry(key).or_default();
     }
 
-    /// It is gone, or it has come back into the configuration.
+    /// Notes that a service is gone, or has come back into the configuration.
     pub fn done(&mut self, key: &ServiceKey) {
         self.leaving.remove(key);
     }
@@ -29,7 +29,7 @@ impl Removal {
         self.is_due = true;
     }
 
-    /// What the kernel has to be told now, once for each [`Removal::try_again`].
+    /// Returns what the kernel has to be told now, once for each [`Removal::try_again`].
     pub fn changes(&mut self) -> Vec<Change> {
         match std::mem::take(&mut self.is_due) {
             true => plan::deletions(self.leaving.keys()),
@@ -41,12 +41,12 @@ impl Removal {
         self.leaving.keys()
     }
 
-    /// `None`: this service does not leave.
-    pub fn fault_of(&mut self, key: &ServiceKey) -> Option<&mut Option<Fault>> {
+    /// Returns the fault of a service that leaves; `None` when it does not leave.
+    pub fn fault_of(&mut self, key: &ServiceKey) -> Option<&mut Option<LastingFault>> {
         self.leaving.get_mut(key)
     }
 
-    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &Fault)> {
+    pub fn faults(&self) -> impl Iterator<Item = (&ServiceKey, &LastingFault)> {
         self.leaving.iter().filter_map(|(key, fault)| Some((key, fault.as_ref()?)))
     }
 }

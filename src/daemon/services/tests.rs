@@ -11,12 +11,12 @@ use crate::testing::real_server as real;
 const SERVICE: &str = "tcp 192.0.2.1:80";
 const OTHER: &str = "tcp 192.0.2.9:80";
 
-/// What the events were, in a word each.
+/// The events, in a word each.
 #[derive(Clone, Default)]
 struct Heard(std::rc::Rc<std::cell::RefCell<Vec<String>>>);
 
 impl Sink for Heard {
-    fn take(&mut self, event: &Event<'_>) {
+    fn receive(&mut self, event: &Event<'_>) {
         let word = match event {
             Event::Result { .. } => return,
             Event::Transition { real, transition, .. } => format!("{real} {transition:?}"),
@@ -37,17 +37,17 @@ impl Heard {
     }
 }
 
-struct Lab {
+struct ServicesLab {
     services: Services,
-    /// The kernel, as the changes have made it.
+    /// The kernel's table, as the changes have made it.
     table: Table,
     sinks: Sinks,
     heard: Heard,
     now: Instant,
 }
 
-impl Lab {
-    fn new(role: Role, text: &str, observed: Table) -> Self {
+impl ServicesLab {
+    fn new(role: TableRole, text: &str, observed: Table) -> Self {
         let (mut sinks, heard) = (Sinks::default(), Heard::default());
         sinks.add(heard.clone());
         let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, now: Instant::now() };
@@ -55,20 +55,20 @@ impl Lab {
         lab
     }
 
-    fn configure(&mut self, role: Role, text: &str, observed: Table) {
+    fn configure(&mut self, role: TableRole, text: &str, observed: Table) {
         let config = parse_file(text.as_bytes(), &crate::config::AnyName::default()).expect("right");
         let known = Registry::default();
         self.services.configure(&config.services, role, observed, &known, self.now, &mut self.sinks);
     }
 
-    /// One tick; changes of `refused` are refused by the kernel.
+    /// Does one tick; the kernel refuses the changes of `refused`.
     fn tick(&mut self, refused: impl Fn(&Change) -> bool) -> Vec<String> {
         let changes = self.services.changes(self.now);
         let mut failures = Vec::new();
         for change in &changes {
             if refused(change) {
                 let error = netlink::Error::from(nix::errno::Errno::EINVAL).during(change);
-                failures.push(Failure { change: change.clone(), error });
+                failures.push(ChangeFailure { change: change.clone(), error });
                 continue;
             }
             let mut entry = self.table.remove(change.service());
@@ -93,7 +93,7 @@ impl Lab {
         self.services.compared(desired, found, self.now, &mut self.sinks);
     }
 
-    /// Whether that has changed anything.
+    /// Delivers the outcome of a check and returns whether it has changed anything.
     fn hear(&mut self, host: u8, outcome: Outcome) -> bool {
         let ends = |job: &&Arc<Job>| job.check.target.ip() == real(host, 1).key.address;
         let job = self.services.jobs().iter().find(ends).cloned().expect("a job");
@@ -127,8 +127,8 @@ fn bad() -> Outcome {
 
 #[test]
 fn many_results_are_one_write() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
-    assert_eq!(lab.tick_all().len(), 2, "two services, nobody in them");
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    assert_eq!(lab.tick_all().len(), 2, "two services without real servers");
     lab.hear(2, Outcome::Good);
     lab.hear(3, Outcome::Good);
     assert_eq!(lab.tick_all().len(), 4, "both real servers of both services");
@@ -139,7 +139,7 @@ fn many_results_are_one_write() {
 
 #[test]
 fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
     let refused = |change: &Change| matches!(change, Change::AddRealServer(key, server) if key.to_string() == OTHER && server.weight == 3);
     lab.tick(refused);
     lab.hear(2, Outcome::Good);
@@ -151,7 +151,7 @@ fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
     let first = lab.heard.take_all();
     assert_eq!(first.iter().filter(|word| word.starts_with("refused:")).count(), 1, "{first:?}");
 
-    // It is tried again at every comparison, and told once.
+    // The change is tried again at every comparison, and reported once.
     let since = lab.services.faults().next().expect("a fault").1.since;
     for _ in 0..3 {
         lab.now += Duration::from_secs(1);
@@ -171,7 +171,7 @@ fn one_refused_entry_is_a_fault_of_its_service_and_the_rest_serves() {
 
 #[test]
 fn a_change_of_another_entry_does_not_hide_a_fault() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     lab.tick_all();
     lab.hear(2, Outcome::Good);
     lab.tick(|_| true);
@@ -181,8 +181,8 @@ fn a_change_of_another_entry_does_not_hide_a_fault() {
 }
 
 #[test]
-fn what_another_program_changed_is_told_and_mended() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+fn what_another_program_changed_is_reported_and_mended() {
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     lab.hear(2, Outcome::Good);
     lab.hear(3, Outcome::Good);
     lab.tick_all();
@@ -202,19 +202,19 @@ fn what_another_program_changed_is_told_and_mended() {
 }
 
 #[test]
-fn a_monitor_that_moves_real_servers_brings_no_service_back() {
+fn a_health_monitor_that_moves_real_servers_brings_no_service_back() {
     let text = text(&["192.0.2.1"]);
-    let mut owner = Lab::new(Role::OwnsServices, &text, Table::new());
+    let mut owner = ServicesLab::new(TableRole::OwnsServices, &text, Table::new());
     owner.hear(2, Outcome::Good);
     owner.tick_all();
-    let mut lab = Lab::new(Role::MovesRealServers, &text, owner.table.clone());
+    let mut lab = ServicesLab::new(TableRole::MovesRealServers, &text, owner.table.clone());
     lab.table.clear();
     lab.hear(2, bad());
     lab.hear(3, bad());
     let gone = |_: &Change| true;
     let changes = lab.services.changes(lab.now);
     assert!(!changes.is_empty() && changes.iter().all(gone));
-    let missing = |change: &Change| Failure {
+    let missing = |change: &Change| ChangeFailure {
         change: change.clone(),
         error: netlink::Error::from(nix::errno::Errno::ESRCH).during(change),
     };
@@ -226,17 +226,17 @@ fn a_monitor_that_moves_real_servers_brings_no_service_back() {
 }
 
 #[test]
-fn one_that_only_observes_changes_nothing() {
-    let mut lab = Lab::new(Role::Observes, &text(&["192.0.2.1"]), Table::new());
+fn a_health_monitor_that_only_observes_changes_nothing() {
+    let mut lab = ServicesLab::new(TableRole::Observes, &text(&["192.0.2.1"]), Table::new());
     lab.hear(2, Outcome::Good);
     assert!(lab.tick_all().is_empty());
 }
 
 #[test]
 fn a_result_of_a_check_that_is_gone_leaves_no_fault() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     let job = lab.services.jobs().into_iter().next().expect("a job");
-    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]).replace("connect", "ping"), Table::new());
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]).replace("connect", "ping"), Table::new());
     let finished = Finished { job, outcome: Outcome::NotAsked("too many open files".into()), late: Duration::ZERO };
     lab.services.note(&finished, lab.now, &mut lab.sinks);
     assert_eq!(lab.services.check_error(), None);
@@ -244,9 +244,9 @@ fn a_result_of_a_check_that_is_gone_leaves_no_fault() {
 
 #[test]
 fn a_service_that_left_is_removed_until_it_is_gone() {
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
     lab.tick_all();
-    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     assert_eq!(
         lab.tick(|change| matches!(change, Change::DeleteService(_))),
         [format!("virtual service {OTHER}: delete")]
@@ -261,19 +261,19 @@ fn a_service_that_left_is_removed_until_it_is_gone() {
 fn a_service_that_cannot_be_removed_is_a_fault_until_it_is_gone_or_wanted_again() {
     let (both, one) = (text(&["192.0.2.1", "192.0.2.9"]), text(&["192.0.2.1"]));
     for comes_back in [false, true] {
-        let mut lab = Lab::new(Role::OwnsServices, &both, Table::new());
+        let mut lab = ServicesLab::new(TableRole::OwnsServices, &both, Table::new());
         lab.tick_all();
-        lab.configure(Role::OwnsServices, &one, Table::new());
+        lab.configure(TableRole::OwnsServices, &one, Table::new());
         lab.heard.take_all();
         for _ in 0..3 {
             lab.compare();
             lab.tick(|change| matches!(change, Change::DeleteService(_)));
             assert_eq!(lab.faults(), [OTHER]);
         }
-        let told = lab.heard.take_all();
-        assert_eq!(told.iter().filter(|word| word.contains("delete")).count(), 1, "told once: {told:?}");
+        let said = lab.heard.take_all();
+        assert_eq!(said.iter().filter(|word| word.contains("delete")).count(), 1, "said once: {said:?}");
         match comes_back {
-            true => lab.configure(Role::OwnsServices, &both, lab.table.clone()),
+            true => lab.configure(TableRole::OwnsServices, &both, lab.table.clone()),
             false => lab.compare(),
         }
         lab.tick_all();
@@ -283,40 +283,40 @@ fn a_service_that_cannot_be_removed_is_a_fault_until_it_is_gone_or_wanted_again(
 
 #[test]
 fn a_write_that_fails_when_its_declaration_has_gone_leaves_no_fault() {
-    let mut owner = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut owner = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     owner.hear(2, Outcome::Good);
     owner.tick_all();
-    let mut lab = Lab::new(Role::MovesRealServers, &text(&["192.0.2.1"]), owner.table.clone());
+    let mut lab = ServicesLab::new(TableRole::MovesRealServers, &text(&["192.0.2.1"]), owner.table.clone());
     lab.hear(2, bad());
     let under_way = lab.services.changes(lab.now);
-    lab.configure(Role::MovesRealServers, "", Table::new());
-    let refused = |change: &Change| Failure {
+    lab.configure(TableRole::MovesRealServers, "", Table::new());
+    let refused = |change: &Change| ChangeFailure {
         change: change.clone(),
         error: netlink::Error::from(nix::errno::Errno::EINVAL).during(change),
     };
-    let failures: Vec<Failure> = under_way.iter().map(refused).collect();
+    let failures: Vec<ChangeFailure> = under_way.iter().map(refused).collect();
     assert!(!failures.is_empty());
     lab.services.written(&under_way, failures, lab.now, &mut lab.sinks);
     assert_eq!(lab.faults(), [""; 0]);
 }
 
 #[test]
-fn what_a_killed_monitor_has_left_is_removed_unless_it_is_wanted_again() {
-    let mut lab = Lab::new(Role::OwnsServices, "", Table::new());
+fn what_a_killed_health_monitor_has_left_is_removed_unless_it_is_wanted_again() {
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, "", Table::new());
     lab.services.inherit([SERVICE, OTHER].map(|key| key.parse().expect("key")));
-    lab.configure(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     let changes = lab.tick_all();
     let deleted: Vec<&String> = changes.iter().filter(|change| change.ends_with("delete")).collect();
     assert_eq!(deleted, [&format!("virtual service {OTHER}: delete")]);
 }
 
-/// The next monitor is to know it: the record has become old.
+/// The next health monitor has to know it: the record has become old.
 #[test]
 fn health_that_changes_nothing_in_the_table_has_changed_all_the_same() {
-    let mut before = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let mut before = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     before.hear(2, Outcome::Good);
     before.tick_all();
-    let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1"]), before.table.clone());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), before.table.clone());
     lab.tick_all();
     assert!(lab.hear(2, Outcome::Good), "from unknown to up");
     assert_eq!(lab.tick_all(), [""; 0]);
@@ -324,13 +324,13 @@ fn health_that_changes_nothing_in_the_table_has_changed_all_the_same() {
     assert!(!lab.hear(2, Outcome::Good), "as before");
 }
 
-/// They are asked within 0.8 s, and healthy ones answer: until then the fallback would come for no reason.
+/// The real servers are asked within 0.8 s, and healthy ones answer: until then the fallback would come for no reason.
 #[test]
 fn the_fallback_is_patient_while_thousands_are_asked_for_the_first_time() {
     let reals: String =
         (0..8000).map(|number| format!("\treal=10.0.{}.{}:80 gate\n", number / 250, number % 250 + 1)).collect();
     let text = format!("virtual=192.0.2.1:80\n{reals}\tfallback=127.0.0.1:80 gate\n\tchecktype=connect\n");
-    let mut lab = Lab::new(Role::OwnsServices, &text, Table::new());
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text, Table::new());
     for (milliseconds, expected) in [(0, vec![]), (1299, vec![]), (1, vec!["127.0.0.1=1"])] {
         lab.now += Duration::from_millis(milliseconds);
         lab.services.advance(lab.now, &mut lab.sinks);
@@ -342,21 +342,22 @@ fn the_fallback_is_patient_while_thousands_are_asked_for_the_first_time() {
 #[test]
 fn what_is_known_of_a_service_outlives_a_restart_of_its_owner() {
     let two = text(&["192.0.2.1"]);
-    let mut lab = Lab::new(Role::MovesRealServers, &two, Table::new());
+    let mut lab = ServicesLab::new(TableRole::MovesRealServers, &two, Table::new());
     lab.hear(2, bad());
-    lab.configure(Role::MovesRealServers, "", Table::new());
+    lab.configure(TableRole::MovesRealServers, "", Table::new());
     let (_, down) = lab.services.known(lab.now);
     assert_eq!(down.get(SERVICE), Some(&vec!["192.0.2.2:80".to_owned()]));
     lab.now += Duration::from_secs(599);
-    lab.configure(Role::MovesRealServers, &two, Table::new());
-    let standing = lab.services.pools().next().and_then(|pool| pool.standing(&real(2, 1).key)).expect("a member");
-    assert!(!standing.serves && standing.reason.contains("down"), "{}", standing.reason);
-    lab.configure(Role::MovesRealServers, "", Table::new());
+    lab.configure(TableRole::MovesRealServers, &two, Table::new());
+    let serving_state =
+        lab.services.pools().next().and_then(|pool| pool.serving_state(&real(2, 1).key)).expect("a member");
+    assert!(!serving_state.serves && serving_state.reason.contains("down"), "{}", serving_state.reason);
+    lab.configure(TableRole::MovesRealServers, "", Table::new());
     lab.now += Duration::from_secs(601);
     assert_eq!(lab.services.known(lab.now).1.len(), 0, "after ten minutes it is forgotten");
 }
 
-/// Random results and refusals: whatever happens, once the kernel refuses nothing the table is as the pools want it.
+/// After random results and refusals the table is as the pools want it, once the kernel refuses nothing.
 mod convergence {
     use proptest::prelude::*;
 
@@ -367,7 +368,7 @@ mod convergence {
         fn the_table_is_as_wanted_once_nothing_is_refused(
             steps in proptest::collection::vec((2..4u8, any::<bool>(), any::<u8>()), 0..40)
         ) {
-            let mut lab = Lab::new(Role::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
+            let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1", "192.0.2.9"]), Table::new());
             for (host, good, noise) in steps {
                 lab.hear(host, if good { Outcome::Good } else { bad() });
                 lab.now += Duration::from_millis(300);

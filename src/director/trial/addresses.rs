@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::netlink::Route;
 use crate::netlink::route::LocalTable;
 
-/// What this node knows about addresses. Empty where it cannot be read: the rest is judged by the address alone.
+/// What this node knows about addresses. It is empty where it cannot be read: the rest is judged by the address alone.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     broadcast: LocalTable,
@@ -16,7 +16,7 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// As much as it takes to judge the configuration: two lists at most, however many addresses it has.
+    /// Reads as much as it takes to judge the configuration: two lists at most, however many addresses it has.
     pub fn of_this_node(config: &Config) -> Self {
         let Ok(mut route) = Route::open() else { return Self::default() };
         let mut known = Self::default();
@@ -30,7 +30,7 @@ impl Addresses {
         known
     }
 
-    /// What the kernel objects to; `None` when it takes the address.
+    /// Returns what the kernel objects to; `None` when it takes the address.
     pub fn objection(&self, address: IpAddr) -> Option<&'static str> {
         match address {
             IpAddr::V4(address) => ipv4_objection(address)
@@ -52,8 +52,8 @@ fn ipv6(address: IpAddr) -> Option<Ipv6Addr> {
     }
 }
 
-/// `inet_addr_type`, as far as the address alone decides. 240.0.0.0/4 is unicast to it, and so is the rest of 0.0.0.0/8
-/// since Linux 5.3.
+/// Judges like `inet_addr_type`, as far as the address alone decides. 240.0.0.0/4 is unicast to it, and so is the rest
+/// of 0.0.0.0/8 since Linux 5.3.
 fn ipv4_objection(address: Ipv4Addr) -> Option<&'static str> {
     match address {
         Ipv4Addr::UNSPECIFIED => Some("the unspecified address"),
@@ -63,7 +63,7 @@ fn ipv4_objection(address: Ipv4Addr) -> Option<&'static str> {
     }
 }
 
-/// `ipv6_addr_type`, for an address that is not this node's own.
+/// Judges like `ipv6_addr_type`, for an address that is not this node's own.
 fn ipv6_objection(address: Ipv6Addr) -> Option<&'static str> {
     if address.is_unspecified() {
         Some("the unspecified address")
@@ -85,27 +85,30 @@ mod tests {
     #[test]
     fn the_kernel_takes_unicast_addresses_and_its_own() {
         let addresses = Addresses { own_ipv6: ["fe80::1".parse().expect("address")].into(), ..Addresses::default() };
-        for (address, objection) in [
-            ("10.9.0.21", None),
-            ("127.0.0.1", None),
-            ("0.0.0.0", Some("the unspecified address")),
-            ("0.0.0.1", None),
-            ("223.255.255.255", None),
-            ("224.0.0.0", Some("a multicast address")),
-            ("239.255.255.255", Some("a multicast address")),
-            ("240.0.0.1", None),
-            ("255.255.255.254", None),
-            ("255.255.255.255", Some("the broadcast address")),
-            ("2001:db8::21", None),
-            ("fd00::21", None),
-            ("::1", None),
-            ("::", Some("the unspecified address")),
-            ("ff02::1", Some("a multicast address")),
-            ("fe80::1", None),
-            ("fe80::2", Some("a link-local address of another host, which is of no network")),
-            ("::ffff:10.9.0.21", Some("an IPv4 address written as IPv6")),
-        ] {
-            assert_eq!(addresses.objection(address.parse().expect(address)), objection, "{address}");
-        }
+        crate::testing::check_rows(
+            [
+                ("10.9.0.21", None),
+                ("127.0.0.1", None),
+                ("0.0.0.0", Some("the unspecified address")),
+                ("0.0.0.1", None),
+                ("223.255.255.255", None),
+                ("224.0.0.0", Some("a multicast address")),
+                ("239.255.255.255", Some("a multicast address")),
+                ("240.0.0.1", None),
+                ("255.255.255.254", None),
+                ("255.255.255.255", Some("the broadcast address")),
+                ("2001:db8::21", None),
+                ("fd00::21", None),
+                ("::1", None),
+                ("::", Some("the unspecified address")),
+                ("ff02::1", Some("a multicast address")),
+                ("fe80::1", None),
+                ("fe80::2", Some("a link-local address of another host, which is of no network")),
+                ("::ffff:10.9.0.21", Some("an IPv4 address written as IPv6")),
+            ],
+            |(address, objection)| {
+                assert_eq!(addresses.objection(address.parse().expect(address)), objection, "{address}");
+            },
+        );
     }
 }

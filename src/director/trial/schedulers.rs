@@ -1,4 +1,4 @@
-//! Which schedulers the kernel has: each is asked for, in a table that serves nobody.
+//! Which schedulers the kernel has: each is asked for, in a table that serves no client.
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
@@ -6,17 +6,19 @@ use nix::sched::{CloneFlags, unshare};
 use crate::model::{Change, Family, Scheduler, ServiceFlags, ServiceKey, VirtualService};
 use crate::netlink::Ipvs;
 
-/// Those that the kernel neither has nor can load. Loads the modules of the others, as their first use would.
+/// Returns the schedulers that the kernel does not have and cannot load. It loads the modules of the others, as their
+/// first use would.
 ///
-/// Empty also where nothing can be found out. The thread takes its network namespace, and with that the table, with it.
+/// The list is empty also where nothing can be found out. The thread takes its network namespace, and with that the
+/// table, along at its end.
 pub(super) fn missing(schedulers: Vec<Scheduler>) -> Vec<Scheduler> {
-    // Asked here as well: a namespace costs more than the question.
+    // The question comes first: a namespace costs more.
     let has_ipvs = Ipvs::open_loaded().is_ok_and(|ipvs| ipvs.is_some());
     if schedulers.is_empty() || !has_ipvs {
         return Vec::new();
     }
     let trial = std::thread::Builder::new().name("scheduler trial".into()).spawn(|| missing_here(schedulers));
-    // A panic was reported where it happened.
+    // A panic has been reported where it happened.
     trial.ok().and_then(|trial| trial.join().ok()).flatten().unwrap_or_default()
 }
 
@@ -25,8 +27,8 @@ fn missing_here(schedulers: Vec<Scheduler>) -> Option<Vec<Scheduler>> {
     unshare(CloneFlags::CLONE_NEWNET).ok()?;
     let mut ipvs = Ipvs::open_loaded().ok()??;
     let additions: Vec<Change> = (1..).zip(&schedulers).map(|(mark, scheduler)| addition(mark, scheduler)).collect();
-    // ENOENT is a scheduler that is not there (ip_vs_add_service of net/netfilter/ipvs/ip_vs_ctl.c). Whatever else goes
-    // wrong says nothing of schedulers.
+    // ENOENT stands for a missing scheduler (ip_vs_add_service of net/netfilter/ipvs/ip_vs_ctl.c). Any other error says
+    // nothing of schedulers.
     let refused = ipvs.apply(&additions).into_iter().filter(|failure| failure.error.is(Errno::ENOENT));
     Some(refused.filter_map(|failure| scheduler_of(failure.change)).collect())
 }

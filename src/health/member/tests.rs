@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// `seconds` after a moment that stays the same.
+/// Returns the time `seconds` after a moment that stays the same.
 fn at(seconds: u64) -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
     *START.get_or_init(Instant::now) + Duration::from_secs(seconds)
@@ -29,13 +29,13 @@ fn a_serving_member_goes_after_failurecount_failures_in_a_row() {
     assert_eq!(member.note(&failure(), 3, at(7)), Some(Transition::WentDown));
     assert_eq!(member.note(&failure(), 3, at(8)), None);
     assert_eq!((member.health(), member.since()), (Health::Down, at(7)));
-    assert_eq!(member.standing(3).reason, "check failed 3 of 3: refused");
+    assert_eq!(member.serving_state(3).reason, "check failed 3 of 3: refused");
 }
 
 #[test]
 fn a_newcomer_waits_for_its_first_good_check_and_is_down_at_the_first_bad_one() {
     let mut member = Member::new(Admission::Outside, at(0));
-    assert_eq!(member.standing(3), Standing { serves: false, reason: "not checked yet".into() });
+    assert_eq!(member.serving_state(3), ServingState { serves: false, reason: "not checked yet".into() });
     assert_eq!(member.clone().note(&Outcome::Good, 3, at(1)), Some(Transition::CameUp));
     assert_eq!(member.note(&failure(), 3, at(1)), Some(Transition::WentDown));
 }
@@ -54,24 +54,25 @@ fn not_asked() -> Outcome {
 #[test]
 fn a_fault_of_this_node_says_nothing_of_a_real_server_up_to_the_limit() {
     use Admission::{KnownDown, KnownUp, Outside, Unchecked};
-    for (admission, failurecount, limit) in
-        [(Outside, 1, 5), (KnownDown, 1, 5), (Unchecked, 1, 5), (KnownUp, 3, 5), (KnownUp, 7, 7)]
-    {
-        let mut member = Member::new(admission, at(0));
-        let served = member.serves();
-        for times in 1..limit {
-            let transition = member.note(&not_asked(), failurecount, at(times.into()));
-            assert_eq!(transition, Some(Transition::Unasked { times }), "{admission:?}");
-            let reason = format!("could not be asked {times} of {limit}: too many open files");
-            assert_eq!(member.standing(failurecount), Standing { serves: served, reason });
-            assert_eq!((member.health(), member.since()), (Health::Unknown(admission), at(0)));
-        }
-        assert_eq!(member.note(&not_asked(), failurecount, at(9)), Some(Transition::WentDown));
-        assert_eq!(member.note(&not_asked(), failurecount, at(10)), None);
-        let reason = format!("could not be asked {limit} of {limit}: too many open files");
-        assert_eq!(member.standing(failurecount), Standing { serves: false, reason });
-        assert_eq!(member.note(&Outcome::Good, failurecount, at(11)), Some(Transition::CameUp));
-    }
+    crate::testing::check_rows(
+        [(Outside, 1, 5), (KnownDown, 1, 5), (Unchecked, 1, 5), (KnownUp, 3, 5), (KnownUp, 7, 7)],
+        |(admission, failurecount, limit)| {
+            let mut member = Member::new(admission, at(0));
+            let served = member.serves();
+            for times in 1..limit {
+                let transition = member.note(&not_asked(), failurecount, at(times.into()));
+                assert_eq!(transition, Some(Transition::Unasked { times }), "{admission:?}");
+                let reason = format!("could not be asked {times} of {limit}: too many open files");
+                assert_eq!(member.serving_state(failurecount), ServingState { serves: served, reason });
+                assert_eq!((member.health(), member.since()), (Health::Unknown(admission), at(0)));
+            }
+            assert_eq!(member.note(&not_asked(), failurecount, at(9)), Some(Transition::WentDown));
+            assert_eq!(member.note(&not_asked(), failurecount, at(10)), None);
+            let reason = format!("could not be asked {limit} of {limit}: too many open files");
+            assert_eq!(member.serving_state(failurecount), ServingState { serves: false, reason });
+            assert_eq!(member.note(&Outcome::Good, failurecount, at(11)), Some(Transition::CameUp));
+        },
+    );
 }
 
 #[test]
@@ -90,9 +91,9 @@ fn any_answer_ends_a_row_of_checks_that_could_not_be_made_but_they_end_no_row_of
     member.note(&failure(), 2, at(5));
     member.note(&not_asked(), 2, at(6));
     let reason = "check failed 1 of 2: refused; could not be asked 1 of 5: too many open files";
-    assert_eq!(member.standing(2).reason, reason);
+    assert_eq!(member.serving_state(2).reason, reason);
     assert_eq!(member.note(&failure(), 2, at(7)), Some(Transition::WentDown));
-    assert_eq!(member.standing(2).reason, "check failed 2 of 2: refused");
+    assert_eq!(member.serving_state(2).reason, "check failed 2 of 2: refused");
 }
 
 proptest! {

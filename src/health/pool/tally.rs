@@ -5,19 +5,19 @@ use std::ops::{AddAssign, SubAssign};
 use super::RealServerSettings;
 use crate::health::Member;
 
-/// How many real servers of a service are what. Those that are switched off are nothing.
+/// How many real servers of a service are in which state. Those that are switched off count as nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tally {
     pub enabled: usize,
-    /// Takes connections: its weight is above 0.
+    /// They take connections: their weight is above 0.
     pub serving: usize,
-    /// Takes connections, and has passed a check of this monitor or the one before.
+    /// They take connections, and have passed a check of this health monitor or the one before.
     pub trusted: usize,
-    /// Takes connections, was put in without a check and has had none since.
+    /// They take connections, were put in without a check and have had none since.
     pub untried: usize,
-    /// No check has ended yet.
+    /// None of their checks has ended yet.
     pub unasked: usize,
-    /// Takes no connections yet, and its first result may change that any moment.
+    /// They take no connections yet, and their first result may change that any moment.
     pub awaited: usize,
 }
 
@@ -30,7 +30,7 @@ impl Tally {
         all
     }
 
-    /// What one real server adds.
+    /// Returns what one real server adds.
     pub(super) fn of(real: &RealServerSettings, member: &Member) -> Self {
         if real.disabled {
             return Self::default();

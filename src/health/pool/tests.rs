@@ -27,7 +27,7 @@ fn settings(reals: &[(u8, u32)], quiescent: bool) -> PoolSettings {
     }
 }
 
-/// Last octet and weight of what the kernel shall hold.
+/// Returns the last octet and the weight of what the kernel shall hold.
 fn placed(pool: &Pool) -> Vec<(u8, u32)> {
     let octet = |key: &RealServerKey| match key.address {
         std::net::IpAddr::V4(address) => address.octets()[3],
@@ -36,57 +36,57 @@ fn placed(pool: &Pool) -> Vec<(u8, u32)> {
     pool.entry(now()).real_servers.iter().map(|(key, real)| (octet(key), real.weight)).collect()
 }
 
-fn tell(pool: &mut Pool, host: u8, good: bool) -> Vec<PoolEvent> {
+fn note(pool: &mut Pool, host: u8, good: bool) -> Vec<PoolEvent> {
     let outcome = if good { Outcome::Good } else { Outcome::Bad("refused".into()) };
     pool.note(real(host, 1).key, &outcome, now())
 }
 
 #[test]
-fn a_cold_start_lets_nobody_in_unchecked_and_does_not_flap_the_fallback() {
-    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
+fn a_cold_start_lets_no_real_server_in_unchecked_and_does_not_flap_the_fallback() {
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
     assert_eq!(placed(&pool), []);
-    tell(&mut pool, 1, false);
+    note(&mut pool, 1, false);
     assert_eq!(placed(&pool), [], "the second real server has not been asked yet");
-    tell(&mut pool, 2, true);
+    note(&mut pool, 2, true);
     assert_eq!(placed(&pool), [(2, 3)]);
 }
 
 #[test]
 fn the_fallback_does_not_wait_for_ever_for_a_first_result() {
-    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &Known::default(), now());
+    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &KnownHealth::default(), now());
     pool.advance(now() + FIRST_RESULT - Duration::from_millis(1));
     assert_eq!(placed(&pool), []);
     pool.advance(now() + FIRST_RESULT);
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
-    tell(&mut pool, 1, true);
+    note(&mut pool, 1, true);
     assert_eq!(placed(&pool), [(1, 1)]);
 }
 
 #[test]
-fn a_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
+fn a_health_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
     let strict = PoolSettings { failurecount: 3, ..settings(&[(1, 1), (2, 3)], false) };
-    let mut pool = Pool::new(strict.clone(), None, &Known::default(), now());
-    tell(&mut pool, 1, true);
+    let mut pool = Pool::new(strict.clone(), None, &KnownHealth::default(), now());
+    note(&mut pool, 1, true);
     let mut observed = pool.entry(now());
     observed.real_servers.insert(real(2, 3).key, real(2, 3));
     let mut restarted = Pool::new(
         strict,
         Some(&observed),
-        &Known { up: pool.known_up().collect(), down: pool.known_down().collect() },
+        &KnownHealth { up: pool.known_up().collect(), down: pool.known_down().collect() },
         now(),
     );
-    tell(&mut restarted, 1, false);
-    tell(&mut restarted, 2, false);
+    note(&mut restarted, 1, false);
+    note(&mut restarted, 2, false);
     assert_eq!(placed(&restarted), [(1, 1)], "the second was put in unchecked");
 }
 
 #[test]
-fn a_warm_start_keeps_who_serves() {
-    let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
+fn a_warm_start_keeps_the_real_servers_that_serve() {
+    let before = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
     let mut observed = before.entry(now());
     observed.real_servers.insert(real(2, 3).key, real(2, 3));
     observed.real_servers.insert(real(1, 0).key, real(1, 0));
-    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), &Known::default(), now());
+    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), &KnownHealth::default(), now());
     assert_eq!(placed(&pool), [(1, 0), (2, 3)]);
 }
 
@@ -97,66 +97,67 @@ fn a_real_server_of_configured_weight_zero_keeps_its_entry_over_a_restart() {
         service: drained.service.clone(),
         real_servers: [real(1, 0), real(2, 3)].into_iter().map(|real| (real.key, real)).collect(),
     };
-    assert_eq!(placed(&Pool::new(drained, Some(&observed), &Known::default(), now())), [(1, 0), (2, 3)]);
+    assert_eq!(placed(&Pool::new(drained, Some(&observed), &KnownHealth::default(), now())), [(1, 0), (2, 3)]);
 }
 
 #[test]
 fn the_fallback_comes_when_all_are_down_and_goes_when_one_returns() {
-    for (quiescent, down, one_up) in
-        [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])]
-    {
-        let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &Known::default(), now());
-        tell(&mut pool, 1, false);
-        tell(&mut pool, 2, false);
-        assert_eq!(placed(&pool), down);
-        tell(&mut pool, 2, true);
-        assert_eq!(placed(&pool), one_up);
-    }
+    crate::testing::check_rows(
+        [(false, vec![(FALLBACK, 1)], vec![(2, 3)]), (true, vec![(1, 0), (2, 0), (FALLBACK, 1)], vec![(1, 0), (2, 3)])],
+        |(quiescent, down, one_up)| {
+            let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &KnownHealth::default(), now());
+            note(&mut pool, 1, false);
+            note(&mut pool, 2, false);
+            assert_eq!(placed(&pool), down);
+            note(&mut pool, 2, true);
+            assert_eq!(placed(&pool), one_up);
+        },
+    );
 }
 
 #[test]
-fn a_fallback_that_serves_stays_while_a_newcomer_or_a_new_monitor_has_yet_to_ask() {
-    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &Known::default(), now());
-    tell(&mut pool, 1, false);
+fn a_serving_fallback_stays_while_a_newcomer_or_a_new_health_monitor_has_yet_to_ask() {
+    let mut pool = Pool::new(settings(&[(1, 1)], false), None, &KnownHealth::default(), now());
+    note(&mut pool, 1, false);
     let observed = pool.entry(now());
-    let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), &Known::default(), now());
+    let restarted = Pool::new(settings(&[(1, 1)], false), Some(&observed), &KnownHealth::default(), now());
     assert_eq!(placed(&restarted), [(FALLBACK, 1)]);
     pool.reconfigure(settings(&[(1, 1), (2, 3)], false), now());
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
-    tell(&mut pool, 2, true);
+    note(&mut pool, 2, true);
     assert_eq!(placed(&pool), [(2, 3)]);
 }
 
 #[test]
 fn a_healthy_real_server_of_weight_zero_does_not_withhold_the_fallback() {
-    let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, &Known::default(), now());
-    tell(&mut pool, 1, true);
-    tell(&mut pool, 2, false);
+    let mut pool = Pool::new(settings(&[(1, 0), (2, 3)], false), None, &KnownHealth::default(), now());
+    note(&mut pool, 1, true);
+    note(&mut pool, 2, false);
     assert_eq!(placed(&pool), [(1, 0), (FALLBACK, 1)]);
 }
 
 #[test]
 fn a_service_without_real_servers_is_served_by_the_fallback() {
-    assert_eq!(placed(&Pool::new(settings(&[], false), None, &Known::default(), now())), [(FALLBACK, 1)]);
+    assert_eq!(placed(&Pool::new(settings(&[], false), None, &KnownHealth::default(), now())), [(FALLBACK, 1)]);
 }
 
 #[test]
 fn checktype_off_activates_neither_real_servers_nor_the_fallback() {
     let mut off = settings(&[(1, 1)], false);
     off.real_servers[0].disabled = true;
-    let mut pool = Pool::new(off, None, &Known::default(), now());
-    tell(&mut pool, 1, true);
+    let mut pool = Pool::new(off, None, &KnownHealth::default(), now());
+    note(&mut pool, 1, true);
     assert_eq!(placed(&pool), []);
 }
 
 #[test]
 fn a_new_configuration_keeps_what_is_known() {
-    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
-    tell(&mut pool, 1, true);
-    tell(&mut pool, 2, false);
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
+    note(&mut pool, 1, true);
+    note(&mut pool, 2, false);
     pool.reconfigure(settings(&[(1, 7), (2, 3), (3, 1)], false), now());
     assert_eq!(placed(&pool), [(1, 7)]);
-    let reasons: Vec<String> = pool.members().map(|(_, _, standing)| standing.reason).collect();
+    let reasons: Vec<String> = pool.members().map(|(_, _, serving_state)| serving_state.reason).collect();
     assert_eq!(reasons, ["configured", "check failed 1 of 1: refused", "not checked yet"]);
 }
 
@@ -164,9 +165,9 @@ fn a_new_configuration_keeps_what_is_known() {
 fn one_that_is_switched_on_starts_outside_whatever_was_known_of_it() {
     let mut off = settings(&[(1, 1), (2, 3)], false);
     off.real_servers[0].disabled = true;
-    let mut held = Pool::new(settings(&[], false), None, &Known::default(), now()).entry(now());
+    let mut held = Pool::new(settings(&[], false), None, &KnownHealth::default(), now()).entry(now());
     held.real_servers = [(real(1, 1).key, real(1, 1)), (real(2, 3).key, real(2, 3))].into();
-    let mut pool = Pool::new(off, Some(&held), &Known::default(), now());
+    let mut pool = Pool::new(off, Some(&held), &KnownHealth::default(), now());
     assert_eq!(placed(&pool), [(2, 3)]);
     pool.reconfigure(settings(&[(1, 1), (2, 3)], false), now());
     assert_eq!(placed(&pool), [(2, 3)]);
@@ -174,40 +175,47 @@ fn one_that_is_switched_on_starts_outside_whatever_was_known_of_it() {
 
 #[test]
 fn a_result_that_comes_too_late_for_its_real_server_changes_nothing() {
-    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &Known::default(), now());
-    tell(&mut pool, 2, true);
-    assert_eq!(tell(&mut pool, 7, false), []);
-    assert_eq!(pool.standing(&real(7, 1).key), None);
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
+    note(&mut pool, 2, true);
+    assert_eq!(note(&mut pool, 7, false), []);
+    assert_eq!(pool.serving_state(&real(7, 1).key), None);
     assert_eq!(placed(&pool), [(2, 3)]);
 }
 
 #[test]
-fn events_tell_of_the_real_server_and_then_of_who_takes_its_place() {
+fn events_name_the_real_server_and_then_what_takes_its_place() {
     let member = |transition| PoolEvent::Member { real: real(1, 1).key, transition };
     let (down, up) = (member(Transition::WentDown), member(Transition::CameUp));
-    for (fallback, in_its_place, back) in [
-        (Some(real(FALLBACK, 1)), PoolEvent::FallbackIn, PoolEvent::FallbackOut),
-        (None, PoolEvent::NobodyServes, PoolEvent::SomebodyServes),
-    ] {
-        let alone = PoolSettings { fallback, ..settings(&[(1, 1)], false) };
-        let mut pool = Pool::new(alone, None, &Known::default(), now());
-        assert_eq!(tell(&mut pool, 1, true), [up]);
-        assert_eq!(tell(&mut pool, 1, false), [down, in_its_place]);
-        assert_eq!(pool.nobody_serves(), in_its_place == PoolEvent::NobodyServes);
-        assert_eq!(tell(&mut pool, 1, true), [up, back]);
-        assert_eq!(tell(&mut pool, 1, true).capacity(), 0, "nothing is allocated for a result that changes nothing");
-    }
+    crate::testing::check_rows(
+        [
+            (Some(real(FALLBACK, 1)), PoolEvent::FallbackIn, PoolEvent::FallbackOut),
+            (None, PoolEvent::NobodyServes, PoolEvent::ServedAgain),
+        ],
+        |(fallback, in_its_place, back)| {
+            let alone = PoolSettings { fallback, ..settings(&[(1, 1)], false) };
+            let mut pool = Pool::new(alone, None, &KnownHealth::default(), now());
+            assert_eq!(note(&mut pool, 1, true), [up]);
+            assert_eq!(note(&mut pool, 1, false), [down, in_its_place]);
+            assert_eq!(pool.nobody_serves(), in_its_place == PoolEvent::NobodyServes);
+            assert_eq!(note(&mut pool, 1, true), [up, back]);
+            assert_eq!(
+                note(&mut pool, 1, true).capacity(),
+                0,
+                "nothing is allocated for a result that changes nothing"
+            );
+        },
+    );
 }
 
 #[test]
 fn a_new_configuration_tells_what_it_changes() {
     let bare = |reals: &[(u8, u32)]| PoolSettings { fallback: None, ..settings(reals, false) };
-    let mut pool = Pool::new(bare(&[(1, 1)]), None, &Known::default(), now());
-    tell(&mut pool, 1, false);
+    let mut pool = Pool::new(bare(&[(1, 1)]), None, &KnownHealth::default(), now());
+    note(&mut pool, 1, false);
     let with_fallback = pool.reconfigure(settings(&[(1, 1)], false), now());
-    assert_eq!(with_fallback, [PoolEvent::FallbackIn, PoolEvent::SomebodyServes]);
+    assert_eq!(with_fallback, [PoolEvent::FallbackIn, PoolEvent::ServedAgain]);
     assert_eq!(pool.reconfigure(bare(&[(1, 1)]), now()), [PoolEvent::FallbackOut, PoolEvent::NobodyServes]);
-    tell(&mut pool, 1, true);
+    note(&mut pool, 1, true);
     assert_eq!(pool.reconfigure(bare(&[(1, 0)]), now()), [PoolEvent::NobodyServes], "its weight is 0 now");
 }
 
@@ -216,7 +224,7 @@ fn ten_thousand_real_servers_go_down_and_come_back_with_one_event_each() {
     let key = |n: u32| RealServerKey { address: std::net::Ipv4Addr::from(0x0a00_0000 + n).into(), port: 80 };
     let one = |n| RealServerSettings { real_server: RealServer { key: key(n), ..real(1, 1) }, disabled: false };
     let many = PoolSettings { real_servers: (0..10_000).map(one).collect(), ..settings(&[], false) };
-    let mut pool = Pool::new(many, None, &Known::default(), now());
+    let mut pool = Pool::new(many, None, &KnownHealth::default(), now());
     for (outcome, extra) in [(Outcome::Good, 0), (Outcome::Bad("refused".into()), 1), (Outcome::Good, 1)] {
         let events: usize = (0..10_000).map(|n| pool.note(key(n), &outcome, now()).len()).sum();
         assert_eq!(events, 10_000 + extra);

@@ -11,7 +11,7 @@ use crate::netlink::testing::{in_namespace, ip};
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 10];
 
-/// A pair of interfaces with carrier; the answer is the index of the sender and of its peer.
+/// Makes a pair of interfaces with carrier, and returns the sender and the index of its peer.
 fn pair() -> (Station, u32) {
     ip("link add va address 02:00:00:00:00:0a type veth peer name vb");
     // Without IPv6 the kernel has nothing of its own to say on this link.
@@ -24,7 +24,7 @@ fn pair() -> (Station, u32) {
     (Station { interface: index("va"), mac: MAC }, index("vb"))
 }
 
-/// Everything that arrives at the interface, with its Ethernet header.
+/// Opens a socket that gets everything that arrives at the interface, with its Ethernet header.
 fn sniffer(interface: u32) -> OwnedFd {
     let flags = SockFlag::SOCK_CLOEXEC;
     let sniffer = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll).expect("socket");
@@ -33,7 +33,7 @@ fn sniffer(interface: u32) -> OwnedFd {
     sniffer
 }
 
-/// The next frame of the wanted Ethernet type.
+/// Returns the next frame of the wanted Ethernet type.
 fn next_frame(sniffer: &OwnedFd, ethernet_type: u16) -> Vec<u8> {
     let mut buffer = [0; 2048];
     loop {

@@ -15,7 +15,7 @@ fn stations() -> (Station, Station) {
 }
 
 /// Asks without haste.
-fn find(questions: &[(Station, IpAddr)], own: &[[u8; 6]]) -> Result<Vec<Claim>> {
+fn find(questions: &[(Station, IpAddr)], own: &[[u8; 6]]) -> Result<Vec<ForeignClaim>> {
     super::find(questions, Manner { own, pace: &mut || {}, deadline: Instant::now() + Duration::from_secs(60) })
 }
 
@@ -31,15 +31,15 @@ fn another_host_is_found_by_its_link_layer_address() {
             ["10.9.0.1", "10.9.0.2", "2001:db8::1", "2001:db8::2"].map(|text| text.parse().expect(text)).to_vec();
         let questions: Vec<_> = addresses.iter().map(|address| (va, *address)).collect();
         let claims = find(&questions, &[va.mac]).expect("ask");
-        let claim = |address: IpAddr| Claim { address, interface: va.interface, mac: vb.mac };
+        let claim = |address: IpAddr| ForeignClaim { address, interface: va.interface, mac: vb.mac };
         assert_eq!(claims, [claim(addresses[0]), claim(addresses[2])]);
-        // With both interfaces ours, nobody else has any of them.
+        // With both interfaces ours, no other host has any of them.
         assert_eq!(find(&questions, &[va.mac, vb.mac]).expect("ask"), []);
     });
 }
 
 #[test]
-fn nobody_is_told_anything_by_a_question() {
+fn a_question_teaches_no_neighbour_anything() {
     in_namespace(|| {
         let (va, _) = stations();
         ip("addr add 10.9.0.1/24 dev vb");
@@ -59,7 +59,7 @@ fn an_interface_that_is_down_is_an_error_that_names_the_address() {
     });
 }
 
-/// Each of them is a frame to every host of the link.
+/// Each question is a frame to every host of the link.
 #[test]
 fn every_question_waits_for_its_moment_and_none_leaves_after_the_deadline() {
     in_namespace(|| {

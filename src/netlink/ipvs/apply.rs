@@ -1,4 +1,5 @@
-//! Executing changes: batches, one result for each, and what to do about a kernel that is already further or behind.
+//! Executes changes: in batches, with one result for each, and with what to do when the kernel is already further or
+//! behind.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,34 +7,33 @@ use std::fmt;
 use nix::errno::Errno;
 
 use crate::model::Change;
+use crate::netlink::socket::BATCH;
 use crate::netlink::{Error, Result};
 
-/// Requests in one datagram. More would gain little, and the errors of these fit into the smallest receive buffer that
-/// the kernel gives.
-const BATCH: usize = 64;
-
-/// A change that the kernel refused. `error` says it in full: object, attempt and cause.
+/// A change that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct ChangeFailure {
+    /// The change.
     pub change: Change,
+    /// Object, attempt and cause.
     pub error: Error,
 }
 
-impl Failure {
-    /// The virtual service of the change is not there (any more).
+impl ChangeFailure {
+    /// Whether the virtual service of the change is not there (any more).
     pub fn is_about_a_missing_service(&self) -> bool {
         self.error.is(Errno::ESRCH)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ChangeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-/// `send` executes the changes that it is given, in order, and answers with one result for each.
-pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Vec<Failure> {
+/// Executes the changes. `send` executes those that it is given, in order, and answers with one result for each.
+pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Vec<ChangeFailure> {
     let mut failures = Vec::new();
     for batch in changes.chunks(BATCH) {
         let all: Vec<&Change> = batch.iter().collect();
@@ -45,20 +45,24 @@ pub(super) fn run(changes: &[Change], mut send: impl FnMut(&[&Change]) -> Vec<Re
             let result = if restored.contains(change.service()) { send_one(&mut send, change) } else { result };
             let was_gone =
                 matches!(change, Change::EditService(_)) && matches!(&result, Err(error) if error.is(Errno::ESRCH));
-            match settle(change, result, &mut send) {
+            match retry_as_equivalent(change, result, &mut send) {
                 Ok(()) if was_gone => {
                     restored.insert(change.service());
                 }
                 Ok(()) => {}
-                Err(error) => failures.push(Failure { change: change.clone(), error: explain(change, error) }),
+                Err(error) => failures.push(ChangeFailure { change: change.clone(), error: explain(change, error) }),
             }
         }
     }
     failures
 }
 
-/// The second attempt, where the first one's error says that the change has an equivalent.
-fn settle(change: &Change, result: Result<()>, send: &mut impl FnMut(&[&Change]) -> Vec<Result<()>>) -> Result<()> {
+/// Makes a second attempt where the first one's error says that the change has an equivalent.
+fn retry_as_equivalent(
+    change: &Change,
+    result: Result<()>,
+    send: &mut impl FnMut(&[&Change]) -> Vec<Result<()>>,
+) -> Result<()> {
     let Err(error) = result else { return Ok(()) };
     match equivalent(change, &error) {
         Equivalent::Done => Ok(()),
@@ -78,8 +82,8 @@ enum Equivalent {
     None,
 }
 
-/// A missing service is ESRCH and a missing real server ENOENT, but the latter is also what a missing scheduler is
-/// called (net/netfilter/ipvs/ip_vs_ctl.c).
+/// Returns what amounts to the same as a change that failed. A missing service is ESRCH and a missing real server
+/// ENOENT, but the latter also stands for a missing scheduler (net/netfilter/ipvs/ip_vs_ctl.c).
 fn equivalent(change: &Change, error: &Error) -> Equivalent {
     match change {
         Change::AddService(service) if error.is(Errno::EEXIST) => {
@@ -103,7 +107,7 @@ fn equivalent(change: &Change, error: &Error) -> Equivalent {
     }
 }
 
-/// The next step, for errors whose text alone misleads.
+/// Adds the next step to errors whose text alone misleads.
 fn explain(change: &Change, error: Error) -> Error {
     let error = error.during(change);
     match change {

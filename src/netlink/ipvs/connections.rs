@@ -3,9 +3,9 @@
 /// Counts at the moment of the question (`ipvsadm -Ln`, `--persistent-conn`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Connections {
-    /// TCP: established. UDP: none, the kernel counts them all as inactive.
+    /// TCP: established ones. UDP: none, since the kernel counts them all as inactive.
     pub active: u32,
-    /// Other states, such as FIN_WAIT, until their timeout.
+    /// Connections in other states, such as FIN_WAIT, until their timeout.
     pub inactive: u32,
     /// Persistence templates: clients that would come back here.
     pub persistent: u32,

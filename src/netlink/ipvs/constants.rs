@@ -10,7 +10,7 @@ pub(super) const GENERIC_HEADER: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Command {
+pub(super) enum IpvsCommand {
     NewService = 1,
     SetService = 2,
     DelService = 3,
@@ -24,7 +24,7 @@ pub(super) enum Command {
     GetInfo = 15,
 }
 
-/// Top level of every message but GET_INFO's.
+/// The top level of every message but GET_INFO's.
 #[neli_enum(serialized_type = "u16")]
 pub(super) enum CommandAttribute {
     Service = 1,
@@ -48,7 +48,7 @@ pub(super) enum ServiceAttribute {
     Scheduler = 6,
     /// `struct ip_vs_flags`: flags, then the mask of those that are meant.
     Flags = 7,
-    /// Of persistence, in seconds.
+    /// The timeout of persistence, in seconds.
     Timeout = 8,
     /// IPv4: mask in network order. IPv6: prefix length in host order.
     Netmask = 9,
@@ -92,7 +92,7 @@ pub(super) const IPPROTO_UDP: u16 = 17;
 pub(super) const SERVICE_PERSISTENT: u32 = 0x1;
 pub(super) const SERVICE_ONE_PACKET: u32 = 0x4;
 pub(super) const SERVICE_SCHEDULER: [u32; 3] = [0x8, 0x10, 0x20];
-/// What a user can set. `IP_VS_SVC_F_HASHED` (0x2) is the kernel's own and must be neither sent nor compared.
+/// The flags that a user can set. `IP_VS_SVC_F_HASHED` (0x2) is the kernel's own and must be neither sent nor compared.
 pub(super) const SERVICE_FLAGS: u32 =
     SERVICE_PERSISTENT | SERVICE_ONE_PACKET | SERVICE_SCHEDULER[0] | SERVICE_SCHEDULER[1] | SERVICE_SCHEDULER[2];
 
@@ -105,5 +105,5 @@ pub(super) const FORWARD_DIRECT: u32 = 3;
 
 /// `IP_VS_STATE_MASTER`: the sync daemon that sends connections.
 pub(super) const DAEMON_MASTER: u32 = 1;
-/// `IP_VS_STATE_BACKUP`: the one that receives them. Both may run at once.
+/// `IP_VS_STATE_BACKUP`: the sync daemon that receives them. Both may run at once.
 pub(super) const DAEMON_BACKUP: u32 = 2;

@@ -1,4 +1,4 @@
-//! From the kernel's bytes to the model. Input is never trusted: whatever is cut off or missing is an error.
+//! Turns the kernel's bytes into the model. Input is never trusted: whatever is cut off or missing is an error.
 
 use super::constants::*;
 use super::{Connections, Timeouts, Version};
@@ -9,7 +9,7 @@ use crate::model::{
 use crate::netlink::attribute::Attributes;
 use crate::netlink::{Error, Result};
 
-/// `None` for a protocol that the model does not have (SCTP and others).
+/// Reads a virtual service; `None` for a protocol that the model does not have (SCTP and others).
 pub(super) fn service(payload: &[u8]) -> Result<Option<VirtualService>> {
     let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
     let nest = Attributes::<ServiceAttribute>::decode(message.required(CommandAttribute::Service)?)?;
@@ -56,7 +56,8 @@ fn family(number: u16) -> Result<Family> {
     }
 }
 
-/// A mask with holes, which only another program can have set, counts up to its first hole.
+/// Reads the prefix length of a persistence. A mask with holes, which only another program can have set, counts up to
+/// its first hole.
 fn prefix_length(family: Family, bytes: [u8; 4]) -> Result<u8> {
     let length = match family {
         Family::Ipv4 => u32::from_be_bytes(bytes).leading_ones(),
@@ -65,7 +66,7 @@ fn prefix_length(family: Family, bytes: [u8; 4]) -> Result<u8> {
     u8::try_from(length).map_err(|_| Error::malformed(format!("prefix length {length} of a persistence")))
 }
 
-/// A real server of a service whose family is `service_family`.
+/// Reads a real server of a service whose family is `service_family`.
 pub(super) fn destination(payload: &[u8], service_family: Family) -> Result<(RealServer, Connections)> {
     let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
     let nest = Attributes::<DestAttribute>::decode(message.required(CommandAttribute::Dest)?)?;
@@ -93,7 +94,7 @@ pub(super) fn destination(payload: &[u8], service_family: Family) -> Result<(Rea
     Ok((real, connections))
 }
 
-/// The method, and whether the real server is the director itself.
+/// Returns the method, and whether the real server is the director itself.
 ///
 /// "Bypass" and numbers of the future become `Gate`: they say that the packet leaves unchanged or by a way that the
 /// model has no word for, and one such entry of another program must not hide the whole table.
@@ -122,7 +123,7 @@ pub(super) fn timeouts(payload: &[u8]) -> Result<Timeouts> {
     })
 }
 
-/// The state of a sync daemon, `IP_VS_STATE_*`.
+/// Reads the state of a sync daemon, `IP_VS_STATE_*`.
 pub(super) fn sync_state(payload: &[u8]) -> Result<u32> {
     let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
     let nest = Attributes::<DaemonAttribute>::decode(message.required(CommandAttribute::Daemon)?)?;

@@ -1,4 +1,4 @@
-//! From the model to the kernel's bytes. The inverse is [`super::decode`].
+//! Turns the model into the kernel's bytes. The inverse is [`super::decode`].
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,32 +7,32 @@ use crate::model::{
     Change, Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceKey, VirtualService,
 };
 use crate::netlink::Result;
-use crate::netlink::attribute::Writer;
+use crate::netlink::attribute::AttributeWriter;
 
-/// A message of the family: generic netlink header, then the attributes.
-pub(super) fn generic(command: Command, attributes: &[u8]) -> Vec<u8> {
+/// Builds a message of the family: the generic netlink header, then the attributes.
+pub(super) fn generic(command: IpvsCommand, attributes: &[u8]) -> Vec<u8> {
     [&[command as u8, FAMILY_VERSION, 0, 0], attributes].concat()
 }
 
-/// The command and the attributes that execute a change.
-pub(super) fn change(change: &Change) -> Result<(Command, Vec<u8>)> {
+/// Returns the command and the attributes that execute a change.
+pub(super) fn change(change: &Change) -> Result<(IpvsCommand, Vec<u8>)> {
     Ok(match change {
-        Change::AddService(service) => (Command::NewService, whole_service(service)?),
-        Change::EditService(service) => (Command::SetService, whole_service(service)?),
-        Change::DeleteService(key) => (Command::DelService, identity(key)?),
-        Change::AddRealServer(key, real) => (Command::NewDest, real_server(key, real)?),
-        Change::EditRealServer(key, real) => (Command::SetDest, real_server(key, real)?),
+        Change::AddService(service) => (IpvsCommand::NewService, whole_service(service)?),
+        Change::EditService(service) => (IpvsCommand::SetService, whole_service(service)?),
+        Change::DeleteService(key) => (IpvsCommand::DelService, identity(key)?),
+        Change::AddRealServer(key, real) => (IpvsCommand::NewDest, real_server(key, real)?),
+        Change::EditRealServer(key, real) => (IpvsCommand::SetDest, real_server(key, real)?),
         Change::DeleteRealServer(key, real) => {
-            let mut destination = Writer::default();
+            let mut destination = AttributeWriter::default();
             write_destination_key(&mut destination, real)?;
-            (Command::DelDest, with_destination(key, destination)?)
+            (IpvsCommand::DelDest, with_destination(key, destination)?)
         }
     })
 }
 
-/// A service by its key alone: to read or delete it, or to say whose real servers are meant.
+/// Names a service by its key alone: to read or delete it, or to say whose real servers are meant.
 pub(super) fn identity(key: &ServiceKey) -> Result<Vec<u8>> {
-    let mut message = Writer::default();
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, service_key(key)?)?;
     Ok(message.into_bytes())
 }
@@ -46,13 +46,13 @@ fn whole_service(service: &VirtualService) -> Result<Vec<u8>> {
     nest.put(ServiceAttribute::Flags, flags)?;
     nest.put(ServiceAttribute::Timeout, service.persistence.map_or(0, |persistence| persistence.timeout))?;
     nest.put(ServiceAttribute::Netmask, netmask(service.key.family(), service.persistence))?;
-    let mut message = Writer::default();
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, nest)?;
     Ok(message.into_bytes())
 }
 
-fn service_key(key: &ServiceKey) -> Result<Writer> {
-    let mut nest = Writer::default();
+fn service_key(key: &ServiceKey) -> Result<AttributeWriter> {
+    let mut nest = AttributeWriter::default();
     nest.put(ServiceAttribute::Family, family_number(key.family()))?;
     match key {
         ServiceKey::Fwmark { mark, .. } => nest.put(ServiceAttribute::Fwmark, *mark)?,
@@ -76,7 +76,8 @@ fn service_flags(service: &VirtualService) -> u32 {
     scheduler.fold(persistent | one_packet, |flags, (set, bit)| if *set { flags | bit } else { flags })
 }
 
-/// Without persistence too: the kernel refuses an IPv6 service whose prefix length is not 1..=128.
+/// Returns the mask of a service, also of one without persistence: the kernel refuses an IPv6 service whose prefix
+/// length is not 1..=128.
 fn netmask(family: Family, persistence: Option<Persistence>) -> [u8; 4] {
     let prefix_length = persistence.map_or(family.bits(), |persistence| persistence.prefix_length);
     match family {
@@ -86,12 +87,12 @@ fn netmask(family: Family, persistence: Option<Persistence>) -> [u8; 4] {
 }
 
 fn ipv4_mask(prefix_length: u8) -> u32 {
-    // A shift by 32 overflows: the mask of prefix length 0 has no bit set.
+    // A shift by 32 overflows, and the mask of prefix length 0 has no bit set.
     u32::MAX.checked_shl(32 - u32::from(prefix_length.min(32))).unwrap_or(0)
 }
 
 fn real_server(key: &ServiceKey, real: &RealServer) -> Result<Vec<u8>> {
-    let mut nest = Writer::default();
+    let mut nest = AttributeWriter::default();
     write_destination_key(&mut nest, &real.key)?;
     let method = match real.forwarding {
         ForwardingMethod::Masq => FORWARD_MASQ,
@@ -105,14 +106,14 @@ fn real_server(key: &ServiceKey, real: &RealServer) -> Result<Vec<u8>> {
     with_destination(key, nest)
 }
 
-fn write_destination_key(nest: &mut Writer, key: &RealServerKey) -> Result<()> {
+fn write_destination_key(nest: &mut AttributeWriter, key: &RealServerKey) -> Result<()> {
     nest.put(DestAttribute::Family, family_number(Family::of(key.address)))?;
     nest.put(DestAttribute::Address, union_address(key.address))?;
     nest.put(DestAttribute::Port, key.port.to_be_bytes())
 }
 
-fn with_destination(key: &ServiceKey, destination: Writer) -> Result<Vec<u8>> {
-    let mut message = Writer::default();
+fn with_destination(key: &ServiceKey, destination: AttributeWriter) -> Result<Vec<u8>> {
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, service_key(key)?)?;
     message.nest(CommandAttribute::Dest, destination)?;
     Ok(message.into_bytes())
@@ -125,7 +126,7 @@ fn family_number(family: Family) -> u16 {
     }
 }
 
-/// `union nf_inet_addr`: an IPv4 address is its first 4 bytes, the rest zero.
+/// Writes a `union nf_inet_addr`: an IPv4 address is its first 4 bytes, and the rest is zero.
 fn union_address(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(address) => {

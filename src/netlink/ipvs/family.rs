@@ -1,21 +1,21 @@
-//! Is there IPVS in this kernel, and under which number.
+//! Finds out whether this kernel has IPVS, and under which number.
 
 use neli::consts::genl::{CtrlAttr, CtrlCmd};
 use neli::consts::nl::{GenlId, NlmF};
 use nix::errno::Errno;
 
 use super::constants::{FAMILY_NAME, FAMILY_VERSION, GENERIC_HEADER};
-use crate::netlink::attribute::{Attributes, Writer};
-use crate::netlink::message::Request;
+use crate::netlink::attribute::{AttributeWriter, Attributes};
+use crate::netlink::message::NetlinkRequest;
 use crate::netlink::socket::Socket;
 use crate::netlink::{Error, Result};
 
-/// The family's number; `None` when the kernel does not know the name.
+/// Returns the family's number; `None` when the kernel does not know the name.
 pub(super) fn find(socket: &mut Socket) -> Result<Option<u16>> {
     let during = |error: Error| error.during("ipvs: find it in the kernel");
-    let mut payload = Writer::after(vec![CtrlCmd::Getfamily.into(), FAMILY_VERSION, 0, 0]);
+    let mut payload = AttributeWriter::after(vec![CtrlCmd::Getfamily.into(), FAMILY_VERSION, 0, 0]);
     payload.put(CtrlAttr::FamilyName, FAMILY_NAME).map_err(during)?;
-    let request = Request { kind: GenlId::Ctrl.into(), flags: NlmF::empty(), payload: payload.into_bytes() };
+    let request = NetlinkRequest { kind: GenlId::Ctrl.into(), flags: NlmF::empty(), payload: payload.into_bytes() };
     match socket.ask(&request) {
         Ok(payloads) => decode(payloads.first()).map(Some).map_err(during),
         Err(error) if error.is(Errno::ENOENT) => Ok(None),

@@ -2,8 +2,8 @@
 //! the time of persistence in ticks of the kernel, whose length it does not say (`ip_vs_info_seq_show` in
 //! net/netfilter/ipvs/ip_vs_ctl.c).
 //!
-//! Only good for the answer "as wanted": whatever this does not understand, or what differs, has to be asked for by
-//! netlink. So nothing here is an error.
+//! The text is only good for the answer "as wanted": whatever is not understood here, or differs, has to be asked for
+//! by netlink. So nothing here is an error.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -14,24 +14,24 @@ use crate::model::{
     VirtualService,
 };
 
-/// The header; another one means columns that this does not know.
+/// The header; another one means columns that are not known here.
 const VERSION: &[u8] = b"IP Virtual Server version ";
 const COLUMNS: [&[u8]; 2] =
     [b"Prot LocalAddress:Port Scheduler Flags", b"  -> RemoteAddress:Port Forward Weight ActiveConn InActConn"];
 
-/// What a text of the kernel tells of wanted services by address. Nothing of the text itself is kept: it has a line for each
+/// What a text of the kernel tells of wanted services by address. The text itself is not kept: it has a line for each
 /// of what may be a hundred thousand entries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ProcTable {
-    /// The header and every line were as expected.
+    /// Whether the header and every line were as expected.
     is_whole: bool,
     /// The wanted services that exist.
-    services: HashMap<ServiceKey, Shown>,
+    services: HashMap<ServiceKey, ShownService>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    /// Not all of it was understood, or it was told of twice.
+enum ShownService {
+    /// The text was not understood in full, or told of the service twice.
     Unclear,
     Clear {
         service_as_wanted: bool,
@@ -54,7 +54,7 @@ impl ProcTable {
                 NextLine::End => break,
                 NextLine::Cut => {
                     table.is_whole = false;
-                    section = section.map(Section::unclear);
+                    section = section.map(ProcSection::unclear);
                     break;
                 }
             }
@@ -63,36 +63,36 @@ impl ProcTable {
         table
     }
 
-    fn take_line<'d>(&mut self, line: &[u8], section: &mut Option<Section<'d>>, desired: &'d Table) {
+    fn take_line<'d>(&mut self, line: &[u8], section: &mut Option<ProcSection<'d>>, desired: &'d Table) {
         match (line.strip_prefix(b"  -> "), &mut *section) {
             (Some(real), Some(section)) => section.add(real_server(real)),
             (Some(_), None) => self.is_whole = false,
             (None, _) => {
                 self.take(section.take());
-                *section = service(line).map(|(key, held)| Section::new(key, held, desired));
+                *section = service(line).map(|(key, held)| ProcSection::new(key, held, desired));
                 self.is_whole &= section.is_some();
             }
         }
     }
 
-    fn take(&mut self, section: Option<Section<'_>>) {
+    fn take(&mut self, section: Option<ProcSection<'_>>) {
         let Some(section) = section.filter(|section| section.key.is_some()) else { return };
         self.is_whole &= section.is_clear;
         let Some(wanted) = section.wanted else { return };
         // A service that moves in the kernel's list while it is read may be told of twice.
         let shown = section.shown(wanted);
-        self.services.entry(wanted.service.key).and_modify(|first| *first = Shown::Unclear).or_insert(shown);
+        self.services.entry(wanted.service.key).and_modify(|first| *first = ShownService::Unclear).or_insert(shown);
     }
 
     /// Whether the text says all that matters of the service, and the service is as wanted.
     pub fn shows(&self, wanted: &VirtualService) -> bool {
-        let all = Shown::Clear { service_as_wanted: true, real_servers_as_wanted: true };
+        let all = ShownService::Clear { service_as_wanted: true, real_servers_as_wanted: true };
         tells_all_of(wanted) && self.services.get(&wanted.key) == Some(&all)
     }
 
-    /// The same of its real servers alone.
+    /// Whether the same holds of its real servers alone.
     pub fn shows_real_servers(&self, key: &ServiceKey) -> bool {
-        matches!(self.services.get(key), Some(Shown::Clear { real_servers_as_wanted: true, .. }))
+        matches!(self.services.get(key), Some(ShownService::Clear { real_servers_as_wanted: true, .. }))
     }
 
     /// Whether the text proves that there is no such service, one of those that are wanted.
@@ -128,13 +128,13 @@ impl HeldService<'_> {
 struct HeldRealServer {
     key: RealServerKey,
     weight: u32,
-    /// `None`: the director itself, of which the kernel does not say the method.
-    forwarding: Option<Word>,
+    /// `None` stands for the director itself, of which the kernel does not say the method.
+    forwarding: Option<ForwardingWord>,
 }
 
 /// How a packet reaches the real server, in the text's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Word {
+enum ForwardingWord {
     Masq,
     Route,
     Tunnel,
@@ -143,9 +143,9 @@ enum Word {
 impl HeldRealServer {
     fn is_as(&self, wanted: &RealServer) -> bool {
         let word = match wanted.forwarding {
-            ForwardingMethod::Masq => Word::Masq,
-            ForwardingMethod::Gate => Word::Route,
-            ForwardingMethod::Ipip => Word::Tunnel,
+            ForwardingMethod::Masq => ForwardingWord::Masq,
+            ForwardingMethod::Gate => ForwardingWord::Route,
+            ForwardingMethod::Ipip => ForwardingWord::Tunnel,
         };
         let has_limits = wanted.upper_threshold != 0 || wanted.lower_threshold != 0;
         !has_limits
@@ -156,17 +156,17 @@ impl HeldRealServer {
 }
 
 /// A service whose real servers are being read.
-struct Section<'d> {
-    /// `None`: a mark, or a protocol that the model does not have.
+struct ProcSection<'d> {
+    /// `None` stands for a mark, or a protocol that the model does not have.
     key: Option<ServiceKey>,
     wanted: Option<&'d ServiceEntry>,
     service_as_wanted: bool,
-    /// Of the wanted services only.
+    /// The real servers, which are kept of wanted services only.
     real_servers: Vec<HeldRealServer>,
     is_clear: bool,
 }
 
-impl<'d> Section<'d> {
+impl<'d> ProcSection<'d> {
     fn new(key: Option<ServiceKey>, held: Option<HeldService<'_>>, desired: &'d Table) -> Self {
         let wanted = key.and_then(|key| desired.get(&key));
         let service_as_wanted = wanted.zip(held.as_ref()).is_some_and(|(wanted, held)| held.is_as(&wanted.service));
@@ -182,7 +182,7 @@ impl<'d> Section<'d> {
         self.real_servers.extend(real.filter(|_| self.wanted.is_some()));
     }
 
-    fn shown(mut self, wanted: &ServiceEntry) -> Shown {
+    fn shown(mut self, wanted: &ServiceEntry) -> ShownService {
         self.real_servers.sort_unstable();
         // A real server may be told of twice while the list changes.
         let distinct = self.real_servers.is_sorted_by(|one, next| one.key < next.key);
@@ -190,14 +190,14 @@ impl<'d> Section<'d> {
         let real_servers_as_wanted =
             self.real_servers.len() == wanted.real_servers.len() && pairs.all(|(held, wanted)| held.is_as(wanted));
         match self.is_clear && distinct {
-            true => Shown::Clear { service_as_wanted: self.service_as_wanted, real_servers_as_wanted },
-            false => Shown::Unclear,
+            true => ShownService::Clear { service_as_wanted: self.service_as_wanted, real_servers_as_wanted },
+            false => ShownService::Unclear,
         }
     }
 }
 
 enum NextLine {
-    /// Without its end.
+    /// A whole line, without its end.
     Whole,
     End,
     /// The text ends in the middle of a line, or could not be read on.
@@ -223,8 +223,8 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
 }
 
-/// `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None`: not even a service. Without a key: one of another kind;
-/// without the rest: not understood.
+/// Reads `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None` means that the line is no service. A service of
+/// another kind has no key, and one that is not understood has no rest.
 fn service(line: &[u8]) -> Option<(Option<ServiceKey>, Option<HeldService<'_>>)> {
     let mut words = words(line);
     let protocol = match words.next()? {
@@ -245,7 +245,7 @@ fn attributes<'a>(scheduler: &'a [u8], mut words: impl Iterator<Item = &'a [u8]>
         match word {
             b"ops" => held.one_packet = true,
             b"persistent" => {
-                // The time in ticks, and the mask.
+                // The two words are the time in ticks, and the mask.
                 decimal(words.next()?).and(hexadecimal(words.next()?))?;
                 held.is_persistent = true;
             }
@@ -255,24 +255,24 @@ fn attributes<'a>(scheduler: &'a [u8], mut words: impl Iterator<Item = &'a [u8]>
     Some(held)
 }
 
-/// `0A090101:0050      Route   1      0          0`.
+/// Reads `0A090101:0050      Route   1      0          0`.
 fn real_server(text: &[u8]) -> Option<HeldRealServer> {
     let mut words = words(text);
     let (address, port) = socket(words.next()?)?;
     let forwarding = match words.next()? {
-        b"Masq" => Some(Word::Masq),
-        b"Route" => Some(Word::Route),
-        b"Tunnel" => Some(Word::Tunnel),
+        b"Masq" => Some(ForwardingWord::Masq),
+        b"Route" => Some(ForwardingWord::Route),
+        b"Tunnel" => Some(ForwardingWord::Tunnel),
         b"Local" => None,
         _ => return None,
     };
     let weight = decimal(words.next()?)?;
-    // The counts of connections.
+    // The two words are the counts of connections.
     decimal(words.next()?).and(decimal(words.next()?))?;
     Some(HeldRealServer { key: RealServerKey { address, port }, weight, forwarding })
 }
 
-/// `0A090101:0050` or `[2001:0db8:...:0001]:0050`.
+/// Reads `0A090101:0050` or `[2001:0db8:...:0001]:0050`.
 fn socket(word: &[u8]) -> Option<(IpAddr, u16)> {
     let colon = word.iter().rposition(|byte| *byte == b':')?;
     let (address, port) = (word.get(..colon)?, word.get(colon + 1..)?);
@@ -293,7 +293,7 @@ fn hexadecimal(word: &[u8]) -> Option<u32> {
     number(word, 16)
 }
 
-/// Digits alone: no sign, which the standard library would take.
+/// Reads digits alone, without the sign that the standard library would take.
 fn number(word: &[u8], base: u32) -> Option<u32> {
     if word.is_empty() {
         return None;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Family, ForwardingMethod, Persistence, Protocol, Scheduler, ServiceFlags};
-use crate::netlink::attribute::Writer;
+use crate::netlink::attribute::AttributeWriter;
 use constants::{CommandAttribute, DestAttribute, ServiceAttribute};
 
 fn address_key(protocol: Protocol, socket: &str) -> ServiceKey {
@@ -28,13 +28,13 @@ fn real(socket: &str) -> RealServer {
     }
 }
 
-/// Attributes with 2-byte numbers in host order, as on the machines that this is built for.
+/// The bytes have 2-byte numbers in host order, as on the machines that this is built for.
 #[cfg(target_endian = "little")]
 mod golden {
     use super::*;
 
     #[test]
-    fn a_new_ipv4_service() {
+    fn a_new_ipv4_service_is_written_with_every_attribute() {
         let mut service = service(address_key(Protocol::Tcp, "192.168.213.97:3306"));
         service.persistence = Some(Persistence { timeout: 360, prefix_length: 24 });
         service.flags.scheduler = [true, false, false];
@@ -51,11 +51,11 @@ mod golden {
             8, 0, 9, 0, 255, 255, 255, 0,
         ];
         let (command, bytes) = encode::change(&Change::AddService(service)).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::NewService, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::NewService, expected.as_slice()));
     }
 
     #[test]
-    fn an_edited_ipv6_service() {
+    fn an_edited_ipv6_service_is_written_with_its_prefix_length() {
         let mut service = service(address_key(Protocol::Udp, "[2001:db8::1]:53"));
         service.scheduler = "wlc".parse().expect("scheduler");
         service.flags.one_packet = true;
@@ -72,19 +72,19 @@ mod golden {
             8, 0, 9, 0, 128, 0, 0, 0,
         ];
         let (command, bytes) = encode::change(&Change::EditService(service)).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::SetService, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::SetService, expected.as_slice()));
     }
 
     #[test]
-    fn a_deleted_fwmark_service() {
+    fn a_deleted_fwmark_service_is_named_by_its_mark_and_family() {
         let key = ServiceKey::Fwmark { mark: 7, family: Family::Ipv6 };
         let expected = [20, 0, 1, 0x80, 6, 0, 1, 0, 10, 0, 0, 0, 8, 0, 5, 0, 7, 0, 0, 0];
         let (command, bytes) = encode::change(&Change::DeleteService(key)).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::DelService, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::DelService, expected.as_slice()));
     }
 
     #[test]
-    fn a_new_real_server() {
+    fn a_new_real_server_is_written_with_its_service() {
         let key = ServiceKey::Fwmark { mark: 7, family: Family::Ipv4 };
         let change = Change::AddRealServer(key, real("192.168.213.91:0"));
         #[rustfmt::skip]
@@ -100,7 +100,7 @@ mod golden {
             8, 0, 6, 0, 200, 0, 0, 0,
         ];
         let (command, bytes) = encode::change(&change).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::NewDest, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::NewDest, expected.as_slice()));
     }
 
     #[test]
@@ -116,12 +116,12 @@ mod golden {
             6, 0, 2, 0, 0, 80, 0, 0,
         ];
         let (command, bytes) = encode::change(&change).expect("encode");
-        assert_eq!((command, bytes.as_slice()), (Command::DelDest, expected.as_slice()));
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::DelDest, expected.as_slice()));
     }
 
     #[test]
     fn messages_begin_with_command_and_version() {
-        assert_eq!(encode::generic(Command::GetDest, &[1, 2, 3, 4]), [8, 1, 0, 0, 1, 2, 3, 4]);
+        assert_eq!(encode::generic(IpvsCommand::GetDest, &[1, 2, 3, 4]), [8, 1, 0, 0, 1, 2, 3, 4]);
     }
 
     #[test]
@@ -144,29 +144,29 @@ mod golden {
 fn reported(key: &ServiceKey, real: &RealServer) -> Vec<u8> {
     let (_, sent) = encode::change(&Change::AddRealServer(*key, real.clone())).expect("encode");
     let nest = crate::netlink::attribute::Attributes::<CommandAttribute>::decode(&sent).expect("sent");
-    let mut destination = Writer::after(nest.required(CommandAttribute::Dest).expect("nest").to_vec());
+    let mut destination = AttributeWriter::after(nest.required(CommandAttribute::Dest).expect("nest").to_vec());
     destination.put(DestAttribute::ActiveConnections, 1u32).expect("active");
     destination.put(DestAttribute::InactiveConnections, 2u32).expect("inactive");
     destination.put(DestAttribute::PersistentConnections, 3u32).expect("persistent");
     destination.put(DestAttribute::from(10), [0u8; 12]).expect("statistics");
-    let mut message = Writer::default();
+    let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Dest, destination).expect("nest");
-    encode::generic(Command::NewDest, &message.into_bytes())
+    encode::generic(IpvsCommand::NewDest, &message.into_bytes())
 }
 
 fn reported_service(service: &VirtualService) -> Vec<u8> {
     let (_, bytes) = encode::change(&Change::AddService(service.clone())).expect("encode");
-    encode::generic(Command::NewService, &bytes)
+    encode::generic(IpvsCommand::NewService, &bytes)
 }
 
 /// The payload with one attribute of the only nest added or, by coming first, overruled.
 fn with_attribute(payload: &[u8], nest: CommandAttribute, kind: u16, value: &[u8]) -> Vec<u8> {
     let attributes = crate::netlink::attribute::Attributes::<CommandAttribute>::decode(&payload[4..]).expect("payload");
-    let mut inner = Writer::default();
+    let mut inner = AttributeWriter::default();
     inner.put(DestAttribute::from(kind), value).expect("attribute");
     let inner = [inner.into_bytes(), attributes.required(nest).expect("nest").to_vec()].concat();
-    let mut message = Writer::after(payload[..4].to_vec());
-    message.nest(nest, Writer::after(inner)).expect("nest");
+    let mut message = AttributeWriter::after(payload[..4].to_vec());
+    message.nest(nest, AttributeWriter::after(inner)).expect("nest");
     message.into_bytes()
 }
 
@@ -279,23 +279,23 @@ fn every_forwarding_method_of_the_kernel_has_a_reading() {
         (4, ForwardingMethod::Gate, false),
         (0x102, ForwardingMethod::Ipip, false),
     ];
-    for (number, forwarding, local) in expected {
+    crate::testing::check_rows(expected, |(number, forwarding, local)| {
         let kind = DestAttribute::ForwardingMethod.into();
         let bytes = with_attribute(&bytes, CommandAttribute::Dest, kind, &number.to_ne_bytes());
         let (real, _) = decode::destination(&bytes, Family::Ipv4).expect("decode");
         assert_eq!((real.forwarding, real.local), (forwarding, local), "{number}");
-    }
+    });
 }
 
 #[test]
 fn without_its_own_family_a_real_server_has_the_services() {
-    let mut destination = Writer::default();
+    let mut destination = AttributeWriter::default();
     for kind in [3u16, 4, 5, 6, 7, 8, 9] {
         destination.put(DestAttribute::from(kind), 0u32).expect("number");
     }
     destination.put(DestAttribute::Address, [10u8, 0, 0, 2]).expect("address");
     destination.put(DestAttribute::Port, [0u8, 80]).expect("port");
-    let mut message = Writer::after(vec![5, 1, 0, 0]);
+    let mut message = AttributeWriter::after(vec![5, 1, 0, 0]);
     message.nest(CommandAttribute::Dest, destination).expect("nest");
     let message = message.into_bytes();
     let (real, _) = decode::destination(&message, Family::Ipv4).expect("decode");
@@ -305,7 +305,7 @@ fn without_its_own_family_a_real_server_has_the_services() {
 
 #[test]
 fn a_kernel_without_ipvs_is_none_and_not_an_error() {
-    // With IPVS the other answer is right; tests/ipvs_kernel.rs looks at that one.
+    // With IPVS the other answer is right; tests/ipvs_kernel.rs covers that.
     let has_ipvs = std::path::Path::new("/proc/net/ip_vs").exists();
     let opened = Ipvs::open().expect("open");
     assert_eq!(opened.is_some(), has_ipvs);

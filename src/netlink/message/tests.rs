@@ -2,8 +2,8 @@ use super::*;
 
 const ACK: u16 = 0;
 
-fn request(payload: &[u8]) -> Request {
-    Request { kind: 20, flags: NlmF::CREATE, payload: payload.to_vec() }
+fn request(payload: &[u8]) -> NetlinkRequest {
+    NetlinkRequest { kind: 20, flags: NlmF::CREATE, payload: payload.to_vec() }
 }
 
 fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
@@ -65,9 +65,9 @@ fn every_request_of_a_batch_gets_its_own_result() {
     assert!(collector.is_complete());
     let results = collector.finish(&missing());
     assert_eq!(results[0], Err(Error::from_errno(3, None)));
-    assert_eq!(results[1], Ok(Reply::default()), "the last was executed, so this one was, and no error came");
+    assert_eq!(results[1], Ok(NetlinkReply::default()), "the last was executed, so this one was, and no error came");
     assert_eq!(results[2], Err(Error::from_errno(17, Some("Already there".into()))));
-    assert_eq!(results[3], Ok(Reply::default()));
+    assert_eq!(results[3], Ok(NetlinkReply::default()));
 }
 
 #[test]
@@ -96,7 +96,10 @@ fn answers_to_earlier_requests_are_skipped() {
     assert!(!collector.is_complete());
     collector.feed(&message(30, 0, 5, b"mine")).expect("feed");
     collector.feed(&acknowledgement(5, 0, 0, None)).expect("feed");
-    assert_eq!(collector.finish(&missing()), [Ok(Reply { payloads: vec![b"mine".to_vec()], interrupted: false })]);
+    assert_eq!(
+        collector.finish(&missing()),
+        [Ok(NetlinkReply { payloads: vec![b"mine".to_vec()], interrupted: false })]
+    );
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn a_list_ends_with_done_and_keeps_its_order_over_datagrams() {
     collector.feed(&[message(30, 2, 1, b"last"), message(NLMSG_DONE, 2, 1, &[0; 4])].concat()).expect("feed");
     assert!(collector.is_complete());
     let payloads = vec![b"onee".to_vec(), b"twoo".to_vec(), b"last".to_vec()];
-    assert_eq!(collector.finish(&missing()), [Ok(Reply { payloads, interrupted: false })]);
+    assert_eq!(collector.finish(&missing()), [Ok(NetlinkReply { payloads, interrupted: false })]);
 }
 
 #[test]
@@ -114,7 +117,7 @@ fn a_list_that_changed_or_broke_off_is_an_error_and_never_part_of_a_list() {
     let mut collector = Collector::new(1, 1, Ending::Done);
     collector.feed(&message(30, 0x12, 1, b"some")).expect("feed");
     collector.feed(&message(NLMSG_DONE, 2, 1, &[0; 4])).expect("feed");
-    assert!(matches!(collector.finish(&missing())[..], [Ok(Reply { interrupted: true, .. })]));
+    assert!(matches!(collector.finish(&missing())[..], [Ok(NetlinkReply { interrupted: true, .. })]));
 
     let mut collector = Collector::new(1, 1, Ending::Done);
     collector.feed(&message(30, 2, 1, b"some")).expect("feed");
@@ -134,14 +137,14 @@ fn datagrams_cut_off_anywhere_are_an_error_or_incomplete() {
 
 #[test]
 fn lengths_that_lie_are_an_error() {
-    for length in [0u32, 15, 21, u32::MAX] {
+    crate::testing::check_rows([0u32, 15, 21, u32::MAX], |length| {
         let mut bytes = message(30, 2, 1, b"1234");
         bytes[..4].copy_from_slice(&length.to_ne_bytes());
         assert!(Collector::new(1, 1, Ending::Done).feed(&bytes).is_err(), "{length}");
-    }
-    for payload in [&[][..], &[0, 0], &[0xff; 4], &[0xff; 20]] {
+    });
+    crate::testing::check_rows([&[][..], &[0, 0], &[0xff; 4], &[0xff; 20]], |payload| {
         let mut collector = Collector::new(1, 1, Ending::Acknowledgement);
         collector.feed(&message(NLMSG_ERROR, 0x200, 1, payload)).expect("feed");
         assert!(collector.finish(&missing())[0].is_err(), "{payload:?}");
-    }
+    });
 }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::constants::AddressAttribute;
 use crate::model::{AddressOptions, Family, InterfaceAddress};
-use crate::netlink::attribute::{Attributes, Writer};
+use crate::netlink::attribute::{AttributeWriter, Attributes};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct ifaddrmsg`.
@@ -32,19 +32,21 @@ const FOR_EVER: u32 = u32::MAX;
 /// An address as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedAddress {
+    /// The address with its interface, prefix and label.
     pub address: InterfaceAddress,
-    /// IPv6: duplicate address detection has not ended; the address cannot be used yet.
+    /// IPv6: duplicate address detection has not ended, and the address cannot be used yet.
     pub tentative: bool,
-    /// IPv6: may be used although tentative (RFC 4429).
+    /// IPv6: the address may be used although it is tentative (RFC 4429).
     pub optimistic: bool,
     /// IPv6: another host has the address. It stays configured, unused, until it is deleted.
     pub dad_failed: bool,
-    /// IPv6: not chosen as a source (preferred lifetime 0).
+    /// IPv6: the address is not chosen as a source (preferred lifetime 0).
     pub deprecated: bool,
-    /// Has no lifetime: not from DHCP or a router advertisement.
+    /// The address has no lifetime: it does not come from DHCP or a router advertisement.
     pub permanent: bool,
-    /// IPv4: not the first of its subnet on the interface. IPv6: a temporary address.
+    /// IPv4: the address is not the first of its subnet on the interface. IPv6: it is a temporary address.
     pub secondary: bool,
+    /// No connected route came with the address.
     pub no_prefix_route: bool,
     /// The kernel's own description, with peer, lifetimes, metric and what newer kernels may add: given back as it is,
     /// it makes the same address again.
@@ -52,19 +54,22 @@ pub struct ObservedAddress {
 }
 
 impl ObservedAddress {
-    /// The kernel's own description of the address, from which [`ObservedAddress::from_description`] reads it again.
+    /// Returns the kernel's own description of the address, from which [`ObservedAddress::from_description`] reads it
+    /// again.
     pub fn description(&self) -> &[u8] {
         &self.description
     }
 
+    /// Reads an address from the kernel's own description of it.
+    ///
     /// # Errors
-    /// When the bytes are no description of an address.
+    /// Fails when the bytes are no description of an address.
     pub fn from_description(description: &[u8]) -> Result<Self> {
         decode(description)?.ok_or_else(|| Error::malformed("neither an IPv4 nor an IPv6 address"))
     }
 }
 
-/// `None` for families other than IPv4 and IPv6.
+/// Reads an address; `None` for families other than IPv4 and IPv6.
 pub(super) fn decode(payload: &[u8]) -> Result<Option<ObservedAddress>> {
     let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("an address header is cut off"))?;
     let header = Ifaddrmsg::from_bytes_with_input(&mut Cursor::new(payload), HEADER)?;
@@ -116,7 +121,7 @@ pub(super) fn encode_new(address: &InterfaceAddress, options: AddressOptions) ->
     let flags = flags.into_iter().filter(|(wanted, _)| *wanted).fold(0, |sum, (_, flag)| sum | flag);
     message.put(AddressAttribute::Flags, flags)?;
     if let Some(preferred) = options.preferred_lifetime.filter(|_| address.address.is_ipv6()) {
-        // `struct ifa_cacheinfo`: preferred, valid, and two time stamps that are the kernel's.
+        // This is a `struct ifa_cacheinfo`: preferred, valid, and two time stamps that are the kernel's.
         let lifetimes: Vec<u8> = [preferred, FOR_EVER, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
         message.put(AddressAttribute::CacheInfo, Buffer::from(lifetimes))?;
     }
@@ -126,12 +131,12 @@ pub(super) fn encode_new(address: &InterfaceAddress, options: AddressOptions) ->
     Ok(message.into_bytes())
 }
 
-/// Without label: the kernel would look for an address with exactly that one.
+/// Builds a deletion, without label: the kernel would look for an address with exactly that one.
 pub(super) fn encode_delete(address: &InterfaceAddress) -> Result<Vec<u8>> {
     Ok(address_alone(address)?.into_bytes())
 }
 
-fn address_alone(address: &InterfaceAddress) -> Result<Writer> {
+fn address_alone(address: &InterfaceAddress) -> Result<AttributeWriter> {
     let (family, octets) = match address.address {
         IpAddr::V4(address) => (RtAddrFamily::Inet, address.octets().to_vec()),
         IpAddr::V6(address) => (RtAddrFamily::Inet6, address.octets().to_vec()),
@@ -145,18 +150,19 @@ fn address_alone(address: &InterfaceAddress) -> Result<Writer> {
         .map_err(|_| Error::malformed("an address header cannot be written"))?;
     let mut bytes = Cursor::new(Vec::new());
     header.to_bytes(&mut bytes)?;
-    let mut message = Writer::after(bytes.into_inner());
+    let mut message = AttributeWriter::after(bytes.into_inner());
     message.put(AddressAttribute::Local, Buffer::from(octets.clone()))?;
     message.put(AddressAttribute::Address, Buffer::from(octets))?;
     Ok(message)
 }
 
-/// As ip(8) does: 127.0.0.0/8 does not leave the host. For IPv6 the kernel decides.
+/// Returns the scope as ip(8) does: 127.0.0.0/8 does not leave the host. For IPv6 the kernel decides.
 fn scope(address: IpAddr) -> RtScope {
     if address.is_loopback() { RtScope::Host } else { RtScope::Universe }
 }
 
-/// EADDRNOTAVAIL: no such address. ENODEV: no such interface. ENXIO: IPv6 is disabled on it.
+/// Whether an address is gone. EADDRNOTAVAIL means no such address, ENODEV no such interface, and ENXIO that IPv6 is
+/// disabled on it.
 pub(super) fn is_gone(error: &Error) -> bool {
     [Errno::EADDRNOTAVAIL, Errno::ENODEV, Errno::ENXIO].iter().any(|errno| error.is(*errno))
 }

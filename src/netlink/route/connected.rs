@@ -21,28 +21,30 @@ const MAIN_TABLE: u32 = 254;
 /// A network that an interface is attached to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectedRoute {
+    /// The network's address.
     pub destination: IpAddr,
-    /// 1..=32 or 1..=128.
+    /// The network's prefix length: 1..=32 or 1..=128.
     pub prefix_length: u8,
-    /// Index of the interface.
+    /// The index of the interface.
     pub interface: u32,
-    /// The lower wins. IPv4: 0 unless somebody set it; IPv6: 256.
+    /// The lower one wins. For IPv4 it is 0 unless it was set, for IPv6 256.
     pub metric: u32,
-    /// Who made it (`RTPROT_*`, include/uapi/linux/rtnetlink.h): 2 the kernel with an address, 4 an administrator ...
+    /// The origin (`RTPROT_*`, include/uapi/linux/rtnetlink.h): 2 is the kernel with an address, 4 an administrator ...
     pub protocol: u8,
 }
 
 /// The next hop of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Gateway {
+    /// The address of the next hop.
     pub address: IpAddr,
-    /// Index of the interface to it.
+    /// The index of the interface to it.
     pub interface: u32,
 }
 
 impl ConnectedRoute {
-    /// The kernel's own route to a single address, which comes with that address (IPv6) and says of no network where it
-    /// is.
+    /// Whether this is the kernel's own route to a single address, which comes with that address (IPv6) and says of no
+    /// network where it is.
     pub fn is_of_an_address(&self) -> bool {
         /// `RTPROT_KERNEL`.
         const KERNEL: u8 = 2;
@@ -67,8 +69,8 @@ fn share_prefix(one: u128, other: u128, bits: u32, prefix_length: u8) -> bool {
     (one ^ other).checked_shr(ignored).unwrap_or(0) == 0
 }
 
-/// The route whose interface an address belongs on: the longest prefix, then the lowest metric, then the lowest
-/// interface index. `None` for an IPv6 link-local address: every interface has that network.
+/// Returns the route whose interface an address belongs on: the longest prefix, then the lowest metric, then the lowest
+/// interface index. `None` stands for an IPv6 link-local address: every interface has that network.
 pub fn interface_for<'a>(
     address: IpAddr,
     routes: impl IntoIterator<Item = &'a ConnectedRoute>,
@@ -80,7 +82,7 @@ pub fn interface_for<'a>(
     routes.into_iter().filter(|route| route.covers(address)).min_by_key(rank)
 }
 
-/// `None` for a route that is not connected, or not of the main table.
+/// Reads a connected route; `None` for a route that is not connected, or not of the main table.
 pub(super) fn decode(payload: &[u8]) -> Result<Option<ConnectedRoute>> {
     let Some(route) = main_route(payload)? else { return Ok(None) };
     let has_gateway = [RouteAttribute::Gateway, RouteAttribute::Via, RouteAttribute::Multipath]
@@ -97,7 +99,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<ConnectedRoute>> {
     }))
 }
 
-/// `None` for a route without a gateway of its own family, or with several, or not of the main table.
+/// Reads a next hop; `None` for a route without a gateway of its own family, or with several, or not of the main table.
 pub(super) fn decode_gateway(payload: &[u8]) -> Result<Option<Gateway>> {
     let Some(route) = main_route(payload)? else { return Ok(None) };
     let address = route.attributes.optional_address(RouteAttribute::Gateway, route.family)?;
@@ -105,27 +107,27 @@ pub(super) fn decode_gateway(payload: &[u8]) -> Result<Option<Gateway>> {
 }
 
 /// A route of any kind, of any table.
-pub(super) struct Entry {
+pub(super) struct RouteEntry {
     pub header: Rtmsg,
     pub family: Family,
     pub table: u32,
     pub attributes: Attributes<RouteAttribute>,
 }
 
-impl Entry {
+impl RouteEntry {
     fn interface(&self) -> Result<Option<u32>> {
         self.attributes.optional_u32(RouteAttribute::OutputInterface)
     }
 }
 
-/// A unicast route of the main table.
-fn main_route(payload: &[u8]) -> Result<Option<Entry>> {
-    let is_of_main = |entry: &Entry| entry.table == MAIN_TABLE && *entry.header.rtm_type() == Rtn::Unicast;
+/// Reads a unicast route of the main table.
+fn main_route(payload: &[u8]) -> Result<Option<RouteEntry>> {
+    let is_of_main = |entry: &RouteEntry| entry.table == MAIN_TABLE && *entry.header.rtm_type() == Rtn::Unicast;
     Ok(entry(payload)?.filter(is_of_main))
 }
 
-/// `None` for a route that is neither IPv4 nor IPv6.
-pub(super) fn entry(payload: &[u8]) -> Result<Option<Entry>> {
+/// Reads a route; `None` for one that is neither IPv4 nor IPv6.
+pub(super) fn entry(payload: &[u8]) -> Result<Option<RouteEntry>> {
     let attributes = payload.get(HEADER..).ok_or_else(|| Error::malformed("a route header is cut off"))?;
     let header = Rtmsg::from_bytes_with_input(&mut Cursor::new(payload), HEADER)?;
     let attributes = Attributes::<RouteAttribute>::decode(attributes)?;
@@ -136,5 +138,5 @@ pub(super) fn entry(payload: &[u8]) -> Result<Option<Entry>> {
         RtAddrFamily::Inet6 => Family::Ipv6,
         _ => return Ok(None),
     };
-    Ok(Some(Entry { header, family, table, attributes }))
+    Ok(Some(RouteEntry { header, family, table, attributes }))
 }

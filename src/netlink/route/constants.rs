@@ -1,6 +1,6 @@
 //! Attribute numbers of rtnetlink, for the generic attribute reader: neli's own are for its route attributes only.
 //!
-//! A file of their own, because the macro that makes them readable needs the standard `Result`.
+//! They have a file of their own, because the macro that makes them readable needs the standard `Result`.
 
 use neli::consts::genl::NlAttrType;
 use neli::neli_enum;
@@ -10,7 +10,7 @@ use neli::neli_enum;
 pub(super) enum LinkAttribute {
     Address = 1,
     Name = 3,
-    /// What shall be left out of an answer, or added.
+    /// What an answer shall leave out or add.
     ExtendedFilter = 29,
     PropertyList = 52,
     /// Within `PropertyList`, once for each name.
@@ -21,16 +21,16 @@ impl NlAttrType for LinkAttribute {}
 /// `IFA_*` (include/uapi/linux/if_addr.h).
 #[neli_enum(serialized_type = "u16")]
 pub(super) enum AddressAttribute {
-    /// Of a point-to-point link: the peer's. Else the address itself.
+    /// The peer's address on a point-to-point link, else the address itself.
     Address = 1,
     Local = 2,
     Label = 3,
     Broadcast = 4,
     /// Lifetimes.
     CacheInfo = 6,
-    /// All 32 bits; the header has the lower 8 only.
+    /// All 32 flags; the header has the lower 8 only.
     Flags = 8,
-    /// `IFA_RT_PRIORITY`, of the connected route.
+    /// `IFA_RT_PRIORITY`: the metric of the connected route.
     Metric = 9,
 }
 impl NlAttrType for AddressAttribute {}

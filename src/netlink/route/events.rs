@@ -1,4 +1,4 @@
-//! Waiting for the kernel's notifications instead of asking again and again.
+//! Waits for the kernel's notifications instead of asking again and again.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use crate::netlink::socket::connect;
 use crate::netlink::{Error, Result};
 
-/// Longest wait for a notification. One that was lost (a full receive buffer) costs this much.
+/// The longest wait for a notification. A lost one (a full receive buffer) costs this much.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Changes of interfaces and of IPv6 addresses, from the moment of subscription on.
@@ -20,17 +20,19 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub struct Events(OwnedFd);
 
 impl Events {
+    /// Subscribes to the changes.
+    ///
     /// # Errors
-    /// When there is no netlink.
+    /// Fails when there is no netlink.
     pub fn subscribe() -> Result<Self> {
         let socket = connect(NlFamily::Route, &[libc::RTNLGRP_LINK, libc::RTNLGRP_IPV6_IFADDR]);
         socket.map(Self).map_err(|error| error.during("changes of interfaces: subscribe"))
     }
 
-    /// Returns when something has changed, at `deadline`, or after a while: what has become of it is to be asked.
+    /// Returns when something has changed, at `deadline`, or after a while: the caller then asks for the present state.
     ///
     /// # Errors
-    /// When the kernel refuses to wait.
+    /// Fails when the kernel refuses to wait.
     pub fn wait(&self, deadline: Instant) -> Result<()> {
         let left = deadline.saturating_duration_since(Instant::now()).min(PATIENCE);
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
@@ -39,7 +41,7 @@ impl Events {
             Err(errno) => return Err(Error::from(errno).during("changes of interfaces: wait")),
         }
         let mut buffer = [0; 4096];
-        // Whatever they say, one look at the kernel answers them all; a message that is cut off is no loss.
+        // One look at the kernel answers all notifications, whatever they say; a message that is cut off is no loss.
         while recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).is_ok() {}
         Ok(())
     }

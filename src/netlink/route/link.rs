@@ -8,7 +8,7 @@ use neli::rtnl::Ifinfomsg;
 
 use super::constants::LinkAttribute;
 use crate::netlink::announce::Station;
-use crate::netlink::attribute::{Attributes, Writer};
+use crate::netlink::attribute::{AttributeWriter, Attributes};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct ifinfomsg`.
@@ -17,51 +17,55 @@ pub(super) const HEADER: usize = 16;
 /// A network interface at the moment of the question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Never 0.
+    /// The kernel's index of the interface, never 0.
     pub index: u32,
-    /// As the kernel has it, but for bytes that are not UTF-8, which read as `\xNN`.
+    /// The name as the kernel has it, but for bytes that are not UTF-8, which read as `\xNN`.
     pub name: String,
-    /// `ip link property add dev NAME altname …`
+    /// Its alternative names (`ip link property add dev NAME altname …`).
     pub altnames: Vec<String>,
-    /// Administratively up (`IFF_UP`).
+    /// Whether it is administratively up (`IFF_UP`).
     pub up: bool,
-    /// Up and with carrier (`IFF_RUNNING`): packets can leave.
+    /// Whether it is up and has a carrier (`IFF_RUNNING`): packets can leave.
     pub running: bool,
+    /// Whether it is a loopback interface (`IFF_LOOPBACK`).
     pub loopback: bool,
+    /// Whether it leads to one peer (`IFF_POINTOPOINT`).
     pub point_to_point: bool,
-    /// Neighbours are not asked for by ARP or NDP: an announcement would reach nobody.
+    /// Whether neighbours are not asked for by ARP or NDP (`IFF_NOARP`): an announcement would reach no host.
     pub no_arp: bool,
-    /// Of Ethernet and what looks like it (VLAN, bond, bridge, veth); `None` for loopback, tunnels, InfiniBand.
+    /// The link-layer address of Ethernet and what looks like it (VLAN, bond, bridge, veth); `None` for loopback,
+    /// tunnels, InfiniBand.
     pub mac: Option<[u8; 6]>,
 }
 
 impl Link {
-    /// By name or alternative name.
+    /// Whether the interface has this name or alternative name.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.altnames.iter().any(|altname| altname == name)
     }
 
-    /// Where neighbours reach what is on this interface. `None`: it has no neighbours (loopback, tunnels), or is down.
+    /// Returns where neighbours reach what is on this interface. `None` means that it has no neighbours (loopback,
+    /// tunnels), or is down.
     pub fn station(&self) -> Option<Station> {
         let mac = self.mac.filter(|_| self.up && !self.loopback && !self.no_arp)?;
         Some(Station { interface: self.index, mac })
     }
 }
 
-/// Asks for every interface, without the counters, which are most of an answer.
+/// Builds a question for every interface, without the counters, which are most of an answer.
 pub(super) fn list() -> Result<Vec<u8>> {
     /// include/uapi/linux/rtnetlink.h
     const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
-    let mut message = Writer::after(vec![0; HEADER]);
+    let mut message = AttributeWriter::after(vec![0; HEADER]);
     message.put(LinkAttribute::ExtendedFilter, RTEXT_FILTER_SKIP_STATS)?;
     Ok(message.into_bytes())
 }
 
-/// `struct ifinfomsg` that asks for `IFF_UP` to be set or taken, and for no other flag to change.
+/// Builds a `struct ifinfomsg` that asks for `IFF_UP` to be set or taken, and for no other flag to change.
 pub(super) fn encode_up(index: u32, up: bool) -> Vec<u8> {
     /// include/uapi/linux/if.h
     const IFF_UP: u32 = 1;
-    // Family, padding, type: none of them matters to a change of flags.
+    // The first bytes are family, padding and type: none of them matters to a change of flags.
     let mut header = vec![0; 4];
     for field in [index, if up { IFF_UP } else { 0 }, IFF_UP] {
         header.extend(field.to_ne_bytes());

@@ -18,20 +18,20 @@ const LOCAL_TABLE: u32 = 255;
 /// Local and broadcast routes. A question costs as many look-ups as the table has prefix lengths: about three.
 #[derive(Debug, Default)]
 pub struct LocalTable {
-    kinds: HashMap<(u8, u32), Kind>,
+    kinds: HashMap<(u8, u32), RouteKinds>,
     prefix_lengths: BTreeSet<u8>,
 }
 
 /// The kinds that the routes to one destination have.
 #[derive(Debug, Clone, Copy, Default)]
-struct Kind {
+struct RouteKinds {
     local: bool,
     broadcast: bool,
 }
 
 impl LocalTable {
-    /// Whether the kernel takes the address for a broadcast one: the longest prefix decides. False where a destination is
-    /// both, which depends on the order in which the two came.
+    /// Whether the kernel takes the address for a broadcast one: the longest prefix decides. The answer is false where
+    /// a destination is both, which depends on the order in which the two came.
     pub fn is_broadcast(&self, address: Ipv4Addr) -> bool {
         let routes = self.prefix_lengths.iter().rev();
         let longest = routes.into_iter().find_map(|length| self.kinds.get(&(*length, network(address, *length))));
@@ -66,14 +66,14 @@ fn network(address: Ipv4Addr, prefix_length: u8) -> u32 {
     address.to_bits() & u32::MAX.checked_shl(host_bits).unwrap_or(0)
 }
 
-/// Asks for the IPv4 routes of all tables: kernels before 4.20 cannot be asked for one.
+/// Builds a question for the IPv4 routes of all tables: kernels before 4.20 cannot be asked for one.
 pub(super) fn list() -> Vec<u8> {
-    let mut header = vec![0; connected::HEADER];
+    let mut header = [0; connected::HEADER];
     header[0] = libc::AF_INET as u8;
-    header
+    header.to_vec()
 }
 
-/// `None` for a route of another table, and for one of another kind.
+/// Reads a route; `None` for a route of another table, and for one of another kind.
 pub(super) fn decode(payload: &[u8]) -> Result<Option<LocalRoute>> {
     let Some(route) = entry(payload)?.filter(|route| route.table == LOCAL_TABLE) else { return Ok(None) };
     let broadcast = match route.header.rtm_type() {
@@ -113,16 +113,19 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        for (address, broadcast) in [
-            ("127.0.0.1", false),
-            ("127.255.255.255", true),
-            ("10.9.5.1", true),
-            ("10.9.5.7", false),
-            ("10.9.6.255", false),
-            ("10.9.7.255", false),
-        ] {
-            assert_eq!(table.is_broadcast(address.parse().expect(address)), broadcast, "{address}");
-        }
+        crate::testing::check_rows(
+            [
+                ("127.0.0.1", false),
+                ("127.255.255.255", true),
+                ("10.9.5.1", true),
+                ("10.9.5.7", false),
+                ("10.9.6.255", false),
+                ("10.9.7.255", false),
+            ],
+            |(address, broadcast)| {
+                assert_eq!(table.is_broadcast(address.parse().expect(address)), broadcast, "{address}");
+            },
+        );
         assert!(!LocalTable::default().is_broadcast([255; 4].into()));
     }
 }

@@ -11,7 +11,7 @@ use nix::libc;
 
 use super::constants::PolicyAttribute;
 use crate::model::Family;
-use crate::netlink::attribute::{Attributes, Writer};
+use crate::netlink::attribute::{AttributeWriter, Attributes};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct ifaddrlblmsg`.
@@ -21,16 +21,18 @@ const HOST: u8 = 128;
 /// The label of one address, on whatever interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PolicyLabel {
+    /// The address.
     pub address: Ipv6Addr,
+    /// The label's number.
     pub label: u32,
 }
 
-/// Asks for the whole list. The kernel keeps it for IPv6 only and wants to be asked for that.
+/// Builds a question for the whole list. The kernel keeps it for IPv6 only and wants to be asked for that.
 pub(super) fn list() -> Vec<u8> {
     header(0)
 }
 
-/// `None` for labels of networks, which are not ours.
+/// Reads a label; `None` for labels of networks, which are not ours.
 pub(super) fn decode(payload: &[u8]) -> Result<Option<PolicyLabel>> {
     let (Some(attributes), Some(prefix_length)) = (payload.get(HEADER..), payload.get(2)) else {
         return Err(Error::malformed("the header of an address label is cut off"));
@@ -45,16 +47,16 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<PolicyLabel>> {
 }
 
 pub(super) fn encode(label: &PolicyLabel) -> Result<Vec<u8>> {
-    let mut message = Writer::after(header(HOST));
+    let mut message = AttributeWriter::after(header(HOST));
     message.put(PolicyAttribute::Address, Buffer::from(label.address.octets().to_vec()))?;
     message.put(PolicyAttribute::Label, label.label)?;
     Ok(message.into_bytes())
 }
 
-/// Family, padding, prefix length, flags; interface and sequence number stay 0.
+/// Builds a header of family, padding, prefix length and flags; interface and sequence number stay 0.
 fn header(prefix_length: u8) -> Vec<u8> {
-    let mut header = vec![0; HEADER];
+    let mut header = [0; HEADER];
     header[0] = libc::AF_INET6 as u8;
     header[2] = prefix_length;
-    header
+    header.to_vec()
 }

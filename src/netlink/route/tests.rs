@@ -15,7 +15,7 @@ fn link(route: &mut Route, name: &str) -> Link {
     route.links().expect("links").into_iter().find(|link| link.is_called(name)).expect(name)
 }
 
-/// The address as the kernel has it now.
+/// Returns the address as the kernel has it now.
 fn observe(route: &mut Route, text: &str) -> Option<ObservedAddress> {
     let wanted: IpAddr = text.parse().expect("address");
     route.addresses().expect("addresses").into_iter().find(|observed| observed.address.address == wanted)
@@ -200,21 +200,24 @@ fn the_longest_prefix_wins_then_the_lowest_metric_then_the_lowest_index() {
         route("2001:db8:0:1::", 64, 8, 256),
         route("fe80::", 64, 9, 256),
     ];
-    for (text, interface) in [
-        ("10.200.0.1", Some(1)),
-        ("10.1.9.9", Some(3)),
-        ("10.1.2.4", Some(4)),
-        ("10.1.2.3", Some(6)),
-        ("11.0.0.1", None),
-        ("2001:db8:ffff::1", Some(7)),
-        ("2001:db8:0:1::1", Some(8)),
-        ("2001:db9::1", None),
-        ("::a01:203", None),
-        ("fe80::1", None),
-    ] {
-        let found = interface_for(text.parse().expect("address"), &routes).map(|route| route.interface);
-        assert_eq!(found, interface, "{text}");
-    }
+    crate::testing::check_rows(
+        [
+            ("10.200.0.1", Some(1)),
+            ("10.1.9.9", Some(3)),
+            ("10.1.2.4", Some(4)),
+            ("10.1.2.3", Some(6)),
+            ("11.0.0.1", None),
+            ("2001:db8:ffff::1", Some(7)),
+            ("2001:db8:0:1::1", Some(8)),
+            ("2001:db9::1", None),
+            ("::a01:203", None),
+            ("fe80::1", None),
+        ],
+        |(text, interface)| {
+            let found = interface_for(text.parse().expect("address"), &routes).map(|route| route.interface);
+            assert_eq!(found, interface, "{text}");
+        },
+    );
     assert_eq!(interface_for("10.0.0.1".parse().expect("address"), &[] as &[ConnectedRoute]), None);
 }
 
@@ -228,7 +231,7 @@ fn answers_cut_off_anywhere_are_errors_or_lack_their_end() {
     for length in 0..bytes.len() {
         match observed(&bytes[..length]) {
             Err(_) => errors += 1,
-            // Between two attributes nothing tells the difference but what is missing.
+            // Between two attributes only what is missing shows the difference.
             Ok(cut) => assert!(length % 4 == 0 && cut.expect("known family").address.address == vip.address),
         }
     }

@@ -3,6 +3,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::*;
 use crate::ocf::dummy::DESCRIPTION;
+use crate::testing::check_rows;
 
 fn call(variables: &[(&str, &str)]) -> Call {
     Call::for_test(&DESCRIPTION, Action::Monitor, &variables.iter().copied().collect())
@@ -15,28 +16,28 @@ fn reasons(call: &Call) -> Vec<&str> {
 const IP: (&str, &str) = ("OCF_RESKEY_ip", "192.0.2.1");
 
 #[test]
-fn values_and_defaults_in_their_types() {
+fn values_and_defaults_are_read_in_their_types() {
     let given = call(&[
         IP,
         ("OCF_RESKEY_cidr_netmask", "24"),
         ("OCF_RESKEY_quiescent", "No"),
         ("OCF_RESKEY_wait", "2min"),
+        ("OCF_RESKEY_rise", "3"),
         ("OCF_RESKEY_scheduler", ""),
         ("OCF_RESKEY_unheard_of", "x"),
     ]);
     assert_eq!(reasons(&given), [""; 0]);
     assert_eq!(given.text("ip"), Some("192.0.2.1"));
-    assert_eq!(given.integer("cidr_netmask"), Some(24));
-    assert_eq!(given.number::<u8>("cidr_netmask"), Some(24));
+    assert_eq!(given.optional_number::<u8>("cidr_netmask"), Some(24));
     assert!(!given.boolean("quiescent"));
-    assert_eq!(given.time("wait"), Some(Duration::from_secs(120)));
+    assert_eq!((given.time("wait"), given.number::<u32>("rise")), (Duration::from_secs(120), 3));
     assert_eq!(given.text("scheduler"), Some("wlc"));
     assert!(given.is_set("ip") && !given.is_set("scheduler"));
 
     let defaults = call(&[IP]);
     assert!(defaults.boolean("quiescent"));
-    assert_eq!(defaults.time("wait"), Some(Duration::from_millis(500)));
-    assert_eq!(defaults.integer("cidr_netmask"), None);
+    assert_eq!((defaults.time("wait"), defaults.number::<u32>("rise")), (Duration::from_millis(500), 2));
+    assert_eq!(defaults.optional_number::<u8>("cidr_netmask"), None);
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn a_required_value_that_is_wrong_is_not_missing_as_well() {
 #[test]
 fn an_alias_is_read_under_the_current_name() {
     let old = call(&[IP, ("OCF_RESKEY_netmask", "24")]);
-    assert_eq!((old.integer("cidr_netmask"), reasons(&old)), (Some(24), vec![]));
+    assert_eq!((old.optional_number::<u8>("cidr_netmask"), reasons(&old)), (Some(24), vec![]));
     assert_eq!(old.notes(), [Note::Advice("netmask: an old name of cidr_netmask".to_owned())]);
 
     let same = call(&[IP, ("OCF_RESKEY_netmask", "24"), ("OCF_RESKEY_cidr_netmask", "24")]);
@@ -77,7 +78,7 @@ fn an_alias_is_read_under_the_current_name() {
 
     let wrong = call(&[IP, ("OCF_RESKEY_netmask", "255")]);
     assert_eq!(reasons(&wrong), ["netmask \"255\": expected a whole number from 0 to 128"]);
-    assert_eq!(wrong.integer("cidr_netmask"), None);
+    assert_eq!(wrong.optional_number::<u8>("cidr_netmask"), None);
 }
 
 #[test]
@@ -106,11 +107,11 @@ fn probe_timeout_and_level_come_from_the_cluster() {
 fn an_instance_cannot_leave_its_directory() {
     assert_eq!(call(&[IP]).instance, "default");
     assert_eq!(call(&[IP, ("OCF_RESOURCE_INSTANCE", "lvs:0")]).instance, "lvs:0");
-    for (given, safe) in [("../x", "_.._x"), ("a/b", "_a_b"), (".", "_."), ("a\nb", "_a_b")] {
+    check_rows([("../x", "_.._x"), ("a/b", "_a_b"), (".", "_."), ("a\nb", "_a_b")], |(given, safe)| {
         let bad = call(&[IP, ("OCF_RESOURCE_INSTANCE", given)]);
         assert_eq!(bad.instance, safe);
         assert_eq!(bad.problems().len(), 1, "{given}");
-    }
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::*;
 use crate::ocf::dummy::{DESCRIPTION, Dummy, SIMPLE};
 use crate::ocf::{FailureKind, exit_code};
+use crate::testing::check_rows;
 
 const GOOD: [(&str, &str); 3] =
     [("HA_logfacility", "none"), ("OCF_RESOURCE_INSTANCE", "d1"), ("OCF_RESKEY_ip", "192.0.2.1")];
@@ -59,29 +60,32 @@ fn a_failure_of_the_agent_gets_the_code_of_the_table_and_its_reason() {
 
 #[test]
 fn success_is_silent() {
-    for action in ["start", "stop", "validate-all", "notify", "reload-agent", "monitor"] {
+    check_rows(["start", "stop", "validate-all", "notify", "reload-agent", "monitor"], |action| {
         let result = ran(&Dummy::default(), action, &[]);
         assert_eq!((result.code, result.out.as_str(), result.err.as_str()), (0, "", ""), "{action}");
-    }
+    });
 }
 
 #[test]
 fn a_status_has_its_code_and_only_the_unusual_ones_a_reason() {
     let text = || "1 of 2 addresses".to_owned();
-    for (status, code, err) in [
-        (Status::Running, 0, ""),
-        (Status::Stopped, 7, ""),
-        (Status::Promoted, 8, ""),
-        (Status::Degraded(text()), 190, "ocf-exit-reason:1 of 2 addresses\n"),
-        (Status::DegradedPromoted(text()), 191, "ocf-exit-reason:1 of 2 addresses\n"),
-        (Status::FailedPromoted(text()), 9, "ocf-exit-reason:1 of 2 addresses\n"),
-    ] {
-        for more in [&[][..], &[RECURRING]] {
-            let agent = Dummy { status: Ok(status.clone()), ..Dummy::default() };
-            let result = ran(&agent, "monitor", more);
-            assert_eq!((result.code, result.err.as_str()), (code, err), "{status:?}");
-        }
-    }
+    check_rows(
+        [
+            (Status::Running, 0, ""),
+            (Status::Stopped, 7, ""),
+            (Status::Promoted, 8, ""),
+            (Status::Degraded(text()), 190, "ocf-exit-reason:1 of 2 addresses\n"),
+            (Status::DegradedPromoted(text()), 191, "ocf-exit-reason:1 of 2 addresses\n"),
+            (Status::FailedPromoted(text()), 9, "ocf-exit-reason:1 of 2 addresses\n"),
+        ],
+        |(status, code, err)| {
+            for more in [&[][..], &[RECURRING]] {
+                let agent = Dummy { status: Ok(status.clone()), ..Dummy::default() };
+                let result = ran(&agent, "monitor", more);
+                assert_eq!((result.code, result.err.as_str()), (code, err), "{status:?}");
+            }
+        },
+    );
 }
 
 #[test]
@@ -110,16 +114,19 @@ fn validation_before_a_start_is_local_and_may_refuse() {
 
 #[test]
 fn validate_all_looks_at_the_machine_from_level_10_on() {
-    for (more, level) in [
-        (&[][..], "Consistency"),
-        (&[("OCF_CHECK_LEVEL", "9")], "Consistency"),
-        (&[("OCF_CHECK_LEVEL", "10")], "Local"),
-        (&[("OCF_RESKEY_OCF_CHECK_LEVEL", "20")], "Local"),
-    ] {
-        let agent = Dummy::default();
-        assert_eq!(ran(&agent, "validate-all", more).code, 0);
-        assert_eq!(*agent.called.borrow(), [format!("validate {level}")]);
-    }
+    check_rows(
+        [
+            (&[][..], "Consistency"),
+            (&[("OCF_CHECK_LEVEL", "9")], "Consistency"),
+            (&[("OCF_CHECK_LEVEL", "10")], "Local"),
+            (&[("OCF_RESKEY_OCF_CHECK_LEVEL", "20")], "Local"),
+        ],
+        |(more, level)| {
+            let agent = Dummy::default();
+            assert_eq!(ran(&agent, "validate-all", more).code, 0);
+            assert_eq!(*agent.called.borrow(), [format!("validate {level}")]);
+        },
+    );
     assert_eq!(ran(&Dummy::default(), "validate-all", &[("OCF_RESKEY_ip", "")]).code, 6);
 }
 
@@ -172,17 +179,17 @@ fn no_monitor_outside_a_probe_answers_a_hard_code() {
 #[test]
 fn what_is_not_advertised_is_an_unknown_action() {
     let simple = Dummy { description: &SIMPLE, ..Dummy::default() };
-    for action in ["promote", "demote", "notify", "reload-agent", "reload", "status", "", "START"] {
+    check_rows(["promote", "demote", "notify", "reload-agent", "reload", "status", "", "START"], |action| {
         let result = ran(&simple, action, &[]);
         assert_eq!(result.code, 3, "{action}");
         assert!(result.out.starts_with("usage: dummy {start|stop|monitor|validate-all|meta-data}\n"), "{}", result.out);
         assert!(result.err.starts_with("ocf-exit-reason:action "), "{}", result.err);
-    }
+    });
     assert_eq!(*simple.called.borrow(), [""; 0]);
     assert_eq!(ran_in(&simple, None, &Environment::default()).code, 3);
     assert_eq!(ran_in(&simple, Some(OsStr::from_bytes(b"\xff")), &Environment::default()).code, 3);
     assert_eq!(ran(&simple, "usage", &[]).code, 0);
-    // Advertised, but the agent left it out.
+    // The action is advertised, but the agent left it out.
     assert_eq!(ran(&Dummy::default(), "promote", &[]).code, 3);
 }
 
@@ -196,7 +203,7 @@ fn meta_data_needs_no_environment_and_calls_nothing() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_panic() {
+fn a_reader_that_went_away_causes_no_panic() {
     struct Closed;
     impl Write for Closed {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {

@@ -18,7 +18,7 @@ fn received(socket: &UnixDatagram) -> Option<String> {
 }
 
 #[test]
-fn a_datagram_has_priority_tag_and_level() {
+fn a_datagram_has_a_priority_a_tag_and_a_level() {
     let scratch = Scratch::new("ocf-syslog");
     let socket = UnixDatagram::bind(scratch.file("log")).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -48,7 +48,7 @@ fn a_dead_syslog_and_a_missing_directory_are_borne() {
 }
 
 #[test]
-fn facilities_by_name() {
+fn a_facility_is_found_by_its_name() {
     assert_eq!(syslog::facility_number("daemon"), Some(3));
     assert_eq!(syslog::facility_number("LOCAL7"), Some(23));
     assert_eq!(syslog::facility_number("none"), None);
@@ -68,7 +68,7 @@ fn files_get_what_their_names_promise() {
 }
 
 #[test]
-fn one_file_for_both_gets_each_line_once_and_debug_needs_leave() {
+fn one_file_for_both_gets_each_line_once_and_debug_lines_only_when_they_are_on() {
     let scratch = Scratch::new("ocf-same");
     let path = scratch.file("log");
     let log = logger(&[("HA_logfacility", "none"), ("HA_LOGFILE", &path), ("HA_DEBUGLOG", &path), ("HA_debug", "0")]);

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::ocf::dummy::{DESCRIPTION, SIMPLE};
+use crate::testing::check_rows;
 
 const PCS_GRAMMAR: &str = "/usr/share/pcs/data/ocf-1.1.rng";
 
-/// What `xmllint` says of `document`; `Err` with its words when it refuses it.
+/// Returns what `xmllint` says of `document`: `Err` with its words when it refuses it.
 fn xmllint(arguments: &[&str], document: &str) -> Result<(), String> {
     let mut child = Command::new("xmllint")
         .args(["--noout", "--nonet"])
@@ -25,13 +26,13 @@ fn xmllint(arguments: &[&str], document: &str) -> Result<(), String> {
 }
 
 #[test]
-fn the_declarations_of_the_tests_are_sound() {
+fn the_descriptions_of_the_tests_are_sound() {
     assert_eq!(DESCRIPTION.mistakes(), [""; 0]);
     assert_eq!(SIMPLE.mistakes(), [""; 0]);
 }
 
 #[test]
-fn valid_against_its_own_doctype_as_ocf_tester_checks_it() {
+fn the_document_is_valid_against_its_own_doctype_as_ocf_tester_checks_it() {
     for description in [&DESCRIPTION, &SIMPLE] {
         assert_eq!(xmllint(&["--valid"], &description.metadata()), Ok(()));
     }
@@ -40,23 +41,26 @@ fn valid_against_its_own_doctype_as_ocf_tester_checks_it() {
 #[test]
 fn the_doctype_is_strict_enough_to_refuse() {
     let good = DESCRIPTION.metadata();
-    for (from, to) in [
-        ("<version>1.1</version>", ""),
-        ("type=\"select\"", "type=\"choice\""),
-        (" timeout=\"20s\"", ""),
-        ("<content ", "<contents "),
-        ("lang=\"en\"", ""),
-        ("unique=\"1\"", "unique=\"yes\""),
-        ("<parameter name=\"ip\"", "<parameter advanced=\"1\" name=\"ip\""),
-    ] {
-        let bad = good.replacen(from, to, 1);
-        assert_ne!(bad, good, "{from}");
-        assert!(xmllint(&["--valid"], &bad).is_err(), "{from} as {to:?} passed");
-    }
+    check_rows(
+        [
+            ("<version>1.1</version>", ""),
+            ("type=\"select\"", "type=\"choice\""),
+            (" timeout=\"20s\"", ""),
+            ("<content ", "<contents "),
+            ("lang=\"en\"", ""),
+            ("unique=\"1\"", "unique=\"yes\""),
+            ("<parameter name=\"ip\"", "<parameter advanced=\"1\" name=\"ip\""),
+        ],
+        |(from, to)| {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good, "{from}");
+            assert!(xmllint(&["--valid"], &bad).is_err(), "{from} as {to:?} passed");
+        },
+    );
 }
 
 #[test]
-fn valid_against_the_grammar_of_pcs() {
+fn the_document_is_valid_against_the_grammar_of_pcs() {
     assert!(Path::new(PCS_GRAMMAR).exists(), "{PCS_GRAMMAR} is needed: apt-get install pcs");
     for description in [&DESCRIPTION, &SIMPLE] {
         assert_eq!(xmllint(&["--relaxng", PCS_GRAMMAR], &description.metadata()), Ok(()));
@@ -73,25 +77,28 @@ fn the_head_suits_crmsh() {
 #[test]
 fn every_attribute_of_a_parameter_is_written() {
     let text = DESCRIPTION.metadata();
-    for wanted in [
-        "<parameter name=\"ip\" unique-group=\"ip\" unique=\"1\" required=\"1\">",
-        "<parameter name=\"quiescent\" reloadable=\"1\">",
-        "<content type=\"boolean\" default=\"yes\"/>",
-        "<content type=\"string\" default=\"500ms\"/>",
-        "<content type=\"select\" default=\"wlc\">",
-        "How to choose.\n\nExpected: one of rr, wlc.</longdesc>",
-        "<option value=\"rr\"/>",
-        "<replaced-with name=\"cidr_netmask\"/>",
-        "<deprecated/>",
-        "<longdesc lang=\"en\">Pretends to run something, for",
-        "&amp; &lt;other",
-        "<parameter name=\"trace_ra\" reloadable=\"1\">",
-        "<parameter name=\"trace_file\"",
-        "<parameter name=\"trace_dir\"",
-    ] {
-        assert!(text.contains(wanted), "{wanted} in {text}");
-    }
-    // Without reload-agent the word would promise what nobody does.
+    check_rows(
+        [
+            "<parameter name=\"ip\" unique-group=\"ip\" unique=\"1\" required=\"1\">",
+            "<parameter name=\"quiescent\" reloadable=\"1\">",
+            "<content type=\"boolean\" default=\"yes\"/>",
+            "<content type=\"string\" default=\"500ms\"/>",
+            "<content type=\"select\" default=\"wlc\">",
+            "How to choose.\n\nExpected: one of rr, wlc.</longdesc>",
+            "<option value=\"rr\"/>",
+            "<replaced-with name=\"cidr_netmask\"/>",
+            "<deprecated/>",
+            "<longdesc lang=\"en\">Pretends to run something, for",
+            "&amp; &lt;other",
+            "<parameter name=\"trace_ra\" reloadable=\"1\">",
+            "<parameter name=\"trace_file\"",
+            "<parameter name=\"trace_dir\"",
+        ],
+        |wanted| {
+            assert!(text.contains(wanted), "{wanted} in {text}");
+        },
+    );
+    // Without reload-agent the word would promise what no action does.
     assert!(!SIMPLE.metadata().contains("reloadable=\""));
 }
 

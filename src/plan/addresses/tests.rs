@@ -38,7 +38,7 @@ fn a_wanted_label_is_part_of_the_configuration() {
     assert_eq!(address_state(&wanted, std::slice::from_ref(&wanted)), AddressState::Present);
 }
 
-/// The changes in a few words: `+` and `-` with prefix and label.
+/// Returns the changes in a few words: `+` and `-` with prefix and label.
 fn steps(wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Vec<String> {
     let changes = address_changes(std::slice::from_ref(wanted), PLAIN, &held.iter().collect());
     let word = |change: &AddressChange| {
@@ -52,24 +52,27 @@ fn steps(wanted: &InterfaceAddress, held: &[InterfaceAddress]) -> Vec<String> {
 #[test]
 fn each_form_is_changed_into_the_wanted_one_without_a_moment_without_it() {
     let label = |text| vip(24, 2, Some(text));
-    for (wanted, held, expected) in [
-        (vip(24, 2, None), vec![], vec!["+24"]),
-        (vip(24, 2, None), vec![vip(24, 2, None)], vec![]),
-        (vip(24, 2, None), vec![vip(32, 2, None)], vec!["+24", "-32"]),
-        (vip(24, 2, None), vec![vip(32, 2, None), vip(28, 2, None)], vec!["+24", "-32", "-28"]),
-        // What a kill -9 in the middle of a change of label leaves.
-        (vip(24, 2, None), vec![vip(24, 2, None), vip(32, 2, None)], vec!["-32"]),
-        (label("a"), vec![label("b")], vec!["+32", "-24b", "+24a", "-32"]),
-        (label("a"), vec![label("b"), vip(28, 2, None)], vec!["-24b", "+24a", "-28"]),
-        (vip(32, 2, Some("a")), vec![vip(32, 2, None)], vec!["+31", "-32", "+32a", "-31"]),
-        (vip(24, 2, None), vec![vip(24, 3, None)], vec!["+24"]),
-        (on("2001:db8::9/64", 2, None), vec![on("2001:db8::9/128", 2, None)], vec!["-128", "+64"]),
-    ] {
-        assert_eq!(steps(&wanted, &held), expected, "{wanted:?} {held:?}");
-    }
+    crate::testing::check_rows(
+        [
+            (vip(24, 2, None), vec![], vec!["+24"]),
+            (vip(24, 2, None), vec![vip(24, 2, None)], vec![]),
+            (vip(24, 2, None), vec![vip(32, 2, None)], vec!["+24", "-32"]),
+            (vip(24, 2, None), vec![vip(32, 2, None), vip(28, 2, None)], vec!["+24", "-32", "-28"]),
+            // A kill -9 in the middle of a change of label leaves this.
+            (vip(24, 2, None), vec![vip(24, 2, None), vip(32, 2, None)], vec!["-32"]),
+            (label("a"), vec![label("b")], vec!["+32", "-24b", "+24a", "-32"]),
+            (label("a"), vec![label("b"), vip(28, 2, None)], vec!["-24b", "+24a", "-28"]),
+            (vip(32, 2, Some("a")), vec![vip(32, 2, None)], vec!["+31", "-32", "+32a", "-31"]),
+            (vip(24, 2, None), vec![vip(24, 3, None)], vec!["+24"]),
+            (on("2001:db8::9/64", 2, None), vec![on("2001:db8::9/128", 2, None)], vec!["-128", "+64"]),
+        ],
+        |(wanted, held, expected)| {
+            assert_eq!(steps(&wanted, &held), expected, "{wanted:?} {held:?}");
+        },
+    );
 }
 
-/// What the kernel holds after a change (without what it does to others of the subnet).
+/// Does with a change what the kernel does (but for the others of the subnet).
 fn execute(held: &mut Vec<InterfaceAddress>, change: &AddressChange) {
     match change {
         AddressChange::Add(place, _) => {
@@ -112,7 +115,7 @@ proptest! {
 }
 
 #[test]
-fn only_what_nobody_deleted_and_is_gone_was_lost() {
+fn only_what_is_gone_without_a_deletion_was_lost() {
     let all = ["192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24", "2001:db8::3/64"].map(|text| on(text, 2, None));
     let elsewhere = on("192.0.2.4/24", 3, None);
     let before: Vec<_> = all.iter().chain([&elsewhere]).cloned().collect();
@@ -125,14 +128,14 @@ fn only_what_nobody_deleted_and_is_gone_was_lost() {
 
 /// The addresses of an interface as the kernel keeps them: the first one of each subnet, then the others as they came.
 #[derive(Debug, Default, Clone)]
-struct Kernel {
+struct FakeInterface {
     promotes: bool,
     primary: Vec<InterfaceAddress>,
     secondary: Vec<InterfaceAddress>,
     promotions: usize,
 }
 
-impl Kernel {
+impl FakeInterface {
     fn held(&self) -> Vec<InterfaceAddress> {
         self.primary.iter().chain(&self.secondary).cloned().collect()
     }
@@ -142,7 +145,7 @@ impl Kernel {
         if has_first { self.secondary.push(place) } else { self.primary.push(place) }
     }
 
-    /// False: it had gone with another one.
+    /// Returns false when the address had gone with another one.
     fn delete(&mut self, place: &InterfaceAddress) -> bool {
         let count = self.secondary.len();
         self.secondary.retain(|held| held != place);
@@ -171,7 +174,7 @@ proptest! {
         let mut places: Vec<_> =
             added.iter().map(|(subnet, host)| on(&format!("10.60.{subnet}.{host}/24"), 2, None)).collect();
         places.rotate_left(shuffle.index(added.len()));
-        let mut kernel = Kernel::default();
+        let mut kernel = FakeInterface::default();
         places.iter().for_each(|place| kernel.add(place.clone()));
         let is_ours = |place: &&InterfaceAddress| {
             places.iter().position(|known| known == *place).is_some_and(|index| ours[index])

@@ -13,7 +13,7 @@ fn table(entries: &[(u16, &[(u8, u32)])]) -> Table {
 }
 
 #[test]
-fn differences_name_what_is_wrong() {
+fn each_difference_names_its_entry_and_what_is_wrong() {
     let desired = table(&[(80, &[(1, 1), (2, 2)]), (81, &[(1, 1)])]);
     let found = differences(&desired, &table(&[(80, &[(2, 3), (3, 1)])]));
     let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -22,7 +22,7 @@ fn differences_name_what_is_wrong() {
         [
             "virtual service tcp 192.0.2.1:80: real server 192.0.2.1:80 is missing",
             "virtual service tcp 192.0.2.1:80: real server 192.0.2.2:80: weight is 3, must be 2",
-            "virtual service tcp 192.0.2.1:80: real server 192.0.2.3:80 was added by somebody else",
+            "virtual service tcp 192.0.2.1:80: real server 192.0.2.3:80 was added by another program",
             "virtual service tcp 192.0.2.1:81: missing in the kernel",
         ]
     );
@@ -51,7 +51,7 @@ fn a_service_that_differs_says_in_what() {
 }
 
 #[test]
-fn a_table_as_wanted_and_services_that_nobody_wants_are_no_difference() {
+fn a_table_as_wanted_and_unwanted_services_are_no_difference() {
     let desired = table(&[(80, &[(1, 1)])]);
     assert_eq!(differences(&desired, &table(&[(80, &[(1, 1)]), (81, &[(9, 9)])])), []);
     assert_eq!(differences(&BTreeMap::new(), &desired), []);

@@ -17,7 +17,7 @@ fn table(entries: &[(u16, &[(u8, u32)])]) -> Table {
     entries.iter().map(entry).collect()
 }
 
-/// What the kernel does with a change.
+/// Does with a change what the kernel does.
 fn execute(table: &mut Table, change: &Change) {
     match change {
         Change::AddService(service) => {
@@ -46,7 +46,7 @@ fn texts(changes: &[Change]) -> Vec<String> {
 
 #[test]
 fn the_fallback_is_in_before_the_last_real_server_goes() {
-    let changes = table_changes(&table(&[(80, &[(9, 1)])]), &table(&[(80, &[(1, 5)])]), Role::OwnsServices);
+    let changes = table_changes(&table(&[(80, &[(9, 1)])]), &table(&[(80, &[(1, 5)])]), TableRole::OwnsServices);
     assert_eq!(
         texts(&changes),
         [
@@ -60,7 +60,7 @@ fn the_fallback_is_in_before_the_last_real_server_goes() {
 fn raised_weights_come_before_lowered_ones_of_every_service() {
     let desired = table(&[(80, &[(1, 0), (2, 5)]), (81, &[(1, 0), (2, 5)])]);
     let observed = table(&[(80, &[(1, 5), (2, 0)]), (81, &[(1, 5), (2, 0)])]);
-    let weights: Vec<u32> = table_changes(&desired, &observed, Role::OwnsServices)
+    let weights: Vec<u32> = table_changes(&desired, &observed, TableRole::OwnsServices)
         .iter()
         .map(|change| match change {
             Change::EditRealServer(_, real) => real.weight,
@@ -77,20 +77,20 @@ fn a_local_real_server_is_not_edited_for_its_method() {
     let held = observed.values_mut().next().and_then(|entry| entry.real_servers.values_mut().next()).expect("one");
     held.local = true;
     held.forwarding = ForwardingMethod::Masq;
-    assert_eq!(table_changes(&desired, &observed, Role::OwnsServices), []);
+    assert_eq!(table_changes(&desired, &observed, TableRole::OwnsServices), []);
 }
 
 #[test]
-fn a_monitor_of_real_servers_never_brings_a_service_back() {
+fn a_mover_of_real_servers_never_brings_a_service_back() {
     let desired = table(&[(80, &[(1, 1)])]);
-    assert_eq!(table_changes(&desired, &Table::new(), Role::MovesRealServers), []);
-    assert_eq!(table_changes(&desired, &table(&[(80, &[])]), Role::MovesRealServers).len(), 1);
+    assert_eq!(table_changes(&desired, &Table::new(), TableRole::MovesRealServers), []);
+    assert_eq!(table_changes(&desired, &table(&[(80, &[])]), TableRole::MovesRealServers).len(), 1);
 }
 
 #[test]
 fn an_observer_changes_nothing() {
     let desired = table(&[(80, &[(1, 1)]), (81, &[(1, 1)])]);
-    assert_eq!(table_changes(&desired, &table(&[(80, &[(2, 5)])]), Role::Observes), []);
+    assert_eq!(table_changes(&desired, &table(&[(80, &[(2, 5)])]), TableRole::Observes), []);
 }
 
 fn any_table() -> impl Strategy<Value = Table> {
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn executing_the_plan_gives_the_desired_table_and_a_second_plan_is_empty(desired in any_table(), observed in any_table()) {
         let mut kernel = observed.clone();
-        for change in table_changes(&desired, &observed, Role::OwnsServices) {
+        for change in table_changes(&desired, &observed, TableRole::OwnsServices) {
             execute(&mut kernel, &change);
         }
         for (key, entry) in &desired {
@@ -122,13 +122,13 @@ proptest! {
         for (key, entry) in observed.iter().filter(|(key, _)| !desired.contains_key(key)) {
             prop_assert_eq!(kernel.get(key), Some(entry));
         }
-        prop_assert_eq!(table_changes(&desired, &kernel, Role::OwnsServices), []);
+        prop_assert_eq!(table_changes(&desired, &kernel, TableRole::OwnsServices), []);
     }
 
     #[test]
     fn there_is_a_difference_exactly_where_there_is_something_to_change(desired in any_table(), observed in any_table()) {
         let services = |keys: Vec<ServiceKey>| keys.into_iter().collect::<std::collections::BTreeSet<_>>();
-        let changed = table_changes(&desired, &observed, Role::OwnsServices);
+        let changed = table_changes(&desired, &observed, TableRole::OwnsServices);
         let differing = crate::plan::differences(&desired, &observed);
         prop_assert_eq!(
             services(changed.iter().map(|change| *change.service()).collect()),
@@ -140,7 +140,7 @@ proptest! {
     fn a_real_server_that_serves_before_and_after_serves_at_every_step(desired in any_table(), observed in any_table()) {
         let steady: Vec<_> = serving(&desired).into_iter().filter(|pair| serving(&observed).contains(pair)).collect();
         let mut kernel = observed.clone();
-        for change in table_changes(&desired, &observed, Role::OwnsServices) {
+        for change in table_changes(&desired, &observed, TableRole::OwnsServices) {
             execute(&mut kernel, &change);
             let now = serving(&kernel);
             prop_assert!(steady.iter().all(|pair| now.contains(pair)), "{}", change);
@@ -148,11 +148,11 @@ proptest! {
     }
 
     #[test]
-    fn a_service_that_has_somebody_to_serve_before_and_after_has_at_every_step(desired in any_table(), observed in any_table()) {
+    fn a_service_with_a_serving_real_server_before_and_after_has_one_at_every_step(desired in any_table(), observed in any_table()) {
         let covered = |table: &Table| serving(table).into_iter().map(|(key, _)| key).collect::<std::collections::BTreeSet<_>>();
         let steady: Vec<_> = covered(&desired).intersection(&covered(&observed)).copied().collect();
         let mut kernel = observed.clone();
-        for change in table_changes(&desired, &observed, Role::OwnsServices) {
+        for change in table_changes(&desired, &observed, TableRole::OwnsServices) {
             execute(&mut kernel, &change);
             let now = covered(&kernel);
             prop_assert!(steady.iter().all(|key| now.contains(key)), "{}", change);

@@ -3,15 +3,15 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::config;
 use crate::model::ServiceEntry;
-use crate::ownership::MonitorRecord;
-use crate::testing::{real_server, virtual_service};
+use crate::ownership::HealthRecord;
+use crate::testing::{check_rows, real_server, virtual_service};
 
 const KEY: &str = "tcp 192.0.2.1:80";
 const TEXT: &str = "virtual=192.0.2.1:80\n\treal=192.0.2.8:80 gate 1\n\treal=192.0.2.9:80 gate 3\n\
                     \tfallback=192.0.2.5:80\n\tchecktype=on\n";
 
-/// The verdict on a kernel with these real servers (`None`: without the service).
-fn verdict(held: Option<&[(u8, u32)]>, care: Care, refusals: &[Refusal]) -> Verdict {
+/// Returns the verdict on a kernel with these real servers; `None` stands for a kernel without the service.
+fn verdict(held: Option<&[(u8, u32)]>, care: RealServerMover, refusals: &[Refusal]) -> DeclarationVerdict {
     let config = config::parse_file(TEXT.as_bytes(), &config::AnyName::default()).expect("right");
     let service = virtual_service(KEY);
     let entry = held.map(|reals| {
@@ -19,12 +19,12 @@ fn verdict(held: Option<&[(u8, u32)]>, care: Care, refusals: &[Refusal]) -> Verd
         ServiceEntry { service: service.clone(), real_servers: reals.collect::<BTreeMap<_, _>>() }
     });
     let mut registry = Registry::default();
-    if care != Care::Owner {
-        let record = MonitorRecord { services: vec![KEY.into()], ..MonitorRecord::default() };
-        registry.add_monitor("health", &record, care == Care::Monitor);
+    if care != RealServerMover::ServiceOwner {
+        let record = HealthRecord { services: vec![KEY.into()], ..HealthRecord::default() };
+        registry.add_health_monitor("health", &record, care == RealServerMover::HealthMonitor);
     }
     let (declared, observed) = (Declared::from(config), vec![(service.key, entry)]);
-    judge(&View { declared: &declared, observed: &observed }, &registry, refusals)
+    judge(&DeclarationView { declared: &declared, observed: &observed }, &registry, refusals)
 }
 
 fn real_refused() -> Vec<Refusal> {
@@ -40,7 +40,8 @@ fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
     let (right, wrong, degraded) = ((0, 0), (1, 0), (0, 1));
     type Row<'a> = (&'a str, Option<&'a [(u8, u32)]>, [(usize, usize); 3]);
     let rows: [Row<'_>; 7] = [
-        // By owner, by one that has ended, by one that lives.
+        // The last three columns are for services that only their owner looks after, that a health monitor looked after
+        // which has ended, and that one looks after which lives.
         ("as declared", Some(&[(8, 1), (9, 3)]), [right, right, right]),
         ("the service is missing", None, [wrong, wrong, wrong]),
         ("one is missing", Some(&[(8, 1)]), [wrong, degraded, right]),
@@ -49,39 +50,51 @@ fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
         ("the fallback", Some(&[(8, 1), (9, 3), (5, 1)]), [degraded, degraded, right]),
         ("one by hand in the place of one", Some(&[(8, 1), (7, 1)]), [(1, 1), (0, 2), degraded]),
     ];
-    for (what, held, expected) in rows {
-        let counts = [Care::Owner, Care::Nobody, Care::Monitor].map(|care| {
-            let verdict = verdict(held, care, &[]);
-            (verdict.wrong.len(), verdict.degraded.len())
-        });
+    check_rows(rows, |(what, held, expected)| {
+        let counts =
+            [RealServerMover::ServiceOwner, RealServerMover::EndedHealthMonitor, RealServerMover::HealthMonitor].map(
+                |care| {
+                    let verdict = verdict(held, care, &[]);
+                    (verdict.wrong.len(), verdict.degraded.len())
+                },
+            );
         assert_eq!(counts, expected, "{what}");
-    }
+    });
 }
 
 #[test]
-fn what_the_kernel_refused_is_told_and_no_reason_for_a_restart() {
-    for care in [Care::Owner, Care::Nobody, Care::Monitor] {
-        let told = verdict(Some(&[(8, 1)]), care, &real_refused());
-        assert_eq!(
-            (told.wrong.len(), told.degraded),
-            (0, vec!["as the kernel said: refused at the last start".into()])
-        );
-    }
-    let told = verdict(None, Care::Owner, &service_refused()).degraded;
+fn what_the_kernel_refused_is_reported_and_causes_no_restart() {
+    check_rows(
+        [RealServerMover::ServiceOwner, RealServerMover::EndedHealthMonitor, RealServerMover::HealthMonitor],
+        |care| {
+            let told = verdict(Some(&[(8, 1)]), care, &real_refused());
+            assert_eq!(
+                (told.wrong.len(), told.degraded),
+                (0, vec!["as the kernel said: refused at the last start".into()])
+            );
+        },
+    );
+    let told = verdict(None, RealServerMover::ServiceOwner, &service_refused()).degraded;
     assert_eq!(told, [format!("virtual service {KEY}: missing in the kernel: refused at the last start")]);
-    // Not the one that was refused.
-    assert_eq!(verdict(Some(&[(9, 3)]), Care::Owner, &real_refused()).wrong.len(), 1);
-    assert_eq!(verdict(None, Care::Owner, &real_refused()).wrong.len(), 1);
-    assert_eq!(verdict(Some(&[(8, 1), (9, 3)]), Care::Owner, &real_refused()), Verdict::default());
+    // The missing entry is not the one that was refused.
+    assert_eq!(verdict(Some(&[(9, 3)]), RealServerMover::ServiceOwner, &real_refused()).wrong.len(), 1);
+    assert_eq!(verdict(None, RealServerMover::ServiceOwner, &real_refused()).wrong.len(), 1);
+    assert_eq!(
+        verdict(Some(&[(8, 1), (9, 3)]), RealServerMover::ServiceOwner, &real_refused()),
+        DeclarationVerdict::default()
+    );
 }
 
 #[test]
-fn what_a_restart_mends_comes_before_what_is_only_told() {
+fn what_a_restart_mends_comes_before_what_is_only_reported() {
     let answer = |held: &[(u8, u32)], care| verdict(Some(held), care, &[]).answer();
-    assert_eq!(answer(&[(8, 1), (9, 3)], Care::Owner), Ok(Status::Running));
-    let failure = answer(&[(8, 1), (7, 1)], Care::Owner).expect_err("a declared one is missing").to_string();
+    assert_eq!(answer(&[(8, 1), (9, 3)], RealServerMover::ServiceOwner), Ok(Status::Running));
+    let failure =
+        answer(&[(8, 1), (7, 1)], RealServerMover::ServiceOwner).expect_err("a declared one is missing").to_string();
     assert_eq!(failure, format!("virtual service {KEY}: real server 192.0.2.9:80 is missing"));
-    let Ok(Status::Degraded(text)) = answer(&[(8, 1), (9, 3), (5, 1)], Care::Nobody) else { panic!("not degraded") };
+    let Ok(Status::Degraded(text)) = answer(&[(8, 1), (9, 3), (5, 1)], RealServerMover::EndedHealthMonitor) else {
+        panic!("not degraded")
+    };
     assert_eq!(
         text,
         format!("virtual service {KEY}: the fallback 192.0.2.5:80 is in, and its health monitor has ended")

@@ -24,8 +24,8 @@ struct Machine {
     zero: Instant,
     lanes: usize,
     length: Duration,
-    running: Vec<(Instant, Id)>,
-    /// Each start: which port, when.
+    running: Vec<(Instant, JobId)>,
+    /// The port and the time of each start.
     starts: Vec<(u16, Duration)>,
 }
 
@@ -41,7 +41,7 @@ impl Machine {
         self.running.retain(|(_, id)| !abandoned.contains(id));
     }
 
-    /// Runs for that long; the greatest lateness of a start.
+    /// Runs for that long and returns the greatest lateness of a start.
     fn run(&mut self, time: Duration) -> Duration {
         let (end, mut latest) = (self.now + time, Duration::ZERO);
         while self.now < end {
@@ -93,30 +93,36 @@ fn the_first_round_is_quick_and_the_others_are_spread_over_the_interval() {
 
 #[test]
 fn the_first_round_of_many_takes_a_second_and_that_of_a_few_no_longer_than_their_interval() {
-    for (count, interval, round) in [(20_000, ms(10_000), ms(1002)), (5000, ms(200), ms(202)), (1, ms(5000), ms(2))] {
-        let mut machine = Machine::new(usize::MAX, ms(100));
-        machine.replace(jobs(count, ms(500), interval));
-        machine.run(round);
-        let asked: HashSet<u16> = machine.starts.iter().map(|start| start.0).collect();
-        assert_eq!(asked.len(), usize::from(count));
-    }
+    crate::testing::check_rows(
+        [(20_000, ms(10_000), ms(1002)), (5000, ms(200), ms(202)), (1, ms(5000), ms(2))],
+        |(count, interval, round)| {
+            let mut machine = Machine::new(usize::MAX, ms(100));
+            machine.replace(jobs(count, ms(500), interval));
+            machine.run(round);
+            let asked: HashSet<u16> = machine.starts.iter().map(|start| start.0).collect();
+            assert_eq!(asked.len(), usize::from(count));
+        },
+    );
 }
 
 #[test]
 fn an_edit_of_a_timeout_or_interval_moves_no_check() {
-    for (timeout, interval) in [(ms(700), ms(1000)), (ms(500), ms(2000)), (ms(500), ms(500)), (ms(300), ms(10_000))] {
-        let mut machine = Machine::new(usize::MAX, ms(3));
-        machine.replace(jobs(1000, ms(500), ms(1000)));
-        machine.run(ms(3500));
-        let edited = machine.now - machine.zero;
-        machine.replace(jobs(1000, timeout, interval));
-        machine.run(interval * 3);
-        let burst = machine.burst(edited);
-        let even = usize::try_from(10_000 / interval.as_millis()).expect("a number") + 1;
-        assert!(burst <= even * 2 + 2, "{burst} at once with {timeout:?} every {interval:?}, {even} wanted");
-        let after = |port| machine.starts_of(port).into_iter().filter(|at| *at > edited).count();
-        assert!((0..1000).all(|port| (2..=4).contains(&after(port))), "every job went on");
-    }
+    crate::testing::check_rows(
+        [(ms(700), ms(1000)), (ms(500), ms(2000)), (ms(500), ms(500)), (ms(300), ms(10_000))],
+        |(timeout, interval)| {
+            let mut machine = Machine::new(usize::MAX, ms(3));
+            machine.replace(jobs(1000, ms(500), ms(1000)));
+            machine.run(ms(3500));
+            let edited = machine.now - machine.zero;
+            machine.replace(jobs(1000, timeout, interval));
+            machine.run(interval * 3);
+            let burst = machine.burst(edited);
+            let even = usize::try_from(10_000 / interval.as_millis()).expect("a number") + 1;
+            assert!(burst <= even * 2 + 2, "{burst} at once with {timeout:?} every {interval:?}, {even} wanted");
+            let after = |port| machine.starts_of(port).into_iter().filter(|at| *at > edited).count();
+            assert!((0..1000).all(|port| (2..=4).contains(&after(port))), "every job went on");
+        },
+    );
 }
 
 #[test]
@@ -186,7 +192,7 @@ proptest! {
         let lanes = ((wanted * length.as_secs_f64() * percent as f64 / 100.0) as usize).max(1);
         let mut machine = Machine::new(lanes, length);
         machine.replace(jobs(count, ms(500), interval));
-        // Time for about forty rounds.
+        // This is time for about forty rounds.
         let round = (length * u32::from(count) / u32::try_from(lanes).expect("few")).max(interval).max(length);
         machine.run(round * 40);
         let counts: Vec<usize> = (0..count).map(|port| machine.starts_of(port).len()).collect();

@@ -40,7 +40,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A pool over a kernel that holds anything, and monitors before that knew anything.
+/// A pool over a kernel that holds anything, after health monitors that knew anything.
 fn any_pool() -> impl Strategy<Value = Pool> {
     let keys = || proptest::collection::btree_set((1..6u8).prop_map(|host| real(host, 1).key), 0..4);
     let held = proptest::collection::btree_map(prop_oneof![1..6u8, Just(FALLBACK)], 0..3u32, 0..5);
@@ -49,7 +49,7 @@ fn any_pool() -> impl Strategy<Value = Pool> {
             service: settings.service.clone(),
             real_servers: held.into_iter().map(|(host, weight)| (real(host, 1).key, real(host, weight))).collect(),
         });
-        Pool::new(settings, observed.as_ref(), &Known { up, down }, now())
+        Pool::new(settings, observed.as_ref(), &KnownHealth { up, down }, now())
     })
 }
 
@@ -72,7 +72,7 @@ fn fallback_is_in(pool: &Pool, at: Instant) -> bool {
     pool.entry(at).real_servers.contains_key(&real(FALLBACK, 1).key)
 }
 
-/// The same as the counters, the long way.
+/// Counts the same as the counters, the long way.
 fn recount(pool: &Pool) -> Tally {
     let off: BTreeSet<RealServerKey> =
         pool.settings().real_servers.iter().filter(|real| real.disabled).map(|real| real.real_server.key).collect();
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn the_fallback_never_serves_beside_a_real_server_and_somebody_serves_once_all_were_asked(
+    fn the_fallback_never_serves_beside_a_real_server_and_one_of_them_serves_once_all_were_asked(
         mut pool in any_pool(), steps in proptest::collection::vec(any_step(), 0..60)
     ) {
         let mut at = now();
@@ -159,7 +159,7 @@ proptest! {
                 PoolEvent::FallbackIn => (&mut fallback, true),
                 PoolEvent::FallbackOut => (&mut fallback, false),
                 PoolEvent::NobodyServes => (&mut nobody, true),
-                PoolEvent::SomebodyServes => (&mut nobody, false),
+                PoolEvent::ServedAgain => (&mut nobody, false),
                 PoolEvent::Member { .. } => continue,
             };
             assert_ne!(*state, value, "{event:?} twice");

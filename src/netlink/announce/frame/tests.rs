@@ -10,7 +10,7 @@ fn v6(text: &str) -> Ipv6Addr {
 }
 
 #[test]
-fn arp_request_bytes() {
+fn a_gratuitous_request_has_the_bytes_of_rfc_5227() {
     #[rustfmt::skip]
     let expected = [
         0, 1, 8, 0, 6, 4, 0, 1,
@@ -21,7 +21,7 @@ fn arp_request_bytes() {
 }
 
 #[test]
-fn arp_reply_bytes() {
+fn a_gratuitous_reply_has_the_bytes_of_rfc_5944() {
     #[rustfmt::skip]
     let expected = [
         0, 1, 8, 0, 6, 4, 0, 2,
@@ -32,7 +32,7 @@ fn arp_reply_bytes() {
 }
 
 #[test]
-fn arp_question_and_probe_bytes() {
+fn a_question_names_its_asker_and_a_probe_does_not() {
     #[rustfmt::skip]
     let question = [
         0, 1, 8, 0, 6, 4, 0, 1,
@@ -50,7 +50,7 @@ fn arp_question_and_probe_bytes() {
 }
 
 #[test]
-fn advertisement_bytes() {
+fn an_advertisement_overrides_caches_and_says_whether_this_node_is_a_router() {
     #[rustfmt::skip]
     let expected = [
         0x60, 0, 0, 0, 0, 32, 58, 255,
@@ -67,7 +67,7 @@ fn advertisement_bytes() {
 }
 
 #[test]
-fn solicitation_probe_bytes() {
+fn a_solicitation_probe_has_no_source_address() {
     #[rustfmt::skip]
     let expected = [
         0x60, 0, 0, 0, 0, 24, 58, 255,
@@ -101,7 +101,7 @@ fn nothing_is_claimed_by_what_is_cut_off() {
 }
 
 proptest! {
-    /// What a receiver does (RFC 4443, section 2.3): with the checksum in place, the sum is all ones.
+    /// A receiver does this (RFC 4443, section 2.3): with the checksum in place, the sum is all ones.
     #[test]
     fn every_checksum_adds_up(source: u128, target: u128, mac: [u8; 6]) {
         let (source, target) = (Ipv6Addr::from_bits(source), Ipv6Addr::from_bits(target));

@@ -4,15 +4,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::model::{ForwardingMethod, Protocol, RealServer, RealServerKey, Scheduler, ServiceKey, VirtualService};
 
-/// A kernel that knows existence only, with the error numbers of the real one.
+/// A stand-in for the kernel that knows existence only, with the error numbers of the real one.
 #[derive(Default)]
-struct Kernel {
+struct FakeIpvs {
     table: BTreeMap<ServiceKey, BTreeSet<RealServerKey>>,
     sent: Vec<usize>,
     log: Vec<Change>,
 }
 
-impl Kernel {
+impl FakeIpvs {
     fn send(&mut self, changes: &[&Change]) -> Vec<Result<()>> {
         self.sent.push(changes.len());
         self.log.extend(changes.iter().map(|change| (*change).clone()));
@@ -64,13 +64,13 @@ fn real(last: u8) -> RealServer {
     }
 }
 
-fn run_on(kernel: &mut Kernel, changes: &[Change]) -> Vec<String> {
+fn run_on(kernel: &mut FakeIpvs, changes: &[Change]) -> Vec<String> {
     run(changes, |batch| kernel.send(batch)).iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn adding_twice_and_deleting_twice_succeeds() {
-    let mut kernel = Kernel::default();
+    let mut kernel = FakeIpvs::default();
     let add = [Change::AddService(service(1)), Change::AddRealServer(key(1), real(1))];
     let delete = [Change::DeleteRealServer(key(1), real(1).key), Change::DeleteService(key(1))];
     for changes in [&add, &add, &delete, &delete] {
@@ -83,7 +83,7 @@ fn adding_twice_and_deleting_twice_succeeds() {
 
 #[test]
 fn editing_what_is_gone_adds_it_with_everything_that_follows() {
-    let mut kernel = Kernel::default();
+    let mut kernel = FakeIpvs::default();
     let changes = [
         Change::EditService(service(1)),
         Change::EditRealServer(key(1), real(1)),
@@ -96,7 +96,7 @@ fn editing_what_is_gone_adds_it_with_everything_that_follows() {
 
 #[test]
 fn a_failure_is_explained_and_the_rest_is_still_done() {
-    let mut kernel = Kernel::default();
+    let mut kernel = FakeIpvs::default();
     let failover = VirtualService { scheduler: "fo".parse().expect("scheduler"), ..service(1) };
     let changes = [
         Change::AddService(failover),
@@ -119,7 +119,7 @@ fn a_failure_is_explained_and_the_rest_is_still_done() {
 
 #[test]
 fn changes_go_out_in_order_and_in_batches() {
-    let mut kernel = Kernel::default();
+    let mut kernel = FakeIpvs::default();
     let mut changes = vec![Change::AddService(service(1))];
     changes.extend((0..199).map(|last| Change::AddRealServer(key(1), real(last))));
     assert_eq!(run_on(&mut kernel, &changes), Vec::<String>::new());
@@ -128,7 +128,7 @@ fn changes_go_out_in_order_and_in_batches() {
 }
 
 #[test]
-fn a_kernel_that_says_nothing_is_a_failure_of_the_change() {
+fn a_kernel_without_an_answer_is_a_failure_of_the_change() {
     let silent = |batch: &[&Change]| batch.iter().map(|_| Err(Errno::EAGAIN.into())).collect();
     let failures = run(&[Change::DeleteService(key(1))], silent);
     assert_eq!(failures[0].to_string(), "virtual service tcp 10.0.0.1:80: delete: the kernel did not answer in time");

@@ -1,3 +1,5 @@
+#![expect(clippy::string_slice, reason = "the text that is cut has no character of several bytes")]
+
 use std::fmt::Write;
 
 use proptest::prelude::*;
@@ -5,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Persistence, Scheduler};
 
-/// As Linux 6.1 writes it, with one service of each kind.
+/// The text as Linux 6.1 writes it, with one service of each kind.
 const GOLDEN: &str = "\
 IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
@@ -44,7 +46,7 @@ fn entry(service: VirtualService, reals: Vec<RealServer>) -> ServiceEntry {
     ServiceEntry { service, real_servers: reals.into_iter().map(|real| (real.key, real)).collect() }
 }
 
-/// What the golden text shows in full, as it would be wanted.
+/// Returns what the golden text shows in full, as it would be wanted.
 fn shown() -> Vec<ServiceEntry> {
     use ForwardingMethod::{Gate, Ipip, Masq};
     let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
@@ -59,7 +61,7 @@ fn shown() -> Vec<ServiceEntry> {
     ]
 }
 
-/// Those whose real servers it shows, but not all of the service itself.
+/// Returns those whose real servers it shows, but not all of the service itself.
 fn shown_in_part() -> Vec<ServiceEntry> {
     let held = |timeout, prefix_length| Some(Persistence { timeout, prefix_length });
     let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
@@ -73,7 +75,7 @@ fn shown_in_part() -> Vec<ServiceEntry> {
     ]
 }
 
-/// What the text tells of the one wanted service.
+/// Reads what the text tells of the one wanted service.
 fn read(text: impl AsRef<[u8]>, wanted: &ServiceEntry) -> ProcTable {
     ProcTable::read(text.as_ref(), &Table::from([(wanted.service.key, wanted.clone())]))
 }
@@ -148,7 +150,7 @@ fn what_the_text_does_not_tell_is_never_shown() {
     limited.real_servers.values_mut().for_each(|real| real.upper_threshold = 100);
     assert!(!shows(GOLDEN, &limited) && !shows_real_servers(GOLDEN, &limited));
     let marked = entry(service("fwmark 7", "wrr"), vec![real("10.9.1.1:0", ForwardingMethod::Gate, 1)]);
-    assert!(!shows(GOLDEN, &marked), "the family of a mark is not told");
+    assert!(!shows(GOLDEN, &marked), "the text has no family of a mark");
     assert!(!lacks(GOLDEN, "fwmark 7") && !lacks(GOLDEN, "fwmark 8"));
     let text = GOLDEN.replace(
         "TCP  [2001:0db8:0000:0000:0000:0000:0000:0001]:01BB",
@@ -183,45 +185,48 @@ fn a_text_cut_off_anywhere_shows_no_service_that_was_not_told_of_in_full() {
 #[test]
 fn a_line_that_is_not_understood_hides_its_service_alone() {
     let other = service("tcp 10.9.0.2:80", "sh");
-    for (from, to) in [
-        ("Route   0 ", "Teleport 0 "),
-        ("Route   0 ", "Route   -1 "),
-        ("Route   0 ", "Route   +1 "),
-        ("0A090102:0CEA      ", "0A0901020CEA      "),
-        ("0A090102:0CEA      ", "0A090102:10CEA      "),
-        ("0CEA wrr  ", "0CEA wrr persistent 360"),
-        ("0CEA wrr  ", "0CEA wrr persistent 360 FFFFFFFFF"),
-        ("0CEA wrr  ", "0CEA wrr sticky"),
-        ("12         345", "12"),
-    ] {
-        let text = GOLDEN.replacen(from, to, 1);
-        assert_ne!(text, GOLDEN);
-        let hidden = shown().remove(0);
-        assert_eq!(read(&text, &hidden).services[&hidden.service.key], Shown::Unclear, "{to}");
-        assert!(shows(&text, &entry(other.clone(), vec![])), "{to}");
-        assert!(!lacks(&text, "tcp 10.9.0.9:80"), "{to}: not whole");
-    }
+    crate::testing::check_rows(
+        [
+            ("Route   0 ", "Teleport 0 "),
+            ("Route   0 ", "Route   -1 "),
+            ("Route   0 ", "Route   +1 "),
+            ("0A090102:0CEA      ", "0A0901020CEA      "),
+            ("0A090102:0CEA      ", "0A090102:10CEA      "),
+            ("0CEA wrr  ", "0CEA wrr persistent 360"),
+            ("0CEA wrr  ", "0CEA wrr persistent 360 FFFFFFFFF"),
+            ("0CEA wrr  ", "0CEA wrr sticky"),
+            ("12         345", "12"),
+        ],
+        |(from, to)| {
+            let text = GOLDEN.replacen(from, to, 1);
+            assert_ne!(text, GOLDEN);
+            let hidden = shown().remove(0);
+            assert_eq!(read(&text, &hidden).services[&hidden.service.key], ShownService::Unclear, "{to}");
+            assert!(shows(&text, &entry(other.clone(), vec![])), "{to}");
+            assert!(!lacks(&text, "tcp 10.9.0.9:80"), "{to}: not whole");
+        },
+    );
 }
 
 #[test]
 fn what_is_told_of_twice_is_not_believed() {
     let service = "TCP  0A090002:0050 sh  \n";
     let real = "  -> 0A090101:0050      Route   1      0          0         \n";
-    for text in [format!("{GOLDEN}{service}"), format!("{GOLDEN}{real}{real}")] {
+    crate::testing::check_rows([format!("{GOLDEN}{service}"), format!("{GOLDEN}{real}{real}")], |text| {
         let wanted = shown().remove(3);
-        assert_eq!(read(&text, &wanted).services[&wanted.service.key], Shown::Unclear, "{text}");
-    }
+        assert_eq!(read(&text, &wanted).services[&wanted.service.key], ShownService::Unclear, "{text}");
+    });
 }
 
 #[test]
 fn another_header_means_a_text_of_which_nothing_is_known() {
     let moved = GOLDEN.replace("Forward Weight", "Weight Forward");
-    for text in ["", "IP Virtual Server version 1.2.1 (size=4096)\n", &moved, &GOLDEN[44..]] {
+    crate::testing::check_rows(["", "IP Virtual Server version 1.2.1 (size=4096)\n", &moved, &GOLDEN[44..]], |text| {
         assert_eq!(ProcTable::read(text.as_bytes(), &Table::new()), ProcTable::default(), "{text}");
-    }
+    });
 }
 
-/// As the kernel would write it.
+/// Writes the entry as the kernel would.
 fn written(entry: &ServiceEntry) -> String {
     let socket = |address: IpAddr, port: u16| match address {
         IpAddr::V4(address) => format!("{:08X}:{port:04X}", u32::from(address)),

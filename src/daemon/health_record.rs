@@ -1,4 +1,5 @@
-//! What the monitor leaves for calls that come when it is dead, and for `lvs start`: `<run>/monitors/<instance>.json`.
+//! The record that the health monitor leaves for calls that come when it is dead, and for `lvs start`:
+//! `<run>/monitors/<instance>.json`.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -6,29 +7,29 @@ use std::time::{Duration, Instant};
 use super::configuration::InForce;
 use super::services::Services;
 use crate::model::ServiceKey;
-use crate::ownership::MonitorRecord;
-use crate::plan::Role;
+use crate::ownership::HealthRecord;
+use crate::plan::TableRole;
 use crate::system::{FileError, RunDir};
 
-/// How often health that has changed is written down. A monitor that is killed in between leaves what it knew before, and
+/// How often changed health is written down. A health monitor that is killed in between leaves what it knew before, and
 /// the next one asks the real servers anyway.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The record's file and when it is due.
 #[derive(Debug)]
-pub struct Record {
+pub struct HealthRecordFile {
     run_dir: RunDir,
     instance: String,
     is_stale: bool,
     written: Option<Instant>,
 }
 
-impl Record {
+impl HealthRecordFile {
     pub fn new(run_dir: RunDir, instance: String) -> Self {
         Self { run_dir, instance, is_stale: false, written: None }
     }
 
-    /// Something has changed that it tells.
+    /// Notes that the record is out of date.
     pub fn outdate(&mut self) {
         self.is_stale = true;
     }
@@ -37,11 +38,11 @@ impl Record {
         self.is_stale && self.written.is_none_or(|written| now >= written + EVERY)
     }
 
-    /// Writes it now. `before`: the configuration that is being replaced, whose services may have to be removed too when
-    /// the monitor is killed in between.
+    /// Writes the record now. `before` is the configuration that is being replaced, whose services may have to be
+    /// removed too when the health monitor is killed in between.
     ///
     /// # Errors
-    /// When the file cannot be written; it is then as it was, and due again.
+    /// Fails when the file cannot be written; it is then as it was, and due again.
     pub fn write(
         &mut self,
         in_force: &InForce,
@@ -58,8 +59,8 @@ impl Record {
         let mut removed = both(|in_force| &in_force.removed_at_stop);
         removed.extend(leaving);
         self.write_record(
-            &MonitorRecord {
-                owns_services: in_force.role == Some(Role::OwnsServices),
+            &HealthRecord {
+                owns_services: in_force.role == Some(TableRole::OwnsServices),
                 services: watched.iter().map(ToString::to_string).collect(),
                 removed_at_stop: removed.iter().map(ToString::to_string).collect(),
                 known_up,
@@ -69,18 +70,19 @@ impl Record {
         )
     }
 
-    /// After the end of one that only moved real servers: it watched the table up to now, and whoever comes next comes to
-    /// one that nobody has watched in between.
+    /// Writes the record at the end of a health monitor that only moved real servers: it watched the table up to now,
+    /// and the next one comes to a table that no health monitor has watched in between.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Fails when the file cannot be written.
     pub fn write_end(&mut self, in_force: &InForce, now: Instant) -> Result<(), FileError> {
         let services = in_force.services.iter().map(ToString::to_string).collect();
-        self.write_record(&MonitorRecord { services, ..MonitorRecord::default() }, now)
+        self.write_record(&HealthRecord { services, ..HealthRecord::default() }, now)
     }
 
-    fn write_record(&mut self, record: &MonitorRecord, now: Instant) -> Result<(), FileError> {
-        // A full disk is tried again after the pause, not at every turn of the loop.
+    fn write_record(&mut self, record: &HealthRecord, now: Instant) -> Result<(), FileError> {
+        // After a failure, such as a full disk, the next attempt comes after the pause and not at every turn of the
+        // loop.
         self.written = Some(now);
         self.is_stale = true;
         self.run_dir.monitors().write_json(&self.instance, record)?;
@@ -92,8 +94,10 @@ impl Record {
         self.run_dir.monitors().file(&self.instance).exists()
     }
 
+    /// Removes the record.
+    ///
     /// # Errors
-    /// When the file is still there afterwards.
+    /// Fails when the file is still there afterwards.
     pub fn remove(&self) -> Result<(), FileError> {
         self.run_dir.monitors().remove(&self.instance)
     }

@@ -1,0 +1,57 @@
+//! Starts and ends a health monitor without the cluster, for the original's command line.
+
+use std::path::Path;
+
+use nix::unistd::Pid;
+
+use super::ldirectord::{self, LdirectordAgent, LdirectordParameters, process};
+use crate::daemon::protocol::{ControlReply, ControlRequest};
+use crate::daemon::{HealthMonitorOptions, control};
+use crate::ocf::{Action, Agent, Call, Environment, Failure};
+use crate::system::{Lock, RunDir};
+
+/// For a start with thousands of real servers, and for the end of one.
+const TIME: &str = "120000";
+
+/// The process of the health monitor of this name, if one runs.
+pub fn pid(name: &str) -> Option<Pid> {
+    Lock::holder(&RunDir::system().lock(name)).ok().flatten()
+}
+
+/// Returns when clients can be served. The monitor writes its process number into `pid_file` and removes that at its end.
+///
+/// # Errors
+/// Why it did not start.
+pub fn start(name: &str, configfile: Option<&Path>, pid_file: &Path) -> Result<(), Failure> {
+    let path = configfile.map(|path| path.to_string_lossy().into_owned());
+    let call = call(Action::Start, name, path.as_deref());
+    // What a daemon that was killed has left is removed by the next one: it reads the same record.
+    process::start(&call, &LdirectordParameters::of(&call), Some(pid_file))
+}
+
+/// Returns when the monitor has ended and nothing is left that its end removes.
+///
+/// # Errors
+/// What is left.
+pub fn stop(name: &str) -> Result<(), Failure> {
+    LdirectordAgent.stop(&call(Action::Stop, name, None))
+}
+
+/// Returns when the configuration was read again.
+///
+/// # Errors
+/// Why the new configuration is not in force.
+pub fn reload(name: &str) -> Result<(), Failure> {
+    let patience = HealthMonitorOptions::new(name, RunDir::system()).ready_within;
+    match control::ask(&RunDir::system().socket(name), &ControlRequest::Reload, patience) {
+        Ok(ControlReply::Failed(cause)) => Err(Failure::generic(format!("reload: {cause}"))),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::generic(format!("reload: {error:#}"))),
+    }
+}
+
+fn call(action: Action, name: &str, configfile: Option<&str>) -> Call {
+    let mut environment = vec![("OCF_RESOURCE_INSTANCE", name), ("OCF_RESKEY_CRM_meta_timeout", TIME)];
+    environment.extend(configfile.map(|path| ("OCF_RESKEY_configfile", path)));
+    Call::by_hand(&ldirectord::DESCRIPTION, action, &environment.into_iter().collect::<Environment>())
+}

@@ -1,0 +1,167 @@
+//! The original's command line: `ldirectord [OPTIONS] [CONFIG] ACTION`, through a link of that name.
+//!
+//! Exit codes and sentences are those that its users, their scripts and `ocf:heartbeat:ldirectord` know. Other than the
+//! original, `start` answers when clients can be served, `stop` when the daemon has ended, and neither `stop` nor `status`
+//! needs a configuration that is right.
+
+mod arguments;
+mod subject;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::Write;
+use std::path::Path;
+
+use super::{ExitStatus, FAILURE, SUCCESS, run_daemon};
+use crate::agent::health_monitor;
+use crate::config::{self, Config, LogTarget};
+use crate::daemon::HealthMonitorOptions;
+use crate::director::SystemResolver;
+use crate::system::RunDir;
+use arguments::{Action, Order};
+use subject::Subject;
+
+/// The configuration is wrong.
+const MISCONFIGURED: ExitStatus = 2;
+/// `status` of a daemon that does not run.
+const STOPPED: ExitStatus = 3;
+/// The words are wrong; the original exits with -1.
+const MISUSED: ExitStatus = 255;
+
+const USAGE: &str = "Usage: ldirectord [OPTIONS] [CONFIG] start|stop|restart|try-restart|reload|force-reload|status\n\n\
+                     CONFIG: a file in /etc/ha.d or /etc/ha.d/conf, or a path; ldirectord.cf when not given\n\n\
+                     -d, --debug    stay in the foreground and log to standard error\n\
+                     -h, --help     show this\n\
+                     -v, --version  show the version\n";
+
+/// Runs one action and answers what the process exits with.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    match arguments::parse(words) {
+        Ok(Order::Help) => {
+            print(USAGE);
+            SUCCESS
+        }
+        Ok(Order::Version) => {
+            print(concat!("ldirectord, which is lvs-agents ", env!("CARGO_PKG_VERSION"), "\n"));
+            SUCCESS
+        }
+        Ok(Order::Act { action, debug, config }) => {
+            let folder = std::env::current_dir().unwrap_or_default();
+            let subject = Subject::find(config, &folder, Path::is_file);
+            act(action, debug, &subject)
+        }
+        Err(mistake) => {
+            complain(format_args!("{mistake}\n{}", USAGE.trim_end()));
+            MISUSED
+        }
+    }
+}
+
+fn act(action: Action, debug: bool, subject: &Subject) -> ExitStatus {
+    let runs = health_monitor::pid(&subject.name).is_some();
+    match action {
+        Action::Start if runs => SUCCESS,
+        Action::Start => start(debug, subject),
+        Action::Stop => stop(subject),
+        Action::TryRestart if !runs => SUCCESS,
+        // A configuration that is wrong must not end a daemon that serves.
+        Action::Restart | Action::TryRestart => match read(subject) {
+            Err(status) => status,
+            Ok(_) => match stop(subject) {
+                SUCCESS => start(debug, subject),
+                status => status,
+            },
+        },
+        Action::Reload => reload(subject),
+        Action::Status => status(subject),
+    }
+}
+
+fn start(debug: bool, subject: &Subject) -> ExitStatus {
+    let config = match read(subject) {
+        Ok(config) => config,
+        Err(status) => return status,
+    };
+    let stream = match (debug, config.global.supervised) {
+        (true, _) => Some(LogTarget::Errors),
+        (false, true) => Some(LogTarget::Output),
+        (false, false) => None,
+    };
+    let started = match stream {
+        Some(stream) => {
+            let options = HealthMonitorOptions {
+                configfile: subject.config.clone(),
+                logfile: Some(stream),
+                ..HealthMonitorOptions::new(&subject.name, RunDir::system())
+            };
+            run_daemon(options, false).map_err(|error| format!("{error:#}"))
+        }
+        None => health_monitor::start(&subject.name, subject.config.as_deref(), &subject.pid_file())
+            .map_err(|failure| failure.to_string()),
+    };
+    report(started)
+}
+
+fn stop(subject: &Subject) -> ExitStatus {
+    report(health_monitor::stop(&subject.name).map_err(|failure| failure.to_string()))
+}
+
+fn reload(subject: &Subject) -> ExitStatus {
+    if health_monitor::pid(&subject.name).is_none() {
+        print(format_args!("ldirectord is stopped for {}\n", subject.shown()));
+        return FAILURE;
+    }
+    report(health_monitor::reload(&subject.name).map_err(|failure| failure.to_string()))
+}
+
+fn status(subject: &Subject) -> ExitStatus {
+    if let Some(pid) = health_monitor::pid(&subject.name) {
+        complain(format_args!("ldirectord for {} is running with pid: {pid}", subject.shown()));
+        return SUCCESS;
+    }
+    if subject.config.is_none() {
+        return not_found(subject);
+    }
+    print(format_args!("ldirectord is stopped for {}\n", subject.shown()));
+    STOPPED
+}
+
+/// The configuration; else what the process exits with, after it has said why.
+fn read(subject: &Subject) -> Result<Config, ExitStatus> {
+    let Some(path) = &subject.config else { return Err(not_found(subject)) };
+    let text = std::fs::read(path).map_err(|error| {
+        complain(format_args!("Can't read {}: {error}", path.display()));
+        FAILURE
+    })?;
+    config::parse_file(&text, &SystemResolver::new()).map_err(|problems| {
+        let (pid, file) = (std::process::id(), path.display());
+        for config::Problem { origin, text } in problems {
+            complain(format_args!("Error [{pid}] reading file {file} at {origin}: {text}"));
+        }
+        MISCONFIGURED
+    })
+}
+
+fn not_found(subject: &Subject) -> ExitStatus {
+    complain(format_args!("Config file {} not found", subject.named.display()));
+    FAILURE
+}
+
+fn report(done: Result<(), String>) -> ExitStatus {
+    match done {
+        Ok(()) => SUCCESS,
+        Err(text) => {
+            complain(format_args!("ldirectord: {text}"));
+            FAILURE
+        }
+    }
+}
+
+/// There is nowhere to report that the streams are closed.
+fn print(text: impl Display) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
+fn complain(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

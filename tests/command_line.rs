@@ -1,0 +1,166 @@
+//! The original's command line, through a link named `ldirectord`, in namespaces of each test's own.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
+
+mod common;
+
+use std::process::Command;
+
+use common::server::Server;
+use common::table::weights;
+use common::{AGENTS, Host, Outcome, until_equal};
+
+const FOLDER: &str = "/run/test/sbin";
+const CONFIG: &str = "/etc/ha.d/ldirectord.cf";
+const PID_FILE: &str = "/run/ldirectord.ldirectord.pid";
+const ONE: &str = "10.9.1.1:80";
+const TWO: &str = "10.9.1.2:80";
+
+fn host() -> Host {
+    let host = Host::new();
+    host.sh(&format!("mkdir {FOLDER} && cp -P {AGENTS}/ldirectord {FOLDER} && mkdir -p /etc/ha.d"));
+    host.sh("for a in 10.9.0.100 10.9.1.1 10.9.1.2; do ip address add $a/32 dev lo; done");
+    host.write(CONFIG, &config(""));
+    host
+}
+
+fn config(global: &str) -> String {
+    let reals = "\treal=10.9.1.1:80 gate 1\n\treal=10.9.1.2:80 gate 3\n";
+    format!("{global}checkinterval=1\nchecktimeout=2\nvirtual=10.9.0.100:80\n{reals}\tchecktype=connect\n")
+}
+
+fn ldirectord(host: &Host, words: &str) -> Outcome {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{FOLDER}/ldirectord {words}")]);
+    Outcome::new(format!("ldirectord {words}"), host.run(command))
+}
+
+fn daemons(host: &Host) -> Vec<u32> {
+    host.processes_with("daemon")
+}
+
+#[test]
+fn words_that_mean_nothing_are_answered_with_the_usage_and_255() {
+    let host = host();
+    for words in ["", "check", "-x start", "a b start"] {
+        let refused = ldirectord(&host, words).expect(255);
+        assert!(
+            refused.stderr.contains("Usage: ldirectord [OPTIONS] [CONFIG] start|stop|"),
+            "{words}: {}",
+            refused.stderr
+        );
+    }
+    assert!(ldirectord(&host, "-h").expect(0).stdout.starts_with("Usage: "));
+    assert!(ldirectord(&host, "-v").expect(0).stdout.contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_daemon_that_does_not_run_is_stopped_whatever_its_configuration() {
+    let host = host();
+    for text in [config(""), "nonsense".into()] {
+        host.write(CONFIG, &text);
+        let status = ldirectord(&host, "status").expect(3);
+        assert_eq!(status.stdout, format!("ldirectord is stopped for {CONFIG}\n"));
+        assert_eq!(ldirectord(&host, "ldirectord.cf status").expect(3).stdout, status.stdout);
+        assert_eq!(ldirectord(&host, "reload").expect(1).stdout, status.stdout);
+        ldirectord(&host, "stop").expect(0).silent();
+        ldirectord(&host, "try-restart").expect(0).silent();
+    }
+}
+
+#[test]
+fn a_configuration_that_is_missing_or_wrong_has_its_code_and_its_sentence() {
+    let host = host();
+    for action in ["start", "status", "restart"] {
+        let missing = ldirectord(&host, &format!("nosuch.cf {action}")).expect(1);
+        assert_eq!(missing.stderr, "Config file nosuch.cf not found\n", "{action}");
+    }
+    host.write(CONFIG, "virtual=10.9.0.100:80\n\treal=10.9.1.1 nat\nquiescent=maybe\n");
+    let wrong = ldirectord(&host, "start").expect(2).stderr;
+    let lines: Vec<&str> =
+        wrong.lines().filter_map(|line| line.split_once("] reading file ")).map(|line| line.1).collect();
+    let expected = [
+        format!("{CONFIG} at line 2: real \"10.9.1.1 nat\": \"nat\": expected a forwarding method: gate, masq or ipip"),
+        format!("{CONFIG} at line 3: quiescent \"maybe\": expected yes or no"),
+    ];
+    assert_eq!(lines, expected);
+    assert!(wrong.starts_with("Error ["), "{wrong}");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn start_status_reload_restart_and_stop() {
+    let host = host();
+    let _two = Server::start(&host, TWO);
+    ldirectord(&host, "start").expect(0).silent();
+    assert_eq!(host.weights(), weights(&[(TWO, 3)]), "start returns when clients can be served");
+    let [first] = *daemons(&host) else { panic!("{:?}", daemons(&host)) };
+    assert_eq!(host.read(PID_FILE), format!("{first}\n"));
+    let running = format!("ldirectord for {CONFIG} is running with pid: {first}\n");
+    assert_eq!(ldirectord(&host, "status").expect(0).stderr, running);
+    ldirectord(&host, "start").expect(0).silent();
+    assert_eq!(daemons(&host), [first], "started twice");
+
+    host.write(CONFIG, &config("").replace("gate 3", "gate 5"));
+    ldirectord(&host, "reload").expect(0).silent();
+    until_equal("weights", &weights(&[(TWO, 5)]), || host.weights());
+    host.write(CONFIG, "nonsense");
+    let refused = ldirectord(&host, "reload").expect(1).stderr;
+    assert!(refused.contains("line 1: \"nonsense\": unknown directive"), "{refused}");
+    ldirectord(&host, "restart").expect(2);
+    assert_eq!(daemons(&host), [first], "a slip does not end a daemon that serves");
+    assert_eq!(ldirectord(&host, "status").expect(0).stderr, running);
+
+    host.write(CONFIG, &config(""));
+    ldirectord(&host, "try-restart").expect(0).silent();
+    let [second] = *daemons(&host) else { panic!("{:?}", daemons(&host)) };
+    assert!(second != first && host.read(PID_FILE) == format!("{second}\n"));
+    assert_eq!(host.weights(), weights(&[(TWO, 3)]));
+    host.write(CONFIG, "nonsense");
+    ldirectord(&host, "stop").expect(0).silent();
+    assert_eq!((daemons(&host), host.ipvs_table()), (vec![], vec![]), "stop returns when the daemon has ended");
+    assert_eq!(host.sh(&format!("ls {PID_FILE} 2>/dev/null || echo gone")), "gone\n");
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_daemon_that_was_killed_has_stopped_and_the_next_stop_removes_what_it_left() {
+    let host = host();
+    let _one = Server::start(&host, ONE);
+    ldirectord(&host, "start").expect(0);
+    host.kill("KILL", daemons(&host)[0]);
+    until_equal("daemons", &vec![], || daemons(&host));
+    assert_eq!(ldirectord(&host, "status").expect(3).stdout, format!("ldirectord is stopped for {CONFIG}\n"));
+    ldirectord(&host, "stop").expect(0);
+    assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn each_signal_that_ends_the_original_ends_the_daemon_and_leaves_nothing() {
+    let host = host();
+    let _one = Server::start(&host, ONE);
+    for signal in ["TERM", "INT", "QUIT", "ABRT"] {
+        ldirectord(&host, "start").expect(0);
+        host.kill(signal, daemons(&host)[0]);
+        until_equal(signal, &vec![], || daemons(&host));
+        assert_eq!(host.ipvs_table(), [""; 0], "{signal}");
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_supervisor_has_the_daemon_in_the_foreground_and_its_log_on_standard_output() {
+    let host = host();
+    let _one = Server::start(&host, ONE);
+    for (global, option, stream) in [("supervised=yes\n", "", "out"), ("", "-d ", "err")] {
+        host.write(CONFIG, &config(global));
+        let run = format!("{FOLDER}/ldirectord {option}start >/run/test/out 2>/run/test/err </dev/null & echo $!");
+        let pid: u32 = host.sh(&run).trim().parse().expect("pid");
+        until_equal("weights", &weights(&[(ONE, 1)]), || host.weights());
+        host.kill("TERM", pid);
+        until_equal("table", &vec![], || host.ipvs_table());
+        let log = host.read(&format!("/run/test/{stream}"));
+        assert!(log.contains("] Added virtual server: 10.9.0.100:80\n"), "{global}{option}: {log}");
+        assert!(log.lines().all(|line| line.starts_with('[') && !line.contains('|')), "{log}");
+    }
+}
