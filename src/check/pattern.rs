@@ -37,6 +37,7 @@ pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
     run::search(&program, body).map_err(|exhausted| {
         Unmatched::Body(match exhausted {
             Exhausted::Steps => format!("no result within {} steps", run::STEPS),
+            Exhausted::Recursion => "a group calls itself without an end".into(),
             Exhausted::Memory => format!("no result with {} ways left open", run::STACK),
         })
     })

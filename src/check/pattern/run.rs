@@ -22,6 +22,8 @@ pub const KEPT: usize = 1_000_000;
 pub enum Exhausted {
     Steps,
     Memory,
+    /// A group that calls itself before it has matched anything.
+    Recursion,
 }
 
 /// Whether the program matches somewhere in `body`.

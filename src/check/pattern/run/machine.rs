@@ -31,6 +31,8 @@ pub struct Machine<'a> {
 
 struct Call {
     group: Group,
+    /// Where in the body it was called.
+    place: usize,
     /// Where to go on.
     after: Address,
     caller: usize,
@@ -81,12 +83,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Whether a match begins at `start`.
+    /// Whether a match begins at `start`. If none does, all ways were gone back, and everything is as before.
     pub fn matches_at(&mut self, start: usize) -> Result<bool, Exhausted> {
-        self.stack.clear();
-        self.calls.clear();
-        (self.call, self.kept) = (NONE, 0);
-        self.registers.fill(NONE);
+        self.call = NONE;
         let (mut at, mut place) = (0, start);
         loop {
             self.spend(1)?;
@@ -194,10 +193,7 @@ impl<'a> Machine<'a> {
                 }
                 Entry::Shorter { at, place, least, call } => {
                     self.call = call;
-                    if place > least {
-                        self.push(Entry::Shorter { at, place: place - 1, least, call })?;
-                    }
-                    return Ok(Some((at, place)));
+                    return self.shorter(at, place, least).map(Some);
                 }
                 Entry::Longer { at, place, more, call } => {
                     self.call = call;

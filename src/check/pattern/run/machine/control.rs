@@ -113,16 +113,29 @@ impl Machine<'_> {
         at: Address,
         place: usize,
     ) -> Result<Next, Exhausted> {
+        self.check_progress(group, place)?;
         let registers = self.registers.clone();
         self.kept += registers.len() + 1;
         self.spend(registers.len())?;
         if self.kept > KEPT {
             return Err(Exhausted::Memory);
         }
-        self.calls.push(Call { group, after: at + 1, caller: self.call, registers });
+        self.calls.push(Call { group, place, after: at + 1, caller: self.call, registers });
         self.push(Entry::Uncall)?;
         self.call = self.calls.len() - 1;
         Ok(Next::At(routine, place))
+    }
+
+    /// A call that leads to the same call at the same place has no end. Perl gives up too.
+    fn check_progress(&self, group: Group, place: usize) -> Result<(), Exhausted> {
+        let mut index = self.call;
+        while let Some(call) = self.calls.get(index).filter(|call| call.place == place) {
+            if call.group == group {
+                return Err(Exhausted::Recursion);
+            }
+            index = call.caller;
+        }
+        Ok(())
     }
 
     pub(super) fn end_call(&mut self, place: usize) -> Result<Next, Exhausted> {

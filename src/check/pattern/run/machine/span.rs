@@ -39,6 +39,23 @@ impl Machine<'_> {
         end
     }
 
+    /// The span ends at `place` or earlier: where the byte that must follow does.
+    pub(super) fn shorter(&mut self, at: Address, place: usize, least: usize) -> Result<(Address, usize), Exhausted> {
+        let next = match self.program.code.get(at) {
+            Some(Instruction::Set(set)) => *set,
+            _ => ByteSet::ALL,
+        };
+        let mut end = place;
+        while end > least && !self.is_in(next, end) {
+            end -= 1;
+        }
+        self.spend((place - end) / 8)?;
+        if end > least {
+            self.push(Entry::Shorter { at, place: end - 1, least, call: self.call })?;
+        }
+        Ok((at, end))
+    }
+
     /// One byte more for a lazy span.
     pub(super) fn longer(
         &mut self,
