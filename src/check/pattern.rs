@@ -31,7 +31,7 @@ pub enum Unmatched {
 
 /// Whether `pattern` matches somewhere in `body`.
 ///
-/// The empty pattern matches always. (Perl takes it for the one that matched last, which nobody wants.)
+/// The empty pattern matches always. Perl takes it for the one that matched last, which no check can mean.
 pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
     let program = compiled(pattern).map_err(Unmatched::Pattern)?;
     run::search(&program, body).map_err(|exhausted| {

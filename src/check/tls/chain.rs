@@ -211,7 +211,7 @@ fn check_authority(authority: &X509Certificate<'_>, depth: u32, now: UnixTime) -
         None => Err(refused("the issuer that the server sends is no CA".into())),
         Some(_) if !may_sign => Err(refused("the issuer that the server sends may not sign certificates".into())),
         Some(Some(longest)) if depth > longest => Err(refused("the chain is longer than its CA allows".into())),
-        // Nobody has checked that the names are in them.
+        // Names are not looked at here, so such a limit could not be kept.
         Some(_) if !matches!(authority.name_constraints(), Ok(None)) => {
             Err(refused("its CA is limited to certain names".into()))
         }

@@ -118,7 +118,7 @@ async fn a_certificate_of_version_1_is_up_under_an_installed_authority() {
     assert!(failure.contains("not trusted: signed with another key than the installed CA's (install"), "{failure}");
 }
 
-/// Whoever shows the certificate must have its key.
+/// A server that shows a certificate must have its key.
 #[tokio::test]
 async fn a_certificate_of_version_1_does_not_speak_for_another_key() {
     let workshop = Workshop::new("version-1-key");

@@ -1,7 +1,7 @@
 //! `\Q…\E`: what is between them is text.
 //!
 //! Perl's lexer does this before the pattern is read as one. ldirectord's patterns never went through the lexer, so there
-//! `\Q` was the letter Q; nobody can have wanted that.
+//! `\Q` was the letter Q, which no administrator can have meant.
 
 use crate::check::pattern::byte_set::is_word;
 

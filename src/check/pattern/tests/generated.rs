@@ -1,4 +1,4 @@
-//! Patterns that nobody would write, and perl's answers to them.
+//! Patterns that no administrator would write, and perl's answers to them.
 
 use super::*;
 
