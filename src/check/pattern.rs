@@ -14,6 +14,9 @@ mod syntax;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::attempt::Attempt;
+use super::{CheckFailure, FailureKind, Invalid};
+use crate::model::{Field, Question};
 use program::Program;
 use run::Exhausted;
 
@@ -29,6 +32,17 @@ pub enum Unmatched {
     Body(String),
 }
 
+impl Unmatched {
+    /// Whose fault it is, and why. The body decides how many steps a pattern takes, and the same pattern was good enough for
+    /// a good body.
+    pub fn into_parts(self) -> (FailureKind, String) {
+        match self {
+            Self::Pattern(cause) => (FailureKind::Internal, cause),
+            Self::Body(cause) => (FailureKind::Answer, cause),
+        }
+    }
+}
+
 /// Whether `pattern` matches somewhere in `body`.
 ///
 /// The empty pattern matches always. Perl takes it for the one that matched last, which no check can mean.
@@ -40,6 +54,25 @@ pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
             Exhausted::Recursion => "a group calls itself without an end".into(),
             Exhausted::Memory => format!("no result with {} ways left open", run::STACK),
         })
+    })
+}
+
+/// The same in a check. What cannot be said is a failure.
+pub(super) fn judge(attempt: &Attempt<'_>, receive: &str, answer: &[u8]) -> Result<bool, CheckFailure> {
+    matches(receive, answer).map_err(|unmatched| {
+        let (kind, cause) = unmatched.into_parts();
+        attempt.failure(kind, format_args!("receive={receive:?}: {cause}"))
+    })
+}
+
+/// The same for the `receive` of a question, which need not have one.
+pub fn validate_receive(question: &Question) -> Result<(), Invalid> {
+    if question.receive.is_empty() {
+        return Ok(());
+    }
+    validate(&question.receive).map_err(|cause| {
+        let expected = format!("expected a regular expression: {cause}");
+        Invalid { field: Field::Receive, expected }
     })
 }
 

@@ -19,7 +19,7 @@ pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Pr
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
     let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(&section));
-    let questions = Questions::default();
+    let questions = Questions::new(resolver);
     let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
     let mut report = Report::default();
     read(text, Depth::Whole, &mut report, |section| resolution.add(&section));

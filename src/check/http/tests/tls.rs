@@ -1,60 +1,20 @@
 use std::sync::{Arc, Mutex};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair, date_time_ymd,
-};
+use rcgen::{BasicConstraints, CustomExtension, IsCa, KeyPair, date_time_ymd};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio_rustls::rustls::{ALL_VERSIONS, HandshakeKind, ServerConfig, SupportedProtocolVersion};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::{HandshakeKind, SupportedProtocolVersion};
 
+use super::super::super::testing::tls::{Authority, Identity, named, self_signed, showing};
 use super::*;
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("key")).expect("authority"))
-    }
-
-    fn trust(&self) -> Trust {
-        Trust::of(vec![self.0.der().clone()]).expect("trust")
-    }
-
-    fn sign(&self, params: CertificateParams) -> Identity {
-        let key = KeyPair::generate().expect("key");
-        Identity { certificate: params.signed_by(&key, &self.0).expect("signed").der().clone(), key }
-    }
-}
-
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-fn named(name: &str) -> CertificateParams {
-    CertificateParams::new(vec![name.to_owned()]).expect("parameters")
-}
-
-fn self_signed(is_ca: IsCa) -> Identity {
-    let mut params = named("www.example.com");
-    params.is_ca = is_ca;
-    let key = KeyPair::generate().expect("key");
-    Identity { certificate: params.self_signed(&key).expect("certificate").der().clone(), key }
-}
 
 /// Per connection: the name that the client sent, and whether it wanted to see a certificate.
 type Handshakes = Arc<Mutex<Vec<(Option<String>, Option<HandshakeKind>)>>>;
 
 /// An https server; `end` says whether it closes TLS in order.
 async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Handshakes) {
-    let config = showing(identity.certificate, &identity.key, ALL_VERSIONS);
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = identity.acceptor();
     let handshakes = Handshakes::default();
     let seen = Arc::clone(&handshakes);
     let target = serve(move |stream| {
@@ -205,20 +165,4 @@ pub(super) async fn server_with_another_key(
         }
     })
     .await
-}
-
-/// A server that does not look at its own certificate.
-fn showing(
-    certificate: CertificateDer<'static>,
-    key: &KeyPair,
-    versions: &[&'static SupportedProtocolVersion],
-) -> ServerConfig {
-    let provider = ring::default_provider();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("key");
-    let key = provider.key_provider.load_private_key(key).expect("key");
-    ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(versions)
-        .expect("server")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key))))
 }
