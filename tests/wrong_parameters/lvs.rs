@@ -31,7 +31,7 @@ const ROWS: [WrongRow; 46] = [
     everywhere(&[("ops", "perhaps")], "ops: \"perhaps\": expected yes or no"),
     everywhere(&[("checktype", "telepathy")], "checktype: \"telepathy\": expected connect, negotiate, ping"),
     everywhere(&[("service", "ssh")], "service: \"ssh\": expected one of ftp smtp"),
-    everywhere(&[("checktype", "negotiate"), ("service", "smtp")], "smtp: checking it is not supported yet"),
+    everywhere(&[("checktype", "negotiate"), ("service", "oracle")], "oracle: only Oracle's own client can ask it"),
     everywhere(&[("checktype", "negotiate"), ("service", "mysql"), ("request", "SELECT 1")], "login is missing"),
     everywhere(&[("checktype", "negotiate"), ("receive", "a(b")], "expected a regular expression"),
     everywhere(&[("checkinterval", "-5")], "checkinterval: \"-5\": expected a whole number of seconds, at least 1"),
