@@ -68,6 +68,18 @@ fn a_daemon_that_does_not_run_is_stopped_whatever_its_configuration() {
 }
 
 #[test]
+fn what_cannot_be_known_is_not_called_stopped() {
+    let host = host();
+    // The lock cannot be opened, as for a user who may not look, or on a file system that became read-only.
+    host.sh("mkdir -p /run/lvs-agents/ldirectord.lock");
+    for action in ["status", "reload", "start"] {
+        let answer = ldirectord(&host, action).expect(1);
+        let expected = "ldirectord: /run/lvs-agents/ldirectord.lock: open: Is a directory (os error 21)\n";
+        assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("", expected), "{action}");
+    }
+}
+
+#[test]
 fn a_configuration_that_is_missing_or_wrong_has_its_code_and_its_sentence() {
     let host = host();
     for action in ["start", "status", "restart"] {

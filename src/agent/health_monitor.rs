@@ -14,8 +14,11 @@ use crate::system::{Lock, RunDir};
 const TIME: &str = "120000";
 
 /// The process of the health monitor of this name, if one runs.
-pub fn pid(name: &str) -> Option<Pid> {
-    Lock::holder(&RunDir::system().lock(name)).ok().flatten()
+///
+/// # Errors
+/// Why that cannot be known: the run directory is root's, and the question needs a file system that can be written to.
+pub fn pid(name: &str) -> Result<Option<Pid>, Failure> {
+    Ok(Lock::holder(&RunDir::system().lock(name))?)
 }
 
 /// Returns when clients can be served. The monitor writes its process number into `pid_file` and removes that at its end.

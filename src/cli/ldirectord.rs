@@ -12,6 +12,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
+use nix::unistd::Pid;
+
 use super::{ExitStatus, FAILURE, SUCCESS, run_daemon};
 use crate::agent::health_monitor;
 use crate::config::{self, Config, LogTarget};
@@ -58,12 +60,17 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitStatus {
 }
 
 fn act(action: Action, debug: bool, subject: &Subject) -> ExitStatus {
-    let runs = health_monitor::pid(&subject.name).is_some();
+    let pid = match health_monitor::pid(&subject.name) {
+        Ok(pid) => pid,
+        // It asks again, and says itself what is in its way.
+        Err(_) if action == Action::Stop => return stop(subject),
+        Err(failure) => return report(Err(failure.to_string())),
+    };
     match action {
-        Action::Start if runs => SUCCESS,
+        Action::Start if pid.is_some() => SUCCESS,
         Action::Start => start(debug, subject),
         Action::Stop => stop(subject),
-        Action::TryRestart if !runs => SUCCESS,
+        Action::TryRestart if pid.is_none() => SUCCESS,
         // A configuration that is wrong must not end a daemon that serves.
         Action::Restart | Action::TryRestart => match read(subject) {
             Err(status) => status,
@@ -72,8 +79,8 @@ fn act(action: Action, debug: bool, subject: &Subject) -> ExitStatus {
                 status => status,
             },
         },
-        Action::Reload => reload(subject),
-        Action::Status => status(subject),
+        Action::Reload => reload(pid, subject),
+        Action::Status => status(pid, subject),
     }
 }
 
@@ -106,16 +113,16 @@ fn stop(subject: &Subject) -> ExitStatus {
     report(health_monitor::stop(&subject.name).map_err(|failure| failure.to_string()))
 }
 
-fn reload(subject: &Subject) -> ExitStatus {
-    if health_monitor::pid(&subject.name).is_none() {
+fn reload(pid: Option<Pid>, subject: &Subject) -> ExitStatus {
+    if pid.is_none() {
         print(format_args!("ldirectord is stopped for {}\n", subject.shown()));
         return FAILURE;
     }
     report(health_monitor::reload(&subject.name).map_err(|failure| failure.to_string()))
 }
 
-fn status(subject: &Subject) -> ExitStatus {
-    if let Some(pid) = health_monitor::pid(&subject.name) {
+fn status(pid: Option<Pid>, subject: &Subject) -> ExitStatus {
+    if let Some(pid) = pid {
         complain(format_args!("ldirectord for {} is running with pid: {pid}", subject.shown()));
         return SUCCESS;
     }
