@@ -39,7 +39,7 @@ pub use file::{parse_file, parse_part};
 pub use names::{AnyName, NoNames};
 pub use parameters::parse_parameters;
 pub use problem::{Origin, Problem};
-pub use render::{render, render_into};
+pub use render::{refuse_newer_form, render, render_into};
 pub use table::DIRECTIVES;
 
 /// Looks names up. Numeric addresses and ports never reach it.

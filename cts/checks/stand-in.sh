@@ -6,7 +6,10 @@ scenario() {
 	printf 'checkinterval=1\nvirtual=10.9.0.50:80\n\treal=10.9.0.21:80 gate\n\tfallback=127.0.0.1:80\n\tchecktype=connect\n' \
 		>"$L/hosts/lone/etc-ha.d/ldirectord.cf"
 	on lone ocf-tester -n original -o configfile=$file $agent || failed "ocf-tester of ocf:heartbeat:ldirectord"
-	serves_between "init script" "CONFIG_FILE=$file /etc/init.d/ldirectord"
+	# The init script's own setting names a file that is not there.
+	printf 'CONFIG_FILE=%s\n' "$file" >"$L/hosts/lone/etc-ha.d/default"
+	on lone mount --bind /etc/ha.d/default /etc/default/ldirectord || failed "bind the init script's setting"
+	serves_between "init script" /etc/init.d/ldirectord
 	while IFS='=' read -r word command; do
 		case $word in
 		ExecStart) unit_start=$command ;;
@@ -22,7 +25,7 @@ scenario() {
 	on lone sh -c "$unit_reload" || failed "$unit_reload"
 	on lone sh -c "$unit_stop" || failed "$unit_stop"
 	holds_nothing "systemd: $unit_stop"
-	on lone umount /usr/sbin/ldirectord
+	on lone umount /usr/sbin/ldirectord /etc/default/ldirectord
 }
 
 # serves_between WHAT COMMAND: COMMAND start, status, reload, restart and stop succeed and do what they say.

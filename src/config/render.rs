@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
-use super::table::{DECLARATION, DIRECTIVES};
+use super::table::DIRECTIVES;
 use super::{Config, RealServerConfig, Service};
 use crate::check::CheckKind;
 use crate::model::{Family, RealServer, ServiceKey};
@@ -11,6 +11,24 @@ use crate::model::{Family, RealServer, ServiceKey};
 /// Lines of a section without those of its real servers, and bytes of a line: a text that grows is copied again and again.
 const USUAL_SECTION: usize = 10;
 const USUAL_LINE: usize = 40;
+
+/// The beginning of a declaration's first line. It is a comment: version 0.1 knows no forms, and a health monitor of that
+/// version has to go on while an upgrade is under way.
+const FORM: &str = "# declaration, form ";
+/// The form that this version writes, and the newest that it reads.
+const NEWEST_FORM: u32 = 1;
+
+/// Refuses a declaration of a newer version, which may mean something else by the same words.
+///
+/// # Errors
+/// What the first line says, and what to do about it.
+pub fn refuse_newer_form(declaration: &str) -> Result<(), String> {
+    let first = declaration.lines().next().unwrap_or_default();
+    match first.strip_prefix(FORM).map(str::parse) {
+        None | Some(Ok(..=NEWEST_FORM)) => Ok(()),
+        Some(_) => Err(format!("\"{first}\": a newer lvs-agents wrote this: upgrade this one")),
+    }
+}
 
 /// The services in the configuration language, for those who read declarations. It contains passwords: for files of mode
 /// 0600 only.
@@ -27,7 +45,7 @@ pub fn render(config: &Config) -> String {
 /// # Errors
 /// Those of the writer alone.
 pub fn render_into(out: &mut dyn Write, config: &Config) -> fmt::Result {
-    writeln!(out, "declaration={DECLARATION}")?;
+    writeln!(out, "{FORM}{NEWEST_FORM}")?;
     config.services.iter().try_for_each(|service| render_service(out, service))
 }
 
@@ -79,4 +97,19 @@ pub(super) fn render_real(out: &mut dyn Write, service: &Service, real: &RealSer
         write!(out, " checkport:{asked}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declaration_of_a_newer_form_is_refused_and_one_without_a_form_is_old() {
+        let rows = [("", true), ("virtual=192.0.2.1:80", true), ("# declaration, form 1\n", true)];
+        let newer = ["# declaration, form 2\nvirtual=192.0.2.1:80", "# declaration, form x", "# declaration, form "];
+        crate::testing::check_rows(rows.into_iter().chain(newer.map(|text| (text, false))), |(text, is_read)| {
+            assert_eq!(refuse_newer_form(text).is_ok(), is_read);
+        });
+        assert_eq!(refuse_newer_form(&render(&Config::default())), Ok(()));
+    }
 }

@@ -10,9 +10,6 @@ use crate::model::{Family, Field, Persistence, ServiceKey};
 /// One month, the longest persistence that ipvsadm(8) lets through (`MAX_TIMEOUT` of ipvsadm.c).
 const LONGEST_PERSISTENCE: u32 = 31 * 24 * 60 * 60;
 
-/// The form of a declaration that this version writes, and the newest that it reads.
-pub(super) const DECLARATION: &str = "1";
-
 const fn value(name: &'static str, scope: Scope, kind: Kind) -> Directive {
     Directive::new(name, scope, Form::Value(kind))
 }
@@ -200,8 +197,6 @@ pub const DIRECTIVES: &[Directive] = &[
     value("supervised", Scope::Outside, Kind::YesNo).default("no"),
     value("callback", Scope::Outside, Kind::LenientlyQuoted),
     value("logfile", Scope::Outside, Kind::LenientlyQuoted),
-    // Written by `lvs start` alone.
-    value("declaration", Scope::Outside, Kind::Word(words::declaration)),
     ignored("fork", "all checks run at once anyway"),
     ignored("readdquiescent", "a missing real server is always added again"),
     ignored("load", "ldirectord never used it either"),

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use super::table::DECLARATION;
 use super::value;
 use crate::check::{CheckKind, NamedBy};
 use crate::model::{Family, Protocol, Scheduler};
@@ -68,14 +67,6 @@ pub(super) fn protocol(word: &str) -> Result<Box<str>, String> {
         _ if word == FIREWALL_MARK => Ok(word.into()),
         Ok(protocol) => Ok(protocol.to_string().into()),
         Err(_) => Err("expected tcp, udp or fwm".into()),
-    }
-}
-
-/// A newer form may mean something else by the same words.
-pub(super) fn declaration(word: &str) -> Result<Box<str>, String> {
-    match word {
-        DECLARATION => Ok(word.into()),
-        _ => Err(format!("expected {DECLARATION}: a newer lvs-agents wrote this: upgrade this one")),
     }
 }
 

@@ -137,6 +137,7 @@ impl ServiceSource {
 }
 
 fn parse(text: &str, path: &Path) -> anyhow::Result<Vec<Service>> {
+    config::refuse_newer_form(text).map_err(|cause| anyhow!("{}: {cause}", path.display()))?;
     let config = config::parse_file(text.as_bytes(), &NoNames);
     Ok(config.map_err(|problems| anyhow!(director::described(path, &problems)))?.services)
 }

@@ -41,6 +41,9 @@ impl Declaration {
     /// Reads the text of the file, as [`config::render`] wrote it.
     pub fn of(text: &str) -> Self {
         let mut declared = Declared::default();
+        if config::refuse_newer_form(text).is_err() {
+            return Self::Damaged;
+        }
         match each_service(text, |service| declared.add(service)) {
             Ok(()) if !declared.table.is_empty() => Self::Services(declared),
             _ => Self::Damaged,
@@ -127,7 +130,7 @@ mod tests {
             text.replace("gate", "gait"),
             format!("x{text}"),
             format!("{text}virtual="),
-            text.replace("declaration=1", "declaration=2"),
+            text.replace("form 1", "form 2"),
             String::new(),
         ] {
             assert_eq!(Declaration::of(&broken), Declaration::Damaged, "{broken}");
