@@ -124,6 +124,14 @@ pub struct Service {
     pub checkinterval: Duration,
     /// Remove the service when the daemon stops.
     pub cleanstop: bool,
+    pub notices: Notices,
+}
+
+/// What others are told of a service, beside the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// Gets a line for the result of each check.
+    pub monitorfile: Option<PathBuf>,
 }
 
 /// One real server and how it is checked.

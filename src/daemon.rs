@@ -15,6 +15,7 @@ mod journal;
 mod kernel;
 mod loader;
 mod log;
+mod monitor_file;
 mod pid_file;
 mod presence;
 pub mod protocol;
@@ -40,6 +41,7 @@ use self::journal::Journal;
 use self::kernel::KernelThread;
 use self::loader::Loader;
 use self::log::Log;
+use self::monitor_file::MonitorFiles;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
 use self::source::ServiceSource;
@@ -147,6 +149,9 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let mut sinks = Sinks::default();
     let (level, doubt) = log_level(std::env::var(LOG_LEVEL).ok().as_deref());
     sinks.add(Journal::new(log.clone(), level));
+    sinks.add(
+        MonitorFiles::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("monitorfile: start its thread")?,
+    );
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }

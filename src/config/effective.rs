@@ -11,7 +11,7 @@ use super::real::{FallbackSpec, RealSpec};
 use super::section::{Outside, Preview, Section};
 use super::words::{self, FIREWALL_MARK};
 use super::written::{Effective, Located, Values};
-use super::{Config, Global, LogTarget, RealServerConfig, Resolver, Service};
+use super::{Config, Global, LogTarget, Notices, RealServerConfig, Resolver, Service};
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceFlags, ServiceKey,
     VirtualService,
@@ -28,6 +28,10 @@ fn global(outside: &Outside) -> Global {
         callback: values.path("callback"),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
     }
+}
+
+fn notices(values: Effective) -> Notices {
+    Notices { monitorfile: values.path("monitorfile") }
 }
 
 /// All sections at once, where they are few.
@@ -133,6 +137,7 @@ impl<'a> Resolution<'a> {
             failurecount: values.number("failurecount"),
             checkinterval: Duration::from_secs(values.number("checkinterval").into()),
             cleanstop: values.flag("cleanstop"),
+            notices: notices(values),
         })
     }
 

@@ -1,6 +1,7 @@
 //! The table of directives: one row each.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use super::directive::{Directive, Form, Kind, Scope, asked};
 use super::words;
@@ -161,6 +162,9 @@ pub const DIRECTIVES: &[Directive] = &[
             "remove at stop",
             "Accepted as in ldirectord.cf; stopping this resource always removes its services.",
         ),
+    value("monitorfile", Scope::Section, Kind::Text)
+        .declared(|service| path_text(service.notices.monitorfile.as_deref()))
+        .parameter("file of check results", "A line for the result of each check is appended to this file."),
     value("checkcount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
         .note("deprecated and without effect: use failurecount"),
     value("autoreload", Scope::Outside, Kind::YesNo).default("no"),
@@ -182,7 +186,6 @@ pub const DIRECTIVES: &[Directive] = &[
     unsupported("execute"),
     unsupported("fallbackcommand"),
     unsupported("maintenancedir"),
-    unsupported("monitorfile"),
     unsupported("secret").secret(),
     Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),
     Directive::new("connecttimeout", Scope::Both, Form::Replaced("negotiatetimeout")),
@@ -192,6 +195,11 @@ pub const DIRECTIVES: &[Directive] = &[
 fn limit_of(service: &super::Service, named_by: NamedBy) -> Option<Cow<'_, str>> {
     let kind = CheckKind::find(service.question.kind)?;
     (kind.named_by == named_by).then(|| service.checktimeout.as_secs().to_string().into())
+}
+
+/// A path as the configuration has it: it was read from text.
+fn path_text(path: Option<&Path>) -> Option<Cow<'_, str>> {
+    path.map(Path::to_string_lossy)
 }
 
 pub(super) fn find(name: &str) -> Option<&'static Directive> {

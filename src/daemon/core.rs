@@ -11,6 +11,7 @@ mod report;
 mod start;
 mod turn;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use anyhow::bail;
 use super::checker::{Checker, Finished};
 use super::configuration::{Configuration, InForce};
 use super::control::ControlCall;
-use super::event::{Event, Sinks};
+use super::event::{Event, SinkNews, Sinks};
 use super::health_record::HealthRecordFile;
 use super::kernel::{KernelAnswer, KernelThread};
 use super::loader::{Loaded, LoaderNews, LoaderReport};
@@ -47,6 +48,7 @@ pub enum LoopMessage {
     Call(ControlCall),
     Reload,
     ToggleDebug,
+    Sink(SinkNews),
     Terminate(&'static str),
 }
 
@@ -77,6 +79,8 @@ pub struct Core<'a> {
     presence_error: Option<String>,
     record: HealthRecordFile,
     record_error: Option<String>,
+    /// What keeps a sink from doing its work, by what it works on.
+    sink_troubles: BTreeMap<String, String>,
     view: LivenessView,
     sinks: Sinks,
     clock: Clock,
@@ -107,6 +111,7 @@ impl<'a> Core<'a> {
             presence_error: None,
             record,
             record_error: None,
+            sink_troubles: BTreeMap::new(),
             view,
             sinks,
             clock: Clock::new(now),
@@ -150,7 +155,9 @@ impl<'a> Core<'a> {
             if let Some(end) = self.turn(Instant::now(), inbox)? {
                 return Ok(end);
             }
-            self.sinks.end_turn();
+            for news in self.sinks.end_turn() {
+                self.note_sink_news(news);
+            }
         }
     }
 
@@ -165,6 +172,7 @@ impl<'a> Core<'a> {
                 LoopMessage::Kernel(answer) => self.handle_kernel_answer(answer),
                 LoopMessage::Configuration(report) => self.handle_report(report)?,
                 LoopMessage::Reload => self.configuration.reload(None),
+                LoopMessage::Sink(news) => self.note_sink_news(news),
                 LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
                     self.say(&format!("Health monitor terminated on signal: {signal}"));
@@ -291,6 +299,10 @@ impl<'a> Core<'a> {
             self.say(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
         }
         sentences.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
+        let source = &self.configuration.source;
+        let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
+        // The sinks know the services before the first event speaks of one.
+        self.sinks.emit(Event::ConfigurationApplied { config: &config, warnings: &warnings, first });
         self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
         self.threads.checker.replace(self.services.jobs());
         if first {
@@ -298,9 +310,6 @@ impl<'a> Core<'a> {
                 config.services.iter().flat_map(|service| &service.real_servers).map(|real| real.check.timeout);
             self.start = StartDeadline::new(now, longest.max().unwrap_or_default(), self.options.ready_within);
         }
-        let source = &self.configuration.source;
-        let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
-        self.sinks.emit(Event::ConfigurationApplied { warnings: &warnings, first });
         self.configuration.in_force = next;
         self.configuration.pending = None;
         self.configuration.is_fresh = true;
@@ -369,6 +378,21 @@ impl<'a> Core<'a> {
             self.sinks.emit(Event::Fault { cause });
         }
         self.record_error = error;
+    }
+
+    /// Logs each cause once, and remembers it for the OCF action monitor until the sink works again.
+    fn note_sink_news(&mut self, SinkNews { object, trouble }: SinkNews) {
+        let known = match &trouble {
+            Some(cause) => self.sink_troubles.insert(object.clone(), cause.clone()),
+            None => self.sink_troubles.remove(&object),
+        };
+        match (known, trouble) {
+            (known, Some(cause)) if known.as_ref() != Some(&cause) => {
+                self.sinks.emit(Event::Fault { cause: &format!("{object}: {cause}") });
+            }
+            (Some(_), None) => self.say(&format!("{object}: works again")),
+            _ => {}
+        }
     }
 
     fn say(&mut self, sentence: &str) {

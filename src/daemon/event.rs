@@ -6,6 +6,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
 
@@ -122,8 +123,10 @@ pub enum Event<'a> {
         /// The file, or the folder of declarations.
         source: &'a str,
     },
-    /// A configuration was put in force.
+    /// A configuration is being put in force.
     ConfigurationApplied {
+        /// The configuration, whose services the following events speak of.
+        config: &'a Config,
         /// What is doubtful in it, with its place.
         warnings: &'a [String],
         /// Whether it is the first one of this health monitor.
@@ -186,9 +189,24 @@ pub trait Sink {
     /// Takes one event.
     fn receive(&mut self, event: &Event<'_>);
 
-    /// Marks the end of the loop's turn: a sink may pass on together what it gathered since the last one.
-    fn end_turn(&mut self) {}
+    /// Marks the end of the loop's turn, at least once a second: a sink may pass on together what it gathered since the
+    /// last one. Returns what has kept it from that, or keeps it no longer.
+    fn end_turn(&mut self) -> Option<SinkNews> {
+        None
+    }
 }
+
+/// What the thread of a sink has to say to the loop.
+#[derive(Debug)]
+pub struct SinkNews {
+    /// What the sink works on, such as `monitorfile /var/log/checks`.
+    pub object: String,
+    /// What was tried, and why it failed; `None` when it works (again).
+    pub trouble: Option<String>,
+}
+
+/// Tells the loop; the answer is false when the loop has ended.
+pub type TellLoop = Box<dyn Fn(SinkNews) -> bool + Send>;
 
 /// All sinks of this health monitor.
 #[derive(Default)]
@@ -200,9 +218,9 @@ impl Sinks {
         self.0.push(Box::new(sink));
     }
 
-    /// Marks the end of the loop's turn for every sink.
-    pub fn end_turn(&mut self) {
-        self.0.iter_mut().for_each(|sink| sink.end_turn());
+    /// Marks the end of the loop's turn for every sink, and returns what they have to say.
+    pub fn end_turn(&mut self) -> Vec<SinkNews> {
+        self.0.iter_mut().filter_map(|sink| sink.end_turn()).collect()
     }
 
     /// Gives an event to every sink.

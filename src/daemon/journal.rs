@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{Event, LogLevel, Sink};
+use super::event::{Event, LogLevel, Sink, SinkNews};
 use super::log::Log;
 use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
@@ -49,10 +49,11 @@ impl Sink for Journal {
         self.lines.extend(lines.into_iter().map(|line| (Timestamp::now(), line)));
     }
 
-    fn end_turn(&mut self) {
+    fn end_turn(&mut self) -> Option<SinkNews> {
         if !self.lines.is_empty() {
             self.log.lines(std::mem::take(&mut self.lines));
         }
+        None
     }
 }
 
@@ -82,7 +83,7 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
             vec![format!("ERROR: a check could not be made, real servers keep their state for now: {cause}")]
         }
         Event::ConfigurationChanged { source } => vec![format!("Configuration '{source}' has changed")],
-        Event::ConfigurationApplied { warnings, first } => {
+        Event::ConfigurationApplied { warnings, first, .. } => {
             let taken = (!first).then(|| "Reread new configuration".to_owned());
             warnings.iter().map(|warning| format!("WARNING: {warning}")).chain(taken).collect()
         }

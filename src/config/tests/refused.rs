@@ -34,7 +34,6 @@ fn unknown_and_unsupported_words() {
         ("execute=other.cf", "line 1: execute: not supported yet"),
         ("fallbackcommand=/bin/x", "line 1: fallbackcommand: not supported yet"),
         ("maintenancedir=/x", "line 1: maintenancedir: not supported yet"),
-        ("virtual=10.1.9.9:80\n\tmonitorfile=/x", "line 2: monitorfile: not supported yet"),
         ("virtual=10.1.9.9:80\n\tsecret=\"hunter2\"", "line 2: secret: not supported yet"),
         ("timeout=3", "line 1: timeout: no longer exists: use checktimeout and negotiatetimeout"),
         ("connecttimeout=3", "line 1: connecttimeout: no longer exists: use negotiatetimeout"),
