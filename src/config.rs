@@ -132,6 +132,9 @@ pub struct Service {
 pub struct Notices {
     /// Gets a line for the result of each check.
     pub monitorfile: Option<PathBuf>,
+    /// Told when the fallback takes the place of the real servers, and when it leaves: a line for the shell, without its
+    /// arguments.
+    pub fallbackcommand: Option<Box<str>>,
 }
 
 /// One real server and how it is checked.

@@ -10,6 +10,7 @@ pub mod control;
 mod core;
 mod declaring;
 pub mod event;
+mod fallback_command;
 mod health_record;
 mod journal;
 mod kernel;
@@ -37,6 +38,7 @@ use self::checker::{Checker, Pulse};
 use self::configuration::Configuration;
 use self::core::{Core, LoopMessage, LoopThreads};
 use self::event::{Event, LogLevel, Sinks};
+use self::fallback_command::FallbackCommands;
 use self::journal::Journal;
 use self::kernel::KernelThread;
 use self::loader::Loader;
@@ -151,6 +153,10 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     sinks.add(Journal::new(log.clone(), level));
     sinks.add(
         MonitorFiles::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("monitorfile: start its thread")?,
+    );
+    sinks.add(
+        FallbackCommands::start(Box::new(deliver(&inbox, LoopMessage::Sink)))
+            .context("fallbackcommand: start its thread")?,
     );
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });

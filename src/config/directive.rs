@@ -83,14 +83,20 @@ pub(super) enum Kind {
     LenientlyQuoted,
     /// With or without double quotes.
     Text,
+    /// The whole rest of the line; a pair of double quotes around it is no part of it, unless there are more of them.
+    Rest,
     /// A host name, with or without double quotes; an empty one is none.
     HostName,
 }
 
 impl Kind {
-    /// Whether a file has double quotes around the value; a parameter of a resource has none.
-    pub fn has_quotes(self) -> bool {
-        matches!(self, Self::Quoted | Self::LenientlyQuoted | Self::Text | Self::HostName)
+    /// Whether a file has double quotes around this value; a parameter of a resource has none.
+    pub fn has_quotes(self, value: &str) -> bool {
+        match self {
+            Self::Quoted | Self::LenientlyQuoted | Self::Text | Self::HostName => true,
+            Self::Rest => !value.contains('"'),
+            _ => false,
+        }
     }
 
     /// The value, or what was expected instead.
@@ -114,6 +120,7 @@ impl Kind {
             Self::Quoted => entry.quoted(report).map(text),
             Self::LenientlyQuoted => entry.leniently_quoted(report).map(text),
             Self::Text => entry.text(report).map(text),
+            Self::Rest => Ok(Value::Text(value::without_quotes(entry.value).into())),
             Self::HostName => host_name(entry, report).map(text),
         }
     }
@@ -199,7 +206,7 @@ impl Directive {
     /// The value that counts for a service, with the quotes that a file has around it. A secret is shown.
     pub(super) fn written_for<'a>(&self, service: &'a Service) -> Option<Cow<'a, str>> {
         let value = (self.declared)(service)?;
-        let quotes = self.kind().is_some_and(Kind::has_quotes);
+        let quotes = self.kind().is_some_and(|kind| kind.has_quotes(&value));
         Some(if quotes { format!("\"{value}\"").into() } else { value })
     }
 }

@@ -31,7 +31,8 @@ fn global(outside: &Outside) -> Global {
 }
 
 fn notices(values: Effective) -> Notices {
-    Notices { monitorfile: values.path("monitorfile") }
+    let text = |name| Some(values.text(name)).filter(|text| !text.is_empty()).map(Box::from);
+    Notices { monitorfile: values.path("monitorfile"), fallbackcommand: text("fallbackcommand") }
 }
 
 /// All sections at once, where they are few.

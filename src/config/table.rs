@@ -165,6 +165,12 @@ pub const DIRECTIVES: &[Directive] = &[
     value("monitorfile", Scope::Section, Kind::Text)
         .declared(|service| path_text(service.notices.monitorfile.as_deref()))
         .parameter("file of check results", "A line for the result of each check is appended to this file."),
+    value("fallbackcommand", Scope::Both, Kind::Rest)
+        .declared(|service| service.notices.fallbackcommand.as_deref().map(Cow::Borrowed))
+        .parameter(
+            "program for the fallback",
+            "Run through the shell, with start or stop, VIP:PORT and the protocol, when no real server serves any more and when one does again.",
+        ),
     value("checkcount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
         .note("deprecated and without effect: use failurecount"),
     value("autoreload", Scope::Outside, Kind::YesNo).default("no"),
@@ -184,7 +190,6 @@ pub const DIRECTIVES: &[Directive] = &[
     unsupported("emailalertstatus"),
     unsupported("smtp"),
     unsupported("execute"),
-    unsupported("fallbackcommand"),
     unsupported("maintenancedir"),
     unsupported("secret").secret(),
     Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),

@@ -39,6 +39,9 @@ use turn::Clock;
 /// The most messages that one turn handles: a flood of results must not keep the kernel from being written.
 const BATCH: usize = 4096;
 
+/// How long commands and mails that are under way may hold up the end.
+const SINKS_END: Duration = Duration::from_secs(3);
+
 /// What the other threads deliver.
 #[derive(Debug)]
 pub enum LoopMessage {
@@ -134,6 +137,14 @@ impl<'a> Core<'a> {
             Ok(LoopEnd::Stopped(failure)) => failure.map_or(Ok(()), |failure| bail!(failure)),
             Err(error) => Err(error),
         };
+        self.sinks.end_turn();
+        self.sinks.end(Instant::now() + SINKS_END);
+        // What the sinks have told meanwhile is for the log.
+        for message in inbox.try_iter() {
+            if let LoopMessage::Sink(news) = message {
+                self.note_sink_news(news);
+            }
+        }
         self.sinks.end_turn();
         self.threads.log.flush();
         result
@@ -294,6 +305,8 @@ impl<'a> Core<'a> {
     fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
         let Loaded { config, role, observed, known, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
+        // What goes on being wrong is told again.
+        self.sink_troubles.clear();
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
             self.say(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));

@@ -4,7 +4,7 @@
 //! what they speak of, so an event that no sink wants costs nothing but the call.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::health::{Outcome, Pool, Transition};
@@ -147,6 +147,8 @@ pub enum Event<'a> {
         /// What was tried, and why it failed.
         cause: &'a str,
     },
+    /// The health monitor begins to leave the table as it promised, and ends.
+    Ending,
     /// An administrator switches the debug level on or off (SIGUSR2).
     DebugToggled,
     /// Something in the health monitor's own life.
@@ -178,6 +180,7 @@ impl Event<'_> {
             | Self::TableRecovered
             | Self::ConfigurationChanged { .. }
             | Self::ConfigurationApplied { .. }
+            | Self::Ending
             | Self::DebugToggled
             | Self::Life { .. } => LogLevel::Info,
         }
@@ -194,6 +197,9 @@ pub trait Sink {
     fn end_turn(&mut self) -> Option<SinkNews> {
         None
     }
+
+    /// The health monitor ends: what is under way may take until the deadline.
+    fn end(&mut self, _deadline: Instant) {}
 }
 
 /// What the thread of a sink has to say to the loop.
@@ -221,6 +227,11 @@ impl Sinks {
     /// Marks the end of the loop's turn for every sink, and returns what they have to say.
     pub fn end_turn(&mut self) -> Vec<SinkNews> {
         self.0.iter_mut().filter_map(|sink| sink.end_turn()).collect()
+    }
+
+    /// Gives every sink the time until the deadline to end, one after the other.
+    pub fn end(&mut self, deadline: Instant) {
+        self.0.iter_mut().for_each(|sink| sink.end(deadline));
     }
 
     /// Gives an event to every sink.

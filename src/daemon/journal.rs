@@ -60,7 +60,7 @@ impl Sink for Journal {
 fn sentences(event: &Event<'_>) -> Vec<String> {
     match event {
         // These are left to the changes of the table, which tell what the fallback and the last server do.
-        Event::FallbackIn { .. } | Event::FallbackOut { .. } | Event::DebugToggled => Vec::new(),
+        Event::FallbackIn { .. } | Event::FallbackOut { .. } | Event::Ending | Event::DebugToggled => Vec::new(),
         Event::Result { service, real, outcome, late } => vec![result_sentence(service, real, outcome, *late)],
         Event::Transition { pool, real, transition } => {
             transition_sentence(pool, real, *transition).into_iter().collect()

@@ -165,6 +165,8 @@ fn kind(question: &Question) -> String {
 
 fn write_all(orders: &Receiver<Vec<Line>>, tell: &TellLoop) {
     let zone = TimeZone::system();
+    // Whether each file could be written the last time: only what is new to the loop is told.
+    let mut states: BTreeMap<Arc<Path>, bool> = BTreeMap::new();
     while let Ok(mut lines) = orders.recv() {
         lines.extend(orders.try_iter().flatten());
         let mut files: BTreeMap<Arc<Path>, String> = BTreeMap::new();
@@ -174,7 +176,9 @@ fn write_all(orders: &Receiver<Vec<Line>>, tell: &TellLoop) {
         }
         for (file, text) in files {
             let trouble = append(&file, &text).err().map(|cause| format!("write: {cause}"));
-            if !tell(SinkNews { object: format!("monitorfile {}", file.display()), trouble }) {
+            let is_well = trouble.is_none();
+            let is_known = states.insert(Arc::clone(&file), is_well) == Some(true) && is_well;
+            if !is_known && !tell(SinkNews { object: format!("monitorfile {}", file.display()), trouble }) {
                 return;
             }
         }
