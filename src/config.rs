@@ -124,6 +124,8 @@ pub struct Service {
     pub checkinterval: Duration,
     /// Remove the service when the daemon stops.
     pub cleanstop: bool,
+    /// A file in this folder that is named after a real server takes it out.
+    pub maintenancedir: Option<PathBuf>,
     pub notices: Notices,
 }
 

@@ -16,6 +16,7 @@ mod journal;
 mod kernel;
 mod loader;
 mod log;
+mod maintenance;
 mod monitor_file;
 mod pid_file;
 mod presence;
@@ -43,6 +44,7 @@ use self::journal::Journal;
 use self::kernel::KernelThread;
 use self::loader::Loader;
 use self::log::Log;
+use self::maintenance::MaintenanceWatch;
 use self::monitor_file::MonitorFiles;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
@@ -137,6 +139,8 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         }
     })
     .context("kernel: start its thread")?;
+    let maintenance = MaintenanceWatch::start(deliver(&inbox, LoopMessage::Maintenance))
+        .context("maintenancedir: start its thread")?;
     let presence = InstancePresence::new(
         options.run_dir.clone(),
         options.instance.clone(),
@@ -161,7 +165,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }
-    let threads = LoopThreads { checker, kernel, log };
+    let threads = LoopThreads { checker, kernel, maintenance, log };
     // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
     Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)

@@ -138,6 +138,7 @@ impl<'a> Resolution<'a> {
             failurecount: values.number("failurecount"),
             checkinterval: Duration::from_secs(values.number("checkinterval").into()),
             cleanstop: values.flag("cleanstop"),
+            maintenancedir: values.path("maintenancedir"),
             notices: notices(values),
         })
     }

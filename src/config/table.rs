@@ -162,6 +162,12 @@ pub const DIRECTIVES: &[Directive] = &[
             "remove at stop",
             "Accepted as in ldirectord.cf; stopping this resource always removes its services.",
         ),
+    value("maintenancedir", Scope::Both, Kind::Rest)
+        .declared(|service| path_text(service.maintenancedir.as_deref()))
+        .parameter(
+            "folder of maintenance files",
+            "A file in this folder that is named ADDRESS:PORT, ADDRESS or by the host name of a real server takes it out at once.",
+        ),
     value("monitorfile", Scope::Section, Kind::Text)
         .declared(|service| path_text(service.notices.monitorfile.as_deref()))
         .parameter("file of check results", "A line for the result of each check is appended to this file."),
@@ -190,7 +196,6 @@ pub const DIRECTIVES: &[Directive] = &[
     unsupported("emailalertstatus"),
     unsupported("smtp"),
     unsupported("execute"),
-    unsupported("maintenancedir"),
     unsupported("secret").secret(),
     Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),
     Directive::new("connecttimeout", Scope::Both, Form::Replaced("negotiatetimeout")),

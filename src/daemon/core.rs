@@ -26,6 +26,7 @@ use super::health_record::HealthRecordFile;
 use super::kernel::{KernelAnswer, KernelThread};
 use super::loader::{Loaded, LoaderNews, LoaderReport};
 use super::log::Log;
+use super::maintenance::{MaintenanceNews, MaintenanceWatch};
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest};
 use super::services::{LastingFault, Services};
@@ -52,6 +53,7 @@ pub enum LoopMessage {
     Reload,
     ToggleDebug,
     Sink(SinkNews),
+    Maintenance(MaintenanceNews),
     Terminate(&'static str),
 }
 
@@ -66,6 +68,7 @@ enum LoopEnd {
 pub struct LoopThreads {
     pub checker: Arc<Checker>,
     pub kernel: KernelThread,
+    pub maintenance: MaintenanceWatch,
     pub log: Log,
 }
 
@@ -184,6 +187,7 @@ impl<'a> Core<'a> {
                 LoopMessage::Configuration(report) => self.handle_report(report)?,
                 LoopMessage::Reload => self.configuration.reload(None),
                 LoopMessage::Sink(news) => self.note_sink_news(news),
+                LoopMessage::Maintenance(news) => self.handle_maintenance(news),
                 LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
                     self.say(&format!("Health monitor terminated on signal: {signal}"));
@@ -205,6 +209,15 @@ impl<'a> Core<'a> {
             if self.services.note(finished, now, &mut self.sinks) {
                 self.record.outdate();
             }
+        }
+        self.clock.something_happened();
+    }
+
+    fn handle_maintenance(&mut self, MaintenanceNews { listings, sentences, troubles }: MaintenanceNews) {
+        sentences.iter().for_each(|sentence| self.say(sentence));
+        troubles.into_iter().for_each(|news| self.note_sink_news(news));
+        if self.services.note_maintenance(listings, Instant::now(), &mut self.sinks) {
+            self.record.outdate();
         }
         self.clock.something_happened();
     }
@@ -303,7 +316,7 @@ impl<'a> Core<'a> {
     }
 
     fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
-        let Loaded { config, role, observed, known, troubles, sentences, .. } = loaded;
+        let Loaded { config, role, observed, known, maintenance, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
         // What goes on being wrong is told again.
         self.sink_troubles.clear();
@@ -316,6 +329,8 @@ impl<'a> Core<'a> {
         let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
         // The sinks know the services before the first event speaks of one.
         self.sinks.emit(Event::ConfigurationApplied { config: &config, warnings: &warnings, first });
+        self.services.expect_maintenance(maintenance);
+        self.threads.maintenance.follow(&config);
         self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
         self.threads.checker.replace(self.services.jobs());
         if first {

@@ -117,6 +117,10 @@ fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition
             reason(pool, real)
         )),
         Transition::Recovered => Some(format!("Resetting soft failure count: {real} ({service})")),
+        Transition::MaintenanceBegan => {
+            Some(format!("Server maintenance begins: {real} ({service}): {}", reason(pool, real)))
+        }
+        Transition::MaintenanceEnded => Some(format!("Server maintenance ends: {real} ({service})")),
         // The changes of the table and the line of the unmade check say it already.
         Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => None,
     }

@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::declaring::Overdue;
+use super::maintenance::KnownMaintenance;
 use super::source::{ServiceSource, Stamp};
 use crate::config::Config;
 use crate::director::NameMissing;
@@ -45,6 +46,8 @@ pub struct Loaded {
     pub known: Registry,
     /// Services that a killed health monitor of this name has created and not removed.
     pub orphans: Vec<ServiceKey>,
+    /// Which real servers are under maintenance.
+    pub maintenance: KnownMaintenance,
     /// What could not be read; what was known of it before is in `config`.
     pub troubles: Vec<String>,
     /// What the log shall say of the reading: what was done to make this node fit to direct, and a lock that could not

@@ -24,6 +24,7 @@ use removal::Removal;
 
 use super::checker::{self, Finished, Job};
 use super::event::{Event, Sinks};
+use super::maintenance::{KnownMaintenance, Listings, MaintenanceFiles};
 use crate::config;
 use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
 use crate::model::{Change, ServiceEntry, ServiceKey, Table, apply_change};
@@ -38,6 +39,15 @@ struct WatchedService {
     /// What the kernel holds, as far as is known; `None` means no such service.
     held: Option<ServiceEntry>,
     fault: Option<LastingFault>,
+    /// The files that take its real servers out; `None` without a `maintenancedir`.
+    maintenance: Option<MaintenanceFiles>,
+}
+
+impl WatchedService {
+    fn look_for_maintenance(&mut self, listings: &Listings, now: Instant) -> Vec<PoolEvent> {
+        let files = self.maintenance.as_ref();
+        self.pool.set_maintenance(|real| files?.find(real, listings), now)
+    }
 }
 
 /// All virtual services.
@@ -52,6 +62,7 @@ pub struct Services {
     /// When time alone may change something.
     next_change: Option<Instant>,
     remembered: RecentHealth,
+    maintenance: KnownMaintenance,
 }
 
 impl Services {
@@ -64,6 +75,7 @@ impl Services {
             removal: Removal::default(),
             next_change: None,
             remembered: RecentHealth::default(),
+            maintenance: KnownMaintenance::default(),
         }
     }
 
@@ -139,7 +151,7 @@ impl Services {
         let mut observed = observed;
         for service in services {
             let (key, settings) = (service.service.key, pool_settings(service));
-            let watched = match before.remove(&key) {
+            let mut watched = match before.remove(&key) {
                 Some(mut watched) => {
                     let events = watched.pool.reconfigure(settings, now);
                     emit(&watched.pool, events, sinks);
@@ -149,9 +161,12 @@ impl Services {
                     let held = observed.remove(&key);
                     let known = self.remembered.recall(&key, known, now);
                     let pool = Pool::new(settings, held.as_ref(), &known, now);
-                    WatchedService { pool, held, fault: None }
+                    WatchedService { pool, held, fault: None, maintenance: None }
                 }
             };
+            watched.maintenance = MaintenanceFiles::of(service, &self.maintenance.host_names);
+            let events = watched.look_for_maintenance(&self.maintenance.listings, now);
+            emit(&watched.pool, events, sinks);
             self.watched.insert(key, watched);
             self.removal.done(&key);
         }
@@ -168,6 +183,31 @@ impl Services {
         self.dirty = self.watched.keys().copied().collect();
         self.removal.try_again();
         self.next_change = Some(now);
+    }
+
+    /// Takes what was found out of maintenance, for the configuration that is put in force next.
+    pub fn expect_maintenance(&mut self, known: KnownMaintenance) {
+        // A folder that could not be listed in time keeps what is known of it.
+        let before = std::mem::replace(&mut self.maintenance, known);
+        for (folder, files) in before.listings {
+            self.maintenance.listings.entry(folder).or_insert(files);
+        }
+    }
+
+    /// Takes the files of maintenance folders and returns whether they have changed anything.
+    pub fn note_maintenance(&mut self, listings: Listings, now: Instant, sinks: &mut Sinks) -> bool {
+        self.maintenance.listings.extend(listings);
+        let mut has_changed = false;
+        for (key, watched) in self.watched.iter_mut().filter(|(_, watched)| watched.maintenance.is_some()) {
+            let events = watched.look_for_maintenance(&self.maintenance.listings, now);
+            if !events.is_empty() {
+                has_changed = true;
+                self.dirty.insert(*key);
+                emit(&watched.pool, events, sinks);
+            }
+            self.next_change = earlier(self.next_change, watched.pool.next_change(now));
+        }
+        has_changed
     }
 
     /// Returns the jobs that the present configuration asks for.

@@ -7,6 +7,7 @@ use super::*;
 /// A text that uses most of the language.
 const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfile=\"local0\"\nfallback=127.0.0.1:80\n\
     fallback6=[::1]\ncheckinterval=2\ncleanstop=no\n\
+    maintenancedir=\"/var/m\"\n\
     fallbackcommand=\"/bin/a b\" 'c'\n\
     virtual=10.1.9.9:80\n\treal=10.1.0.2->10.1.0.4:8080 masq 5 \"/a?b=1#c\",\"ok, \"yes\"\" l:1 u:9\n\
     \treal=web1 gate\n\treceive=\"a(?=b)\"\n\tvirtualhost=www.x.y\n\thttpmethod=HEAD\n\tpersistent=60\n\

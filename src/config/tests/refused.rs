@@ -32,7 +32,6 @@ fn unknown_and_unsupported_words() {
         ("emailalertfrom=a@b", "line 1: emailalertfrom: not supported yet"),
         ("smtp=host", "line 1: smtp: not supported yet"),
         ("execute=other.cf", "line 1: execute: not supported yet"),
-        ("maintenancedir=/x", "line 1: maintenancedir: not supported yet"),
         ("virtual=10.1.9.9:80\n\tsecret=\"hunter2\"", "line 2: secret: not supported yet"),
         ("timeout=3", "line 1: timeout: no longer exists: use checktimeout and negotiatetimeout"),
         ("connecttimeout=3", "line 1: connecttimeout: no longer exists: use negotiatetimeout"),

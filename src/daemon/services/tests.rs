@@ -388,3 +388,44 @@ mod convergence {
         }
     }
 }
+
+#[test]
+fn a_file_of_maintenance_takes_a_real_server_out_at_once_and_its_removal_brings_it_back() {
+    let config = format!("maintenancedir=/m\n{}", text(&["192.0.2.1", "192.0.2.9"]));
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &config, Table::new());
+    lab.hear(2, Outcome::Good);
+    lab.hear(3, Outcome::Good);
+    lab.tick_all();
+    let look = |lab: &mut ServicesLab, files: &[&str]| {
+        let files = files.iter().map(ToString::to_string).collect();
+        let changed = lab.services.note_maintenance([("/m".into(), files)].into(), lab.now, &mut lab.sinks);
+        lab.tick_all();
+        (changed, lab.weights(SERVICE).join(" "), lab.weights(OTHER).join(" "))
+    };
+    let both = "192.0.2.2=3 192.0.2.3=1".to_owned();
+    assert_eq!(look(&mut lab, &["unrelated"]), (false, both.clone(), both.clone()));
+    let one = "192.0.2.2=3".to_owned();
+    assert_eq!(look(&mut lab, &["192.0.2.3"]), (true, one.clone(), one.clone()));
+    lab.hear(3, Outcome::Good);
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE), [one.as_str()], "its checks do not decide");
+    let reason = |lab: &ServicesLab| {
+        let pool = lab.services.pools().next().expect("a pool");
+        pool.serving_state(&real(3, 1).key).expect("a member").reason
+    };
+    assert_eq!(reason(&lab), "maintenance: file 192.0.2.3");
+    let fallback = "127.0.0.1=1".to_owned();
+    assert_eq!(look(&mut lab, &["192.0.2.3", "192.0.2.2:80"]), (true, fallback.clone(), fallback), "all are out");
+    assert_eq!(look(&mut lab, &[]), (true, both.clone(), both.clone()));
+    assert_eq!(reason(&lab), "configured");
+
+    // What was found out when the configuration was read holds from its first moment.
+    let listings = [("/m".into(), ["192.0.2.2".to_owned()].into())].into();
+    lab.services.expect_maintenance(KnownMaintenance { listings, ..KnownMaintenance::default() });
+    lab.configure(TableRole::OwnsServices, &config, Table::new());
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE), ["192.0.2.3=1"]);
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE).join(" "), both, "the folder is configured no longer");
+}
