@@ -135,6 +135,7 @@ impl<'a> Resolution<'a> {
             question: template.question,
             checktimeout: template.timeout,
             quiescent: values.flag("quiescent"),
+            readdquiescent: values.flag("readdquiescent"),
             failurecount: values.number("failurecount"),
             checkinterval: Duration::from_secs(values.number("checkinterval").into()),
             cleanstop: values.flag("cleanstop"),

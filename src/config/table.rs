@@ -155,6 +155,14 @@ pub const DIRECTIVES: &[Directive] = &[
             "keep failed real servers at weight 0",
             "yes: a failed real server stays with weight 0, so that its connections can end. no: it is removed.",
         ),
+    value("readdquiescent", Scope::Both, Kind::YesNo)
+        .default("no")
+        .declared(|service| Some(words::yes_no(service.readdquiescent).into()))
+        .parameter(
+            "add deleted real servers of weight 0 again",
+            "With quiescent: a failed real server whose entry was deleted by hand is added again with weight 0 (yes), or \
+             stays away until it is healthy (no).",
+        ),
     value("cleanstop", Scope::Both, Kind::YesNo)
         .default("yes")
         .declared(|service| Some(words::yes_no(service.cleanstop).into()))
@@ -186,7 +194,6 @@ pub const DIRECTIVES: &[Directive] = &[
     // Written by `lvs start` alone.
     value("declaration", Scope::Outside, Kind::Word(words::declaration)),
     ignored("fork", "all checks run at once anyway"),
-    ignored("readdquiescent", "a missing real server is always added again"),
     ignored("load", "ldirectord never used it either"),
     ignored("servicename", "only alert mails would show it"),
     ignored("comment", "only alert mails would show it"),

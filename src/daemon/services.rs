@@ -27,7 +27,7 @@ use super::event::{Event, Sinks};
 use super::maintenance::{KnownMaintenance, Listings, MaintenanceFiles};
 use crate::config;
 use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
-use crate::model::{Change, ServiceEntry, ServiceKey, Table, apply_change};
+use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
 use crate::ownership::Registry;
 use crate::plan::{self, TableRole};
@@ -41,9 +41,43 @@ struct WatchedService {
     fault: Option<LastingFault>,
     /// The files that take its real servers out; `None` without a `maintenancedir`.
     maintenance: Option<MaintenanceFiles>,
+    readdquiescent: bool,
+    /// Real servers whose entry of weight 0 another program has deleted: without `readdquiescent` they stay away until they
+    /// serve.
+    deleted_by_hand: BTreeSet<RealServerKey>,
 }
 
 impl WatchedService {
+    /// Returns the entry that the kernel shall hold.
+    fn entry(&self, now: Instant) -> ServiceEntry {
+        let mut entry = self.pool.entry(now);
+        if !self.deleted_by_hand.is_empty() {
+            let stays_away = |key: &RealServerKey| self.deleted_by_hand.contains(key) && !self.serves(key);
+            entry.real_servers.retain(|key, _| !stays_away(key));
+        }
+        entry
+    }
+
+    fn serves(&self, key: &RealServerKey) -> bool {
+        self.pool.serving_state(key).is_some_and(|state| state.serves)
+    }
+
+    /// Takes the absence of entries that are there only because their real servers have failed for the will of an
+    /// administrator, and returns what is wanted then. What was not there before has not been deleted.
+    fn leave_deleted(&mut self, mut wanted: ServiceEntry, held: Option<&ServiceEntry>) -> ServiceEntry {
+        let (Some(held), Some(before), false) = (held, &self.held, self.readdquiescent) else { return wanted };
+        let is_deleted = |key: &RealServerKey| {
+            before.real_servers.contains_key(key) && !held.real_servers.contains_key(key) && !self.serves(key)
+        };
+        let mut deleted: BTreeSet<RealServerKey> = wanted.real_servers.keys().copied().filter(is_deleted).collect();
+        // The fallback has no health of its own, and always has to be there.
+        deleted.retain(|key| self.pool.serving_state(key).is_some());
+        wanted.real_servers.retain(|key, _| !deleted.contains(key));
+        deleted.extend(self.deleted_by_hand.iter().copied().filter(|key| !self.serves(key)));
+        self.deleted_by_hand = deleted;
+        wanted
+    }
+
     fn look_for_maintenance(&mut self, listings: &Listings, now: Instant) -> Vec<PoolEvent> {
         let files = self.maintenance.as_ref();
         self.pool.set_maintenance(|real| files?.find(real, listings), now)
@@ -161,9 +195,19 @@ impl Services {
                     let held = observed.remove(&key);
                     let known = self.remembered.recall(&key, known, now);
                     let pool = Pool::new(settings, held.as_ref(), &known, now);
-                    WatchedService { pool, held, fault: None, maintenance: None }
+                    WatchedService {
+                        pool,
+                        held,
+                        fault: None,
+                        maintenance: None,
+                        readdquiescent: false,
+                        deleted_by_hand: BTreeSet::new(),
+                    }
                 }
             };
+            watched.readdquiescent = service.readdquiescent;
+            // What is declared anew is put in force as a whole.
+            watched.deleted_by_hand.clear();
             watched.maintenance = MaintenanceFiles::of(service, &self.maintenance.host_names);
             let events = watched.look_for_maintenance(&self.maintenance.listings, now);
             emit(&watched.pool, events, sinks);
@@ -262,7 +306,7 @@ impl Services {
     pub fn changes(&mut self, now: Instant) -> Vec<Change> {
         let dirty = std::mem::take(&mut self.dirty);
         let watched = || dirty.iter().filter_map(|key| Some((key, self.watched.get(key)?)));
-        let desired: Table = watched().map(|(key, watched)| (*key, watched.pool.entry(now))).collect();
+        let desired: Table = watched().map(|(key, watched)| (*key, watched.entry(now))).collect();
         let held: Table = watched().filter_map(|(key, watched)| Some((*key, watched.held.clone()?))).collect();
         let mut changes = plan::table_changes(&desired, &held, self.role);
         changes.extend(self.removal.changes());
@@ -333,7 +377,7 @@ impl Services {
 
     /// Returns the table that the kernel shall hold.
     pub fn desired(&self, now: Instant) -> Table {
-        self.watched.iter().map(|(key, watched)| (*key, watched.pool.entry(now))).collect()
+        self.watched.iter().map(|(key, watched)| (*key, watched.entry(now))).collect()
     }
 
     /// Notes a comparison of the kernel with `desired`: the kernel holds the services of `found` as given there, and
@@ -350,6 +394,7 @@ impl Services {
             // A service that has come meanwhile was not compared.
             let Some(wanted) = desired.remove(key) else { continue };
             let held = found.remove(key).unwrap_or_else(|| Some(wanted.clone()));
+            let wanted = watched.leave_deleted(wanted, held.as_ref());
             let differences = differences(self.role, &wanted, held.as_ref());
             if differences.is_empty() {
                 fault::update(&mut watched.fault, key, None, now, sinks);

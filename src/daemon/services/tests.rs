@@ -429,3 +429,42 @@ fn a_file_of_maintenance_takes_a_real_server_out_at_once_and_its_removal_brings_
     lab.tick_all();
     assert_eq!(lab.weights(SERVICE).join(" "), both, "the folder is configured no longer");
 }
+
+#[test]
+fn a_quiesced_real_server_that_was_deleted_by_hand_returns_at_once_only_with_readdquiescent() {
+    crate::testing::check_rows(
+        [("no", vec!["192.0.2.2=3"]), ("yes", vec!["192.0.2.2=3", "192.0.2.3=0"])],
+        |(readd, after)| {
+            let config = format!("quiescent=yes\nreaddquiescent={readd}\n{}", text(&["192.0.2.1"]));
+            let mut lab = ServicesLab::new(TableRole::OwnsServices, &config, Table::new());
+            let key: ServiceKey = SERVICE.parse().expect("key");
+            lab.hear(2, Outcome::Good);
+            lab.hear(3, bad());
+            lab.tick_all();
+            lab.compare();
+            assert_eq!(lab.weights(SERVICE), ["192.0.2.2=3", "192.0.2.3=0"], "a start puts it in, with both");
+            let delete = |lab: &mut ServicesLab, host| {
+                lab.table.get_mut(&key).expect("there").real_servers.remove(&real(host, 1).key);
+                lab.compare();
+                lab.tick_all();
+            };
+            delete(&mut lab, 3);
+            assert_eq!(lab.weights(SERVICE), after, "deleted");
+            lab.compare();
+            lab.hear(3, bad());
+            lab.tick_all();
+            assert_eq!(lab.weights(SERVICE), after, "it stays so");
+            delete(&mut lab, 2);
+            assert_eq!(lab.weights(SERVICE), after, "a healthy one always returns");
+            lab.hear(3, Outcome::Good);
+            lab.tick_all();
+            assert_eq!(lab.weights(SERVICE), ["192.0.2.2=3", "192.0.2.3=1"], "healthy again");
+            lab.compare();
+            lab.hear(3, bad());
+            lab.tick_all();
+            lab.compare();
+            lab.tick_all();
+            assert_eq!(lab.weights(SERVICE), ["192.0.2.2=3", "192.0.2.3=0"], "and the deletion is forgotten");
+        },
+    );
+}
