@@ -16,6 +16,7 @@ mod journal;
 mod kernel;
 mod loader;
 mod log;
+mod mail;
 mod maintenance;
 mod monitor_file;
 mod pid_file;
@@ -44,6 +45,7 @@ use self::journal::Journal;
 use self::kernel::KernelThread;
 use self::loader::Loader;
 use self::log::Log;
+use self::mail::MailAlerts;
 use self::maintenance::MaintenanceWatch;
 use self::monitor_file::MonitorFiles;
 use self::pid_file::PidFile;
@@ -162,6 +164,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         FallbackCommands::start(Box::new(deliver(&inbox, LoopMessage::Sink)))
             .context("fallbackcommand: start its thread")?,
     );
+    sinks.add(MailAlerts::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("emailalert: start its thread")?);
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }

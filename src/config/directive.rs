@@ -85,6 +85,8 @@ pub(super) enum Kind {
     Text,
     /// The whole rest of the line; a pair of double quotes around it is no part of it, unless there are more of them.
     Rest,
+    /// The same, judged by this function.
+    Judged(fn(&str) -> Result<Box<str>, String>),
     /// A host name, with or without double quotes; an empty one is none.
     HostName,
 }
@@ -94,7 +96,7 @@ impl Kind {
     pub fn has_quotes(self, value: &str) -> bool {
         match self {
             Self::Quoted | Self::LenientlyQuoted | Self::Text | Self::HostName => true,
-            Self::Rest => !value.contains('"'),
+            Self::Rest | Self::Judged(_) => !value.contains('"'),
             _ => false,
         }
     }
@@ -121,6 +123,7 @@ impl Kind {
             Self::LenientlyQuoted => entry.leniently_quoted(report).map(text),
             Self::Text => entry.text(report).map(text),
             Self::Rest => Ok(Value::Text(value::without_quotes(entry.value).into())),
+            Self::Judged(judge) => judge(value::without_quotes(entry.value)).map(Value::Text),
             Self::HostName => host_name(entry, report).map(text),
         }
     }

@@ -185,6 +185,45 @@ pub const DIRECTIVES: &[Directive] = &[
             "program for the fallback",
             "Run through the shell, with start or stop, VIP:PORT and the protocol, when no real server serves any more and when one does again.",
         ),
+    value("servicename", Scope::Section, Kind::Rest)
+        .declared(|service| said(&service.notices.servicename))
+        .parameter("name of the service in mails", "What people call the service: shown in the subject and the text of alert mails."),
+    value("comment", Scope::Section, Kind::Rest)
+        .declared(|service| said(&service.notices.comment))
+        .parameter("comment in mails", "Shown in the text of alert mails."),
+    value("emailalert", Scope::Both, Kind::Judged(words::mail_addresses))
+        .declared(|service| said(&mail_of(service)?.to))
+        .parameter("addresses of alert mails", "Who gets a mail for each change of a real server: addresses, separated by commas."),
+    value("emailalertfrom", Scope::Both, Kind::Judged(words::mail_address))
+        .declared(|service| said(&mail_of(service)?.from))
+        .parameter("sender of alert mails", "The address that alert mails come from. Default: root at this host."),
+    value("emailalertfreq", Scope::Both, Kind::AtMost(u32::MAX))
+        .default("0")
+        .declared(|service| Some(mail_of(service)?.frequency.as_secs().to_string().into()))
+        .parameter("time between reminders", "Seconds from one mail about a real server that is away to the next. 0: no reminders."),
+    value("emailalertstatus", Scope::Both, Kind::Judged(words::alert_status))
+        .default("all")
+        .declared(|service| said(&mail_of(service)?.status))
+        .parameter("when alert mails are sent", "all, none, or a comma separated list of starting, running, stopping and reloading."),
+    value("smtp", Scope::Both, Kind::HostName)
+        .default("localhost")
+        .declared(|service| said(&mail_of(service)?.relay.host))
+        .parameter("mail relay", "The host that takes alert mails."),
+    value("smtp_port", Scope::Both, Kind::Port)
+        .default("25")
+        .declared(|service| Some(mail_of(service)?.relay.port.to_string().into()))
+        .parameter("port of the mail relay", "The port of the mail relay: usually 25, 587 for smtp_tls=starttls with a login, 465 for smtp_tls=yes."),
+    value("smtp_tls", Scope::Both, Kind::Word(words::smtp_tls))
+        .default("no")
+        .declared(|service| Some(words::tls_word(mail_of(service)?.relay.tls).into()))
+        .parameter("encryption to the mail relay", "no, starttls (from the command STARTTLS on), or yes (from the first byte on)."),
+    value("smtp_login", Scope::Both, Kind::Quoted)
+        .declared(|service| said(&mail_of(service)?.relay.login))
+        .parameter("user at the mail relay", "User name, where the mail relay wants a login."),
+    value("smtp_passwd", Scope::Both, Kind::Quoted)
+        .secret()
+        .declared(|service| said(mail_of(service)?.relay.passwd.reveal()))
+        .parameter("password at the mail relay", "Password, where the mail relay wants a login."),
     value("checkcount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
         .note("deprecated and without effect: use failurecount"),
     value("autoreload", Scope::Outside, Kind::YesNo).default("no"),
@@ -195,13 +234,6 @@ pub const DIRECTIVES: &[Directive] = &[
     value("declaration", Scope::Outside, Kind::Word(words::declaration)),
     ignored("fork", "all checks run at once anyway"),
     ignored("load", "ldirectord never used it either"),
-    ignored("servicename", "only alert mails would show it"),
-    ignored("comment", "only alert mails would show it"),
-    unsupported("emailalert"),
-    unsupported("emailalertfrom"),
-    unsupported("emailalertfreq"),
-    unsupported("emailalertstatus"),
-    unsupported("smtp"),
     unsupported("execute"),
     unsupported("secret").secret(),
     Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),
@@ -212,6 +244,15 @@ pub const DIRECTIVES: &[Directive] = &[
 fn limit_of(service: &super::Service, named_by: NamedBy) -> Option<Cow<'_, str>> {
     let kind = CheckKind::find(service.question.kind)?;
     (kind.named_by == named_by).then(|| service.checktimeout.as_secs().to_string().into())
+}
+
+fn mail_of(service: &super::Service) -> Option<&super::MailSettings> {
+    service.notices.mail.as_deref()
+}
+
+/// A text, unless it is empty, which says nothing.
+fn said(text: &str) -> Option<Cow<'_, str>> {
+    Some(Cow::Borrowed(text)).filter(|text| !text.is_empty())
 }
 
 /// A path as the configuration has it: it was read from text.

@@ -21,7 +21,7 @@ use anyhow::bail;
 use super::checker::{Checker, Finished};
 use super::configuration::{Configuration, InForce};
 use super::control::ControlCall;
-use super::event::{Event, SinkNews, Sinks};
+use super::event::{DaemonPhase, Event, SinkNews, Sinks};
 use super::health_record::HealthRecordFile;
 use super::kernel::{KernelAnswer, KernelThread};
 use super::loader::{Loaded, LoaderNews, LoaderReport};
@@ -91,6 +91,7 @@ pub struct Core<'a> {
     sinks: Sinks,
     clock: Clock,
     start: StartDeadline,
+    phase: DaemonPhase,
 }
 
 impl<'a> Core<'a> {
@@ -122,6 +123,7 @@ impl<'a> Core<'a> {
             sinks,
             clock: Clock::new(now),
             start,
+            phase: DaemonPhase::Starting,
         }
     }
 
@@ -327,6 +329,9 @@ impl<'a> Core<'a> {
         sentences.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
         let source = &self.configuration.source;
         let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
+        if !first {
+            self.begin_phase(DaemonPhase::Reloading);
+        }
         // The sinks know the services before the first event speaks of one.
         self.sinks.emit(Event::ConfigurationApplied { config: &config, warnings: &warnings, first });
         self.services.expect_maintenance(maintenance);
@@ -421,6 +426,11 @@ impl<'a> Core<'a> {
             (Some(_), None) => self.say(&format!("{object}: works again")),
             _ => {}
         }
+    }
+
+    fn begin_phase(&mut self, phase: DaemonPhase) {
+        self.phase = phase;
+        self.sinks.emit(Event::Phase(phase));
     }
 
     fn say(&mut self, sentence: &str) {

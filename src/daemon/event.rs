@@ -34,6 +34,31 @@ impl FromStr for LogLevel {
     }
 }
 
+/// What the health monitor does as a whole, in ldirectord's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DaemonPhase {
+    /// It has not answered its start yet.
+    Starting,
+    /// It does what its configuration says.
+    Running,
+    /// It leaves the table as it promised.
+    Stopping,
+    /// A new configuration is in force and the kernel does not hold all of it yet.
+    Reloading,
+}
+
+impl DaemonPhase {
+    /// Returns the word of `emailalertstatus`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Reloading => "reloading",
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -149,6 +174,8 @@ pub enum Event<'a> {
     },
     /// The health monitor begins to leave the table as it promised, and ends.
     Ending,
+    /// The health monitor goes over into another phase.
+    Phase(DaemonPhase),
     /// An administrator switches the debug level on or off (SIGUSR2).
     DebugToggled,
     /// Something in the health monitor's own life.
@@ -181,6 +208,7 @@ impl Event<'_> {
             | Self::ConfigurationChanged { .. }
             | Self::ConfigurationApplied { .. }
             | Self::Ending
+            | Self::Phase(_)
             | Self::DebugToggled
             | Self::Life { .. } => LogLevel::Info,
         }
