@@ -53,6 +53,8 @@ pub(super) enum Form {
     Value(Kind),
     /// Accepted, without effect, for this reason.
     Ignored(&'static str),
+    /// Not followed; what to do instead.
+    Refused(&'static str),
     /// Known, but the feature does not exist yet.
     Unsupported,
     /// Gone from ldirectord itself in favour of these.

@@ -234,8 +234,15 @@ pub const DIRECTIVES: &[Directive] = &[
     value("declaration", Scope::Outside, Kind::Word(words::declaration)),
     ignored("fork", "all checks run at once anyway"),
     ignored("load", "ldirectord never used it either"),
-    unsupported("execute"),
     unsupported("secret").secret(),
+    Directive::new(
+        "execute",
+        Scope::Both,
+        Form::Refused(
+            "not followed: give that file a health monitor of its own: a resource ocf:rust:ldirectord with this configfile, or \
+             ldirectord FILE start",
+        ),
+    ),
     Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),
     Directive::new("connecttimeout", Scope::Both, Form::Replaced("negotiatetimeout")),
 ];

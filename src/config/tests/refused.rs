@@ -38,7 +38,10 @@ fn unknown_and_unsupported_words() {
         ),
         ("smtp_tls=ssl", "line 1: smtp_tls \"ssl\": expected no, starttls or yes"),
         ("smtp_passwd=hunter2", "line 1: smtp_passwd: expected a value in double quotes"),
-        ("execute=other.cf", "line 1: execute: not supported yet"),
+        (
+            "execute=other.cf",
+            "line 1: execute: not followed: give that file a health monitor of its own: a resource ocf:rust:ldirectord with this configfile, or ldirectord FILE start",
+        ),
         ("virtual=10.1.9.9:80\n\tsecret=\"hunter2\"", "line 2: secret: not supported yet"),
         ("timeout=3", "line 1: timeout: no longer exists: use checktimeout and negotiatetimeout"),
         ("connecttimeout=3", "line 1: connecttimeout: no longer exists: use negotiatetimeout"),
