@@ -187,12 +187,15 @@ impl<'a> Core<'a> {
                 LoopMessage::Results(finished) => self.handle_results(&finished),
                 LoopMessage::Kernel(answer) => self.handle_kernel_answer(answer),
                 LoopMessage::Configuration(report) => self.handle_report(report)?,
-                LoopMessage::Reload => self.configuration.reload(None),
+                LoopMessage::Reload => {
+                    self.say("Reloading Linux Director Daemon config on signal");
+                    self.configuration.reload(None);
+                }
                 LoopMessage::Sink(news) => self.note_sink_news(news),
                 LoopMessage::Maintenance(news) => self.handle_maintenance(news),
                 LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
-                    self.say(&format!("Health monitor terminated on signal: {signal}"));
+                    self.say(&format!("Linux Director Daemon terminated on signal: {signal}"));
                     return Ok(Some(LoopEnd::Stopped(self.stop(inbox))));
                 }
                 LoopMessage::Call(call) => {
@@ -257,7 +260,9 @@ impl<'a> Core<'a> {
     fn handle_report(&mut self, report: LoaderReport) -> anyhow::Result<()> {
         let now = Instant::now();
         match report.news {
-            LoaderNews::Changed => self.sinks.emit(Event::ConfigurationChanged { source: &self.configuration.source }),
+            LoaderNews::Changed { followed } => {
+                self.sinks.emit(Event::ConfigurationChanged { source: &self.configuration.source, followed });
+            }
             LoaderNews::TookOver => {
                 self.say("The health monitor that followed the declarations has ended: taking over");
             }
@@ -324,7 +329,7 @@ impl<'a> Core<'a> {
         self.sink_troubles.clear();
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
-            self.say(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
+            self.say(&format!("Starting Linux Director lvs-agents v{} as daemon", env!("CARGO_PKG_VERSION")));
         }
         sentences.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
         let source = &self.configuration.source;

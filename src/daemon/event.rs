@@ -147,6 +147,8 @@ pub enum Event<'a> {
     ConfigurationChanged {
         /// The file, or the folder of declarations.
         source: &'a str,
+        /// Whether it is read now: a file without `autoreload` is not.
+        followed: bool,
     },
     /// A configuration is being put in force.
     ConfigurationApplied {

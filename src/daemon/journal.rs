@@ -93,12 +93,16 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
         Event::CheckNotMade { cause } => {
             vec![format!("ERROR: a check could not be made, real servers keep their state for now: {cause}")]
         }
-        Event::ConfigurationChanged { source } => vec![format!("Configuration '{source}' has changed")],
-        Event::ConfigurationApplied { warnings, first, .. } => {
-            let taken = (!first).then(|| "Reread new configuration".to_owned());
-            warnings.iter().map(|warning| format!("WARNING: {warning}")).chain(taken).collect()
+        Event::ConfigurationChanged { source, followed } => {
+            let changed = format!("Configuration file '{source}' has changed on disk");
+            let ignored = (!followed).then(|| " - ignore new configuration: autoreload=no".to_owned());
+            [changed].into_iter().chain(ignored).collect()
         }
-        Event::ConfigurationRefused { cause } => vec![format!("Ignore new configuration: {cause}")],
+        Event::ConfigurationApplied { warnings, first, .. } => {
+            let taken = (!first).then(|| " - reread new configuration".to_owned());
+            taken.into_iter().chain(warnings.iter().map(|warning| format!("WARNING: {warning}"))).collect()
+        }
+        Event::ConfigurationRefused { cause } => vec![format!(" - ignore new configuration: {cause}")],
         Event::ConfigurationIncomplete { cause } => vec![format!("ERROR: a declaration is not followed: {cause}")],
         Event::Life { sentence } => vec![(*sentence).to_owned()],
     }
@@ -296,6 +300,45 @@ mod tests {
                 "Readd Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused"
             ]
         );
+    }
+
+    #[test]
+    fn what_becomes_of_a_configuration_is_said_in_ldirectords_words() {
+        let config = crate::config::Config::default();
+        let applied = |first| Event::ConfigurationApplied { config: &config, warnings: &[], first };
+        let changed = |followed| Event::ConfigurationChanged { source: "/a.cf", followed };
+        let said = "Configuration file '/a.cf' has changed on disk";
+        crate::testing::check_rows(
+            [
+                (changed(true), said.to_owned()),
+                (changed(false), format!("{said}\n - ignore new configuration: autoreload=no")),
+                (applied(true), String::new()),
+                (applied(false), " - reread new configuration".to_owned()),
+                (Event::ConfigurationRefused { cause: "line 3" }, " - ignore new configuration: line 3".to_owned()),
+            ],
+            |(event, expected)| assert_eq!(sentences(&event, DaemonPhase::Running).join("\n"), expected),
+        );
+    }
+
+    #[test]
+    fn soft_failures_name_the_service_with_its_protocol() {
+        let (mut pool, now) = (pool(), Instant::now());
+        let strict = PoolSettings { failurecount: 3, ..pool.settings().clone() };
+        pool.reconfigure(strict, now);
+        pool.note(real(2, 3).key, &Outcome::Good, now);
+        let mut say = |outcome: Outcome| {
+            let events = pool.note(real(2, 3).key, &outcome, now);
+            let lines = events.into_iter().filter_map(|event| match event {
+                crate::health::PoolEvent::Member { real, transition } => transition_sentence(&pool, &real, transition),
+                _ => None,
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(
+            say(Outcome::Bad("refused".into())),
+            "Soft failure real server: 192.0.2.2:80 (tcp:192.0.2.1:80) failure 1/3: check failed 1 of 3: refused"
+        );
+        assert_eq!(say(Outcome::Good), "Resetting soft failure count: 192.0.2.2:80 (tcp:192.0.2.1:80)");
     }
 
     fn journal(level: LogLevel) -> Journal {

@@ -59,7 +59,10 @@ pub struct Loaded {
 #[derive(Debug)]
 pub enum LoaderNews {
     /// The source has changed. The configuration follows, unless it is a file without `autoreload`.
-    Changed,
+    Changed {
+        /// Whether it is.
+        followed: bool,
+    },
     /// The health monitor that followed the declarations has ended, and this one follows them now.
     TookOver,
     /// Another health monitor follows the declarations.
@@ -267,8 +270,9 @@ impl SourceWatch {
     /// `autoreload=yes`. The callback of a file is run either way, as ldirectord does.
     fn follow_change(&mut self) -> bool {
         self.stamp = self.source().stamp();
-        let mut goes_on = self.report(LoaderNews::Changed);
-        if !self.source().owns_services() || self.autoreload {
+        let followed = !self.source().owns_services() || self.autoreload;
+        let mut goes_on = self.report(LoaderNews::Changed { followed });
+        if followed {
             goes_on = goes_on && self.load();
         }
         if let (Some(program), ServiceSource::File(path)) = (&self.callback, self.source())

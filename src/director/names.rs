@@ -114,7 +114,7 @@ fn at_once<Q: Send, A: Send>(questions: Vec<Q>, answer: impl Fn(Q) -> A + Sync) 
     std::thread::scope(|scope| {
         // Where no thread can be started, this one does all of it.
         let helpers: Vec<_> =
-            (1..workers).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, &work).ok()).collect();
+            (1..workers).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
         let mut answers = work();
         // A panic has been reported where it happened; the names of that thread have no answer.
         answers.extend(helpers.into_iter().filter_map(|helper| helper.join().ok()).flatten());
