@@ -18,7 +18,14 @@ const PATIENT: Duration = Duration::from_secs(60);
 
 fn question() -> HttpQuestion {
     let (request, host) = ("/app/start?x=1".to_owned(), Some("www.example.com".to_owned()));
-    HttpQuestion { tls: false, method: Method::GET, request, virtual_host: host, receive: Some("^OK$".to_owned()) }
+    HttpQuestion {
+        tls: false,
+        method: Method::GET,
+        request,
+        virtual_host: host,
+        site: None,
+        receive: Some("^OK$".to_owned()),
+    }
 }
 
 fn named(question: &HttpQuestion) -> Named<'_> {
@@ -28,7 +35,7 @@ fn named(question: &HttpQuestion) -> Named<'_> {
 fn client<'a>(named: &'a Named<'a>) -> (Client<'a>, Hop) {
     let Named { target, question } = *named;
     let attempt = Attempt::about(Subject::Other(named), PATIENT);
-    let hop = Hop { tls: false, port: target.port(), request: question.request.clone() };
+    let hop = Hop { tls: false, port: target.port(), site: None, request: question.request.clone() };
     (Client { target, question, attempt, trust: None }, hop)
 }
 

@@ -9,21 +9,35 @@
 
 mod attempt;
 mod connect;
+mod datagrams;
+mod dns;
 mod external;
 mod failure;
+mod ftp;
 mod http;
+mod imap;
 mod kind;
 pub mod lag;
+mod ldap;
+mod lines;
 mod mysql;
+mod nntp;
+mod oracle;
+mod pattern;
+mod pgsql;
 mod ping;
+mod pop;
+mod radius;
+mod simpletcp;
+mod sip;
+mod smtp;
 mod tls;
 mod unasked;
-mod unsupported;
 
 pub use failure::{CheckFailure, FailureKind};
-pub use kind::{Burden, CheckKind, Invalid, NamedBy, Need, Port};
+pub use kind::{Burden, CheckKind, Invalid, NamedBy, Need, Port, TimeLimit, Transport};
 
-use crate::model::Check;
+use crate::model::{Check, Question};
 
 /// Runs one check to its end, at the latest at its deadline.
 ///
@@ -38,6 +52,16 @@ pub async fn run(check: &Check) -> Result<(), CheckFailure> {
         Some(ask) => ask(check).await,
         None => Err(CheckFailure::new(FailureKind::Internal, name, "cannot be checked yet")),
     }
+}
+
+/// The check that a combined one makes between two of its questions; `None` where it is none.
+pub fn between(check: &Check) -> Option<Check> {
+    let between = check.between.as_deref()?;
+    let mut target = check.target;
+    if !CheckKind::find(between.kind).is_some_and(CheckKind::asks_a_port) {
+        target.set_port(0);
+    }
+    Some(Check { question: Question::of(between.kind).into(), target, timeout: between.timeout, between: None })
 }
 
 #[cfg(test)]

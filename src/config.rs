@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Check, Family, Protocol, Question, RealServer, Secret, VirtualService};
+use crate::model::{Between, Check, Family, Protocol, Question, RealServer, Secret, VirtualService};
 
 pub use directive::Directive;
 pub use explain::explain;
@@ -52,6 +52,11 @@ pub trait Resolver {
 
     /// The port of a service name; `None` takes the first entry of any protocol.
     fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String>;
+
+    /// The name of this host, as a login of a check has it.
+    fn own_name(&self) -> String {
+        "localhost".into()
+    }
 }
 
 /// Everything that a file or a set of parameters declares.
@@ -116,6 +121,8 @@ pub struct Service {
     pub question: Arc<Question>,
     /// For each check as a whole.
     pub checktimeout: Duration,
+    /// What combined checks do between two questions.
+    pub between: Option<Arc<Between>>,
     /// A real server that is down keeps its entry with weight 0 instead of losing it.
     pub quiescent: bool,
     /// Such an entry is added again when another program has deleted it.

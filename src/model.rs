@@ -24,7 +24,7 @@ mod virtual_service;
 
 pub use address::{AddressChange, AddressOptions, Family, InterfaceAddress};
 pub use change::Change;
-pub use check::{Check, Field, Question, Secret};
+pub use check::{Between, Check, Field, Question, Secret};
 pub use parse::InvalidValue;
 pub use real_server::{ForwardingMethod, RealServer, RealServerKey};
 pub use scheduler::Scheduler;

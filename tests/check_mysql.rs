@@ -29,6 +29,9 @@ GRANT SELECT ON shop.* TO monitor@'127.0.0.1';
 CREATE USER nobody@'127.0.0.1' IDENTIFIED BY 'tops3cret';
 CREATE USER boss@'127.0.0.1' IDENTIFIED BY 'tops3cret';
 GRANT ALL ON *.* TO boss@'127.0.0.1';
+INSTALL SONAME 'auth_ed25519';
+CREATE USER ed@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('tops3cret');
+CREATE USER sealed@'127.0.0.1' IDENTIFIED BY 'tops3cret' REQUIRE SSL;
 ";
 
 /// A server that ends with its owner.
@@ -43,6 +46,7 @@ impl Server {
         let template = std::env::temp_dir().join("lvs-agents-mariadb.XXXXXX");
         let directory = nix::unistd::mkdtemp(&template).expect("temporary directory");
         install(&directory);
+        make_certificate(&directory);
         std::fs::write(directory.join("setup.sql"), SETUP).expect("setup.sql");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("free port").port();
         let log = std::fs::File::create(directory.join("log")).expect("log");
@@ -52,6 +56,8 @@ impl Server {
             .arg(format!("--init-file={}", directory.join("setup.sql").display()))
             .arg(format!("--max-connections={MOST_CONNECTIONS}"))
             .arg(format!("--port={port}"))
+            .arg(format!("--ssl-cert={}", directory.join("cert.pem").display()))
+            .arg(format!("--ssl-key={}", directory.join("key.pem").display()))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -115,6 +121,14 @@ fn install(directory: &Path) {
     assert!(output.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// One that nobody has signed, as such servers have.
+fn make_certificate(directory: &Path) {
+    let request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=server.test -out cert.pem -keyout key.pem";
+    let output = Command::new("openssl").args(request.split(' ')).current_dir(directory).output();
+    let output = output.expect("openssl must be installed (Debian: openssl)");
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn monitor() -> Question {
     Question {
         login: "monitor".into(),
@@ -129,7 +143,7 @@ fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), 
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     let runtime =
         RUNTIME.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime"));
-    let check = Check { question: question.into(), target, timeout };
+    let check = Check { question: question.into(), target, timeout, between: None };
     runtime.block_on(check::run(&check))
 }
 
@@ -151,6 +165,7 @@ fn query(request: &str) -> Question {
 fn a_real_server_is_judged_as_it_is() {
     let server = Server::start();
     rows_decide(&server);
+    every_login_method_is_spoken(&server);
     refusals_are_understood(&server);
     a_long_query_ends_at_the_deadline(&server);
     a_full_server_says_so(&server);
@@ -163,8 +178,26 @@ fn rows_decide(server: &Server) {
     }
     let nowhere = Question { database: String::new(), ..query("SELECT id FROM shop.health") };
     ask(server.address, nowhere, PATIENT).expect("without a database");
+    // Found and left as it is, found and changed, made: each is a row.
+    let boss = |request: &str| Question { login: "boss".into(), ..query(request) };
+    for good in [
+        "UPDATE health SET id = id WHERE id = 1",
+        "UPDATE health SET id = 3 WHERE id = 2",
+        "INSERT INTO health VALUES (2)",
+    ] {
+        ask(server.address, boss(good), PATIENT).expect(good);
+    }
+    ask(server.address, query("/SELECT 1"), PATIENT).expect("ldirectord takes a slash away");
+    assert!(failure(server, boss("UPDATE health SET id = 9 WHERE id = 8")).ends_with("returned no row"));
     assert_eq!(failure(server, query("SELECT id FROM empty")), "query \"SELECT id FROM empty\": returned no row");
     assert!(failure(server, query("SET @a = 1")).ends_with("returned no row"));
+}
+
+fn every_login_method_is_spoken(server: &Server) {
+    for user in ["ed", "sealed"] {
+        let question = Question { login: user.into(), database: String::new(), ..query("SELECT 1") };
+        ask(server.address, question, PATIENT).expect(user);
+    }
 }
 
 fn refusals_are_understood(server: &Server) {

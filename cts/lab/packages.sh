@@ -5,6 +5,8 @@ PACKAGES=(
 	corosync pacemaker pacemaker-cli-utils crmsh pcs resource-agents cluster-glue
 	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool that shows the table
 	mariadb-server mariadb-client python3 python3-pymysql
+	bind9 slapd postgresql freeradius tinyproxy openssl # servers that the checks are asked of (tests/check_servers)
+	dovecot-imapd dovecot-pop3d vsftpd exim4-daemon-light # and of mail and files (tests/check_programs.rs)
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev
 	shellcheck shfmt flake8

@@ -69,6 +69,12 @@ impl<'a> Attempt<'a> {
         if step.is_empty() { self.failure(kind, cause) } else { self.failure(kind, format_args!("{step}: {cause}")) }
     }
 
+    /// The failure of a step that was answered by this.
+    pub fn wrong(&self, step: &str, answer: &str) -> CheckFailure {
+        let shown = if answer.trim().is_empty() { "an empty line" } else { answer };
+        self.failure_at(FailureKind::Answer, step, shown)
+    }
+
     pub fn io_failure(&self, step: &str, error: &io::Error) -> CheckFailure {
         let (kind, cause) = describe_io(error);
         self.failure_at(kind, step, cause)

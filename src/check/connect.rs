@@ -2,16 +2,15 @@
 
 use super::attempt::Attempt;
 use super::failure::CheckFailure;
-use super::kind::{Burden, CheckKind, NamedBy, PLAIN, Port};
+use super::kind::{BY_CHECKTYPE, Burden, CheckKind, Port};
 use crate::model::Check;
 
 pub(super) const KIND: CheckKind = CheckKind {
     name: "connect",
-    named_by: NamedBy::Checktype,
     port: Port::Asked,
     burden: Burden::Socket,
     ask: Some(|check| Box::pin(ask(check))),
-    ..PLAIN
+    ..BY_CHECKTYPE
 };
 
 /// Connects and closes at once. Success says that the port is open, not that anybody reads from it: the kernel of the

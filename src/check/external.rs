@@ -12,8 +12,8 @@ use tokio::process::{Child, Command};
 
 use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind, system_text};
-use super::kind::{Burden, CheckKind, NamedBy, Need, PLAIN, Port};
-use crate::model::{Check, Field};
+use super::kind::{BY_CHECKTYPE, Burden, CheckKind, Need, Port};
+use crate::model::{Check, Field, Question};
 use crate::system::descriptors;
 
 /// How long a killed program may take to vanish. Only one that hangs in the kernel (a dead NFS server) needs longer;
@@ -22,25 +22,34 @@ const REAP: Duration = Duration::from_millis(500);
 
 pub(super) const KIND: CheckKind = CheckKind {
     name: "external",
-    named_by: NamedBy::Checktype,
     port: Port::Told,
     fields: &[(Field::Checkcommand, Need::Default("/bin/true"))],
     burden: Burden::Program,
-    ask: Some(|check| Box::pin(ask(check))),
-    ..PLAIN
+    ask: Some(|check| Box::pin(ask(check, None))),
+    ..BY_CHECKTYPE
 };
+
+/// A Perl script with the same arguments. ldirectord ran it inside itself; ours is static and starts `perl SCRIPT`, which
+/// needs neither an executable file nor a first line `#!`, and heeds that line where there is one.
+pub(super) const PERL: CheckKind =
+    CheckKind { name: "external-perl", ask: Some(|check| Box::pin(ask(check, Some("perl")))), ..KIND };
 
 /// Runs the command without a shell, in `/`, with the environment and the limits that the daemon was started with and
 /// nothing on its standard streams; exit status 0 is success. At the deadline its whole process group is killed.
 ///
 /// ldirectord took death by signal for success and sent SIGTERM to the child only: crashed scripts kept dead servers
 /// in, and grandchildren stayed.
-async fn ask(check: &Check) -> Result<(), CheckFailure> {
-    let command = &check.question.checkcommand;
-    let subject = format!("external {command}");
+async fn ask(check: &Check, interpreter: Option<&str>) -> Result<(), CheckFailure> {
+    let Question { kind, checkcommand, arguments, .. } = &*check.question;
+    let subject = format!("{kind} {checkcommand}");
     let attempt = Attempt::about(Subject::Other(&subject), check.timeout);
-    let mut group = Group::spawn(command, &check.question.arguments)
-        .map_err(|error| attempt.failure(FailureKind::Internal, spawn_cause(&error)))?;
+    let mut group = Group::spawn(interpreter, checkcommand, arguments).map_err(|error| {
+        let cause = match interpreter {
+            Some(interpreter) => format!("start {interpreter}: {}", system_text(&error)),
+            None => format!("start: {}{}", system_text(&error), spawn_hint(&error)),
+        };
+        attempt.failure(FailureKind::Internal, cause)
+    })?;
     match attempt.step("", group.child.wait()).await {
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(attempt.failure(FailureKind::Answer, describe(status))),
@@ -60,10 +69,12 @@ struct Group {
 }
 
 impl Group {
-    fn spawn(command: &str, arguments: &[String]) -> io::Result<Self> {
-        let mut command = std::process::Command::new(command);
+    fn spawn(interpreter: Option<&str>, command: &str, arguments: &[String]) -> io::Result<Self> {
+        let words = interpreter.into_iter().chain([command]).chain(arguments.iter().map(String::as_str));
+        let mut words = words.collect::<Vec<_>>().into_iter();
+        let mut command = std::process::Command::new(words.next().unwrap_or_default());
         command
-            .args(arguments)
+            .args(words)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -100,14 +111,13 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn spawn_cause(error: &io::Error) -> String {
-    let hint = match error.raw_os_error().map(Errno::from_raw) {
+fn spawn_hint(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT) => " (checkcommand must be a full path; a script's #! interpreter must exist too)",
         Some(Errno::EACCES) => " (is it executable?)",
         Some(Errno::ENOEXEC) => " (a script must begin with #!)",
         _ => "",
-    };
-    format!("start: {}{hint}", system_text(error))
+    }
 }
 
 #[cfg(test)]
@@ -116,12 +126,11 @@ mod tests {
 
     use super::super::testing::*;
     use super::*;
-    use crate::model::Question;
 
     async fn run(command: &str, arguments: &[&str], timeout: Duration) -> Result<(), CheckFailure> {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let question = Question { checkcommand: command.into(), arguments, ..Question::of("external") };
-        ask(&check(question, ([127, 0, 0, 1], 9).into(), timeout)).await
+        ask(&check(question, ([127, 0, 0, 1], 9).into(), timeout), None).await
     }
 
     async fn shell(script: &str, timeout: Duration) -> Result<(), CheckFailure> {
@@ -138,6 +147,32 @@ mod tests {
         assert_eq!(text("exit 3").await, "external /bin/sh: exit status 3");
         assert_eq!(text("kill -SEGV $$").await, "external /bin/sh: killed by signal 11 (SIGSEGV)");
         assert_eq!(text("kill -TERM $$").await, "external /bin/sh: killed by signal 15 (SIGTERM)");
+    }
+
+    /// What a Perl script of those people must be is what ldirectord's own evaluation takes: any file with Perl in it.
+    #[tokio::test]
+    async fn a_perl_script_needs_no_permission_and_no_first_line_and_its_end_is_success() {
+        let directory = tempdir::Directory::new();
+        let script = directory.file("check.pl");
+        let arguments = ["10.0.0.9", "80", "10.0.0.1", "8080"].map(str::to_owned).to_vec();
+        for (text, wanted) in [
+            ("exit(join(' ', @ARGV) ne '10.0.0.9 80 10.0.0.1 8080');", Ok(())),
+            ("my $no_exit = 1;", Ok(())),
+            ("exit 3;", Err("exit status 3")),
+            ("die 'no';", Err("exit status 255")),
+            ("this is no Perl (", Err("exit status 255")),
+            ("kill 'KILL', $$; sleep 9;", Err("killed by signal 9 (SIGKILL)")),
+        ] {
+            std::fs::write(&script, text).expect("write");
+            let question = Question {
+                checkcommand: script.clone(),
+                arguments: arguments.clone(),
+                ..Question::of("external-perl")
+            };
+            let result = crate::check::run(&check(question, ([127, 0, 0, 1], 9).into(), PATIENT)).await;
+            let wanted = wanted.map_err(|cause| format!("external-perl {script}: {cause}"));
+            assert_eq!(result.map_err(|failure| failure.to_string()), wanted, "{text}");
+        }
     }
 
     #[tokio::test]

@@ -4,8 +4,8 @@
 //! anywhere, so that a dead server counted as up as long as the place it once pointed to lived.
 
 mod exchange;
-mod pattern;
 mod redirect;
+mod url;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,11 +16,12 @@ use hyper::{Method, StatusCode};
 use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind};
 use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::pattern::{self, Unmatched};
 use super::tls::Trust;
-use crate::model::{Field, Question};
+use crate::model::{Check, Field, Question};
 use exchange::Answer;
-use pattern::Unmatched;
 use redirect::{Hop, Origin};
+use url::Url;
 
 /// As LWP and browsers of old: more is a loop.
 const MOST_REDIRECTS: usize = 7;
@@ -35,24 +36,43 @@ pub(super) const HTTP: CheckKind = CheckKind {
         (Field::Httpmethod, Need::Default("GET")),
     ],
     validate,
-    ask: Some(|check| Box::pin(async { ask(check.target, &HttpQuestion::of(&check.question), check.timeout).await })),
+    ask: Some(|check| {
+        Box::pin(async {
+            let (target, question) = HttpQuestion::of(check);
+            ask(target, &question, check.timeout).await
+        })
+    }),
     ..PLAIN
 };
 
 pub(super) const HTTPS: CheckKind = CheckKind { name: "https", port: Port::Usual(443), ..HTTP };
 
+/// The real server is a proxy that is asked for the URL. ldirectord did not ask it for any but those of plain http.
+pub(super) const HTTP_PROXY: CheckKind = CheckKind {
+    name: "http_proxy",
+    port: Port::Usual(3128),
+    fields: &[
+        (Field::Request, Need::Required),
+        (Field::Receive, Need::Optional),
+        (Field::Httpmethod, Need::Default("GET")),
+    ],
+    validate: validate_of_proxy,
+    ..HTTP
+};
+
 fn validate(question: &Question) -> Result<(), Invalid> {
-    if question.request.contains("http://") || question.request.contains("https://") {
-        let expected = "a whole URL: not supported yet: expected the path, and the host name in virtualhost".into();
-        return Err(Invalid { field: Field::Request, expected });
-    }
-    if question.receive.is_empty() {
-        return Ok(());
-    }
-    pattern::validate(&question.receive).map_err(|cause| {
-        let expected = format!("expected a regular expression: {cause}");
-        Invalid { field: Field::Receive, expected }
-    })
+    let scheme = if question.kind == HTTPS.name { "https" } else { "http" };
+    Url::parse(&question.request, scheme).map_err(|expected| Invalid { field: Field::Request, expected })?;
+    pattern::validate_receive(question)
+}
+
+fn validate_of_proxy(question: &Question) -> Result<(), Invalid> {
+    let expected = match Url::parse(&question.request, "http") {
+        Ok(Some(_)) => return pattern::validate_receive(question),
+        Ok(None) => "expected a whole URL, for which the proxy is asked: http://www.example.com/path".into(),
+        Err(expected) => expected,
+    };
+    Err(Invalid { field: Field::Request, expected })
 }
 
 /// What is asked, as HTTP has it.
@@ -63,21 +83,36 @@ struct HttpQuestion {
     request: String,
     /// `Host:` header and TLS server name; `None`: the address of the target.
     virtual_host: Option<String>,
+    /// The site that a proxy is asked for; `None`: the target is no proxy.
+    site: Option<String>,
     /// Perl regular expression that the body must match somewhere.
     receive: Option<String>,
 }
 
 impl HttpQuestion {
-    fn of(question: &Question) -> Self {
+    /// The question, and whom it is put to.
+    fn of(check: &Check) -> (SocketAddr, Self) {
+        let question = &*check.question;
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let slash = if question.request.starts_with('/') { "" } else { "/" };
-        Self {
-            tls: question.kind == HTTPS.name,
+        let tls = question.kind == HTTPS.name;
+        let path = Self {
+            tls,
             method: if question.httpmethod == "HEAD" { Method::HEAD } else { Method::GET },
             request: format!("{slash}{}", question.request),
             virtual_host: given(&question.virtualhost),
+            site: None,
             receive: given(&question.receive),
+        };
+        let (scheme, usual_port) = if tls { ("https", 443) } else { ("http", 80) };
+        // One that is wrong was refused when the configuration was read.
+        let Ok(Some(url)) = Url::parse(&question.request, scheme) else { return (check.target, path) };
+        if question.kind == HTTP_PROXY.name {
+            return (check.target, Self { request: url.request, site: Some(url.authority), ..path });
         }
+        let named = url.virtual_host(check.target).map(str::to_owned);
+        let virtual_host = path.virtual_host.clone().or(named);
+        (url.target(check.target, usual_port), Self { request: url.request, virtual_host, ..path })
     }
 }
 
@@ -89,7 +124,10 @@ struct Named<'a> {
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HttpQuestion { tls, method, request, .. } = self.question;
+        let HttpQuestion { tls, method, request, site, .. } = self.question;
+        if let Some(site) = site {
+            return write!(f, "http_proxy {} {method} http://{site}{request}", self.target);
+        }
         let scheme = if *tls { "https" } else { "http" };
         write!(f, "{scheme} {method} {scheme}://{}{request}", self.target)
     }
@@ -117,7 +155,8 @@ struct Client<'a> {
 impl Client<'_> {
     async fn run(&self) -> Result<(), CheckFailure> {
         let origin = Origin::new(self.target.ip(), self.question.virtual_host.as_deref());
-        let mut hop = Hop { tls: self.question.tls, port: self.target.port(), request: self.question.request.clone() };
+        let HttpQuestion { tls, request, site, .. } = self.question;
+        let mut hop = Hop { tls: *tls, port: self.target.port(), site: site.clone(), request: request.clone() };
         for _ in 0..=MOST_REDIRECTS {
             let answer = self.exchange(&hop).await?;
             match answer.location.as_deref() {
@@ -125,7 +164,7 @@ impl Client<'_> {
                 None => return self.judge(&hop, &answer),
             }
         }
-        let cause = format!("more than {MOST_REDIRECTS} redirects, the last to {}", hop.request);
+        let cause = format!("more than {MOST_REDIRECTS} redirects, the last to {hop}");
         Err(self.attempt.failure(FailureKind::Answer, cause))
     }
 
@@ -137,11 +176,9 @@ impl Client<'_> {
     }
 
     fn judge(&self, hop: &Hop, answer: &Answer) -> Result<(), CheckFailure> {
-        let place = if hop.request == self.question.request && hop.tls == self.question.tls {
-            String::new()
-        } else {
-            format!("redirected to {}: ", hop.request)
-        };
+        let HttpQuestion { tls, request, site, .. } = self.question;
+        let is_first = hop.request == *request && hop.tls == *tls && hop.site == *site;
+        let place = if is_first { String::new() } else { format!("redirected to {hop}: ") };
         let failure = |kind, cause: String| Err(self.attempt.failure(kind, format_args!("{place}{cause}")));
         if !answer.status.is_success() {
             return failure(FailureKind::Answer, describe_status(answer.status));

@@ -2,15 +2,20 @@
 
 use std::pin::Pin;
 
-use super::{CheckFailure, connect, external, http, mysql, ping, unasked, unsupported};
-use crate::model::{Check, Field, Question};
+use super::{
+    CheckFailure, connect, dns, external, ftp, http, imap, ldap, mysql, nntp, oracle, pgsql, ping, pop, radius,
+    simpletcp, sip, smtp, unasked,
+};
+use crate::model::{Check, Field, Protocol, Question};
 
 /// One kind of check: what the configuration may say of it, and how it is asked.
 pub struct CheckKind {
     /// As the configuration names it: `checktype=connect`, `service=mysql`.
     pub name: &'static str,
     pub named_by: NamedBy,
+    pub limit: TimeLimit,
     pub port: Port,
+    pub transport: Transport,
     /// The parts of the question that this kind looks at. Others may be written, and count for nothing.
     pub fields: &'static [(Field, Need)],
     /// What a question of this kind cannot be asked with, once it has everything that it needs.
@@ -19,8 +24,10 @@ pub struct CheckKind {
     pub stands_for: Option<(&'static CheckKind, &'static str)>,
     /// What one check of this kind holds while it runs.
     pub burden: Burden,
-    /// `None`: it is known by name only, and cannot be asked yet.
+    /// `None`: it is known by name only, and cannot be asked.
     pub ask: Option<for<'a> fn(&'a Check) -> Answer<'a>>,
+    /// What to do about a kind that cannot be asked.
+    pub instead: &'static str,
 }
 
 /// The answer of a real server, once it is there.
@@ -29,10 +36,16 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), CheckFailure>> + Se
 /// Which directive chooses the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamedBy {
-    /// `checktype`; its checks have a time limit of `checktimeout`.
     Checktype,
-    /// `service`, with `checktype=negotiate`; its checks have a time limit of `negotiatetimeout`.
+    /// `service`, with `checktype=negotiate`.
     Service,
+}
+
+/// Which directive limits the time of a check. Each counts for the other where only that one is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeLimit {
+    Checktimeout,
+    Negotiatetimeout,
 }
 
 /// The port that a check contacts.
@@ -48,13 +61,25 @@ pub enum Port {
     Usual(u16),
 }
 
-/// Whether a check can do without a part of its question.
+/// What carries a question over the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, whatever the virtual service has; or one that the kind of check has to itself.
+    Tcp,
+    /// That of the virtual service; this one behind a firewall mark.
+    OfService(Protocol),
+}
+
+/// Whether a check can do without a part of its question.
+#[derive(Debug, Clone, Copy)]
 pub enum Need {
     Required,
     Optional,
     /// Counts where nothing is written.
     Default(&'static str),
+    /// Made of the name of this host; counts where nothing is written and `service` is. Where the port alone says which
+    /// service it is, ldirectord has no login for it.
+    DefaultWhereNamed(fn(host: &str) -> String),
 }
 
 /// A part of a question that cannot be used.
@@ -80,13 +105,20 @@ pub enum Burden {
 pub(super) const PLAIN: CheckKind = CheckKind {
     name: "",
     named_by: NamedBy::Service,
+    limit: TimeLimit::Negotiatetimeout,
     port: Port::None,
+    transport: Transport::Tcp,
     fields: &[],
     validate: |_| Ok(()),
     stands_for: None,
     burden: Burden::Conversation,
     ask: None,
+    instead: "use checktype=connect",
 };
+
+/// A kind that `checktype` names, as [`PLAIN`].
+pub(super) const BY_CHECKTYPE: CheckKind =
+    CheckKind { named_by: NamedBy::Checktype, limit: TimeLimit::Checktimeout, ..PLAIN };
 
 /// Every kind of check; those that `service` names by their usual ports.
 static KINDS: &[&CheckKind] = &[
@@ -95,26 +127,27 @@ static KINDS: &[&CheckKind] = &[
     &connect::KIND,
     &ping::KIND,
     &external::KIND,
-    &unsupported::FTP,
-    &unsupported::SMTP,
-    &unsupported::DNS,
+    &external::PERL,
+    &ftp::KIND,
+    &smtp::SMTP,
+    &dns::KIND,
     &http::HTTP,
-    &unsupported::POP,
-    &unsupported::NNTP,
-    &unsupported::IMAP,
-    &unsupported::LDAP,
+    &pop::POP,
+    &nntp::KIND,
+    &imap::IMAP,
+    &ldap::LDAP,
     &http::HTTPS,
-    &unsupported::SUBMISSION,
-    &unsupported::LDAPS,
-    &unsupported::IMAPS,
-    &unsupported::POPS,
-    &unsupported::ORACLE,
-    &unsupported::RADIUS,
-    &unsupported::HTTP_PROXY,
+    &smtp::SUBMISSION,
+    &ldap::LDAPS,
+    &imap::IMAPS,
+    &pop::POPS,
+    &oracle::KIND,
+    &radius::KIND,
+    &http::HTTP_PROXY,
     &mysql::KIND,
-    &unsupported::SIP,
-    &unsupported::PGSQL,
-    &unsupported::SIMPLETCP,
+    &sip::KIND,
+    &pgsql::KIND,
+    &simpletcp::KIND,
     &unasked::NONE,
 ];
 

@@ -1,4 +1,4 @@
-//! A login and a query that returns at least one row.
+//! A login and a statement that returns or changes at least one row.
 //!
 //! The client library blocks, so each check has a thread. The library's time-outs hold for single reads; a server that
 //! sends a byte now and then can hold a thread beyond the deadline. The check ends at its deadline all the same, and
@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
-use mysql::{Conn, Opts, OptsBuilder};
+use mysql::{Conn, DriverError, Error, MySqlError, Opts, OptsBuilder, SslOpts};
 use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
@@ -44,17 +45,22 @@ pub(super) const KIND: CheckKind = CheckKind {
 };
 
 /// A lone slash is ldirectord's default request, and no statement.
-fn validate(question: &Question) -> Result<(), Invalid> {
-    match question.request.trim() {
-        "" | "/" => Err(Invalid { field: Field::Request, expected: "expected an SQL statement".into() }),
+pub(super) fn validate(question: &Question) -> Result<(), Invalid> {
+    match statement(question).trim() {
+        "" => Err(Invalid { field: Field::Request, expected: "expected an SQL statement".into() }),
         _ => Ok(()),
     }
+}
+
+/// Without the slash that ldirectord takes away, too.
+pub(super) fn statement(question: &Question) -> &str {
+    question.request.strip_prefix('/').unwrap_or(&question.request)
 }
 
 /// One connection, one login, one query, all rows read, then `COM_QUIT`, so that neither `Aborted_connects` nor
 /// `max_connect_errors` of the server grows and it never blocks this host.
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
-    let Check { question, target, timeout } = check;
+    let Check { question, target, timeout, .. } = check;
     let attempt = Attempt::start(check);
     let Some(slot) = threads::Slot::take(*target, attempt.deadline().into_std()) else {
         let cause = "the thread of an earlier check still hangs (the server sends too slowly)";
@@ -62,7 +68,8 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     };
     let logged_in = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = oneshot::channel();
-    let conversation = Conversation { options: options(*target, question, *timeout), query: question.request.clone() };
+    let conversation =
+        Conversation { options: options(*target, question, *timeout), query: statement(question).to_owned() };
     let progress = Arc::clone(&logged_in);
     let spawned = std::thread::Builder::new().name("mysql-check".into()).spawn(move || {
         let result = conversation.hold(&progress);
@@ -98,7 +105,7 @@ fn login_step(question: &Question) -> String {
 }
 
 fn query_step(question: &Question) -> String {
-    format!("query {:?}", question.request)
+    format!("query {:?}", statement(question))
 }
 
 fn options(target: SocketAddr, question: &Question, timeout: Duration) -> Opts {
@@ -114,6 +121,8 @@ fn options(target: SocketAddr, question: &Question, timeout: Duration) -> Opts {
         .db_name(Some(question.database.clone()).filter(|name| !name.is_empty()))
         .max_allowed_packet(Some(LONGEST_PACKET))
         .stmt_cache_size(Some(0))
+        // A statement that finds a row and leaves it as it is counts, as with ldirectord.
+        .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
         .tcp_connect_timeout(wait)
         .read_timeout(wait)
         .write_timeout(wait)
@@ -134,12 +143,28 @@ struct Conversation {
 }
 
 impl Conversation {
+    /// With whatever certificate the server shows. It made it for itself, as a rule, and libmysqlclient asks for none either.
+    fn connect_by_tls(&self, refusal: MySqlError) -> Result<Conn, Error> {
+        let anyone = SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true);
+        let options = OptsBuilder::from_opts(self.options.clone()).ssl_opts(Some(anyone));
+        match Conn::new(options) {
+            // There is no TLS: it was something else that the server did not like.
+            Err(Error::DriverError(DriverError::TlsNotSupported)) => Err(Error::MySqlError(refusal)),
+            other => other,
+        }
+    }
+
     fn hold(self, logged_in: &AtomicBool) -> Result<(), Cause> {
-        let mut connection = Conn::new(self.options)?;
+        let mut connection = match Conn::new(self.options.clone()) {
+            Err(Error::MySqlError(refusal)) if may_want_tls(&refusal) => self.connect_by_tls(refusal)?,
+            other => other?,
+        };
         logged_in.store(true, Ordering::Relaxed);
         let mut result = connection.query_iter(self.query)?;
         let mut has_row = false;
         while let Some(rows) = result.iter() {
+            // Those that the statement changed; it returns none then.
+            has_row |= rows.affected_rows() > 0;
             for row in rows {
                 row?;
                 has_row = true;
@@ -147,6 +172,11 @@ impl Conversation {
         }
         if has_row { Ok(()) } else { Err(Cause::answer("returned no row")) }
     }
+}
+
+/// `ER_SECURE_TRANSPORT_REQUIRED`, or a user who must be encrypted (`REQUIRE SSL`), whom the server merely denies access.
+fn may_want_tls(refusal: &MySqlError) -> bool {
+    matches!(refusal.code, 3159 | 1045)
 }
 
 #[cfg(test)]

@@ -1,13 +1,20 @@
 //! Small servers on loopback for the tests of the checks. Each lives in the runtime of its test and ends with it.
 
+mod table;
+pub mod tls;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::model::{Check, Question};
+
+pub use table::Table;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 /// For checks that must succeed: a loaded machine is no reason to fail.
@@ -15,7 +22,7 @@ pub const PATIENT: Duration = Duration::from_secs(20);
 
 /// The question, put to one server.
 pub fn check(question: Question, target: SocketAddr, timeout: Duration) -> Check {
-    Check { question: question.into(), target, timeout }
+    Check { question: question.into(), target, timeout, between: None }
 }
 
 /// Loopback port whose backlog is full, so that the kernel drops every further SYN: an unreachable server.
@@ -42,6 +49,22 @@ impl FullListener {
     }
 }
 
+/// A port that refuses everybody, by TCP and by UDP, until the end of the test process. One that was merely free a moment
+/// ago may be another test's by now.
+pub fn closed(address: &str) -> SocketAddr {
+    let address: SocketAddr = address.parse().expect("address");
+    let domain = Domain::for_address(address);
+    let stream = Socket::new(domain, Type::STREAM, None).expect("socket");
+    stream.bind(&address.into()).expect("bind");
+    let taken = stream.local_addr().expect("address").as_socket().expect("inet");
+    // Connected to itself, it takes datagrams of nobody else.
+    let datagrams = Socket::new(domain, Type::DGRAM, None).expect("socket");
+    datagrams.bind(&taken.into()).expect("bind");
+    datagrams.connect(&taken.into()).expect("connect");
+    Box::leak(Box::new((stream, datagrams)));
+    taken
+}
+
 /// Accepts for ever and gives each connection to `handle`.
 pub async fn serve<F>(handle: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
@@ -60,6 +83,25 @@ where
 /// Accepts, reads whatever comes and never says a word.
 pub async fn silent() -> SocketAddr {
     serve(|mut stream| async move { while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {} }).await
+}
+
+/// Sends `bytes` and ends its side at once, in the ordinary way: what the other side has sent is read, so there is no reset.
+pub async fn close_after(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        while stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {}
+    })
+    .await
+}
+
+/// Sends `bytes` and does nothing more, not even when the other side ends.
+pub async fn stay_after(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| async move {
+        let _ = stream.write_all(bytes).await;
+        std::future::pending::<()>().await;
+    })
+    .await
 }
 
 /// Sends `bytes` at once when somebody connects, and keeps the connection.
@@ -84,6 +126,62 @@ pub async fn drip(bytes: &'static [u8]) -> SocketAddr {
     .await
 }
 
+/// The beginning of a line, and the answer to it. `None` closes the connection, an empty one keeps it.
+pub type Answers = &'static [(&'static str, Option<&'static str>)];
+
+/// Greets, then answers each line by the first row that it begins with. A line that is in no row closes the connection.
+pub async fn talk(greeting: &'static str, answers: Answers) -> SocketAddr {
+    serve(move |stream| converse(stream, greeting, answers)).await
+}
+
+/// The same over TLS.
+pub async fn talk_tls(identity: tls::Identity, greeting: &'static str, answers: Answers) -> SocketAddr {
+    let acceptor = identity.acceptor();
+    serve(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                converse(stream, greeting, answers).await;
+            }
+        }
+    })
+    .await
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, greeting: &str, answers: Answers) {
+    let mut stream = BufReader::new(stream);
+    let mut answer = greeting;
+    loop {
+        if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        let mut line = String::new();
+        if !stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            return;
+        }
+        match answers.iter().find(|(beginning, _)| line.starts_with(beginning)) {
+            Some((_, Some(text))) => answer = text,
+            Some((_, None)) | None => return,
+        }
+    }
+}
+
+/// Answers each datagram but the first `lost` with these.
+pub async fn datagrams(lost: usize, answers: &'static [&'static str]) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("bind");
+    let address = socket.local_addr().expect("address");
+    tokio::spawn(async move {
+        let mut buffer = [0; 2048];
+        for count in 0.. {
+            let Ok((_, from)) = socket.recv_from(&mut buffer).await else { continue };
+            for answer in answers.iter().filter(|_| count >= lost) {
+                let _ = socket.send_to(answer.as_bytes(), from).await;
+            }
+        }
+    });
+    address
+}
+
 /// Reads an HTTP request head (all of it, as text).
 pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
@@ -106,6 +204,28 @@ pub async fn http_server(answer: impl Fn(&str) -> Vec<u8> + Clone + Send + 'stat
         }
     })
     .await
+}
+
+/// As [`serve`], over TLS with a certificate that nobody has signed.
+pub async fn tls_server<F>(handle: impl Fn(TlsStream<TcpStream>) -> F + Clone + Send + Sync + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let acceptor = acceptor();
+    serve(move |stream| {
+        let (acceptor, handle) = (acceptor.clone(), handle.clone());
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                handle(stream).await;
+            }
+        }
+    })
+    .await
+}
+
+/// The server's side of a handshake, with a certificate that nobody has signed.
+pub fn acceptor() -> TlsAcceptor {
+    tls::self_signed(rcgen::IsCa::NoCa).acceptor()
 }
 
 const INSIDE: &str = "LVS_AGENTS_TEST_INSIDE";

@@ -2,7 +2,7 @@
 
 use super::testing::*;
 use super::*;
-use crate::model::Question;
+use crate::model::{Protocol, Question};
 
 /// Real routes of a namespace of its own: what the kernel answers is what counts, not what we think that it does.
 #[tokio::test]
@@ -24,8 +24,9 @@ async fn a_server_behind_a_refusing_route_is_down_and_not_unasked() {
         .zip(causes.into_iter().cycle())
     {
         let target = std::net::SocketAddr::new(target.parse().expect("address"), 80);
-        for kind in ["connect", "ping", "mysql"] {
-            let failure = run(&check(Question::of(kind), target, PATIENT)).await.expect_err("no way");
+        for kind in ["connect", "ping", "http", "dns", "ldap", "ldaps", "mysql", "pgsql", "radius"] {
+            let question = Question { request: "a.b".into(), protocol: Protocol::Udp, ..Question::of(kind) };
+            let failure = run(&check(question, target, PATIENT)).await.expect_err("no way");
             assert_eq!(failure.kind(), FailureKind::Unreachable, "{failure}");
             assert!(failure.to_string().contains(cause), "{failure}");
         }

@@ -1,7 +1,8 @@
-//! TLS of https checks: the chain is verified against this machine's trust store, the host name is not.
+//! TLS of the checks: the chain is verified against this machine's trust store, the host name is not.
 //!
 //! This is what ldirectord does: real servers are asked by address, and their certificates name the virtual host.
 
+mod anyone;
 mod verifier;
 
 use std::error::Error;
@@ -15,6 +16,9 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible};
 
+use super::attempt::Attempt;
+use super::failure::{CheckFailure, FailureKind};
+pub use anyone::connect_to_anyone;
 use verifier::ChainOnly;
 
 const INSTALL_CA: &str = "install it, or the CA that signed it, in this machine's trust store and restart the daemon \
@@ -59,13 +63,39 @@ impl Trust {
     }
 }
 
+/// The step of a check in which a connection becomes a TLS one. `trust` is that of this machine, unless a test has another.
+pub async fn handshake<S>(
+    attempt: &Attempt<'_>,
+    trust: Option<&Trust>,
+    stream: S,
+    name: ServerName<'static>,
+) -> Result<TlsStream<S>, CheckFailure>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let trust = match trust {
+        Some(trust) => trust,
+        None => Trust::of_this_machine().map_err(|cause| attempt.failure_at(FailureKind::Internal, "tls", cause))?,
+    };
+    let step = "tls handshake";
+    attempt.step(step, trust.connect(stream, name)).await?.map_err(|error| io_failure(attempt, step, &error))
+}
+
+/// As [`Attempt::io_failure`], for a connection that may speak TLS.
+pub fn io_failure(attempt: &Attempt<'_>, step: &str, error: &io::Error) -> CheckFailure {
+    match explain(error) {
+        Some(cause) => attempt.failure_at(FailureKind::Answer, step, cause),
+        None => attempt.io_failure(step, error),
+    }
+}
+
 /// What is wrong and what to do about it, when `error` comes from TLS and not from the connection beneath.
 pub fn explain(error: &io::Error) -> Option<String> {
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())?;
     Some(match error {
         rustls::Error::InvalidCertificate(cause) => format!("certificate {}", explain_certificate(cause)),
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the answer is not TLS (is this a plain http port?)".to_owned()
+            "the answer is not TLS (is this a port without TLS?)".to_owned()
         }
         rustls::Error::AlertReceived(alert) => format!("the server refused the handshake: {alert:?}"),
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {

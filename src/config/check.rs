@@ -6,21 +6,37 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Resolver;
 use super::problem::Report;
 use super::real::{Options, RealSpec};
 use super::section::Section;
-use super::words::NEGOTIATE;
+use super::words::{self, NEGOTIATE};
 use super::written::{Effective, Located, Written, default_number};
-use crate::check::{CheckKind, Invalid, NamedBy, Need, Port};
-use crate::model::{Check, Field, Protocol, Question, RealServer, ServiceKey};
+use crate::check::{CheckKind, Invalid, Need, Port, TimeLimit, Transport};
+use crate::model::{Between, Check, Field, Protocol, Question, RealServer, ServiceKey};
 
 /// Questions that were judged. Thousands of services share one, and to judge its pattern costs as much as hundreds of lines.
-#[derive(Debug, Default)]
-pub(super) struct Questions {
+pub(super) struct Questions<'a> {
     known: RefCell<HashMap<Arc<Question>, Result<(), Invalid>>>,
+    resolver: &'a dyn Resolver,
 }
 
-impl Questions {
+impl<'a> Questions<'a> {
+    pub fn new(resolver: &'a dyn Resolver) -> Self {
+        Self { known: RefCell::default(), resolver }
+    }
+
+    /// The section's word for a part of its question, else what counts without one.
+    fn said(&self, field: Field, need: Need, values: Effective) -> String {
+        let text = or_default(values.text(field.directive()), need);
+        match need {
+            Need::DefaultWhereNamed(make) if text.is_empty() && !values.text("service").is_empty() => {
+                make(&self.resolver.own_name())
+            }
+            _ => text.to_owned(),
+        }
+    }
+
     /// The question, shared with all that ask the same, if it can be asked.
     fn share(&self, kind: &CheckKind, question: Question) -> Result<Arc<Question>, Invalid> {
         let known =
@@ -39,11 +55,12 @@ pub(super) struct Template<'a> {
     kind: &'static CheckKind,
     pub question: Arc<Question>,
     pub timeout: Duration,
+    pub between: Option<Arc<Between>>,
     checkport: Option<u16>,
     /// Asked where neither a line nor `checkport` names a port.
     service: &'static CheckKind,
     key: ServiceKey,
-    questions: &'a Questions,
+    questions: &'a Questions<'a>,
 }
 
 impl<'a> Template<'a> {
@@ -52,14 +69,13 @@ impl<'a> Template<'a> {
         section: &Section,
         values: Effective,
         key: ServiceKey,
-        questions: &'a Questions,
+        questions: &'a Questions<'a>,
         report: &mut Report,
     ) -> Option<Self> {
         let service = service(values, key);
-        let named = kind(values, key, service);
-        let (kind, warning) = named.stands_for.map_or((named, None), |(kind, warning)| (kind, Some(warning)));
+        let Chosen { kind, between, warning } = choose(values, key, service);
         if kind.ask.is_none() {
-            let text = format!("service {}: checking it is not supported yet: use checktype=connect", kind.name);
+            let text = format!("service {}: {}", kind.name, kind.instead);
             match values.written("service") {
                 Some(written) => report.error(written.at.origin, text),
                 None => report.error(section.origin, format!("{}: {text}", section.name())),
@@ -69,9 +85,15 @@ impl<'a> Template<'a> {
         if let Some(warning) = warning {
             report.warn(section.origin, format!("{}: {warning}", section.name()));
         }
-        let question = section_question(kind, section, values, questions, report)?;
+        let protocol = match kind.transport {
+            Transport::Tcp => Protocol::Tcp,
+            Transport::OfService(behind_a_mark) => protocol(key).unwrap_or(behind_a_mark),
+        };
+        let question = Question { protocol, ..Question::of(kind.name) };
+        let question = section_question(kind, question, section, values, questions, report)?;
         let checkport = values.written("checkport").and_then(|_| values.number("checkport").try_into().ok());
-        Some(Self { kind, question, timeout: timeout(kind, values), checkport, service, key, questions })
+        let timeout = timeout(kind.limit, values);
+        Some(Self { kind, question, timeout, between, checkport, service, key, questions })
     }
 
     /// The check of one real server. `written` is the port of its line, if it has one.
@@ -83,7 +105,7 @@ impl<'a> Template<'a> {
             _ => self.own_question(own)?,
         };
         let target = SocketAddr::new(real.key.address, self.port(real, written, own)?);
-        Ok(Check { question, target, timeout: self.timeout })
+        Ok(Check { question, target, timeout: self.timeout, between: self.between.clone() })
     }
 
     /// A real server's own question replaces both parts of the section's, an empty `receive` too.
@@ -135,22 +157,49 @@ fn service(values: Effective, key: ServiceKey) -> &'static CheckKind {
     written.map_or_else(by_port, CheckKind::find).unwrap_or(CheckKind::none())
 }
 
-fn kind(values: Effective, key: ServiceKey, service: &'static CheckKind) -> &'static CheckKind {
-    let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
-    let name = match values.text("checktype") {
-        NEGOTIATE => return service,
-        // A UDP port cannot be connected to: ldirectord pings the host instead.
-        "connect" if is_udp => "ping",
-        name => name,
+/// The checks of a section.
+struct Chosen {
+    kind: &'static CheckKind,
+    between: Option<Arc<Between>>,
+    warning: Option<&'static str>,
+}
+
+fn choose(values: Effective, key: ServiceKey, service: &'static CheckKind) -> Chosen {
+    // A UDP port cannot be connected to: ldirectord pings the host instead.
+    let connect = if protocol(key) == Some(Protocol::Udp) { "ping" } else { "connect" };
+    let name = values.text("checktype");
+    let (kind, count) = match (name, words::combined(name)) {
+        (NEGOTIATE, _) => (service, 0),
+        // What only connects in between would do nothing but connect.
+        (_, Some(count)) if service.stands_for.is_some() && count > 0 => (find(connect), 0),
+        (_, Some(count)) => (service, count),
+        ("connect", _) => (find(connect), 0),
+        _ => (find(name), 0),
     };
+    let timeout = timeout(TimeLimit::Checktimeout, values);
+    let between = (count > 0).then(|| Between { count, kind: connect, timeout }.into());
+    match kind.stands_for {
+        None => Chosen { kind, between, warning: None },
+        Some((kind, warning)) => Chosen { kind, between: None, warning: Some(warning) },
+    }
+}
+
+fn find(name: &str) -> &'static CheckKind {
     CheckKind::find(name).unwrap_or(CheckKind::none())
 }
 
+fn protocol(key: ServiceKey) -> Option<Protocol> {
+    match key {
+        ServiceKey::Address { protocol, .. } => Some(protocol),
+        ServiceKey::Fwmark { .. } => None,
+    }
+}
+
 /// The section's own word first, whichever of the two time limits it is, as ldirectord has it.
-fn timeout(kind: &CheckKind, values: Effective) -> Duration {
-    let names = match kind.named_by {
-        NamedBy::Checktype => ["checktimeout", "negotiatetimeout"],
-        NamedBy::Service => ["negotiatetimeout", "checktimeout"],
+fn timeout(limit: TimeLimit, values: Effective) -> Duration {
+    let names = match limit {
+        TimeLimit::Checktimeout => ["checktimeout", "negotiatetimeout"],
+        TimeLimit::Negotiatetimeout => ["negotiatetimeout", "checktimeout"],
     };
     let [name, _] = names;
     let written = values.first_written(names).and_then(Written::number);
@@ -161,6 +210,7 @@ fn timeout(kind: &CheckKind, values: Effective) -> Duration {
 /// What the section asks where a line does not say otherwise.
 fn section_question(
     kind: &'static CheckKind,
+    mut question: Question,
     section: &Section,
     values: Effective,
     questions: &Questions,
@@ -168,19 +218,18 @@ fn section_question(
 ) -> Option<Arc<Question>> {
     let all_ask = !section.real_servers.is_empty()
         && section.real_servers.iter().all(|spec| spec.value.options.question.is_some());
-    let mut question = Question::of(kind.name);
     let mut is_complete = true;
     for (field, need) in kind.fields {
-        let text = or_default(values.text(field.directive()), *need);
+        let text = questions.said(*field, *need, values);
         let is_said = all_ask && matches!(field, Field::Request | Field::Receive);
-        if *need == Need::Required && text.is_empty() && !is_said {
+        if matches!(need, Need::Required) && text.is_empty() && !is_said {
             is_complete = false;
             let (name, service) = (section.name(), kind.name);
             let directive = field.directive();
-            let text = format!("{name}: {directive} is missing: service {service} needs it (or use checktype=connect)");
-            report.error(section.origin, text);
+            let missing = format!("{directive} is missing: service {service} needs it (or use checktype=connect)");
+            report.error(section.origin, format!("{name}: {missing}"));
         }
-        question.set(*field, text.to_owned());
+        question.set(*field, text);
     }
     if !is_complete {
         return None;

@@ -32,6 +32,8 @@ pub struct Directive {
     /// The value that counts for a service, as the language has it, but for the quotes around it. `None`: it says nothing
     /// of such a service.
     pub(super) declared: fn(&Service) -> Option<Cow<'_, str>>,
+    /// A declaration leaves the value out, since the rest of the section says the same.
+    pub(super) implied: fn(&Service) -> bool,
 }
 
 /// Where a directive may stand.
@@ -55,8 +57,6 @@ pub(super) enum Form {
     Ignored(&'static str),
     /// Not followed; what to do instead.
     Refused(&'static str),
-    /// Known, but the feature does not exist yet.
-    Unsupported,
     /// Gone from ldirectord itself in favour of these.
     Replaced(&'static str),
 }
@@ -164,6 +164,7 @@ impl Directive {
             form,
             note: "",
             declared: |_| None,
+            implied: |_| false,
         }
     }
 
@@ -192,6 +193,10 @@ impl Directive {
         Self { declared, ..self }
     }
 
+    pub(super) const fn implied(self, implied: fn(&Service) -> bool) -> Self {
+        Self { implied, ..self }
+    }
+
     pub(super) fn kind(&self) -> Option<Kind> {
         match self.form {
             Form::Value(kind) => Some(kind),
@@ -208,9 +213,9 @@ impl Directive {
         }
     }
 
-    /// The value that counts for a service, with the quotes that a file has around it. A secret is shown.
+    /// What a declaration has of a service, with the quotes that a file has around it. A secret is shown.
     pub(super) fn written_for<'a>(&self, service: &'a Service) -> Option<Cow<'a, str>> {
-        let value = (self.declared)(service)?;
+        let value = (self.declared)(service).filter(|_| !(self.implied)(service))?;
         let quotes = self.kind().is_some_and(|kind| kind.has_quotes(&value));
         Some(if quotes { format!("\"{value}\"").into() } else { value })
     }

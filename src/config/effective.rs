@@ -70,7 +70,7 @@ pub(super) fn resolve(
     resolver: &dyn Resolver,
     report: Report,
 ) -> Result<Config, Vec<Problem>> {
-    let (mut preview, questions) = (Preview::default(), Questions::default());
+    let (mut preview, questions) = (Preview::default(), Questions::new(resolver));
     sections.iter().for_each(|section| preview.note(section));
     let mut resolution = Resolution::new(outside, &preview, resolver, &questions);
     sections.iter().for_each(|section| resolution.add(section));
@@ -82,14 +82,19 @@ pub(super) fn resolve(
 pub(super) struct Resolution<'a> {
     outside: &'a Outside,
     resolver: &'a dyn Resolver,
-    questions: &'a Questions,
+    questions: &'a Questions<'a>,
     report: Report,
     seen: BTreeMap<ServiceKey, Origin>,
     services: Vec<Service>,
 }
 
 impl<'a> Resolution<'a> {
-    pub fn new(outside: &'a Outside, preview: &Preview, resolver: &'a dyn Resolver, questions: &'a Questions) -> Self {
+    pub fn new(
+        outside: &'a Outside,
+        preview: &Preview,
+        resolver: &'a dyn Resolver,
+        questions: &'a Questions<'a>,
+    ) -> Self {
         let own = preview.host_names.iter().map(|(name, family)| (name.as_str(), *family));
         let global = outside.fallbacks().filter_map(|(spec, family)| Some((spec.value.target.host.name()?, family)));
         resolver.prepare(own.chain(global).collect());
@@ -162,6 +167,7 @@ impl<'a> Resolution<'a> {
             fallback,
             question: template.question,
             checktimeout: template.timeout,
+            between: template.between,
             quiescent: values.flag("quiescent"),
             readdquiescent: values.flag("readdquiescent"),
             failurecount: values.number("failurecount"),

@@ -22,7 +22,7 @@ pub fn explain(text: &[u8], resolver: &dyn Resolver, out: &mut String) -> Result
     let outside = read(text, Depth::Whole, &mut report, |section| sections.push(section));
     let mut preview = Preview::default();
     sections.iter().for_each(|section| preview.note(section));
-    let questions = Questions::default();
+    let questions = Questions::new(resolver);
     let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
     sections.iter().for_each(|section| resolution.add(section));
     let config = resolution.finish(report)?;

@@ -19,7 +19,7 @@ pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Pr
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
     let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(&section));
-    let questions = Questions::default();
+    let questions = Questions::new(resolver);
     let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
     let mut report = Report::default();
     read(text, Depth::Whole, &mut report, |section| resolution.add(&section));
@@ -205,7 +205,7 @@ pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mu
             let text = format!("{name}: expected {base}{suffix} in a {} section", section.directive());
             report.error(entry.origin, text);
         }
-        Form::Virtual(_) | Form::Ignored(_) | Form::Refused(_) | Form::Unsupported | Form::Replaced(_) => {
+        Form::Virtual(_) | Form::Ignored(_) | Form::Refused(_) | Form::Replaced(_) => {
             without_effect(entry, report);
         }
     }
@@ -251,7 +251,8 @@ fn without_effect(entry: &Entry, report: &mut Report) {
         Form::Ignored(reason) => report.warn(entry.origin, say(&format!("ignored: {reason}"))),
         Form::Refused(text) => report.error(entry.origin, say(text)),
         Form::Replaced(by) => report.error(entry.origin, say(&format!("no longer exists: use {by}"))),
-        _ => report.error(entry.origin, say("not supported yet")),
+        // The others have an effect, and do not come here.
+        _ => {}
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::directive::{Directive, Form, Kind, Scope, asked};
 use super::words;
-use crate::check::{CheckKind, NamedBy};
+use crate::check::{CheckKind, NamedBy, TimeLimit};
 use crate::model::{Family, Field, Persistence, ServiceKey};
 
 /// One month, the longest persistence that ipvsadm(8) lets through (`MAX_TIMEOUT` of ipvsadm.c).
@@ -21,10 +21,6 @@ const fn value(name: &'static str, scope: Scope, kind: Kind) -> Directive {
 /// Accepted without effect, wherever it stands.
 const fn ignored(name: &'static str, why: &'static str) -> Directive {
     Directive::new(name, Scope::Both, Form::Ignored(why))
-}
-
-const fn unsupported(name: &'static str) -> Directive {
-    Directive::new(name, Scope::Both, Form::Unsupported)
 }
 
 /// Every directive. Those of a service stand in the order in which a declaration has them.
@@ -82,13 +78,15 @@ pub const DIRECTIVES: &[Directive] = &[
     value("checktype", Scope::Section, Kind::Word(words::checktype))
         .default(words::NEGOTIATE)
         .derived_from("protocol: a UDP port is pinged")
-        .declared(|service| match CheckKind::find(service.question.kind)?.named_by {
-            NamedBy::Checktype => Some(service.question.kind.into()),
-            NamedBy::Service => Some(words::NEGOTIATE.into()),
+        .declared(|service| match (CheckKind::find(service.question.kind)?.named_by, &service.between) {
+            (NamedBy::Checktype, _) => Some(service.question.kind.into()),
+            (NamedBy::Service, None) => Some(words::NEGOTIATE.into()),
+            (NamedBy::Service, Some(between)) => Some(between.count.to_string().into()),
         })
         .parameter(
             "kind of health check",
-            "How ocf:rust:ldirectord checks the real servers: connect, negotiate, ping, external, on or off.",
+            "How ocf:rust:ldirectord checks the real servers: connect, negotiate, ping, external, external-perl, on, off, \
+             or a number: so many checks that only connect between two that negotiate.",
         ),
     value("service", Scope::Section, Kind::Word(words::service))
         .derived_from("the port of virtual")
@@ -96,17 +94,34 @@ pub const DIRECTIVES: &[Directive] = &[
             let kind = CheckKind::find(service.question.kind)?;
             (kind.named_by == NamedBy::Service).then_some(kind.name.into())
         })
-        .parameter("protocol of the check", "What negotiate speaks: http, https, mysql or none. Default: by port."),
+        // Written out it would bring defaults with it that a service without a `service` line does not have.
+        .implied(|service| match service.service.key {
+            ServiceKey::Address { port, .. } => {
+                CheckKind::of_port(port).is_some_and(|kind| kind.name == service.question.kind)
+            }
+            ServiceKey::Fwmark { .. } => false,
+        })
+        .parameter("protocol of the check", 
+            "What negotiate speaks: dns, ftp, http, https, http_proxy, imap, imaps, ldap, ldaps, mysql, nntp, pgsql, pop, pops, \
+             radius, simpletcp, sip, smtp, submission or none. Default: by port.",
+        ),
     value("checkcommand", Scope::Section, Kind::Text)
         .derived_from("checktype")
         .declared(|service| asked(service, Field::Checkcommand))
-        .parameter("program of the check", "Path of the program for checktype=external."),
+        .parameter(
+            "program of the check",
+            "Path of the program for checktype=external, or of the Perl script for external-perl.",
+        ),
     value("checkport", Scope::Section, Kind::Port)
         .parameter("port of the check", "Port that is checked when it is not the real server's own."),
     value("request", Scope::Section, Kind::LenientlyQuoted)
         .declared(|service| asked(service, Field::Request))
         .derived_from("service")
-        .parameter("what is asked", "HTTP path, or SQL query that must return at least one row."),
+        .parameter(
+            "what is asked",
+            "HTTP path or URL; FTP file; text that simpletcp sends (with \\n for a newline); SQL statement that must return or \
+             change a row; name or address for dns; entry for ldap.",
+        ),
     value("receive", Scope::Section, Kind::Quoted)
         .declared(|service| asked(service, Field::Receive))
         .parameter("expected answer", "Perl regular expression that the answer must match somewhere."),
@@ -118,12 +133,23 @@ pub const DIRECTIVES: &[Directive] = &[
         .declared(|service| asked(service, Field::Virtualhost))
         .parameter("HTTP host", "Host header and TLS server name of the check."),
     value("login", Scope::Section, Kind::Quoted)
+        .derived_from("service")
         .declared(|service| asked(service, Field::Login))
-        .parameter("user of the check", "User name for checks that log in."),
+        .parameter("user of the check", 
+            "User name for checks that log in; for sip the address that is asked for. Default where service is given: \
+             ldirectord@HOST for sip; anonymous for ftp.",
+        ),
     value("passwd", Scope::Section, Kind::Quoted)
         .secret()
+        .derived_from("service")
         .declared(|service| asked(service, Field::Passwd))
-        .parameter("password of the check", "Password for checks that log in."),
+        .parameter("password of the check", 
+            "Password for checks that log in. Default where service is given: ldirectord@HOST for ftp.",
+        ),
+    value("secret", Scope::Section, Kind::Quoted)
+        .secret()
+        .declared(|service| asked(service, Field::Secret))
+        .parameter("shared secret of the check", "Secret that the RADIUS server shares with this host."),
     value("database", Scope::Section, Kind::Quoted)
         .declared(|service| asked(service, Field::Database))
         .parameter("database of the check", "Database that the check connects to."),
@@ -134,12 +160,15 @@ pub const DIRECTIVES: &[Directive] = &[
     value("checktimeout", Scope::Both, Kind::Seconds)
         .default("5")
         .derived_from("negotiatetimeout")
-        .declared(|service| limit_of(service, NamedBy::Checktype))
-        .parameter("time limit of a check", "Seconds that a check other than negotiate may take as a whole."),
+        .declared(|service| limit_of(service, TimeLimit::Checktimeout))
+        .parameter(
+            "time limit of a check",
+            "Seconds that a check other than negotiate may take as a whole; also one of ldap, ldaps and radius.",
+        ),
     value("negotiatetimeout", Scope::Both, Kind::Seconds)
         .default("30")
         .derived_from("checktimeout")
-        .declared(|service| limit_of(service, NamedBy::Service))
+        .declared(|service| limit_of(service, TimeLimit::Negotiatetimeout))
         .parameter(
             "time limit of a negotiate check",
             "Seconds that a negotiate check may take as a whole; checktimeout counts where only that one is set.",
@@ -234,7 +263,6 @@ pub const DIRECTIVES: &[Directive] = &[
     value("declaration", Scope::Outside, Kind::Word(words::declaration)),
     ignored("fork", "all checks run at once anyway"),
     ignored("load", "ldirectord never used it either"),
-    unsupported("secret").secret(),
     Directive::new(
         "execute",
         Scope::Both,
@@ -248,9 +276,11 @@ pub const DIRECTIVES: &[Directive] = &[
 ];
 
 /// The time limit, where it is this directive that names it.
-fn limit_of(service: &super::Service, named_by: NamedBy) -> Option<Cow<'_, str>> {
+fn limit_of(service: &super::Service, limit: TimeLimit) -> Option<Cow<'_, str>> {
     let kind = CheckKind::find(service.question.kind)?;
-    (kind.named_by == named_by).then(|| service.checktimeout.as_secs().to_string().into())
+    let own = (kind.limit == limit).then_some(service.checktimeout);
+    let between = service.between.as_ref().filter(|_| limit == TimeLimit::Checktimeout).map(|between| between.timeout);
+    Some(own.or(between)?.as_secs().to_string().into())
 }
 
 fn mail_of(service: &super::Service) -> Option<&super::MailSettings> {
@@ -320,6 +350,16 @@ mod tests {
         for directive in DIRECTIVES {
             let same = DIRECTIVES.iter().filter(|other| other.name == directive.name).count();
             assert_eq!(same, 1, "{}", directive.name);
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_service_that_can_be_checked() {
+        let help = find("service").expect("a row").long;
+        let words: Vec<&str> = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        for kind in CheckKind::all_named_by(NamedBy::Service) {
+            let is_usable = kind.ask.is_some() || kind.stands_for.is_some();
+            assert_eq!(words.contains(&kind.name), is_usable, "{}", kind.name);
         }
     }
 

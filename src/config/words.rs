@@ -20,12 +20,18 @@ pub(super) fn checktype(word: &str) -> Result<Box<str>, String> {
         _ if word == NEGOTIATE => return Ok(word.into()),
         _ => {}
     }
-    Err(match word {
-        "external-perl" => "not supported yet: use external, which runs the script with the same arguments",
-        _ if value::digits(word).is_some() => "a combined check: not supported yet: use connect or negotiate",
-        _ => "expected connect, negotiate, ping, external, on or off",
+    match combined(word) {
+        Some(count) => Ok(count.to_string().into()),
+        None => Err("expected connect, negotiate, ping, external, external-perl, on, off, or how many checks only \
+                     connect between two that negotiate"
+            .into()),
     }
-    .into())
+}
+
+/// How many checks only connect between two that negotiate: `checktype=3`. ldirectord's manual has it as `checktimeout3`,
+/// and it takes digits behind any letters.
+pub(super) fn combined(word: &str) -> Option<u32> {
+    value::digits(word.trim_start_matches(|c: char| c.is_ascii_alphabetic())).and_then(|digits| digits.parse().ok())
 }
 
 pub(super) fn service(word: &str) -> Result<Box<str>, String> {

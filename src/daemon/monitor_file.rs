@@ -133,7 +133,7 @@ fn name(service: &Service, real: &RealServerConfig) -> String {
     let checkport = if target == key.port || target == 0 { String::new() } else { target.to_string() };
     let request = if question.request.is_empty() { "/" } else { question.request.as_str() };
     let parts = [
-        kind(question),
+        kind(question, service.between.is_some()),
         protocol,
         address,
         key.port.to_string(),
@@ -155,9 +155,10 @@ fn name(service: &Service, real: &RealServerConfig) -> String {
     name.replace(':', " ")
 }
 
-fn kind(question: &Question) -> String {
+fn kind(question: &Question, is_combined: bool) -> String {
+    let checktype = if is_combined { "combined" } else { "negotiate" };
     match CheckKind::find(question.kind) {
-        Some(kind) if kind.named_by == NamedBy::Service => format!("negotiate:{}", kind.name),
+        Some(kind) if kind.named_by == NamedBy::Service => format!("{checktype}:{}", kind.name),
         _ if !question.checkcommand.is_empty() => format!("{}:{}", question.kind, question.checkcommand),
         _ => question.kind.to_owned(),
     }

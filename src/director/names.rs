@@ -170,6 +170,13 @@ impl Resolver for SystemResolver {
             None => "no such service in /etc/services".into(),
         }))
     }
+
+    /// The environment's word first, as ldirectord has it.
+    fn own_name(&self) -> String {
+        let said = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+        let system = || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        said.or_else(system).unwrap_or_else(|| "localhost".into())
+    }
 }
 
 fn read_services() -> Result<String, String> {

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Protocol;
+
 /// A password. Its `Debug` and `Display` hide it, so that no log, status or error can show it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Secret(String);
@@ -12,6 +14,11 @@ pub struct Secret(String);
 impl Secret {
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
+    }
+
+    /// A text of somebody else, who may know the value, without it.
+    pub fn hide_in(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
     }
 
     /// The value itself: for the wire and for files of mode 0600 only.
@@ -41,6 +48,19 @@ pub struct Check {
     pub target: SocketAddr,
     /// For the whole check, from the first packet to the last.
     pub timeout: Duration,
+    /// What is done in place of the question most of the time.
+    pub between: Option<Arc<Between>>,
+}
+
+/// What a combined check (`checktype=N`) does between two questions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Between {
+    /// How often, as long as it succeeds. At least 1.
+    pub count: u32,
+    /// The kind of check, which needs no question: `connect` or `ping`.
+    pub kind: &'static str,
+    /// For each of them as a whole.
+    pub timeout: Duration,
 }
 
 /// The question, in the words of the configuration language. An empty text is one that was not given.
@@ -48,6 +68,8 @@ pub struct Check {
 pub struct Question {
     /// The kind of check: a name of the table of [`crate::check`], such as `connect` or `mysql`.
     pub kind: &'static str,
+    /// Of the transport, for a kind that can speak either; TCP for all others.
+    pub protocol: Protocol,
     /// What is asked: a path, a statement, a name.
     pub request: String,
     /// What the answer must match.

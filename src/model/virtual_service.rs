@@ -7,9 +7,10 @@ use std::str::FromStr;
 use super::{Family, InvalidValue, Scheduler};
 
 /// The transport protocol of a service by address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Protocol {
     /// TCP.
+    #[default]
     Tcp,
     /// UDP.
     Udp,

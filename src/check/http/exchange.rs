@@ -12,13 +12,12 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, LOCATION, TRANSFER_ENCODIN
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::Client;
 use super::redirect::Hop;
 use crate::check::failure::{CheckFailure, FailureKind, lower_first};
-use crate::check::tls::{self, Trust};
+use crate::check::tls;
 
 /// Bytes of a body that are read and looked at; the rest is left unread. A server that sends a large file is healthy, but
 /// thousands of checks must not hold thousands of large files.
@@ -42,23 +41,15 @@ impl Client<'_> {
         let stream = self.attempt.connect(&step, address).await?;
         // Boxed: a server that does not even accept the connection, of which there may be thousands, costs little.
         match hop.tls {
-            true => Box::pin(async { self.ask(hop, self.handshake(stream).await?).await }).await,
+            true => {
+                Box::pin(async {
+                    let stream = tls::handshake(&self.attempt, self.trust, stream, self.server_name()).await?;
+                    self.ask(hop, stream).await
+                })
+                .await
+            }
             false => Box::pin(self.ask(hop, stream)).await,
         }
-    }
-
-    async fn handshake(&self, stream: TcpStream) -> Result<impl AsyncRead + AsyncWrite + Unpin + use<>, CheckFailure> {
-        let trust = match self.trust {
-            Some(trust) => trust,
-            None => Trust::of_this_machine()
-                .map_err(|cause| self.attempt.failure_at(FailureKind::Internal, "tls", cause))?,
-        };
-        let step = "tls handshake";
-        let handshake = trust.connect(stream, self.server_name());
-        self.attempt.step(step, handshake).await?.map_err(|error| match tls::explain(&error) {
-            Some(cause) => self.attempt.failure_at(FailureKind::Answer, step, cause),
-            None => self.attempt.io_failure(step, &error),
-        })
     }
 
     pub(super) async fn ask<S>(&self, hop: &Hop, stream: S) -> Result<Answer, CheckFailure>
@@ -101,8 +92,8 @@ impl Client<'_> {
     pub(super) fn request(&self, hop: &Hop) -> Result<Request<Empty<Bytes>>, CheckFailure> {
         Request::builder()
             .method(self.question.method.clone())
-            .uri(encode(&hop.request))
-            .header(HOST, self.host())
+            .uri(uri(hop))
+            .header(HOST, hop.site.clone().unwrap_or_else(|| self.host()))
             .header(USER_AGENT, AGENT)
             .header(CONNECTION, "close")
             .body(Empty::new())
@@ -156,10 +147,7 @@ impl Client<'_> {
             return self.http_failure(step, cause);
         }
         if let Some(error) = io_cause(error) {
-            return match tls::explain(error) {
-                Some(cause) => self.attempt.failure_at(FailureKind::Answer, step, cause),
-                None => self.attempt.io_failure(step, error),
-            };
+            return tls::io_failure(&self.attempt, step, error);
         }
         if error.is_incomplete_message() {
             return self.attempt.failure_at(FailureKind::Refused, step, "connection closed by the server");
@@ -194,6 +182,12 @@ fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
 
 fn is_unexpected_end(error: &hyper::Error) -> bool {
     io_cause(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+/// What the request line names: a proxy is told the whole URL (RFC 9112 section 3.2.2).
+fn uri(hop: &Hop) -> String {
+    let path = encode(&hop.request);
+    hop.site.as_ref().map_or_else(|| path.clone(), |site| format!("http://{site}{path}"))
 }
 
 /// Escapes what cannot stand in a request line (RFC 3986 section 2.1), as LWP does, so that `request="a b"` works.

@@ -1,16 +1,30 @@
 //! Where a redirect leads, if it may be followed. Pure.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use hyper::http::uri::Authority;
+
+use super::url::Url;
 
 /// One request of a check. The address is always the real server's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop {
     pub tls: bool,
     pub port: u16,
+    /// The site that the real server is asked for, if it is a proxy.
+    pub site: Option<String>,
     /// Path and query.
     pub request: String,
+}
+
+impl fmt::Display for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.site {
+            Some(site) => write!(f, "http://{site}{}", self.request),
+            None => f.write_str(&self.request),
+        }
+    }
 }
 
 /// Names of the server that is checked.
@@ -44,6 +58,14 @@ pub fn resolve(origin: &Origin, from: &Hop, location: &str) -> Result<Hop, Strin
     let Some((tls, rest)) = split_scheme(from, location)? else {
         return Ok(Hop { request: relative(&from.request, location), ..from.clone() });
     };
+    if from.site.is_some() {
+        // A proxy is asked for any site; what is encrypted it passes on unseen.
+        return match Url::split(rest) {
+            _ if tls => Err("https, for which a proxy is not asked".into()),
+            Some(url) => Ok(Hop { site: Some(url.authority), request: url.request, ..from.clone() }),
+            None => Err("not a URL".into()),
+        };
+    }
     let (authority, request) = match rest.find(['/', '?']) {
         Some(at) => rest.split_at(at),
         None => (rest, "/"),
@@ -55,7 +77,7 @@ pub fn resolve(origin: &Origin, from: &Hop, location: &str) -> Result<Hop, Strin
     let default = if tls { 443 } else { 80 };
     let port = if tls == from.tls { from.port } else { authority.port_u16().unwrap_or(default) };
     let request = if request.starts_with('?') { format!("/{request}") } else { request.to_owned() };
-    Ok(Hop { tls, port, request })
+    Ok(Hop { tls, port, site: None, request })
 }
 
 /// Scheme and what follows `//`; `None` for a reference without host.
@@ -98,14 +120,14 @@ mod tests {
 
     fn resolve_from(virtual_host: Option<&str>, location: &str) -> Result<Hop, String> {
         let origin = Origin::new("10.0.0.1".parse().expect("address"), virtual_host);
-        let from = Hop { tls: false, port: 8080, request: "/app/start?x=1".into() };
+        let from = Hop { tls: false, port: 8080, site: None, request: "/app/start?x=1".into() };
         resolve(&origin, &from, location)
     }
 
     #[test]
     fn the_same_host_is_followed_on_the_same_connection_data() {
-        let plain = |request: &str| Ok(Hop { tls: false, port: 8080, request: request.into() });
-        let secure = |port, request: &str| Ok(Hop { tls: true, port, request: request.into() });
+        let plain = |request: &str| Ok(Hop { tls: false, port: 8080, site: None, request: request.into() });
+        let secure = |port, request: &str| Ok(Hop { tls: true, port, site: None, request: request.into() });
         let www = Some("WWW.example.com");
         for (location, wanted) in [
             ("/login", plain("/login")),
@@ -139,9 +161,26 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_asked_for_every_site_of_plain_http() {
+        let origin = Origin::new("10.0.0.1".parse().expect("address"), None);
+        let from = Hop { tls: false, port: 3128, site: Some("www.x.y".into()), request: "/a/b".into() };
+        let hop =
+            |site: &str, request: &str| Ok(Hop { site: Some(site.into()), request: request.into(), ..from.clone() });
+        for (location, wanted) in [
+            ("c", hop("www.x.y", "/a/c")),
+            ("http://other:81?d", hop("other:81", "/?d")),
+            ("//other/e", hop("other", "/e")),
+            ("https://www.x.y/", Err("https, for which a proxy is not asked".to_owned())),
+            ("http://", Err("not a URL".to_owned())),
+        ] {
+            assert_eq!(resolve(&origin, &from, location), wanted, "{location}");
+        }
+    }
+
+    #[test]
     fn ipv6_hosts_are_compared_as_addresses() {
         let origin = Origin::new("2001:db8::1".parse().expect("address"), None);
-        let from = Hop { tls: false, port: 80, request: "/".into() };
+        let from = Hop { tls: false, port: 80, site: None, request: "/".into() };
         assert!(resolve(&origin, &from, "http://[2001:DB8:0::1]:80/x").is_ok());
         assert!(resolve(&origin, &from, "http://[2001:db8::2]/x").is_err());
     }

@@ -4,7 +4,14 @@ use super::super::testing::*;
 use super::*;
 
 fn get(request: &str) -> HttpQuestion {
-    HttpQuestion { tls: false, method: Method::GET, request: request.into(), virtual_host: None, receive: None }
+    HttpQuestion {
+        tls: false,
+        method: Method::GET,
+        request: request.into(),
+        virtual_host: None,
+        site: None,
+        receive: None,
+    }
 }
 
 fn expecting(receive: &str) -> HttpQuestion {
@@ -169,6 +176,65 @@ async fn redirects_are_followed_on_the_same_server_only() {
     assert!(failure(target, &named("/nowhere")).await.ends_with("status 302 (Found)"));
     // Without its name, www.example.com is another host.
     assert!(failure(target, &get("/one")).await.contains("another host"));
+}
+
+fn whole(kind: &'static str, request: &str) -> Question {
+    let (request, receive) = (request.into(), "^OK$".into());
+    Question { request, receive, httpmethod: "GET".into(), ..Question::of(kind) }
+}
+
+async fn run(question: Question, target: SocketAddr) -> Result<(), String> {
+    crate::check::run(&check(question, target, PATIENT)).await.map_err(|failure| failure.to_string())
+}
+
+/// Whatever host the URL names: that one may live while the real server is dead.
+#[tokio::test]
+async fn a_whole_url_is_asked_of_the_real_server_with_its_host_in_the_header() {
+    let target = http_server(|head| {
+        let good = head.starts_with("GET /a?b HTTP/1.1\r\n") && head.contains("host: www.example.com:99\r\n");
+        answer(if good { "200 OK" } else { "400 Bad" }, "", "OK")
+    })
+    .await;
+    run(whole("http", "http://www.example.com:99/a?b"), target).await.expect("the URL's host");
+    run(whole("http", "/http://www.example.com:99/a?b"), target).await.expect("with ldirectord's slash");
+    let named = Question { virtualhost: "www.example.com:99".into(), ..whole("http", "http://192.0.2.1/a?b") };
+    run(named, target).await.expect("virtualhost counts more");
+    let by_address = http_server(|head| {
+        let good = head.starts_with("GET /a HTTP/1.1\r\n") && head.contains("host: 127.0.0.1\r\n");
+        answer(if good { "200 OK" } else { "400 Bad" }, "", "OK")
+    })
+    .await;
+    let elsewhere = SocketAddr::new(by_address.ip(), 9);
+    run(whole("http", &format!("http://{by_address}/a")), elsewhere).await.expect("its own port counts");
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_the_whole_url_and_follows_redirects_itself() {
+    let target = http_server(|head| match head.split(' ').nth(1) {
+        Some("http://www.example.com/a") if head.contains("host: www.example.com\r\n") => {
+            answer("302 Found", "Location: http://other.example.com:81/b%20c\r\n", "")
+        }
+        Some("http://other.example.com:81/b%20c") if head.contains("host: other.example.com:81\r\n") => {
+            answer("200 OK", "", "OK")
+        }
+        Some("http://www.example.com/secure") => answer("301 Moved", "Location: https://www.example.com/\r\n", ""),
+        _ => answer("503 Unavailable", "", ""),
+    })
+    .await;
+    run(whole("http_proxy", "http://www.example.com/a"), target).await.expect("both sites by the same proxy");
+    run(whole("http_proxy", "/http://other.example.com:81/b c"), target).await.expect("escaped");
+    let failure = run(whole("http_proxy", "http://dead.example.com"), target).await.expect_err("503");
+    let wanted = format!("http_proxy {target} GET http://dead.example.com/: status 503 (Service Unavailable)");
+    assert_eq!(failure, wanted);
+    let failure = run(whole("http_proxy", "http://www.example.com/secure"), target).await.expect_err("https");
+    assert!(
+        failure.ends_with("redirect to \"https://www.example.com/\": https, for which a proxy is not asked"),
+        "{failure}"
+    );
+    let full = FullListener::new();
+    let hangs = check(whole("http_proxy", "http://www.example.com/"), full.address, SECOND);
+    let failure = crate::check::run(&hangs).await.expect_err("nobody answers");
+    assert!(failure.to_string().ends_with("connect: no answer within 1 s"), "{failure}");
 }
 
 mod tls;

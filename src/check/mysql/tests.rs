@@ -27,7 +27,7 @@ const GREETING: &[u8] = b"\x59\0\0\0\x0a5.5.5-10.11.6-MariaDB\0\x05\0\0\0abcdefg
 #[tokio::test]
 async fn a_closed_port_is_refused() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
-        let target = std::net::TcpListener::bind(address).and_then(|l| l.local_addr()).expect("address");
+        let target = closed(address);
         let failure = failure(target, PATIENT).await;
         assert_eq!(failure.to_string(), format!("mysql {target}: connect: connection refused"));
         assert_eq!(failure.kind(), FailureKind::Refused);

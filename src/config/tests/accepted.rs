@@ -124,6 +124,21 @@ fn a_fallback_cannot_change_the_port_by_direct_routing() {
 }
 
 #[test]
+fn a_combined_check_connects_between_its_questions() {
+    let between =
+        |text: &str| check(text).between.map(|between| (between.count, between.kind, between.timeout.as_secs()));
+    assert_eq!(between(&section(&["checktype=3"])), Some((3, "connect", 5)));
+    assert_eq!(between(&section(&["checktype=checktimeout3", "checktimeout=7"])), Some((3, "connect", 7)));
+    assert_eq!(between(&section(&["checktype=0"])), None);
+    assert_eq!(question(&section(&["checktype=0"])).kind, "http");
+    assert_eq!(check(&section(&["checktype=3"])).timeout.as_secs(), 30);
+    let udp = "virtual=10.1.9.9:53\n\treal=10.1.0.2 gate\n\tchecktype=3\n\trequest=\"a.b\"\n";
+    assert_eq!(between(udp), Some((3, "ping", 5)));
+    let none = "virtual=10.1.9.9:22\n\treal=10.1.0.2 gate\n\tchecktype=3\n";
+    assert_eq!((between(none), question(none).kind), (None, "connect"), "there is nothing to ask");
+}
+
+#[test]
 fn the_first_timeout_that_is_set_counts() {
     let seconds = |global: &str, lines: &[&str]| check(&format!("{global}{}", section(lines))).timeout.as_secs();
     for (checktype, default, other_first) in [("connect", 5, 2), ("negotiate", 30, 3)] {
@@ -199,6 +214,39 @@ fn external_checks_get_addresses_and_the_real_port() {
         expected("[2001:db8::1] 80 [2001:db8::2] 80")
     );
     assert_eq!(arguments(&section(&["checktype=external"])).0, "/bin/true");
+}
+
+#[test]
+fn a_login_of_ftp_and_sip_comes_with_a_written_service() {
+    let login = |text: &str| {
+        let Question { kind, login, passwd, .. } = question(text);
+        [kind, &login, passwd.reveal()].join(" ")
+    };
+    let on = |port: u16, lines: &str| login(&format!("virtual=10.1.9.9:{port}\n\treal=10.1.0.2 gate\n{lines}"));
+    for (port, lines, wanted) in [
+        (21, "", "ftp anonymous "),
+        (21, "\tservice=ftp\n", "ftp anonymous ldirectord@localhost"),
+        (2121, "\tservice=ftp\n", "ftp anonymous ldirectord@localhost"),
+        (21, "\tservice=ftp\n\tlogin=\"me\"\n", "ftp me ldirectord@localhost"),
+        (21, "\tlogin=\"me\"\n\tpasswd=\"x\"\n\tservice=ftp\n", "ftp me x"),
+        (5060, "", "sip  "),
+        (5060, "\tservice=sip\n", "sip ldirectord@localhost "),
+        (5060, "\tservice=sip\n\tlogin=\"me@x\"\n", "sip me@x "),
+        (143, "\tservice=imap\n", "imap  "),
+    ] {
+        assert_eq!(on(port, lines), wanted, "{port} {lines:?}");
+    }
+}
+
+#[test]
+fn a_service_of_udp_is_asked_over_udp_where_it_can_be() {
+    let protocol = |text: &str| question(text).protocol;
+    let sip = "\treal=10.1.0.2 gate\n\tservice=sip\n";
+    assert_eq!(protocol(&format!("virtual=10.1.9.9:5060\n{sip}")), Protocol::Tcp);
+    assert_eq!(protocol(&format!("virtual=10.1.9.9:5060\n\tprotocol=udp\n{sip}")), Protocol::Udp);
+    assert_eq!(protocol(&format!("virtual=7\n{sip}")), Protocol::Tcp);
+    let http = "virtual=10.1.9.9:443\n\tprotocol=udp\n\treal=10.1.0.2 gate\n\tservice=http\n";
+    assert_eq!(protocol(http), Protocol::Tcp);
 }
 
 #[test]

@@ -21,13 +21,18 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
     virtual6=[2001:db8::1]:80\n\treal6=[2001:db8::2] gate\n\tchecktype=external\n\tcheckcommand=\"/bin/a b\"\n\
     \tpersistent=9\n\tnetmask=64\n\
     virtual=10.1.9.9:domain\n\tops=yes\n\tchecktype=connect\n\treal=10.1.0.2 gate\n\
+    virtual=10.1.9.9:8081\n\tservice=http\n\tchecktype=4\n\tchecktimeout=2\n\tnegotiatetimeout=8\n\treal=10.1.0.2 masq\n\
+    virtual=10.1.9.9:23\n\tchecktype=external-perl\n\tcheckcommand=\"/x.pl\"\n\treal=10.1.0.2 gate\n\
     virtual=7\n\tservice=https\n\treal=10.1.0.2 gate\n\treal=10.1.0.3:444 gate\n\
-    virtual6=7\n\tchecktype=off\n\treal6=[2001:db8::2] gate 0\nvirtual=10.1.9.9:22\n";
+    virtual6=7\n\tchecktype=off\n\treal6=[2001:db8::2] gate 0\nvirtual=10.1.9.9:22\n\
+    virtual=10.1.9.9:21\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:21\n\tservice=ftp\n\treal=10.1.0.2 gate\n\
+    virtual=10.1.9.9:5060\n\tprotocol=udp\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:5060\n\tservice=sip\n\
+    \treal=10.1.0.2 gate\nvirtual=8\n\tservice=simpletcp\n\treal=10.1.0.2:9 gate \"a\",\"b\"\n";
 
 #[test]
 fn a_rendered_file_reads_back_without_warnings() {
     let config = accept(FULL);
-    assert_eq!(config.services.len(), 9);
+    assert_eq!(config.services.len(), 16);
     let text = render(&config);
     let again = accept(&text);
     assert_eq!(meanings(&again), meanings(&config), "{text}");
@@ -114,6 +119,9 @@ fn valid_section(port: u16) -> impl Strategy<Value = String> {
     let check = prop::sample::select(vec![
         "service=http",
         "service=https\n\treceive=\"o#k\"",
+        "service=ftp",
+        "service=sip\n\tlogin=\"a@b\"",
+        "service=simpletcp\n\trequest=\"a\\nb\"",
         "checktype=connect",
         "checktype=ping",
         "checktype=on",

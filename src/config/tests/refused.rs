@@ -42,7 +42,6 @@ fn unknown_and_unsupported_words() {
             "execute=other.cf",
             "line 1: execute: not followed: give that file a health monitor of its own: a resource ocf:rust:ldirectord with this configfile, or ldirectord FILE start",
         ),
-        ("virtual=10.1.9.9:80\n\tsecret=\"hunter2\"", "line 2: secret: not supported yet"),
         ("timeout=3", "line 1: timeout: no longer exists: use checktimeout and negotiatetimeout"),
         ("connecttimeout=3", "line 1: connecttimeout: no longer exists: use negotiatetimeout"),
     ]);
@@ -68,12 +67,11 @@ fn numbers_and_words() {
     in_section("checkport=0", "checkport \"0\": expected a port number from 1 to 65535");
     in_section("checkport=0/tcp", "checkport \"0/tcp\": expected a port number from 1 to 65535");
     in_section("checkport=http", "checkport \"http\": expected a port number from 1 to 65535");
-    in_section("checktype=foo", "checktype \"foo\": expected connect, negotiate, ping, external, on or off");
-    in_section("checktype=5", "checktype \"5\": a combined check: not supported yet: use connect or negotiate");
-    in_section(
-        "checktype=external-perl",
-        "checktype \"external-perl\": not supported yet: use external, which runs the script with the same arguments",
-    );
+    for word in ["foo", "-5", "3.5", "5s", "99999999999"] {
+        let expected = "expected connect, negotiate, ping, external, external-perl, on, off, or how many checks only \
+                        connect between two that negotiate";
+        in_section(&format!("checktype={word}"), &format!("checktype \"{word}\": {expected}"));
+    }
     in_section(
         "service=ssh",
         "service \"ssh\": expected one of ftp smtp dns http pop nntp imap ldap https submission ldaps imaps pops oracle \
@@ -102,10 +100,7 @@ fn numbers_and_words() {
     in_section("receive=ok", "receive \"ok\": expected a value in double quotes");
     in_section("login=root", "login \"root\": expected a value in double quotes");
     in_section("virtualhost=a b", "virtualhost \"a b\": expected a host name");
-    in_section(
-        "request=\"http://a/b\"",
-        "request \"http://a/b\": a whole URL: not supported yet: expected the path, and the host name in virtualhost",
-    );
+    in_section("request=\"https://a/b\"", "request \"https://a/b\": expected http:// for this service");
 }
 
 #[test]
@@ -227,12 +222,14 @@ fn fallbacks() {
 fn checks() {
     all_refused(&[
         (
-            "virtual=10.1.9.9:25",
-            "line 1: virtual \"10.1.9.9:25\": service smtp: checking it is not supported yet: use checktype=connect",
+            "virtual=10.1.9.9:1521",
+            "line 1: virtual \"10.1.9.9:1521\": service oracle: only Oracle's own client can ask it: use \
+             checktype=external with a checkcommand that runs sqlplus, or checktype=connect",
         ),
         (
-            &section(&["service=simpletcp"]),
-            "line 3: service simpletcp: checking it is not supported yet: use checktype=connect",
+            &section(&["service=oracle"]),
+            "line 3: service oracle: only Oracle's own client can ask it: use checktype=external with a checkcommand that \
+             runs sqlplus, or checktype=connect",
         ),
         (
             "virtual=10.1.9.9:3306\n\trequest=\"SELECT 1\"",

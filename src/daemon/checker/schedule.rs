@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Job;
+use crate::health::Outcome;
 use crate::model::Question;
 
 /// The time that each of many new jobs adds to their first round: ten thousand jobs take a second.
@@ -40,6 +41,8 @@ pub struct DueRun {
     pub job: Arc<Job>,
     /// The time from when the run was due to now.
     pub late: Duration,
+    /// What a combined check does between two questions, in place of the question.
+    pub is_between: bool,
 }
 
 /// All jobs and when each of them is due.
@@ -61,6 +64,8 @@ struct ScheduledJob {
     state: JobState,
     /// Whether the job has had a result.
     asked: bool,
+    /// Runs of a combined check until it asks its question. The first one asks it.
+    until_question: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +90,7 @@ impl Schedule {
         self.queue.pop();
         let late = now - due;
         entry.state = JobState::Running { since: now, late };
-        Some(DueRun { id, job: Arc::clone(&entry.job), late })
+        Some(DueRun { id, job: Arc::clone(&entry.job), late, is_between: entry.until_question > 0 })
     }
 
     /// Returns when the next job that does not run is due; the time lies in the past when the job is late.
@@ -95,11 +100,12 @@ impl Schedule {
 
     /// Notes that the run of a job has ended: the job waits for its next run. `None` means that the job is no longer
     /// wanted.
-    pub fn finished(&mut self, id: JobId, now: Instant) -> Option<Arc<Job>> {
+    pub fn finished(&mut self, id: JobId, outcome: &Outcome, now: Instant) -> Option<Arc<Job>> {
         let others_are_late = self.next().is_some_and(|due| due < now);
         let entry = self.jobs.get_mut(&id)?;
         if let JobState::Running { since, late } = entry.state {
             entry.asked = true;
+            entry.until_question = entry.next_question(outcome);
             let due = entry.next_start(since, late, now, others_are_late);
             entry.state = JobState::Waiting { due };
             self.waits += 1;
@@ -145,7 +151,8 @@ impl ScheduledJob {
     fn new(job: Arc<Job>, now: Instant, phase: f64, round: Duration) -> Self {
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let due = now + round.min(interval).mul_f64(phase);
-        Self { job, beat: now + interval.mul_f64(phase), state: JobState::Waiting { due }, asked: false }
+        let (beat, state) = (now + interval.mul_f64(phase), JobState::Waiting { due });
+        Self { job, beat, state, asked: false, until_question: 0 }
     }
 
     fn due(&self) -> Option<Instant> {
@@ -157,6 +164,17 @@ impl ScheduledJob {
 
     fn interval(&self) -> Duration {
         self.job.interval.max(SHORTEST_INTERVAL)
+    }
+
+    /// Returns how many runs only connect before the question is asked again: as many as the check has after a good
+    /// answer, and none after anything else. As with ldirectord, only a good answer to the question brings back a server
+    /// that has refused a connection.
+    fn next_question(&self, outcome: &Outcome) -> u32 {
+        match (outcome, self.until_question) {
+            (Outcome::Good, 0) => self.job.check.between.as_ref().map_or(0, |between| between.count),
+            (Outcome::Good, left) => left - 1,
+            _ => 0,
+        }
     }
 
     /// Returns the first beat that lies at least half an interval after the last start, or now when the run took
@@ -186,7 +204,7 @@ impl ScheduledJob {
         // A job that is due stays due: many late jobs keep their order.
         let due = if due <= now { due } else { scaled(due) };
         let beat = scaled(first_beat(self.beat, self.interval(), now));
-        Self { job, beat, state: JobState::Waiting { due }, asked: true }
+        Self { job, beat, state: JobState::Waiting { due }, asked: true, until_question: 0 }
     }
 }
 
@@ -199,10 +217,11 @@ fn first_beat(beat: Instant, interval: Duration, earliest: Instant) -> Instant {
 
 fn asked(job: &Job) -> JobQuestion {
     // The pattern is left out: a new pattern to the same server must not make a burst either.
-    let Question { kind, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, .. } =
-        &*job.check.question;
+    let Question {
+        kind, protocol, request, receive: _, login, passwd, database, secret, virtualhost, httpmethod, ..
+    } = &*job.check.question;
     let mut hasher = DefaultHasher::new();
-    (kind, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
+    (kind, protocol, request, login, passwd, database, secret, virtualhost, httpmethod).hash(&mut hasher);
     (hasher.finish(), job.check.target)
 }
 

@@ -1,16 +1,17 @@
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::model::Question;
+use crate::model::{Between, Question};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A deadline for what must come: a loaded machine is no reason to fail.
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn job(question: Question, target: SocketAddr, timeout: Duration, interval: Duration) -> Arc<Job> {
-    Arc::new(Job { check: Check { question: question.into(), target, timeout }, interval })
+    Arc::new(Job { check: Check { question: question.into(), target, timeout, between: None }, interval })
 }
 
 /// Different jobs that need no answer from the network.
@@ -149,6 +150,36 @@ fn the_end_of_the_checker_ends_the_programs_that_it_has_started() {
     wait_for("the program", || runs(&mark));
     drop(checker);
     wait_for("its end", || !runs(&mark));
+}
+
+/// A server that answers whoever asks, and notes of each connection whether anything was asked on it.
+fn noting() -> (SocketAddr, Arc<Mutex<Vec<bool>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let (target, noted) = (listener.local_addr().expect("address"), Arc::new(Mutex::new(Vec::new())));
+    let notes = Arc::clone(&noted);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let asked = stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0);
+            notes.lock().expect("notes").push(asked);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    (target, noted)
+}
+
+#[test]
+fn a_combined_check_asks_its_question_and_then_only_connects_for_a_while() {
+    let (target, noted) = noting();
+    let question = Question { request: "/".into(), httpmethod: "GET".into(), ..Question::of("http") };
+    let mut combined = (*job(question, target, PATIENT, Duration::from_millis(20))).clone();
+    combined.check.between = Some(Between { count: 2, kind: "connect", timeout: PATIENT }.into());
+    let (results, deliver) = collecting();
+    let checker = Checker::start(deliver).expect("start");
+    checker.replace(HashSet::from([Arc::new(combined)]));
+    wait_for("three questions", || noted.lock().expect("notes").len() >= 7);
+    drop(checker);
+    assert_eq!(noted.lock().expect("notes")[..7], [true, false, false, true, false, false, true]);
+    assert!(results.lock().expect("results").iter().all(|result| result.outcome == Outcome::Good));
 }
 
 /// Whether a process has that word on its command line.

@@ -155,7 +155,7 @@ impl Worker {
             if let Some(running) = self.running.remove(&id) {
                 self.used -= running.weight;
             }
-            finished.extend(self.schedule.finished(id, now).map(|job| Finished { job, outcome, late }));
+            finished.extend(self.schedule.finished(id, &outcome, now).map(|job| Finished { job, outcome, late }));
         }
         finished
     }
@@ -175,11 +175,12 @@ impl Worker {
         }
     }
 
-    fn start(&mut self, DueRun { id, job, late }: DueRun) {
+    fn start(&mut self, DueRun { id, job, late, is_between }: DueRun) {
         let report = RunReport { ended: Arc::clone(&self.ended), id, late, outcome: None };
         let weight = weight(&job);
         let task = tokio::spawn(async move {
-            let outcome = outcome(check::run(&job.check).await);
+            let between = if is_between { check::between(&job.check) } else { None };
+            let outcome = outcome(check::run(between.as_ref().unwrap_or(&job.check)).await);
             report.end_with(outcome);
         });
         self.used += weight;
@@ -239,7 +240,8 @@ mod tests {
         }
         for kind in CheckKind::all() {
             let question = Question::of(kind.name);
-            let check = Check { question: question.into(), target: ([192, 0, 2, 1], 80).into(), timeout: IDLE };
+            let target = ([192, 0, 2, 1], 80).into();
+            let check = Check { question: question.into(), target, timeout: IDLE, between: None };
             let job = Job { check, interval: IDLE };
             assert!(weight(&job) <= room(0), "{job:?}");
         }

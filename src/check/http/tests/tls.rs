@@ -1,61 +1,18 @@
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, IsCa, date_time_ymd};
 use tokio::io::AsyncWriteExt;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{HandshakeKind, ServerConfig};
+use tokio_rustls::rustls::HandshakeKind;
 
+use super::super::super::testing::tls::{Authority, Identity, named, self_signed};
 use super::*;
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("key")).expect("authority"))
-    }
-
-    fn trust(&self) -> Trust {
-        Trust::of(vec![self.0.der().clone()]).expect("trust")
-    }
-
-    fn sign(&self, params: CertificateParams) -> Identity {
-        let key = KeyPair::generate().expect("key");
-        Identity { certificate: params.signed_by(&key, &self.0).expect("signed").der().clone(), key }
-    }
-}
-
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-fn named(name: &str) -> CertificateParams {
-    CertificateParams::new(vec![name.to_owned()]).expect("parameters")
-}
-
-fn self_signed(is_ca: IsCa) -> Identity {
-    let mut params = named("www.example.com");
-    params.is_ca = is_ca;
-    let key = KeyPair::generate().expect("key");
-    Identity { certificate: params.self_signed(&key).expect("certificate").der().clone(), key }
-}
 
 /// Per connection: the name that the client sent, and whether it wanted to see a certificate.
 type Handshakes = Arc<Mutex<Vec<(Option<String>, Option<HandshakeKind>)>>>;
 
 /// An https server; `end` says whether it closes TLS in order.
 async fn https_server(identity: Identity, end: bool) -> (SocketAddr, Handshakes) {
-    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("key");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![identity.certificate], key))
-        .expect("server");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = identity.acceptor();
     let handshakes = Handshakes::default();
     let seen = Arc::clone(&handshakes);
     let target = serve(move |stream| {

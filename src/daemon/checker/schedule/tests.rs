@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Check;
+use crate::model::{Between, Check};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -9,7 +9,8 @@ const fn ms(milliseconds: u64) -> Duration {
 
 fn job(port: u16, timeout: Duration, interval: Duration) -> Arc<Job> {
     let target = ([192, 0, 2, 1], port).into();
-    Arc::new(Job { check: Check { question: Question::of("connect").into(), target, timeout }, interval })
+    let check = Check { question: Question::of("connect").into(), target, timeout, between: None };
+    Arc::new(Job { check, interval })
 }
 
 fn jobs(count: u16, timeout: Duration, interval: Duration) -> HashSet<Arc<Job>> {
@@ -48,7 +49,7 @@ impl Machine {
             self.now += ms(1);
             let now = self.now;
             for (_, id) in self.running.extract_if(.., |(ends, _)| *ends <= now) {
-                self.schedule.finished(id, now).expect("a wanted job");
+                self.schedule.finished(id, &Outcome::Good, now).expect("a wanted job");
             }
             while self.running.len() < self.lanes
                 && let Some(start) = self.schedule.start_next(now, |_| true)
@@ -175,7 +176,7 @@ fn a_job_that_has_left_has_no_result_and_gives_its_place_back() {
     schedule.replace(jobs(2, ms(500), ms(1000)), now);
     let start = schedule.start_next(now + ms(1), |_| true).expect("due");
     assert_eq!(schedule.replace(HashSet::new(), now + ms(2)), [start.id]);
-    assert!(schedule.finished(start.id, now + ms(3)).is_none());
+    assert!(schedule.finished(start.id, &Outcome::Good, now + ms(3)).is_none());
     assert_eq!(schedule.next(), None);
 }
 
@@ -220,5 +221,38 @@ proptest! {
         prop_assert!(found >= ms(earliest));
         prop_assert_eq!((found.as_millis() as u64 - beat) % interval, 0);
         prop_assert!(found < ms(earliest + interval) || found == ms(beat));
+    }
+}
+
+#[test]
+fn a_combined_check_asks_first_then_after_every_n_good_ones_and_after_whatever_is_not_good() {
+    let now = Instant::now();
+    let between = Between { count: 2, kind: "connect", timeout: ms(100) };
+    let mut combined = (*job(1, ms(100), ms(1000))).clone();
+    combined.check.between = Some(between.into());
+    let mut schedule = Schedule::default();
+    schedule.replace([Arc::new(combined)].into(), now);
+    let bad = || Outcome::Bad("refused".into());
+    let mut at = now;
+    for (number, (is_between, outcome)) in [
+        (false, bad()),
+        (false, Outcome::Good),
+        (true, Outcome::Good),
+        (true, Outcome::Good),
+        (false, Outcome::Good),
+        (true, bad()),
+        (false, bad()),
+        (false, Outcome::Good),
+        (true, Outcome::NotAsked("no descriptors".into())),
+        (false, Outcome::Good),
+        (true, Outcome::Good),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        at += ms(2000);
+        let start = schedule.start_next(at, |_| true).expect("due");
+        assert_eq!(start.is_between, is_between, "run {number}");
+        schedule.finished(start.id, &outcome, at).expect("wanted");
     }
 }

@@ -1,9 +1,13 @@
-//! `receive=`: Perl regular expressions on the bytes of a body.
+//! `receive=`: Perl regular expressions on the bytes of an answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fancy_regex::{Error, Regex, RegexBuilder};
+
+use super::attempt::Attempt;
+use super::{CheckFailure, FailureKind, Invalid};
+use crate::model::{Field, Question};
 
 /// Backtracking steps of one match. It runs in the daemon's only thread, so a pattern such as `(a|a)*\1b` must give up
 /// within a fraction of a second.
@@ -21,12 +25,42 @@ pub enum Unmatched {
     Body(String),
 }
 
+impl Unmatched {
+    /// Whose fault it is, and why. The body decides how many steps a pattern takes, and the same pattern was good enough for
+    /// a good body.
+    pub fn into_parts(self) -> (FailureKind, String) {
+        match self {
+            Self::Pattern(cause) => (FailureKind::Internal, cause),
+            Self::Body(cause) => (FailureKind::Answer, cause),
+        }
+    }
+}
+
 /// Whether `pattern` matches somewhere in `body`. Bytes that are not UTF-8 count as U+FFFD.
 pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
     let regex = compiled(pattern).map_err(Unmatched::Pattern)?;
     regex.is_match(String::from_utf8_lossy(body).as_ref()).map_err(|error| match error {
         Error::RuntimeError(_) => Unmatched::Body(format!("no result within {STEPS} steps")),
         other => Unmatched::Pattern(other.to_string()),
+    })
+}
+
+/// The same in a check. What cannot be said is a failure.
+pub(super) fn judge(attempt: &Attempt<'_>, receive: &str, answer: &[u8]) -> Result<bool, CheckFailure> {
+    matches(receive, answer).map_err(|unmatched| {
+        let (kind, cause) = unmatched.into_parts();
+        attempt.failure(kind, format_args!("receive={receive:?}: {cause}"))
+    })
+}
+
+/// The same for the `receive` of a question, which need not have one.
+pub fn validate_receive(question: &Question) -> Result<(), Invalid> {
+    if question.receive.is_empty() {
+        return Ok(());
+    }
+    validate(&question.receive).map_err(|cause| {
+        let expected = format!("expected a regular expression: {cause}");
+        Invalid { field: Field::Receive, expected }
     })
 }
 
