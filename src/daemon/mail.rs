@@ -116,7 +116,7 @@ fn compose(alerted: &Alerted, host: &str, phase: DaemonPhase, subject: &str, rea
             text.push_str(&format!("{name}: {value}\n"));
         }
     };
-    line("Reason", reason);
+    line("Reason", &reason.replace(['\r', '\n'], " "));
     if !servicename.is_empty() || !comment.is_empty() {
         line("\nService name", servicename);
         line(if servicename.is_empty() { "\nComment" } else { "Comment" }, comment);

@@ -259,8 +259,13 @@ fn pending(mail: &Mail, host: &str) -> Result<Pending, String> {
 
 /// Plain text is sent as it is, for programs that read it; anything else is encoded.
 fn body(text: &str) -> Body {
-    let plain = Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::SevenBit);
-    plain.unwrap_or_else(|_| Body::new(text.to_owned()))
+    /// Bytes of a line without its end (RFC 5322, 2.1.1).
+    const LONGEST: usize = 998;
+    let is_plain = text.is_ascii() && !text.contains('\r') && text.lines().all(|line| line.len() <= LONGEST);
+    match is_plain {
+        true => Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into(), ContentTransferEncoding::SevenBit),
+        false => Body::new(text.to_owned()),
+    }
 }
 
 fn mailbox(word: &str, host: &str) -> Result<Mailbox, String> {
