@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Between, Check, Family, Protocol, Question, RealServer, VirtualService};
+use crate::model::{Between, Check, Family, Protocol, Question, RealServer, Secret, VirtualService};
 
 pub use directive::Directive;
 pub use explain::explain;
@@ -125,12 +125,77 @@ pub struct Service {
     pub between: Option<Arc<Between>>,
     /// A real server that is down keeps its entry with weight 0 instead of losing it.
     pub quiescent: bool,
+    /// Such an entry is added again when another program has deleted it.
+    pub readdquiescent: bool,
     /// Failed checks in a row after which a real server is down. At least 1.
     pub failurecount: u32,
     /// Between two checks of one real server. At least one second.
     pub checkinterval: Duration,
     /// Remove the service when the daemon stops.
     pub cleanstop: bool,
+    /// A file in this folder that is named after a real server takes it out.
+    pub maintenancedir: Option<PathBuf>,
+    pub notices: Notices,
+}
+
+/// What others are told of a service, beside the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// Gets a line for the result of each check.
+    pub monitorfile: Option<PathBuf>,
+    /// Told when the fallback takes the place of the real servers, and when it leaves: a line for the shell, without its
+    /// arguments.
+    pub fallbackcommand: Option<Box<str>>,
+    /// What people call the service, for the subject and the text of mails; empty: nothing.
+    pub servicename: Box<str>,
+    /// For the text of mails; empty: nothing.
+    pub comment: Box<str>,
+    /// Who gets mails about it, and how; shared by the services that say the same nowhere.
+    pub mail: Option<Arc<MailSettings>>,
+}
+
+/// The mails about a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailSettings {
+    /// Addresses, separated by commas.
+    pub to: Box<str>,
+    /// An address; empty: root of this host.
+    pub from: Box<str>,
+    /// Between two reminders of a real server that is away; zero: none.
+    pub frequency: Duration,
+    /// `all`, `none`, or states of the health monitor, separated by commas.
+    pub status: Box<str>,
+    pub relay: Relay,
+}
+
+impl MailSettings {
+    /// Whether mails are wanted while the health monitor is in this state: `starting`, `running`, `stopping`, `reloading`.
+    pub fn wants(&self, state: &str) -> bool {
+        self.status.split(',').any(|word| word == "all" || word == state)
+    }
+}
+
+/// The server that takes mails.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Relay {
+    /// A name or an address.
+    pub host: Box<str>,
+    pub port: u16,
+    pub tls: SmtpTls,
+    /// Empty: it wants no login.
+    pub login: Box<str>,
+    pub passwd: Secret,
+}
+
+/// How the connection to a relay is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SmtpTls {
+    /// Not at all.
+    No,
+    /// From the command STARTTLS on.
+    Starttls,
+    /// From the first byte on.
+    Yes,
 }
 
 /// One real server and how it is checked.

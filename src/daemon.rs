@@ -10,11 +10,15 @@ pub mod control;
 mod core;
 mod declaring;
 pub mod event;
+mod fallback_command;
 mod health_record;
 mod journal;
 mod kernel;
 mod loader;
 mod log;
+mod mail;
+mod maintenance;
+mod monitor_file;
 mod pid_file;
 mod presence;
 pub mod protocol;
@@ -36,10 +40,14 @@ use self::checker::{Checker, Pulse};
 use self::configuration::Configuration;
 use self::core::{Core, LoopMessage, LoopThreads};
 use self::event::{Event, LogLevel, Sinks};
+use self::fallback_command::FallbackCommands;
 use self::journal::Journal;
 use self::kernel::KernelThread;
 use self::loader::Loader;
 use self::log::Log;
+use self::mail::MailAlerts;
+use self::maintenance::MaintenanceWatch;
+use self::monitor_file::MonitorFiles;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
 use self::source::ServiceSource;
@@ -133,6 +141,8 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         }
     })
     .context("kernel: start its thread")?;
+    let maintenance = MaintenanceWatch::start(deliver(&inbox, LoopMessage::Maintenance))
+        .context("maintenancedir: start its thread")?;
     let presence = InstancePresence::new(
         options.run_dir.clone(),
         options.instance.clone(),
@@ -147,10 +157,18 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let mut sinks = Sinks::default();
     let (level, doubt) = log_level(std::env::var(LOG_LEVEL).ok().as_deref());
     sinks.add(Journal::new(log.clone(), level));
+    sinks.add(
+        MonitorFiles::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("monitorfile: start its thread")?,
+    );
+    sinks.add(
+        FallbackCommands::start(Box::new(deliver(&inbox, LoopMessage::Sink)))
+            .context("fallbackcommand: start its thread")?,
+    );
+    sinks.add(MailAlerts::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("emailalert: start its thread")?);
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }
-    let threads = LoopThreads { checker, kernel, log };
+    let threads = LoopThreads { checker, kernel, maintenance, log };
     // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
     Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)

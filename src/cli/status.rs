@@ -139,11 +139,13 @@ const HEADING: &str = "  real server               method weight  active  inacti
 
 /// Returns what is wrong with the health monitor, or with what it was told to do.
 fn trouble_lines(liveness: &Liveness, now: SystemTime) -> Vec<String> {
-    let Liveness { configuration_error, following_error, check_error, kernel_error, faults, .. } = liveness;
+    let Liveness { configuration_error, following_error, check_error, kernel_error, faults, sink_errors, .. } =
+        liveness;
     let mut lines = Vec::new();
     lines.extend(configuration_error.iter().map(|error| format!("  new configuration ignored: {error}")));
     lines.extend(following_error.iter().map(|error| format!("  follow the declarations: {error}")));
     lines.extend(check_error.iter().map(|error| format!("  a check could not be made: {error}")));
+    lines.extend(sink_errors.iter().map(|error| format!("  {error}")));
     lines.extend(kernel_error.iter().map(|error| format!("  kernel: {error}")));
     let refused =
         |fault: &ServiceFault| format!("  the kernel refuses, for {}: {}", duration(fault.since, now), fault.cause);

@@ -55,8 +55,8 @@ pub(super) enum Form {
     Value(Kind),
     /// Accepted, without effect, for this reason.
     Ignored(&'static str),
-    /// Known, but the feature does not exist yet.
-    Unsupported,
+    /// Not followed; what to do instead.
+    Refused(&'static str),
     /// Gone from ldirectord itself in favour of these.
     Replaced(&'static str),
 }
@@ -85,14 +85,22 @@ pub(super) enum Kind {
     LenientlyQuoted,
     /// With or without double quotes.
     Text,
+    /// The whole rest of the line; a pair of double quotes around it is no part of it, unless there are more of them.
+    Rest,
+    /// The same, judged by this function.
+    Judged(fn(&str) -> Result<Box<str>, String>),
     /// A host name, with or without double quotes; an empty one is none.
     HostName,
 }
 
 impl Kind {
-    /// Whether a file has double quotes around the value; a parameter of a resource has none.
-    pub fn has_quotes(self) -> bool {
-        matches!(self, Self::Quoted | Self::LenientlyQuoted | Self::Text | Self::HostName)
+    /// Whether a file has double quotes around this value; a parameter of a resource has none.
+    pub fn has_quotes(self, value: &str) -> bool {
+        match self {
+            Self::Quoted | Self::LenientlyQuoted | Self::Text | Self::HostName => true,
+            Self::Rest | Self::Judged(_) => !value.contains('"'),
+            _ => false,
+        }
     }
 
     /// The value, or what was expected instead.
@@ -116,6 +124,8 @@ impl Kind {
             Self::Quoted => entry.quoted(report).map(text),
             Self::LenientlyQuoted => entry.leniently_quoted(report).map(text),
             Self::Text => entry.text(report).map(text),
+            Self::Rest => Ok(Value::Text(value::without_quotes(entry.value).into())),
+            Self::Judged(judge) => judge(value::without_quotes(entry.value)).map(Value::Text),
             Self::HostName => host_name(entry, report).map(text),
         }
     }
@@ -206,7 +216,7 @@ impl Directive {
     /// What a declaration has of a service, with the quotes that a file has around it. A secret is shown.
     pub(super) fn written_for<'a>(&self, service: &'a Service) -> Option<Cow<'a, str>> {
         let value = (self.declared)(service).filter(|_| !(self.implied)(service))?;
-        let quotes = self.kind().is_some_and(Kind::has_quotes);
+        let quotes = self.kind().is_some_and(|kind| kind.has_quotes(&value));
         Some(if quotes { format!("\"{value}\"").into() } else { value })
     }
 }

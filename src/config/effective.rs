@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::{HostPort, Port, VirtualAddress};
@@ -11,10 +12,10 @@ use super::real::{FallbackSpec, RealSpec};
 use super::section::{Outside, Preview, Section};
 use super::words::{self, FIREWALL_MARK};
 use super::written::{Effective, Located, Values};
-use super::{Config, Global, LogTarget, RealServerConfig, Resolver, Service};
+use super::{Config, Global, LogTarget, MailSettings, Notices, RealServerConfig, Relay, Resolver, Service, SmtpTls};
 use crate::model::{
-    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceFlags, ServiceKey,
-    VirtualService,
+    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, Secret, ServiceFlags,
+    ServiceKey, VirtualService,
 };
 
 /// More addresses in one range are a slip of the finger, and would fill the memory.
@@ -27,6 +28,38 @@ fn global(outside: &Outside) -> Global {
         supervised: values.flag("supervised"),
         callback: values.path("callback"),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
+    }
+}
+
+fn notices(values: Effective) -> Notices {
+    let text = |name| Some(values.text(name)).filter(|text| !text.is_empty()).map(Box::from);
+    Notices {
+        monitorfile: values.path("monitorfile"),
+        fallbackcommand: text("fallbackcommand"),
+        servicename: values.text("servicename").into(),
+        comment: values.text("comment").into(),
+        mail: text("emailalert").map(|to| Arc::new(mail(to, values))),
+    }
+}
+
+fn mail(to: Box<str>, values: Effective) -> MailSettings {
+    let tls = match values.text("smtp_tls") {
+        "starttls" => SmtpTls::Starttls,
+        "yes" => SmtpTls::Yes,
+        _ => SmtpTls::No,
+    };
+    MailSettings {
+        to,
+        from: values.text("emailalertfrom").into(),
+        frequency: Duration::from_secs(values.number("emailalertfreq").into()),
+        status: values.text("emailalertstatus").into(),
+        relay: Relay {
+            host: values.text("smtp").into(),
+            port: values.number("smtp_port").try_into().unwrap_or(25),
+            tls,
+            login: values.text("smtp_login").into(),
+            passwd: Secret::new(values.text("smtp_passwd")),
+        },
     }
 }
 
@@ -136,9 +169,12 @@ impl<'a> Resolution<'a> {
             checktimeout: template.timeout,
             between: template.between,
             quiescent: values.flag("quiescent"),
+            readdquiescent: values.flag("readdquiescent"),
             failurecount: values.number("failurecount"),
             checkinterval: Duration::from_secs(values.number("checkinterval").into()),
             cleanstop: values.flag("cleanstop"),
+            maintenancedir: values.path("maintenancedir"),
+            notices: notices(values),
         })
     }
 

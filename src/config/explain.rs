@@ -104,6 +104,7 @@ mod tests {
             "negotiatetimeout = 3 # from checktimeout",
             "failurecount = 1 # default",
             "quiescent = no # default",
+            "readdquiescent = no # default",
             "cleanstop = yes # default",
             "fallback = 127.0.0.1:3306 gate # line 8",
             "real = 192.0.2.2:3306 gate 2 # line 3",

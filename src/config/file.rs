@@ -205,7 +205,9 @@ pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mu
             let text = format!("{name}: expected {base}{suffix} in a {} section", section.directive());
             report.error(entry.origin, text);
         }
-        Form::Virtual(_) | Form::Ignored(_) | Form::Unsupported | Form::Replaced(_) => without_effect(entry, report),
+        Form::Virtual(_) | Form::Ignored(_) | Form::Refused(_) | Form::Replaced(_) => {
+            without_effect(entry, report);
+        }
     }
 }
 
@@ -247,8 +249,10 @@ fn without_effect(entry: &Entry, report: &mut Report) {
     let say = |text: &str| entry.origin.say(entry.directive.name, text);
     match entry.directive.form {
         Form::Ignored(reason) => report.warn(entry.origin, say(&format!("ignored: {reason}"))),
+        Form::Refused(text) => report.error(entry.origin, say(text)),
         Form::Replaced(by) => report.error(entry.origin, say(&format!("no longer exists: use {by}"))),
-        _ => report.error(entry.origin, say("not supported yet")),
+        // The others have an effect, and do not come here.
+        _ => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! Services from the parameters of a cluster resource. Each parameter is the directive of the same name; text that a
 //! file has in double quotes comes without them.
 
-use super::directive::{Directive, Form, Kind, Scope};
+use super::directive::{Directive, Form, Scope};
 use super::problem::{Origin, Problem, Report};
 use super::section::{Outside, Section};
 use super::written::Entry;
@@ -63,7 +63,7 @@ fn may_be_in_a_section(directive: &Directive) -> bool {
 
 /// The value as a file would have it, or what was expected where the language has no way to write it.
 fn as_in_a_file(directive: &Directive, value: &str) -> Result<String, &'static str> {
-    let has_quotes = directive.kind().is_some_and(Kind::has_quotes);
+    let has_quotes = directive.kind().is_some_and(|kind| kind.has_quotes(value));
     let text = if has_quotes { format!("\"{value}\"") } else { value.trim().to_string() };
     if text.contains(char::is_control) {
         return Err("expected a value without line breaks and other control characters");

@@ -1,6 +1,7 @@
 //! The table of directives: one row each.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use super::directive::{Directive, Form, Kind, Scope, asked};
 use super::words;
@@ -17,10 +18,6 @@ const fn value(name: &'static str, scope: Scope, kind: Kind) -> Directive {
 /// Accepted without effect, wherever it stands.
 const fn ignored(name: &'static str, why: &'static str) -> Directive {
     Directive::new(name, Scope::Both, Form::Ignored(why))
-}
-
-const fn unsupported(name: &'static str) -> Directive {
-    Directive::new(name, Scope::Both, Form::Unsupported)
 }
 
 /// Every directive. Those of a service stand in the order in which a declaration has them.
@@ -184,6 +181,14 @@ pub const DIRECTIVES: &[Directive] = &[
             "keep failed real servers at weight 0",
             "yes: a failed real server stays with weight 0, so that its connections can end. no: it is removed.",
         ),
+    value("readdquiescent", Scope::Both, Kind::YesNo)
+        .default("no")
+        .declared(|service| Some(words::yes_no(service.readdquiescent).into()))
+        .parameter(
+            "add deleted real servers of weight 0 again",
+            "With quiescent: a failed real server whose entry was deleted by hand is added again with weight 0 (yes), or \
+             stays away until it is healthy (no).",
+        ),
     value("cleanstop", Scope::Both, Kind::YesNo)
         .default("yes")
         .declared(|service| Some(words::yes_no(service.cleanstop).into()))
@@ -191,6 +196,60 @@ pub const DIRECTIVES: &[Directive] = &[
             "remove at stop",
             "Accepted as in ldirectord.cf; stopping this resource always removes its services.",
         ),
+    value("maintenancedir", Scope::Both, Kind::Rest)
+        .declared(|service| path_text(service.maintenancedir.as_deref()))
+        .parameter(
+            "folder of maintenance files",
+            "A file in this folder that is named ADDRESS:PORT, ADDRESS or by the host name of a real server takes it out at once.",
+        ),
+    value("monitorfile", Scope::Section, Kind::Text)
+        .declared(|service| path_text(service.notices.monitorfile.as_deref()))
+        .parameter("file of check results", "A line for the result of each check is appended to this file."),
+    value("fallbackcommand", Scope::Both, Kind::Rest)
+        .declared(|service| service.notices.fallbackcommand.as_deref().map(Cow::Borrowed))
+        .parameter(
+            "program for the fallback",
+            "Run through the shell, with start or stop, VIP:PORT and the protocol, when no real server serves any more and when one does again.",
+        ),
+    value("servicename", Scope::Section, Kind::Rest)
+        .declared(|service| said(&service.notices.servicename))
+        .parameter("name of the service in mails", "What people call the service: shown in the subject and the text of alert mails."),
+    value("comment", Scope::Section, Kind::Rest)
+        .declared(|service| said(&service.notices.comment))
+        .parameter("comment in mails", "Shown in the text of alert mails."),
+    value("emailalert", Scope::Both, Kind::Judged(words::mail_addresses))
+        .declared(|service| said(&mail_of(service)?.to))
+        .parameter("addresses of alert mails", "Who gets a mail for each change of a real server: addresses, separated by commas."),
+    value("emailalertfrom", Scope::Both, Kind::Judged(words::mail_address))
+        .declared(|service| said(&mail_of(service)?.from))
+        .parameter("sender of alert mails", "The address that alert mails come from. Default: root at this host."),
+    value("emailalertfreq", Scope::Both, Kind::AtMost(u32::MAX))
+        .default("0")
+        .declared(|service| Some(mail_of(service)?.frequency.as_secs().to_string().into()))
+        .parameter("time between reminders", "Seconds from one mail about a real server that is away to the next. 0: no reminders."),
+    value("emailalertstatus", Scope::Both, Kind::Judged(words::alert_status))
+        .default("all")
+        .declared(|service| said(&mail_of(service)?.status))
+        .parameter("when alert mails are sent", "all, none, or a comma separated list of starting, running, stopping and reloading."),
+    value("smtp", Scope::Both, Kind::HostName)
+        .default("localhost")
+        .declared(|service| said(&mail_of(service)?.relay.host))
+        .parameter("mail relay", "The host that takes alert mails."),
+    value("smtp_port", Scope::Both, Kind::Port)
+        .default("25")
+        .declared(|service| Some(mail_of(service)?.relay.port.to_string().into()))
+        .parameter("port of the mail relay", "The port of the mail relay: usually 25, 587 for smtp_tls=starttls with a login, 465 for smtp_tls=yes."),
+    value("smtp_tls", Scope::Both, Kind::Word(words::smtp_tls))
+        .default("no")
+        .declared(|service| Some(words::tls_word(mail_of(service)?.relay.tls).into()))
+        .parameter("encryption to the mail relay", "no, starttls (from the command STARTTLS on), or yes (from the first byte on)."),
+    value("smtp_login", Scope::Both, Kind::Quoted)
+        .declared(|service| said(&mail_of(service)?.relay.login))
+        .parameter("user at the mail relay", "User name, where the mail relay wants a login."),
+    value("smtp_passwd", Scope::Both, Kind::Quoted)
+        .secret()
+        .declared(|service| said(mail_of(service)?.relay.passwd.reveal()))
+        .parameter("password at the mail relay", "Password, where the mail relay wants a login."),
     value("checkcount", Scope::Both, Kind::Number { min: 1, max: u32::MAX })
         .note("deprecated and without effect: use failurecount"),
     value("autoreload", Scope::Outside, Kind::YesNo).default("no"),
@@ -198,19 +257,15 @@ pub const DIRECTIVES: &[Directive] = &[
     value("callback", Scope::Outside, Kind::LenientlyQuoted),
     value("logfile", Scope::Outside, Kind::LenientlyQuoted),
     ignored("fork", "all checks run at once anyway"),
-    ignored("readdquiescent", "a missing real server is always added again"),
     ignored("load", "ldirectord never used it either"),
-    ignored("servicename", "only alert mails would show it"),
-    ignored("comment", "only alert mails would show it"),
-    unsupported("emailalert"),
-    unsupported("emailalertfrom"),
-    unsupported("emailalertfreq"),
-    unsupported("emailalertstatus"),
-    unsupported("smtp"),
-    unsupported("execute"),
-    unsupported("fallbackcommand"),
-    unsupported("maintenancedir"),
-    unsupported("monitorfile"),
+    Directive::new(
+        "execute",
+        Scope::Both,
+        Form::Refused(
+            "not followed: give that file a health monitor of its own: a resource ocf:rust:ldirectord with this configfile, or \
+             ldirectord FILE start",
+        ),
+    ),
     Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),
     Directive::new("connecttimeout", Scope::Both, Form::Replaced("negotiatetimeout")),
 ];
@@ -221,6 +276,20 @@ fn limit_of(service: &super::Service, limit: TimeLimit) -> Option<Cow<'_, str>> 
     let own = (kind.limit == limit).then_some(service.checktimeout);
     let between = service.between.as_ref().filter(|_| limit == TimeLimit::Checktimeout).map(|between| between.timeout);
     Some(own.or(between)?.as_secs().to_string().into())
+}
+
+fn mail_of(service: &super::Service) -> Option<&super::MailSettings> {
+    service.notices.mail.as_deref()
+}
+
+/// A text, unless it is empty, which says nothing.
+fn said(text: &str) -> Option<Cow<'_, str>> {
+    Some(Cow::Borrowed(text)).filter(|text| !text.is_empty())
+}
+
+/// A path as the configuration has it: it was read from text.
+fn path_text(path: Option<&Path>) -> Option<Cow<'_, str>> {
+    path.map(Path::to_string_lossy)
 }
 
 pub(super) fn find(name: &str) -> Option<&'static Directive> {

@@ -15,6 +15,12 @@ pub(super) fn quoted(value: &str) -> Result<(&str, &str), String> {
     }
 }
 
+/// The value without a pair of quotes around it, if these are the only ones: in `"/bin/a b" c` they belong to a part.
+pub(super) fn without_quotes(value: &str) -> &str {
+    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.filter(|inner| !inner.contains('"')).unwrap_or(value)
+}
+
 /// The value without a pair of quotes around it, for words and numbers, where ldirectord does not mind them.
 pub(super) fn bare(value: &str) -> &str {
     value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)

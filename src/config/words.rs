@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
+use super::SmtpTls;
 use super::value;
 use crate::check::{CheckKind, NamedBy};
 use crate::model::{Family, Protocol, Scheduler};
@@ -131,4 +132,58 @@ pub(super) fn netmask(family: Family, prefix_length: u8) -> String {
 
 pub(super) fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
+}
+
+/// Addresses between commas, each `USER`, `USER@HOST` or `NAME <USER@HOST>`.
+pub(super) fn mail_addresses(text: &str) -> Result<Box<str>, String> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let addresses = words.map(mail_address).collect::<Result<Vec<_>, _>>()?;
+    match addresses.is_empty() {
+        true => Err("expected a mail address".into()),
+        false => Ok(addresses.join(",").into()),
+    }
+}
+
+pub(super) fn mail_address(word: &str) -> Result<Box<str>, String> {
+    let address = match word.split_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>').unwrap_or(""),
+        None => word,
+    };
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|character| character.is_ascii_graphic() && !"<>()[]:;@\\,\"".contains(character))
+    };
+    let is_address = match address.split_once('@') {
+        Some((user, host)) => is_part(user) && is_part(host),
+        None => is_part(address) && address == word,
+    };
+    if is_address { Ok(word.into()) } else { Err("expected a mail address".into()) }
+}
+
+/// States of the health monitor.
+const STATES: [&str; 4] = ["starting", "running", "stopping", "reloading"];
+
+pub(super) fn alert_status(text: &str) -> Result<Box<str>, String> {
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    let is_one = |word: &&str| STATES.contains(word) || *word == "all" || *word == "none";
+    if words.contains(&"none") && words.iter().any(|word| *word != "none") {
+        return Err("expected none alone".into());
+    }
+    match words.iter().all(is_one) {
+        true => Ok(words.join(",").into()),
+        false => Err(format!("expected all, none, or a comma separated list of {}", STATES.join(" "))),
+    }
+}
+
+pub(super) fn smtp_tls(word: &str) -> Result<Box<str>, String> {
+    let is_one = [SmtpTls::No, SmtpTls::Starttls, SmtpTls::Yes].into_iter().any(|tls| tls_word(tls) == word);
+    if is_one { Ok(word.into()) } else { Err("expected no, starttls or yes".into()) }
+}
+
+pub(super) fn tls_word(tls: SmtpTls) -> &'static str {
+    match tls {
+        SmtpTls::No => "no",
+        SmtpTls::Starttls => "starttls",
+        SmtpTls::Yes => "yes",
+    }
 }

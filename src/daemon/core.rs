@@ -11,6 +11,7 @@ mod report;
 mod start;
 mod turn;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -20,11 +21,12 @@ use anyhow::bail;
 use super::checker::{Checker, Finished};
 use super::configuration::{Configuration, InForce};
 use super::control::ControlCall;
-use super::event::{Event, Sinks};
+use super::event::{DaemonPhase, Event, SinkNews, Sinks};
 use super::health_record::HealthRecordFile;
 use super::kernel::{KernelAnswer, KernelThread};
 use super::loader::{Loaded, LoaderNews, LoaderReport};
 use super::log::Log;
+use super::maintenance::{MaintenanceNews, MaintenanceWatch};
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest};
 use super::services::{LastingFault, Services};
@@ -38,6 +40,9 @@ use turn::Clock;
 /// The most messages that one turn handles: a flood of results must not keep the kernel from being written.
 const BATCH: usize = 4096;
 
+/// How long commands and mails that are under way may hold up the end.
+const SINKS_END: Duration = Duration::from_secs(3);
+
 /// What the other threads deliver.
 #[derive(Debug)]
 pub enum LoopMessage {
@@ -47,6 +52,8 @@ pub enum LoopMessage {
     Call(ControlCall),
     Reload,
     ToggleDebug,
+    Sink(SinkNews),
+    Maintenance(MaintenanceNews),
     Terminate(&'static str),
 }
 
@@ -61,6 +68,7 @@ enum LoopEnd {
 pub struct LoopThreads {
     pub checker: Arc<Checker>,
     pub kernel: KernelThread,
+    pub maintenance: MaintenanceWatch,
     pub log: Log,
 }
 
@@ -77,10 +85,13 @@ pub struct Core<'a> {
     presence_error: Option<String>,
     record: HealthRecordFile,
     record_error: Option<String>,
+    /// What keeps a sink from doing its work, by what it works on.
+    sink_troubles: BTreeMap<String, String>,
     view: LivenessView,
     sinks: Sinks,
     clock: Clock,
     start: StartDeadline,
+    phase: DaemonPhase,
 }
 
 impl<'a> Core<'a> {
@@ -107,10 +118,12 @@ impl<'a> Core<'a> {
             presence_error: None,
             record,
             record_error: None,
+            sink_troubles: BTreeMap::new(),
             view,
             sinks,
             clock: Clock::new(now),
             start,
+            phase: DaemonPhase::Starting,
         }
     }
 
@@ -129,6 +142,14 @@ impl<'a> Core<'a> {
             Ok(LoopEnd::Stopped(failure)) => failure.map_or(Ok(()), |failure| bail!(failure)),
             Err(error) => Err(error),
         };
+        self.sinks.end_turn();
+        self.sinks.end(Instant::now() + SINKS_END);
+        // What the sinks have told meanwhile is for the log.
+        for message in inbox.try_iter() {
+            if let LoopMessage::Sink(news) = message {
+                self.note_sink_news(news);
+            }
+        }
         self.sinks.end_turn();
         self.threads.log.flush();
         result
@@ -150,7 +171,9 @@ impl<'a> Core<'a> {
             if let Some(end) = self.turn(Instant::now(), inbox)? {
                 return Ok(end);
             }
-            self.sinks.end_turn();
+            for news in self.sinks.end_turn() {
+                self.note_sink_news(news);
+            }
         }
     }
 
@@ -164,10 +187,15 @@ impl<'a> Core<'a> {
                 LoopMessage::Results(finished) => self.handle_results(&finished),
                 LoopMessage::Kernel(answer) => self.handle_kernel_answer(answer),
                 LoopMessage::Configuration(report) => self.handle_report(report)?,
-                LoopMessage::Reload => self.configuration.reload(None),
+                LoopMessage::Reload => {
+                    self.say("Reloading Linux Director Daemon config on signal");
+                    self.configuration.reload(None);
+                }
+                LoopMessage::Sink(news) => self.note_sink_news(news),
+                LoopMessage::Maintenance(news) => self.handle_maintenance(news),
                 LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
-                    self.say(&format!("Health monitor terminated on signal: {signal}"));
+                    self.say(&format!("Linux Director Daemon terminated on signal: {signal}"));
                     return Ok(Some(LoopEnd::Stopped(self.stop(inbox))));
                 }
                 LoopMessage::Call(call) => {
@@ -186,6 +214,15 @@ impl<'a> Core<'a> {
             if self.services.note(finished, now, &mut self.sinks) {
                 self.record.outdate();
             }
+        }
+        self.clock.something_happened();
+    }
+
+    fn handle_maintenance(&mut self, MaintenanceNews { listings, sentences, troubles }: MaintenanceNews) {
+        sentences.iter().for_each(|sentence| self.say(sentence));
+        troubles.into_iter().for_each(|news| self.note_sink_news(news));
+        if self.services.note_maintenance(listings, Instant::now(), &mut self.sinks) {
+            self.record.outdate();
         }
         self.clock.something_happened();
     }
@@ -223,7 +260,9 @@ impl<'a> Core<'a> {
     fn handle_report(&mut self, report: LoaderReport) -> anyhow::Result<()> {
         let now = Instant::now();
         match report.news {
-            LoaderNews::Changed => self.sinks.emit(Event::ConfigurationChanged { source: &self.configuration.source }),
+            LoaderNews::Changed { followed } => {
+                self.sinks.emit(Event::ConfigurationChanged { source: &self.configuration.source, followed });
+            }
             LoaderNews::TookOver => {
                 self.say("The health monitor that followed the declarations has ended: taking over");
             }
@@ -284,13 +323,24 @@ impl<'a> Core<'a> {
     }
 
     fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
-        let Loaded { config, role, observed, known, troubles, sentences, .. } = loaded;
+        let Loaded { config, role, observed, known, maintenance, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
+        // What goes on being wrong is told again.
+        self.sink_troubles.clear();
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
-            self.say(&format!("Starting health monitor lvs-agents {} as daemon", env!("CARGO_PKG_VERSION")));
+            self.say(&format!("Starting Linux Director lvs-agents v{} as daemon", env!("CARGO_PKG_VERSION")));
         }
         sentences.iter().for_each(|sentence| self.sinks.emit(Event::Life { sentence }));
+        let source = &self.configuration.source;
+        let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
+        if !first {
+            self.begin_phase(DaemonPhase::Reloading);
+        }
+        // The sinks know the services before the first event speaks of one.
+        self.sinks.emit(Event::ConfigurationApplied { config: &config, warnings: &warnings, first });
+        self.services.expect_maintenance(maintenance);
+        self.threads.maintenance.follow(&config);
         self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
         self.threads.checker.replace(self.services.jobs());
         if first {
@@ -298,9 +348,6 @@ impl<'a> Core<'a> {
                 config.services.iter().flat_map(|service| &service.real_servers).map(|real| real.check.timeout);
             self.start = StartDeadline::new(now, longest.max().unwrap_or_default(), self.options.ready_within);
         }
-        let source = &self.configuration.source;
-        let warnings: Vec<String> = config.warnings.iter().map(|warning| format!("{source}: {warning}")).collect();
-        self.sinks.emit(Event::ConfigurationApplied { warnings: &warnings, first });
         self.configuration.in_force = next;
         self.configuration.pending = None;
         self.configuration.is_fresh = true;
@@ -369,6 +416,26 @@ impl<'a> Core<'a> {
             self.sinks.emit(Event::Fault { cause });
         }
         self.record_error = error;
+    }
+
+    /// Logs each cause once, and remembers it for the OCF action monitor until the sink works again.
+    fn note_sink_news(&mut self, SinkNews { object, trouble }: SinkNews) {
+        let known = match &trouble {
+            Some(cause) => self.sink_troubles.insert(object.clone(), cause.clone()),
+            None => self.sink_troubles.remove(&object),
+        };
+        match (known, trouble) {
+            (known, Some(cause)) if known.as_ref() != Some(&cause) => {
+                self.sinks.emit(Event::Fault { cause: &format!("{object}: {cause}") });
+            }
+            (Some(_), None) => self.say(&format!("{object}: works again")),
+            _ => {}
+        }
+    }
+
+    fn begin_phase(&mut self, phase: DaemonPhase) {
+        self.phase = phase;
+        self.sinks.emit(Event::Phase(phase));
     }
 
     fn say(&mut self, sentence: &str) {

@@ -4,8 +4,9 @@
 //! what they speak of, so an event that no sink wants costs nothing but the call.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
 
@@ -29,6 +30,31 @@ impl FromStr for LogLevel {
             "info" => Ok(Self::Info),
             "debug" => Ok(Self::Debug),
             _ => Err(InvalidValue::new(word, "a log level: error, info or debug")),
+        }
+    }
+}
+
+/// What the health monitor does as a whole, in ldirectord's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DaemonPhase {
+    /// It has not answered its start yet.
+    Starting,
+    /// It does what its configuration says.
+    Running,
+    /// It leaves the table as it promised.
+    Stopping,
+    /// A new configuration is in force and the kernel does not hold all of it yet.
+    Reloading,
+}
+
+impl DaemonPhase {
+    /// Returns the word of `emailalertstatus`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Reloading => "reloading",
         }
     }
 }
@@ -121,9 +147,13 @@ pub enum Event<'a> {
     ConfigurationChanged {
         /// The file, or the folder of declarations.
         source: &'a str,
+        /// Whether it is read now: a file without `autoreload` is not.
+        followed: bool,
     },
-    /// A configuration was put in force.
+    /// A configuration is being put in force.
     ConfigurationApplied {
+        /// The configuration, whose services the following events speak of.
+        config: &'a Config,
         /// What is doubtful in it, with its place.
         warnings: &'a [String],
         /// Whether it is the first one of this health monitor.
@@ -144,6 +174,10 @@ pub enum Event<'a> {
         /// What was tried, and why it failed.
         cause: &'a str,
     },
+    /// The health monitor begins to leave the table as it promised, and ends.
+    Ending,
+    /// The health monitor goes over into another phase.
+    Phase(DaemonPhase),
     /// An administrator switches the debug level on or off (SIGUSR2).
     DebugToggled,
     /// Something in the health monitor's own life.
@@ -175,6 +209,8 @@ impl Event<'_> {
             | Self::TableRecovered
             | Self::ConfigurationChanged { .. }
             | Self::ConfigurationApplied { .. }
+            | Self::Ending
+            | Self::Phase(_)
             | Self::DebugToggled
             | Self::Life { .. } => LogLevel::Info,
         }
@@ -186,9 +222,27 @@ pub trait Sink {
     /// Takes one event.
     fn receive(&mut self, event: &Event<'_>);
 
-    /// Marks the end of the loop's turn: a sink may pass on together what it gathered since the last one.
-    fn end_turn(&mut self) {}
+    /// Marks the end of the loop's turn, at least once a second: a sink may pass on together what it gathered since the
+    /// last one. Returns what has kept it from that, or keeps it no longer.
+    fn end_turn(&mut self) -> Option<SinkNews> {
+        None
+    }
+
+    /// The health monitor ends: what is under way may take until the deadline.
+    fn end(&mut self, _deadline: Instant) {}
 }
+
+/// What the thread of a sink has to say to the loop.
+#[derive(Debug)]
+pub struct SinkNews {
+    /// What the sink works on, such as `monitorfile /var/log/checks`.
+    pub object: String,
+    /// What was tried, and why it failed; `None` when it works (again).
+    pub trouble: Option<String>,
+}
+
+/// Tells the loop; the answer is false when the loop has ended.
+pub type TellLoop = Box<dyn Fn(SinkNews) -> bool + Send>;
 
 /// All sinks of this health monitor.
 #[derive(Default)]
@@ -200,9 +254,14 @@ impl Sinks {
         self.0.push(Box::new(sink));
     }
 
-    /// Marks the end of the loop's turn for every sink.
-    pub fn end_turn(&mut self) {
-        self.0.iter_mut().for_each(|sink| sink.end_turn());
+    /// Marks the end of the loop's turn for every sink, and returns what they have to say.
+    pub fn end_turn(&mut self) -> Vec<SinkNews> {
+        self.0.iter_mut().filter_map(|sink| sink.end_turn()).collect()
+    }
+
+    /// Gives every sink the time until the deadline to end, one after the other.
+    pub fn end(&mut self, deadline: Instant) {
+        self.0.iter_mut().for_each(|sink| sink.end(deadline));
     }
 
     /// Gives an event to every sink.

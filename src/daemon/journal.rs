@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{Event, LogLevel, Sink};
+use super::event::{DaemonPhase, Event, LogLevel, Sink, SinkNews};
 use super::log::Log;
-use crate::health::{Outcome, Pool, Transition};
-use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
+use crate::health::{Health, Outcome, Pool, Transition};
+use crate::model::{Change, Family, RealServer, RealServerKey, ServiceEntry, ServiceKey};
 
 /// Writes a line for each event that an administrator wants to read about, each with its level.
 pub struct Journal {
@@ -17,11 +17,12 @@ pub struct Journal {
     ordinary: LogLevel,
     level: LogLevel,
     lines: Vec<(Timestamp, String)>,
+    phase: DaemonPhase,
 }
 
 impl Journal {
     pub fn new(log: Log, level: LogLevel) -> Self {
-        Self { log, ordinary: level, level, lines: Vec::new() }
+        Self { log, ordinary: level, level, lines: Vec::new(), phase: DaemonPhase::Starting }
     }
 
     fn toggle_debug(&mut self) {
@@ -36,7 +37,7 @@ impl Journal {
     /// The lines of the event, none below the level of the log. Ten thousand results a second cost no more than this
     /// question while the level leaves them out.
     fn lines_of(&self, event: &Event<'_>) -> Vec<String> {
-        if event.level() > self.level { Vec::new() } else { sentences(event) }
+        if event.level() > self.level { Vec::new() } else { sentences(event, self.phase) }
     }
 }
 
@@ -45,21 +46,29 @@ impl Sink for Journal {
         if matches!(event, Event::DebugToggled) {
             self.toggle_debug();
         }
+        if let Event::Phase(phase) = event {
+            self.phase = *phase;
+        }
         let lines = self.lines_of(event);
         self.lines.extend(lines.into_iter().map(|line| (Timestamp::now(), line)));
     }
 
-    fn end_turn(&mut self) {
+    fn end_turn(&mut self) -> Option<SinkNews> {
         if !self.lines.is_empty() {
             self.log.lines(std::mem::take(&mut self.lines));
         }
+        None
     }
 }
 
-fn sentences(event: &Event<'_>) -> Vec<String> {
+fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
     match event {
         // These are left to the changes of the table, which tell what the fallback and the last server do.
-        Event::FallbackIn { .. } | Event::FallbackOut { .. } | Event::DebugToggled => Vec::new(),
+        Event::FallbackIn { .. }
+        | Event::FallbackOut { .. }
+        | Event::Ending
+        | Event::Phase(_)
+        | Event::DebugToggled => Vec::new(),
         Event::Result { service, real, outcome, late } => vec![result_sentence(service, real, outcome, *late)],
         Event::Transition { pool, real, transition } => {
             transition_sentence(pool, real, *transition).into_iter().collect()
@@ -68,7 +77,10 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
             vec![format!("WARNING: {}: neither a real server nor a fallback serves", name(service))]
         }
         Event::ServedAgain { service } => vec![format!("{}: is served again", name(service))],
-        Event::Changed { change, held, pool } => vec![change_sentence(*pool, change, *held)],
+        Event::Changed { change, held, pool } => change_sentences(*pool, change, *held, phase)
+            .into_iter()
+            .map(|(sentence, reason)| if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") })
+            .collect(),
         Event::Drift { differences, .. } => differences
             .iter()
             .map(|difference| format!("WARNING: the kernel's table was changed by another program: {difference}"))
@@ -81,12 +93,16 @@ fn sentences(event: &Event<'_>) -> Vec<String> {
         Event::CheckNotMade { cause } => {
             vec![format!("ERROR: a check could not be made, real servers keep their state for now: {cause}")]
         }
-        Event::ConfigurationChanged { source } => vec![format!("Configuration '{source}' has changed")],
-        Event::ConfigurationApplied { warnings, first } => {
-            let taken = (!first).then(|| "Reread new configuration".to_owned());
-            warnings.iter().map(|warning| format!("WARNING: {warning}")).chain(taken).collect()
+        Event::ConfigurationChanged { source, followed } => {
+            let changed = format!("Configuration file '{source}' has changed on disk");
+            let ignored = (!followed).then(|| " - ignore new configuration: autoreload=no".to_owned());
+            [changed].into_iter().chain(ignored).collect()
         }
-        Event::ConfigurationRefused { cause } => vec![format!("Ignore new configuration: {cause}")],
+        Event::ConfigurationApplied { warnings, first, .. } => {
+            let taken = (!first).then(|| " - reread new configuration".to_owned());
+            taken.into_iter().chain(warnings.iter().map(|warning| format!("WARNING: {warning}"))).collect()
+        }
+        Event::ConfigurationRefused { cause } => vec![format!(" - ignore new configuration: {cause}")],
         Event::ConfigurationIncomplete { cause } => vec![format!("ERROR: a declaration is not followed: {cause}")],
         Event::Life { sentence } => vec![(*sentence).to_owned()],
     }
@@ -108,7 +124,7 @@ fn result_sentence(service: &ServiceKey, real: &RealServerKey, outcome: &Outcome
 
 /// Writes a line for health that changes nothing in the table.
 fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition) -> Option<String> {
-    let service = name(&pool.key());
+    let service = id(&pool.key());
     match transition {
         Transition::SoftFailure { failures } => Some(format!(
             "Soft failure real server: {real} ({service}) failure {failures}/{}: {}",
@@ -116,41 +132,88 @@ fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition
             reason(pool, real)
         )),
         Transition::Recovered => Some(format!("Resetting soft failure count: {real} ({service})")),
+        Transition::MaintenanceBegan => {
+            Some(format!("Server maintenance begins: {real} ({service}): {}", reason(pool, real)))
+        }
+        Transition::MaintenanceEnded => Some(format!("Server maintenance ends: {real} ({service})")),
         // The changes of the table and the line of the unmade check say it already.
         Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => None,
     }
 }
 
-/// Writes the line of a change that the kernel has executed. `held` is its entry before.
-fn change_sentence(pool: Option<&Pool>, change: &Change, held: Option<&ServiceEntry>) -> String {
-    match change {
-        Change::AddService(service) => format!("Added virtual server: {}", name(&service.key)),
-        Change::EditService(service) => format!("Changed virtual server: {}", name(&service.key)),
-        Change::DeleteService(key) => format!("Purged virtual server: {}", name(key)),
-        Change::AddRealServer(key, real) => weighted("Added", pool, key, real),
-        Change::EditRealServer(key, real) if real.weight == 0 => weighted("Quiescent", pool, key, real),
-        Change::EditRealServer(key, real) => {
+/// Returns what ldirectord says of a change that the kernel has executed, in one sentence or several, each with the reason
+/// that it leaves out. `held` is the kernel's entry before.
+pub fn change_sentences(
+    pool: Option<&Pool>,
+    change: &Change,
+    held: Option<&ServiceEntry>,
+    phase: DaemonPhase,
+) -> Vec<(String, String)> {
+    let key = change.service();
+    let tag = if phase == DaemonPhase::Stopping { "stop" } else { "start" };
+    let said = |sentence: String| (sentence, String::new());
+    let weighted = |verb: &str, real: &RealServer| {
+        let (kind, service) = (kind(pool, &real.key), name(key));
+        let sentence = format!("{verb} {kind} server: {} ({service}) (Weight set to {})", real.key, real.weight);
+        (sentence, told_reason(pool, &real.key))
+    };
+    vec![match change {
+        Change::AddService(_) => said(format!("Added virtual server: {}", name(key))),
+        Change::EditService(_) => said(format!("Changed virtual server: {}", name(key))),
+        Change::DeleteService(_) => {
+            let held = held.into_iter().flat_map(|held| held.real_servers.values());
+            let served = held.filter(|real| real.weight > 0 && kind(pool, &real.key) == "real");
+            let reals = served.map(|real| said(format!("Purged real server ({tag}): {} ({})", real.key, name(key))));
+            let service = said(format!("Purged virtual server ({tag}): {}", name(key)));
+            return reals.chain([service]).collect();
+        }
+        Change::AddRealServer(_, real) if real.weight == 0 && was_there(pool, &real.key) => {
+            weighted("Readd Quiescent", real)
+        }
+        Change::AddRealServer(_, real) => weighted("Added", real),
+        Change::EditRealServer(_, real) if real.weight == 0 => weighted("Quiescent", real),
+        Change::EditRealServer(_, real) => {
             let before = held.and_then(|entry| entry.real_servers.get(&real.key));
             let verb = if before.is_some_and(|before| before.weight == 0) { "Restored" } else { "Changed" };
-            weighted(verb, pool, key, real)
+            weighted(verb, real)
         }
-        Change::DeleteRealServer(key, real) => {
-            format!("Deleted {} server: {real} ({}){}", kind(pool, real), name(key), suffix(pool, real))
+        Change::DeleteRealServer(_, real) if is_strange(pool, real) => {
+            said(format!("Purged real server ({tag}): {real} ({})", name(key)))
         }
-    }
+        Change::DeleteRealServer(_, real) => {
+            let sentence = format!("Deleted {} server: {real} ({})", kind(pool, real), name(key));
+            (sentence, told_reason(pool, real))
+        }
+    }]
 }
 
-fn weighted(verb: &str, pool: Option<&Pool>, key: &ServiceKey, real: &RealServer) -> String {
-    let (kind, service, suffix) = (kind(pool, &real.key), name(key), suffix(pool, &real.key));
-    format!("{verb} {kind} server: {} ({service}) (Weight set to {}){suffix}", real.key, real.weight)
+/// Whether the real server is none of this service's: another program has added it, or it has left the configuration.
+fn is_strange(pool: Option<&Pool>, real: &RealServerKey) -> bool {
+    pool.is_some_and(|pool| pool.serving_state(real).is_none()) && kind(pool, real) == "real"
+}
+
+/// Whether the real server failed while it was looked after, so that its entry at weight 0 was deleted by another program.
+fn was_there(pool: Option<&Pool>, real: &RealServerKey) -> bool {
+    let member = pool.and_then(|pool| pool.members().find(|(known, _, _)| known.key == *real));
+    member.is_some_and(|(_, member, state)| !state.serves && member.health() == Health::Down)
 }
 
 /// Returns the service as ldirectord names it: `IP:PORT` or the mark.
-fn name(key: &ServiceKey) -> String {
+pub fn name(key: &ServiceKey) -> String {
     match key {
         ServiceKey::Address { address, port, .. } => std::net::SocketAddr::new(*address, *port).to_string(),
         ServiceKey::Fwmark { mark, .. } => mark.to_string(),
     }
+}
+
+/// Returns the service as ldirectord tells services apart: `tcp:IP:PORT`, `fwm:MARK` or `fwm6:MARK`.
+fn id(key: &ServiceKey) -> String {
+    let protocol = match key {
+        ServiceKey::Address { protocol, .. } => protocol.to_string(),
+        ServiceKey::Fwmark { family: Family::Ipv4, .. } => "fwm".into(),
+        ServiceKey::Fwmark { family: Family::Ipv6, .. } => "fwm6".into(),
+    };
+    format!("{protocol}:{}", name(key))
 }
 
 fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
@@ -159,11 +222,9 @@ fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
     if !configured && fallback.is_some_and(|fallback| fallback.key == *real) { "fallback" } else { "real" }
 }
 
-fn suffix(pool: Option<&Pool>, real: &RealServerKey) -> String {
-    match pool.map(|pool| reason(pool, real)) {
-        Some(reason) if !reason.is_empty() && reason != "configured" => format!(": {reason}"),
-        _ => String::new(),
-    }
+/// Returns the reason, unless it is that the configuration says so.
+fn told_reason(pool: Option<&Pool>, real: &RealServerKey) -> String {
+    pool.map(|pool| reason(pool, real)).filter(|reason| reason != "configured").unwrap_or_default()
 }
 
 fn reason(pool: &Pool, real: &RealServerKey) -> String {
@@ -197,7 +258,10 @@ mod tests {
         pool.note(real(2, 3).key, &Outcome::Bad("refused".into()), now);
         let mut held = pool.entry(now);
         held.real_servers.insert(real(2, 0).key, real(2, 0));
-        let say = |pool: &Pool, change| change_sentence(Some(pool), &change, Some(&held));
+        let say = |pool: &Pool, change| {
+            let event = Event::Changed { change: &change, held: Some(&held), pool: Some(pool) };
+            sentences(&event, DaemonPhase::Stopping).join("\n")
+        };
         assert_eq!(
             say(&pool, Change::EditRealServer(key, real(2, 0))),
             "Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused"
@@ -216,7 +280,65 @@ mod tests {
             say(&pool, Change::DeleteRealServer(key, gone)),
             "Deleted fallback server: 192.0.2.9:80 (192.0.2.1:80)"
         );
-        assert_eq!(say(&pool, Change::DeleteService(key)), "Purged virtual server: 192.0.2.1:80");
+        let purged =
+            "Purged real server (stop): 192.0.2.3:80 (192.0.2.1:80)\nPurged virtual server (stop): 192.0.2.1:80";
+        held.real_servers.insert(real(3, 1).key, real(3, 1));
+        let event = Event::Changed { change: &Change::DeleteService(key), held: Some(&held), pool: Some(&pool) };
+        assert_eq!(sentences(&event, DaemonPhase::Stopping).join("\n"), purged);
+        let strange = Change::DeleteRealServer(key, real(7, 1).key);
+        let event = Event::Changed { change: &strange, held: None, pool: Some(&pool) };
+        assert_eq!(
+            sentences(&event, DaemonPhase::Running),
+            ["Purged real server (start): 192.0.2.7:80 (192.0.2.1:80)"]
+        );
+        pool.note(real(2, 3).key, &Outcome::Bad("refused".into()), now);
+        let again = Change::AddRealServer(key, real(2, 0));
+        let event = Event::Changed { change: &again, held: None, pool: Some(&pool) };
+        assert_eq!(
+            sentences(&event, DaemonPhase::Running),
+            [
+                "Readd Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_becomes_of_a_configuration_is_said_in_ldirectords_words() {
+        let config = crate::config::Config::default();
+        let applied = |first| Event::ConfigurationApplied { config: &config, warnings: &[], first };
+        let changed = |followed| Event::ConfigurationChanged { source: "/a.cf", followed };
+        let said = "Configuration file '/a.cf' has changed on disk";
+        crate::testing::check_rows(
+            [
+                (changed(true), said.to_owned()),
+                (changed(false), format!("{said}\n - ignore new configuration: autoreload=no")),
+                (applied(true), String::new()),
+                (applied(false), " - reread new configuration".to_owned()),
+                (Event::ConfigurationRefused { cause: "line 3" }, " - ignore new configuration: line 3".to_owned()),
+            ],
+            |(event, expected)| assert_eq!(sentences(&event, DaemonPhase::Running).join("\n"), expected),
+        );
+    }
+
+    #[test]
+    fn soft_failures_name_the_service_with_its_protocol() {
+        let (mut pool, now) = (pool(), Instant::now());
+        let strict = PoolSettings { failurecount: 3, ..pool.settings().clone() };
+        pool.reconfigure(strict, now);
+        pool.note(real(2, 3).key, &Outcome::Good, now);
+        let mut say = |outcome: Outcome| {
+            let events = pool.note(real(2, 3).key, &outcome, now);
+            let lines = events.into_iter().filter_map(|event| match event {
+                crate::health::PoolEvent::Member { real, transition } => transition_sentence(&pool, &real, transition),
+                _ => None,
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(
+            say(Outcome::Bad("refused".into())),
+            "Soft failure real server: 192.0.2.2:80 (tcp:192.0.2.1:80) failure 1/3: check failed 1 of 3: refused"
+        );
+        assert_eq!(say(Outcome::Good), "Resetting soft failure count: 192.0.2.2:80 (tcp:192.0.2.1:80)");
     }
 
     fn journal(level: LogLevel) -> Journal {

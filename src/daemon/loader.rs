@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::declaring::Overdue;
+use super::maintenance::KnownMaintenance;
 use super::source::{ServiceSource, Stamp};
 use crate::config::Config;
 use crate::director::NameMissing;
@@ -45,6 +46,8 @@ pub struct Loaded {
     pub known: Registry,
     /// Services that a killed health monitor of this name has created and not removed.
     pub orphans: Vec<ServiceKey>,
+    /// Which real servers are under maintenance.
+    pub maintenance: KnownMaintenance,
     /// What could not be read; what was known of it before is in `config`.
     pub troubles: Vec<String>,
     /// What the log shall say of the reading: what was done to make this node fit to direct, and a lock that could not
@@ -56,7 +59,10 @@ pub struct Loaded {
 #[derive(Debug)]
 pub enum LoaderNews {
     /// The source has changed. The configuration follows, unless it is a file without `autoreload`.
-    Changed,
+    Changed {
+        /// Whether it is.
+        followed: bool,
+    },
     /// The health monitor that followed the declarations has ended, and this one follows them now.
     TookOver,
     /// Another health monitor follows the declarations.
@@ -264,8 +270,9 @@ impl SourceWatch {
     /// `autoreload=yes`. The callback of a file is run either way, as ldirectord does.
     fn follow_change(&mut self) -> bool {
         self.stamp = self.source().stamp();
-        let mut goes_on = self.report(LoaderNews::Changed);
-        if !self.source().owns_services() || self.autoreload {
+        let followed = !self.source().owns_services() || self.autoreload;
+        let mut goes_on = self.report(LoaderNews::Changed { followed });
+        if followed {
             goes_on = goes_on && self.load();
         }
         if let (Some(program), ServiceSource::File(path)) = (&self.callback, self.source())

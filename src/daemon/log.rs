@@ -128,7 +128,7 @@ impl LogWriter {
             format!("[{time}|{}|{pid}] {}\n", self.instance, text.replace('\n', " "))
         };
         let text: String = lines.iter().map(line).collect();
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+        OpenOptions::new().create(true).append(true).mode(0o644).open(path)?.write_all(text.as_bytes())
     }
 
     fn to_syslog(&self, facility: &str, lines: &[(Timestamp, String)]) {
@@ -136,11 +136,15 @@ impl LogWriter {
         const SEVERITY: u8 = 6;
         let Some(facility) = syslog::facility_number(facility) else { return };
         for (_, text) in lines {
-            let line = format!("ldirectord({})[{}]: {text}", self.instance, std::process::id());
             // Without a syslog daemon there is no place left to say so.
-            let _ = syslog::send(Path::new(syslog::SOCKET), facility, SEVERITY, &line);
+            let _ = syslog::send(Path::new(syslog::SOCKET), facility, SEVERITY, &tagged(text));
         }
     }
+}
+
+/// With the tag that filters of the original's messages look for.
+fn tagged(text: &str) -> String {
+    format!("ldirectord[{}]: {text}", std::process::id())
 }
 
 /// As the original writes it for a supervisor: without the names that the file's lines have.
@@ -175,6 +179,9 @@ mod tests {
         let first = read(&one);
         assert_eq!(first.lines().count(), 1000);
         assert!(first.lines().enumerate().all(|(number, line)| line.ends_with(&format!("] line {number} end"))));
+        assert_eq!(tagged("x"), format!("ldirectord[{}]: x", std::process::id()));
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&two).expect("there"));
+        assert_eq!(mode & 0o644, 0o644, "whoever read the original's log reads this one");
         assert!(read(&two).contains(&format!("|db|{}] last\n", std::process::id())));
     }
 

@@ -80,6 +80,9 @@ pub struct Liveness {
     /// What keeps the declarations from being followed as they are made.
     #[serde(default)]
     pub following_error: Option<String>,
+    /// What keeps a file, a command or a mail of the configuration from being written, run or sent.
+    #[serde(default)]
+    pub sink_errors: Vec<String>,
 }
 
 /// What is wrong with one virtual service.

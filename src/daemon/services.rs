@@ -24,9 +24,10 @@ use removal::Removal;
 
 use super::checker::{self, Finished, Job};
 use super::event::{Event, Sinks};
+use super::maintenance::{KnownMaintenance, Listings, MaintenanceFiles};
 use crate::config;
 use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
-use crate::model::{Change, ServiceEntry, ServiceKey, Table, apply_change};
+use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
 use crate::ownership::Registry;
 use crate::plan::{self, TableRole};
@@ -38,6 +39,49 @@ struct WatchedService {
     /// What the kernel holds, as far as is known; `None` means no such service.
     held: Option<ServiceEntry>,
     fault: Option<LastingFault>,
+    /// The files that take its real servers out; `None` without a `maintenancedir`.
+    maintenance: Option<MaintenanceFiles>,
+    readdquiescent: bool,
+    /// Real servers whose entry of weight 0 another program has deleted: without `readdquiescent` they stay away until they
+    /// serve.
+    deleted_by_hand: BTreeSet<RealServerKey>,
+}
+
+impl WatchedService {
+    /// Returns the entry that the kernel shall hold.
+    fn entry(&self, now: Instant) -> ServiceEntry {
+        let mut entry = self.pool.entry(now);
+        if !self.deleted_by_hand.is_empty() {
+            let stays_away = |key: &RealServerKey| self.deleted_by_hand.contains(key) && !self.serves(key);
+            entry.real_servers.retain(|key, _| !stays_away(key));
+        }
+        entry
+    }
+
+    fn serves(&self, key: &RealServerKey) -> bool {
+        self.pool.serving_state(key).is_some_and(|state| state.serves)
+    }
+
+    /// Takes the absence of entries that are there only because their real servers have failed for the will of an
+    /// administrator, and returns what is wanted then. What was not there before has not been deleted.
+    fn leave_deleted(&mut self, mut wanted: ServiceEntry, held: Option<&ServiceEntry>) -> ServiceEntry {
+        let (Some(held), Some(before), false) = (held, &self.held, self.readdquiescent) else { return wanted };
+        let is_deleted = |key: &RealServerKey| {
+            before.real_servers.contains_key(key) && !held.real_servers.contains_key(key) && !self.serves(key)
+        };
+        let mut deleted: BTreeSet<RealServerKey> = wanted.real_servers.keys().copied().filter(is_deleted).collect();
+        // The fallback has no health of its own, and always has to be there.
+        deleted.retain(|key| self.pool.serving_state(key).is_some());
+        wanted.real_servers.retain(|key, _| !deleted.contains(key));
+        deleted.extend(self.deleted_by_hand.iter().copied().filter(|key| !self.serves(key)));
+        self.deleted_by_hand = deleted;
+        wanted
+    }
+
+    fn look_for_maintenance(&mut self, listings: &Listings, now: Instant) -> Vec<PoolEvent> {
+        let files = self.maintenance.as_ref();
+        self.pool.set_maintenance(|real| files?.find(real, listings), now)
+    }
 }
 
 /// All virtual services.
@@ -52,6 +96,7 @@ pub struct Services {
     /// When time alone may change something.
     next_change: Option<Instant>,
     remembered: RecentHealth,
+    maintenance: KnownMaintenance,
 }
 
 impl Services {
@@ -64,6 +109,7 @@ impl Services {
             removal: Removal::default(),
             next_change: None,
             remembered: RecentHealth::default(),
+            maintenance: KnownMaintenance::default(),
         }
     }
 
@@ -139,7 +185,7 @@ impl Services {
         let mut observed = observed;
         for service in services {
             let (key, settings) = (service.service.key, pool_settings(service));
-            let watched = match before.remove(&key) {
+            let mut watched = match before.remove(&key) {
                 Some(mut watched) => {
                     let events = watched.pool.reconfigure(settings, now);
                     emit(&watched.pool, events, sinks);
@@ -149,9 +195,22 @@ impl Services {
                     let held = observed.remove(&key);
                     let known = self.remembered.recall(&key, known, now);
                     let pool = Pool::new(settings, held.as_ref(), &known, now);
-                    WatchedService { pool, held, fault: None }
+                    WatchedService {
+                        pool,
+                        held,
+                        fault: None,
+                        maintenance: None,
+                        readdquiescent: false,
+                        deleted_by_hand: BTreeSet::new(),
+                    }
                 }
             };
+            watched.readdquiescent = service.readdquiescent;
+            // What is declared anew is put in force as a whole.
+            watched.deleted_by_hand.clear();
+            watched.maintenance = MaintenanceFiles::of(service, &self.maintenance.host_names);
+            let events = watched.look_for_maintenance(&self.maintenance.listings, now);
+            emit(&watched.pool, events, sinks);
             self.watched.insert(key, watched);
             self.removal.done(&key);
         }
@@ -168,6 +227,31 @@ impl Services {
         self.dirty = self.watched.keys().copied().collect();
         self.removal.try_again();
         self.next_change = Some(now);
+    }
+
+    /// Takes what was found out of maintenance, for the configuration that is put in force next.
+    pub fn expect_maintenance(&mut self, known: KnownMaintenance) {
+        // A folder that could not be listed in time keeps what is known of it.
+        let before = std::mem::replace(&mut self.maintenance, known);
+        for (folder, files) in before.listings {
+            self.maintenance.listings.entry(folder).or_insert(files);
+        }
+    }
+
+    /// Takes the files of maintenance folders and returns whether they have changed anything.
+    pub fn note_maintenance(&mut self, listings: Listings, now: Instant, sinks: &mut Sinks) -> bool {
+        self.maintenance.listings.extend(listings);
+        let mut has_changed = false;
+        for (key, watched) in self.watched.iter_mut().filter(|(_, watched)| watched.maintenance.is_some()) {
+            let events = watched.look_for_maintenance(&self.maintenance.listings, now);
+            if !events.is_empty() {
+                has_changed = true;
+                self.dirty.insert(*key);
+                emit(&watched.pool, events, sinks);
+            }
+            self.next_change = earlier(self.next_change, watched.pool.next_change(now));
+        }
+        has_changed
     }
 
     /// Returns the jobs that the present configuration asks for.
@@ -222,7 +306,7 @@ impl Services {
     pub fn changes(&mut self, now: Instant) -> Vec<Change> {
         let dirty = std::mem::take(&mut self.dirty);
         let watched = || dirty.iter().filter_map(|key| Some((key, self.watched.get(key)?)));
-        let desired: Table = watched().map(|(key, watched)| (*key, watched.pool.entry(now))).collect();
+        let desired: Table = watched().map(|(key, watched)| (*key, watched.entry(now))).collect();
         let held: Table = watched().filter_map(|(key, watched)| Some((*key, watched.held.clone()?))).collect();
         let mut changes = plan::table_changes(&desired, &held, self.role);
         changes.extend(self.removal.changes());
@@ -293,7 +377,7 @@ impl Services {
 
     /// Returns the table that the kernel shall hold.
     pub fn desired(&self, now: Instant) -> Table {
-        self.watched.iter().map(|(key, watched)| (*key, watched.pool.entry(now))).collect()
+        self.watched.iter().map(|(key, watched)| (*key, watched.entry(now))).collect()
     }
 
     /// Notes a comparison of the kernel with `desired`: the kernel holds the services of `found` as given there, and
@@ -310,6 +394,7 @@ impl Services {
             // A service that has come meanwhile was not compared.
             let Some(wanted) = desired.remove(key) else { continue };
             let held = found.remove(key).unwrap_or_else(|| Some(wanted.clone()));
+            let wanted = watched.leave_deleted(wanted, held.as_ref());
             let differences = differences(self.role, &wanted, held.as_ref());
             if differences.is_empty() {
                 fault::update(&mut watched.fault, key, None, now, sinks);

@@ -67,6 +67,13 @@ impl SystemResolver {
         self.has_failed.get()
     }
 
+    /// Returns the name of each address that has one, as the host's files and name servers know it.
+    pub fn names_of(&self, addresses: BTreeSet<IpAddr>) -> HashMap<IpAddr, String> {
+        let (getent, deadline) = (self.getent, Instant::now() + self.left.get());
+        let ask = |address: IpAddr| Some((address, ask_name(getent, address, deadline)?));
+        at_once(addresses.into_iter().collect(), ask).into_iter().flatten().collect()
+    }
+
     fn note<T>(&self, answer: Result<T, String>) -> Result<T, String> {
         self.has_failed.set(self.has_failed.get() || answer.is_err());
         answer
@@ -92,16 +99,18 @@ fn ask_all(
     names: Vec<Name>,
     deadline: Instant,
 ) -> Vec<(Name, Result<IpAddr, String>)> {
-    let workers = names.len().min(AT_ONCE);
-    let waiting = Mutex::new(names);
+    at_once(names, |(name, family)| {
+        let answer = ask(getent, &name, family, deadline);
+        ((name, family), answer)
+    })
+}
+
+/// Returns the answers to all questions, in any order; [`AT_ONCE`] are asked at a time.
+fn at_once<Q: Send, A: Send>(questions: Vec<Q>, answer: impl Fn(Q) -> A + Sync) -> Vec<A> {
+    let workers = questions.len().min(AT_ONCE);
+    let waiting = Mutex::new(questions);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let work = || {
-        let answer = |(name, family): Name| {
-            let answer = ask(getent, &name, family, deadline);
-            ((name, family), answer)
-        };
-        std::iter::from_fn(next).map(answer).collect::<Vec<_>>()
-    };
+    let work = || std::iter::from_fn(next).map(&answer).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         // Where no thread can be started, this one does all of it.
         let helpers: Vec<_> =
@@ -125,6 +134,13 @@ fn ask(getent: &[&str], name: &str, family: Family, deadline: Instant) -> Result
     let output = run(Command::new(program).args(arguments).args([database, name]), deadline);
     let output = output.map_err(|cause| format!("{program} {database}: {cause}"))?;
     first_address(&output, family).ok_or_else(|| "no such host".to_string())
+}
+
+/// Reads a line of `getent hosts`: `ADDRESS NAME ALIAS...`.
+fn ask_name(getent: &[&str], address: IpAddr, deadline: Instant) -> Option<String> {
+    let (program, arguments) = getent.split_first()?;
+    let output = run(Command::new(program).args(arguments).args(["hosts", &address.to_string()]), deadline).ok()?;
+    output.split_whitespace().nth(1).map(str::to_owned)
 }
 
 impl Default for SystemResolver {
@@ -356,5 +372,16 @@ mod tests {
     fn a_missing_program_is_named() {
         let answer = resolver(&["/nonexistent/getent"]).host("a", Family::Ipv4);
         assert_eq!(answer, Err("/nonexistent/getent ahostsv4: No such file or directory (os error 2)".into()));
+    }
+
+    #[test]
+    fn an_address_has_the_first_of_its_names_or_none() {
+        let addresses = || ["192.0.2.1", "2001:db8::1"].map(|text| text.parse().expect("address"));
+        let names = resolver(&["sh", "-c", "echo $1 web.x alias"]).names_of(addresses().into());
+        assert_eq!(names, addresses().map(|address| (address, "web.x".to_owned())).into());
+        assert!(resolver(&["false"]).names_of(addresses().into()).is_empty());
+        let started = Instant::now();
+        assert!(resolver(&["sleep", "60"]).names_of(addresses().into()).is_empty());
+        assert!(started.elapsed() < Duration::from_secs(30), "killed at the deadline");
     }
 }

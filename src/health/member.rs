@@ -87,6 +87,10 @@ pub enum Transition {
     },
     /// A good check of a real server that is up and could not be asked before.
     AskedAgain,
+    /// An administrator takes the real server out, whatever its checks say.
+    MaintenanceBegan,
+    /// Its checks decide again.
+    MaintenanceEnded,
 }
 
 /// Returns how many times in a row this node may be unable to ask a real server until the real server counts as failed.
@@ -106,6 +110,8 @@ pub struct Member {
     failures: ResultRow,
     /// Attempts since the last good or bad check.
     unasked: ResultRow,
+    /// The administrator's file that keeps it out, whatever its checks say.
+    maintenance: Option<String>,
 }
 
 /// Equal results in a row.
@@ -131,6 +137,7 @@ impl Member {
             since: now,
             failures: ResultRow::default(),
             unasked: ResultRow::default(),
+            maintenance: None,
         }
     }
 
@@ -151,6 +158,15 @@ impl Member {
             Outcome::Good => self.succeed(now),
             Outcome::Bad(cause) => self.fail(cause, failurecount, now),
             Outcome::NotAsked(cause) => self.miss(cause, unasked_limit(failurecount), now),
+        }
+    }
+
+    /// Takes which file of an administrator keeps it out, if there is one. Its checks go on meanwhile.
+    pub fn set_maintenance(&mut self, file: Option<String>) -> Option<Transition> {
+        match (std::mem::replace(&mut self.maintenance, file), &self.maintenance) {
+            (None, Some(_)) => Some(Transition::MaintenanceBegan),
+            (Some(_), None) => Some(Transition::MaintenanceEnded),
+            _ => None,
         }
     }
 
@@ -204,12 +220,12 @@ impl Member {
     /// Whether its state rests on a good check, of this health monitor or the one before: it is then worth
     /// `failurecount` bad checks, and the next health monitor is told.
     pub fn is_known_up(&self) -> bool {
-        matches!(self.health, Health::Up | Health::Unknown(Admission::KnownUp))
+        self.maintenance.is_none() && matches!(self.health, Health::Up | Health::Unknown(Admission::KnownUp))
     }
 
-    /// Whether it was down when it was last known.
+    /// Whether it was down when it was last known, or is under maintenance.
     pub fn is_known_down(&self) -> bool {
-        matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown))
+        self.maintenance.is_some() || matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown))
     }
 
     /// Whether no check of it has ended yet, well or not.
@@ -220,6 +236,7 @@ impl Member {
     /// Whether the real server may serve.
     pub fn serves(&self) -> bool {
         match self.health {
+            _ if self.maintenance.is_some() => false,
             Health::Up => true,
             Health::Down => false,
             Health::Unknown(admission) => admission.serves(),
@@ -228,6 +245,9 @@ impl Member {
 
     /// Returns whether it serves and why, for `failurecount` failures in a row until down.
     pub fn serving_state(&self, failurecount: u32) -> ServingState {
+        if let Some(file) = &self.maintenance {
+            return ServingState { serves: false, reason: format!("maintenance: file {file}") };
+        }
         let counted = |what: &str, row: &ResultRow, limit: u32| {
             (row.times > 0).then(|| format!("{what} {} of {limit}: {}", row.times.min(limit), row.cause))
         };

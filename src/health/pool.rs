@@ -214,6 +214,26 @@ impl Pool {
         events
     }
 
+    /// Takes which real servers an administrator keeps out: `file_of` returns the file that says so, if there is one.
+    pub fn set_maintenance(
+        &mut self,
+        file_of: impl Fn(&RealServerKey) -> Option<String>,
+        now: Instant,
+    ) -> Vec<PoolEvent> {
+        let before = self.unserved_state();
+        let mut events = Vec::new();
+        for (real, member) in self.settings.real_servers.iter().zip(&mut self.members) {
+            let key = real.real_server.key;
+            self.tally -= Tally::of(real, member);
+            let transition = member.set_maintenance(file_of(&key));
+            self.tally += Tally::of(real, member);
+            events.extend(transition.map(|transition| PoolEvent::Member { real: key, transition }));
+        }
+        self.unserved = self.is_unserved(now);
+        events.extend(before.events_until(self.unserved_state()));
+        events
+    }
+
     /// Does what time alone changes.
     pub fn advance(&mut self, now: Instant) -> Vec<PoolEvent> {
         let before = self.unserved_state();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Protocol;
 
 /// A password. Its `Debug` and `Display` hide it, so that no log, status or error can show it.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Secret(String);
 
 impl Secret {

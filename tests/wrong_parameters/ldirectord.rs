@@ -6,7 +6,7 @@ use super::lvs::node;
 const FILES: [(&str, &str); 13] = [
     ("checkinterval=-5", "line 1: checkinterval \"-5\": expected a whole number of seconds, at least 1"),
     ("chektimeout=3", "line 1: \"chektimeout\": unknown directive: did you mean \"checktimeout\"?"),
-    ("emailalert=a@b", "line 1: emailalert: not supported yet"),
+    ("emailalert=a@b c", "line 1: emailalert \"a@b c\": expected a mail address"),
     ("virtual=10.9.0.100:80\n\tpersistent=", "line 2: persistent \"\": expected a whole number"),
     ("virtual=10.9.0.100:70000", "line 1: virtual \"10.9.0.100:70000\": port \"70000\": expected 0 to 65535"),
     ("virtual=10.9.0.100:0\n\tchecktype=on", "port 0 (every port): expected persistent with it"),

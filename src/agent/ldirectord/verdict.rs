@@ -52,6 +52,8 @@ pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> R
     let unserved: Vec<&str> = liveness.unserved.iter().map(String::as_str).collect();
     troubles.extend(listed("neither a real server nor a fallback serves virtual service", &unserved));
     troubles.extend(liveness.check_error.as_ref().map(|error| format!("a check could not be made: {error}")));
+    let sinks: Vec<&str> = liveness.sink_errors.iter().map(String::as_str).collect();
+    troubles.extend(listed("services are served, and not all that was asked for is reported", &sinks));
     if liveness.checks_late_seconds > LATE {
         let late = liveness.checks_late_seconds;
         troubles.push(format!("checks are late by {late:.1} s: this machine cannot ask as often as it is told"));
@@ -104,6 +106,7 @@ mod tests {
                 faults: vec![fault("one"), fault("two")],
                 unserved: ["a", "b", "c", "d", "e"].map(String::from).to_vec(),
                 check_error: Some("no program".into()),
+                sink_errors: vec!["monitorfile /x: full".into()],
                 checks_late_seconds: 2.5,
                 ..Liveness::default()
             }),
@@ -114,6 +117,7 @@ mod tests {
                 "the kernel refuses: one; two",
                 "neither a real server nor a fallback serves virtual service: a; b; c; and 2 more",
                 "a check could not be made: no program",
+                "services are served, and not all that was asked for is reported: monitorfile /x: full",
                 "checks are late by 2.5 s: this machine cannot ask as often as it is told",
             ]
         );

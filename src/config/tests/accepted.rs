@@ -168,6 +168,23 @@ fn a_section_says_it_over_the_global_lines_and_the_last_line_wins() {
 }
 
 #[test]
+fn a_rest_of_the_line_loses_the_quotes_around_all_of_it_alone() {
+    crate::testing::check_rows(
+        [
+            ("/bin/x y", "/bin/x y"),
+            ("\"/bin/x y\"", "/bin/x y"),
+            ("\"/bin/x y\" z", "\"/bin/x y\" z"),
+            ("\"/bin/x\" \"z\"", "\"/bin/x\" \"z\""),
+        ],
+        |(written, expected)| {
+            let command = |text: &str| service(text).notices.fallbackcommand.expect("a command");
+            assert_eq!(&*command(&section(&[&format!("fallbackcommand={written}")])), expected);
+            assert_eq!(&*command(&format!("fallbackcommand={written}\n{}", section(&[]))), expected);
+        },
+    );
+}
+
+#[test]
 fn check_types_become_kinds() {
     let kind = |lines: &[&str]| question(&section(lines)).kind;
     assert_eq!(kind(&["checktype=on"]), "on");

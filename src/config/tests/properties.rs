@@ -7,9 +7,13 @@ use super::*;
 /// A text that uses most of the language.
 const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfile=\"local0\"\nfallback=127.0.0.1:80\n\
     fallback6=[::1]\ncheckinterval=2\ncleanstop=no\n\
+    emailalert=\"a@b.c, D E <d@e.f>,root\"\nemailalertfrom=x@y\nemailalertfreq=0\nsmtp=\"mx\"\nsmtp_port=587\n\
+    smtp_tls=starttls\nsmtp_login=\"l\"\nsmtp_passwd=\"p#w\"\nemailalertstatus=running, stopping\n\
+    maintenancedir=\"/var/m\"\n\
+    fallbackcommand=\"/bin/a b\" 'c'\n\
     virtual=10.1.9.9:80\n\treal=10.1.0.2->10.1.0.4:8080 masq 5 \"/a?b=1#c\",\"ok, \"yes\"\" l:1 u:9\n\
     \treal=web1 gate\n\treceive=\"a(?=b)\"\n\tvirtualhost=www.x.y\n\thttpmethod=HEAD\n\tpersistent=60\n\
-    \tnetmask=255.255.240.0\n\tscheduler=mh\n\tschedflags=mh-port\n\tquiescent=yes\n\
+    \tnetmask=255.255.240.0\n\tscheduler=mh\n\tschedflags=mh-port\n\tquiescent=yes\n\tservicename=A \"B\" C\n\tcomment=x # y\n\temailalert=other@host\n\tfallbackcommand=\"/bin/x # y\"\n\tmonitorfile=\"/var/log/a b#c\"\n\
     virtual=10.1.9.9:9090\n\tservice=http\n\tchecktype=connect\n\treal=10.1.0.2:8080 masq\n\treal=10.1.0.3 masq\n\
     virtual=10.1.9.9:9091\n\tservice=https\n\treal=10.1.0.2:8443 masq\n\treal=10.1.0.3 masq\n\tcheckport=99\n\
     virtual=10.1.9.9:3306\n\treal=sql01->sql03 ipip 10\n\tlogin=\"a\"\n\tpasswd=\"p\"w#\"\n\tdatabase=\"d\"\n\

@@ -104,7 +104,7 @@ fn mistakes_name_the_parameter_and_are_told_once() {
         ),
         (vec![base, ("autoreload", "yes")], "parameter autoreload: not a directive of a service"),
         (vec![base, ("configfile", "/x")], "parameter configfile: not a directive of a service"),
-        (vec![base, ("emailalert", "a@b")], "parameter emailalert: not supported yet"),
+        (vec![base, ("emailalert", "a@b c")], "parameter emailalert: \"a@b c\": expected a mail address"),
         (vec![("real", "10.9.0.1 gate")], "parameter virtual: expected ADDRESS:PORT or a firewall mark"),
         (
             vec![("virtual", "10.9.0.100")],

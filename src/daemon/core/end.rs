@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Core, LoopMessage};
 use crate::daemon::configuration::InForce;
+use crate::daemon::event::{DaemonPhase, Event};
 use crate::daemon::kernel::{KernelAnswer, KernelOrder};
 use crate::model::{Change, ServiceKey};
 use crate::netlink::Error;
@@ -40,6 +41,8 @@ impl Core<'_> {
     /// removed.
     pub(super) fn stop(&mut self, inbox: &Receiver<LoopMessage>) -> Option<String> {
         self.threads.checker.replace(Default::default());
+        self.begin_phase(DaemonPhase::Stopping);
+        self.sinks.emit(Event::Ending);
         let in_force = self.configuration.in_force.clone();
         match farewell(&in_force, self.services.leaving()) {
             Farewell::Nothing => return None,

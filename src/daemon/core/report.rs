@@ -30,6 +30,7 @@ impl Core<'_> {
             unserved: self.services.unserved(now).map(ToString::to_string).collect(),
             stands_by: self.configuration.stands_by(),
             starting: self.configuration.is_first(),
+            sink_errors: self.sink_troubles.iter().map(|(object, cause)| format!("{object}: {cause}")).collect(),
             following_error: self.configuration.trouble.clone(),
             ..Liveness::default()
         }

@@ -8,7 +8,7 @@ use anyhow::bail;
 use super::start::{StartProgress, StartVerdict};
 use super::{Core, LoopEnd, LoopMessage};
 use crate::daemon::declaring;
-use crate::daemon::event::Event;
+use crate::daemon::event::{DaemonPhase, Event};
 use crate::daemon::kernel::{KernelOrder, WriteGuard};
 use crate::daemon::presence::InstanceStanding;
 use crate::netlink::ipvs::ComparisonDepth;
@@ -143,6 +143,9 @@ impl Core<'_> {
         if !self.readiness.is_reported() && !self.configuration.is_first() {
             self.end_start(now, inbox)?;
         }
+        if self.phase == DaemonPhase::Reloading && self.is_ready(now) {
+            self.begin_phase(DaemonPhase::Running);
+        }
         if now >= self.clock.beat_at {
             self.clock.beat_at = now + BEAT;
             if self.keep_presence() == InstanceStanding::Superseded {
@@ -241,6 +244,7 @@ impl Core<'_> {
         // The log has everything that the start has done before the start returns.
         self.sinks.end_turn();
         self.threads.log.flush();
+        self.begin_phase(DaemonPhase::Running);
         self.readiness.report_ready();
         Ok(())
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use super::Loaded;
 use crate::config::{Config, Problem};
 use crate::daemon::declaring;
+use crate::daemon::maintenance::KnownMaintenance;
 use crate::daemon::source::{Reading, ServiceSource, UnderstoodTexts};
 use crate::director;
 use crate::model::{ServiceKey, Table};
@@ -77,7 +78,9 @@ impl SourceReader {
         let orphans = self.orphans();
         self.refused = refused;
         drop(declarations);
-        Ok(Loaded { config, role, stamp, observed, known, orphans, troubles, sentences })
+        // A name server and a file system may be slow: nothing waits for them meanwhile.
+        let maintenance = KnownMaintenance::of(&config);
+        Ok(Loaded { config, role, stamp, observed, known, orphans, maintenance, troubles, sentences })
     }
 
     /// Returns what a health monitor that stands by looks after.
@@ -89,6 +92,7 @@ impl SourceReader {
             observed: Table::new(),
             known: Registry::default(),
             orphans: Vec::new(),
+            maintenance: KnownMaintenance::default(),
             troubles: Vec::new(),
             sentences: Vec::new(),
         }

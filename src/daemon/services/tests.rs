@@ -388,3 +388,83 @@ mod convergence {
         }
     }
 }
+
+#[test]
+fn a_file_of_maintenance_takes_a_real_server_out_at_once_and_its_removal_brings_it_back() {
+    let config = format!("maintenancedir=/m\n{}", text(&["192.0.2.1", "192.0.2.9"]));
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &config, Table::new());
+    lab.hear(2, Outcome::Good);
+    lab.hear(3, Outcome::Good);
+    lab.tick_all();
+    let look = |lab: &mut ServicesLab, files: &[&str]| {
+        let files = files.iter().map(ToString::to_string).collect();
+        let changed = lab.services.note_maintenance([("/m".into(), files)].into(), lab.now, &mut lab.sinks);
+        lab.tick_all();
+        (changed, lab.weights(SERVICE).join(" "), lab.weights(OTHER).join(" "))
+    };
+    let both = "192.0.2.2=3 192.0.2.3=1".to_owned();
+    assert_eq!(look(&mut lab, &["unrelated"]), (false, both.clone(), both.clone()));
+    let one = "192.0.2.2=3".to_owned();
+    assert_eq!(look(&mut lab, &["192.0.2.3"]), (true, one.clone(), one.clone()));
+    lab.hear(3, Outcome::Good);
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE), [one.as_str()], "its checks do not decide");
+    let reason = |lab: &ServicesLab| {
+        let pool = lab.services.pools().next().expect("a pool");
+        pool.serving_state(&real(3, 1).key).expect("a member").reason
+    };
+    assert_eq!(reason(&lab), "maintenance: file 192.0.2.3");
+    let fallback = "127.0.0.1=1".to_owned();
+    assert_eq!(look(&mut lab, &["192.0.2.3", "192.0.2.2:80"]), (true, fallback.clone(), fallback), "all are out");
+    assert_eq!(look(&mut lab, &[]), (true, both.clone(), both.clone()));
+    assert_eq!(reason(&lab), "configured");
+
+    // What was found out when the configuration was read holds from its first moment.
+    let listings = [("/m".into(), ["192.0.2.2".to_owned()].into())].into();
+    lab.services.expect_maintenance(KnownMaintenance { listings, ..KnownMaintenance::default() });
+    lab.configure(TableRole::OwnsServices, &config, Table::new());
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE), ["192.0.2.3=1"]);
+    lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE).join(" "), both, "the folder is configured no longer");
+}
+
+#[test]
+fn a_quiesced_real_server_that_was_deleted_by_hand_returns_at_once_only_with_readdquiescent() {
+    crate::testing::check_rows(
+        [("no", vec!["192.0.2.2=3"]), ("yes", vec!["192.0.2.2=3", "192.0.2.3=0"])],
+        |(readd, after)| {
+            let config = format!("quiescent=yes\nreaddquiescent={readd}\n{}", text(&["192.0.2.1"]));
+            let mut lab = ServicesLab::new(TableRole::OwnsServices, &config, Table::new());
+            let key: ServiceKey = SERVICE.parse().expect("key");
+            lab.hear(2, Outcome::Good);
+            lab.hear(3, bad());
+            lab.tick_all();
+            lab.compare();
+            assert_eq!(lab.weights(SERVICE), ["192.0.2.2=3", "192.0.2.3=0"], "a start puts it in, with both");
+            let delete = |lab: &mut ServicesLab, host| {
+                lab.table.get_mut(&key).expect("there").real_servers.remove(&real(host, 1).key);
+                lab.compare();
+                lab.tick_all();
+            };
+            delete(&mut lab, 3);
+            assert_eq!(lab.weights(SERVICE), after, "deleted");
+            lab.compare();
+            lab.hear(3, bad());
+            lab.tick_all();
+            assert_eq!(lab.weights(SERVICE), after, "it stays so");
+            delete(&mut lab, 2);
+            assert_eq!(lab.weights(SERVICE), after, "a healthy one always returns");
+            lab.hear(3, Outcome::Good);
+            lab.tick_all();
+            assert_eq!(lab.weights(SERVICE), ["192.0.2.2=3", "192.0.2.3=1"], "healthy again");
+            lab.compare();
+            lab.hear(3, bad());
+            lab.tick_all();
+            lab.compare();
+            lab.tick_all();
+            assert_eq!(lab.weights(SERVICE), ["192.0.2.2=3", "192.0.2.3=0"], "and the deletion is forgotten");
+        },
+    );
+}

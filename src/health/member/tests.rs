@@ -113,3 +113,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_member_under_maintenance_does_not_serve_whatever_its_checks_say_and_the_next_health_monitor_is_told() {
+    let mut member = Member::new(Admission::KnownUp, at(0));
+    assert_eq!(member.set_maintenance(Some("web1".into())), Some(Transition::MaintenanceBegan));
+    assert_eq!(member.set_maintenance(Some("web1:80".into())), None);
+    member.note(&Outcome::Good, 1, at(1));
+    assert_eq!((member.serves(), member.is_known_up(), member.is_known_down()), (false, false, true));
+    assert_eq!(member.serving_state(1).reason, "maintenance: file web1:80");
+    assert_eq!(member.set_maintenance(None), Some(Transition::MaintenanceEnded));
+    assert_eq!((member.serves(), member.is_known_up(), member.is_known_down()), (true, true, false));
+}

@@ -1,0 +1,165 @@
+//! `emailalert`: a mail for each change of a real server, in ldirectord's words, and reminders of those that stay away.
+//!
+//! The loop only puts a mail into a queue; `sender` has a thread of its own for the relay, and [`reminders`] decides when a
+//! reminder is due.
+
+mod reminders;
+mod sender;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::event::{DaemonPhase, Event, Sink, SinkNews, TellLoop};
+use super::journal;
+use crate::config::{Config, MailSettings, Service};
+use crate::health::Pool;
+use crate::model::{Change, RealServerKey, ServiceKey};
+use reminders::Reminders;
+use sender::{Mail, Order};
+
+/// The mails that wait for the sender. A relay that takes none must not fill the memory.
+const WAITING: usize = 1024;
+
+/// A service whose changes are mailed.
+struct Alerted {
+    settings: Arc<MailSettings>,
+    servicename: Box<str>,
+    comment: Box<str>,
+}
+
+/// Mails what happens to the services that have an `emailalert`.
+pub struct MailAlerts {
+    services: HashMap<ServiceKey, Alerted>,
+    reminders: Reminders,
+    phase: DaemonPhase,
+    host: String,
+    sender: SyncSender<Order>,
+    /// Whether the last mail found no room in the queue, and whether the loop knows.
+    loses: bool,
+    is_told: bool,
+}
+
+impl MailAlerts {
+    /// Starts the thread that sends.
+    ///
+    /// # Errors
+    /// Fails when the thread cannot be started.
+    pub fn start(tell: TellLoop) -> std::io::Result<Self> {
+        Self::with_patience(tell, sender::Patience::default())
+    }
+
+    fn with_patience(tell: TellLoop, patience: sender::Patience) -> std::io::Result<Self> {
+        let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+        let host = host.unwrap_or_else(|_| "localhost".into());
+        let (sender, orders) = sync_channel(WAITING);
+        let name = host.clone();
+        std::thread::Builder::new().name("mail".into()).spawn(move || sender::work(&orders, &tell, &name, patience))?;
+        let (services, reminders) = (HashMap::new(), Reminders::default());
+        Ok(Self { services, reminders, phase: DaemonPhase::Starting, host, sender, loses: false, is_told: false })
+    }
+
+    fn configure(&mut self, config: &Config) {
+        let alerted = |service: &Service| {
+            let notices = &service.notices;
+            let (servicename, comment) = (notices.servicename.clone(), notices.comment.clone());
+            Some((service.service.key, Alerted { settings: notices.mail.clone()?, servicename, comment }))
+        };
+        self.services = config.services.iter().filter_map(alerted).collect();
+        let reals = config.services.iter().filter(|service| self.services.contains_key(&service.service.key));
+        let reals = reals
+            .flat_map(|service| service.real_servers.iter().map(|real| (service.service.key, real.real_server.key)));
+        self.reminders.keep_only(&reals.collect());
+    }
+
+    fn note_health(&mut self, pool: &Pool, real: RealServerKey, now: Instant) {
+        if !self.services.contains_key(&pool.key()) {
+            return;
+        }
+        let serves = pool.serving_state(&real).is_some_and(|state| state.serves);
+        self.reminders.note((pool.key(), real), serves, now);
+    }
+
+    fn note_change(&mut self, change: &Change, sentences: Vec<(String, String)>) {
+        if matches!(change, Change::AddService(_) | Change::EditService(_)) {
+            return;
+        }
+        for (subject, reason) in sentences {
+            // ldirectord mails the real servers, and not the virtual one that goes with them.
+            if !subject.starts_with("Purged virtual") {
+                self.mail(change.service(), &subject, &reason);
+            }
+        }
+    }
+
+    fn mail(&mut self, service: &ServiceKey, subject: &str, reason: &str) {
+        let Some(alerted) = self.services.get(service) else { return };
+        if !alerted.settings.wants(self.phase.name()) {
+            return;
+        }
+        let mail = compose(alerted, &self.host, self.phase, subject, reason);
+        let lost = matches!(self.sender.try_send(Order::Mail(mail)), Err(TrySendError::Full(_)));
+        if lost != std::mem::replace(&mut self.loses, lost) {
+            self.is_told = false;
+        }
+    }
+}
+
+/// The subject and the text are ldirectord's; the line of the reason is ours.
+fn compose(alerted: &Alerted, host: &str, phase: DaemonPhase, subject: &str, reason: &str) -> Mail {
+    let Alerted { settings, servicename, comment } = alerted;
+    let subject = if servicename.is_empty() { subject.to_owned() } else { format!("[{servicename}] {subject}") };
+    let mut text = format!("ldirectord host: {host}\nLog-Message: {subject}\nDaemon-Status: {}\n", phase.name());
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            text.push_str(&format!("{name}: {value}\n"));
+        }
+    };
+    line("Reason", &reason.replace(['\r', '\n'], " "));
+    if !servicename.is_empty() || !comment.is_empty() {
+        line("\nService name", servicename);
+        line(if servicename.is_empty() { "\nComment" } else { "Comment" }, comment);
+        text.push('\n');
+    }
+    Mail { settings: Arc::clone(settings), subject, text }
+}
+
+impl Sink for MailAlerts {
+    fn receive(&mut self, event: &Event<'_>) {
+        match event {
+            Event::ConfigurationApplied { config, .. } => self.configure(config),
+            Event::Phase(phase) => self.phase = *phase,
+            Event::Ending => self.phase = DaemonPhase::Stopping,
+            Event::Transition { pool, real, .. } => self.note_health(pool, *real, Instant::now()),
+            Event::Changed { change, held, pool } if self.services.contains_key(change.service()) => {
+                self.note_change(change, journal::change_sentences(*pool, change, *held, self.phase));
+            }
+            _ => {}
+        }
+    }
+
+    fn end_turn(&mut self) -> Option<SinkNews> {
+        let services = &self.services;
+        let frequency =
+            |service: &ServiceKey| services.get(service).map_or(Duration::ZERO, |one| one.settings.frequency);
+        for (service, real) in self.reminders.due(Instant::now(), frequency) {
+            self.mail(&service, &format!("Inaccessible real server: {real} ({})", journal::name(&service)), "");
+        }
+        (!std::mem::replace(&mut self.is_told, true)).then(|| SinkNews {
+            object: "emailalert".into(),
+            trouble: self.loses.then(|| "send: mails are lost: the relay does not take them fast enough".into()),
+        })
+    }
+
+    /// Gives the mails that wait one last chance.
+    fn end(&mut self, deadline: Instant) {
+        let (ended, end) = channel();
+        if self.sender.try_send(Order::End { by: deadline, ended }).is_ok() {
+            let _ = end.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! Hands mails to their relays, in a thread of its own. A relay that is away or hangs is tried again, more and more
+//! seldom, until the mail is too old to be of use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox};
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::{Address, Message};
+
+use crate::config::{MailSettings, Relay, Resolver, SmtpTls};
+use crate::daemon::event::{SinkNews, TellLoop};
+use crate::director::SystemResolver;
+use crate::model::Family;
+
+/// A mail as it was composed.
+#[derive(Debug)]
+pub struct Mail {
+    pub settings: Arc<MailSettings>,
+    pub subject: String,
+    pub text: String,
+}
+
+/// An order to the thread.
+#[derive(Debug)]
+pub enum Order {
+    Mail(Mail),
+    /// Nothing follows: what waits is tried once more until then, and `ended` is dropped.
+    End {
+        by: Instant,
+        ended: Sender<()>,
+    },
+}
+
+/// How long what is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For each answer of a relay.
+    pub answer: Duration,
+    /// The first and the longest pause after a failure; each is twice as long as the one before.
+    pub pauses: [Duration; 2],
+    /// A mail that is older is given up.
+    pub age: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { answer: seconds(10), pauses: [seconds(1), seconds(60)], age: seconds(15 * 60) }
+    }
+}
+
+/// A mail and whom it has still to reach.
+struct Pending {
+    relay: Relay,
+    from: Address,
+    left: Vec<Address>,
+    bytes: Vec<u8>,
+    since: Instant,
+}
+
+/// When a relay that has failed is asked again.
+struct Backoff {
+    at: Instant,
+    pause: Duration,
+}
+
+struct Postman<'a> {
+    tell: &'a TellLoop,
+    host: &'a str,
+    patience: Patience,
+    pending: Vec<Pending>,
+    backoffs: BTreeMap<Relay, Backoff>,
+    /// The addresses whose relay has refused them the last time.
+    refused: BTreeSet<Address>,
+}
+
+/// Sends what is ordered.
+pub fn work(orders: &Receiver<Order>, tell: &TellLoop, host: &str, patience: Patience) {
+    let (pending, backoffs, refused) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    let mut postman = Postman { tell, host, patience, pending, backoffs, refused };
+    loop {
+        let order = match postman.wait(Instant::now()) {
+            Some(wait) => orders.recv_timeout(wait),
+            None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        let orders = match order {
+            Ok(order) => std::iter::once(order).chain(orders.try_iter()).collect(),
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        for order in orders {
+            match order {
+                Order::Mail(mail) => postman.take(&mail),
+                Order::End { by, ended } => {
+                    postman.backoffs.clear();
+                    postman.patience.answer = by.saturating_duration_since(Instant::now());
+                    postman.send_all();
+                    drop(ended);
+                    return;
+                }
+            }
+        }
+        postman.send_all();
+    }
+}
+
+impl Postman<'_> {
+    /// Returns how long nothing is to do, unless an order comes; `None` means for ever.
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        let at = |mail: &Pending| self.backoffs.get(&mail.relay).map_or(now, |backoff| backoff.at);
+        self.pending.iter().map(at).min().map(|at| at.saturating_duration_since(now))
+    }
+
+    fn report(&self, object: String, trouble: Option<String>) {
+        (self.tell)(SinkNews { object, trouble });
+    }
+
+    fn take(&mut self, mail: &Mail) {
+        match pending(mail, self.host) {
+            Ok(pending) => self.pending.push(pending),
+            Err(cause) => self.report(format!("emailalert to {}", mail.settings.to), Some(format!("compose: {cause}"))),
+        }
+    }
+
+    /// Sends what can be sent now, over one connection for each relay.
+    fn send_all(&mut self) {
+        let now = Instant::now();
+        let is_due = |relay: &Relay| self.backoffs.get(relay).is_none_or(|backoff| backoff.at <= now);
+        let relays: BTreeSet<Relay> =
+            self.pending.iter().map(|mail| &mail.relay).filter(|relay| is_due(relay)).cloned().collect();
+        for relay in relays {
+            let (mut mails, others) =
+                std::mem::take(&mut self.pending).into_iter().partition(|mail| mail.relay == relay);
+            self.pending = others;
+            let result = self.deliver(&relay, &mut mails);
+            mails.retain(|mail: &Pending| !mail.left.is_empty());
+            let object = format!("mail relay {}", relay_name(&relay));
+            let Err(cause) = result else {
+                if self.backoffs.remove(&relay).is_some() {
+                    self.report(object, None);
+                }
+                continue;
+            };
+            let [first, longest] = self.patience.pauses;
+            let pause = self.backoffs.get(&relay).map_or(first, |backoff| (backoff.pause * 2).min(longest));
+            self.backoffs.insert(relay, Backoff { at: Instant::now() + pause, pause });
+            let before = mails.len();
+            mails.retain(|mail| mail.since.elapsed() < self.patience.age);
+            let lost = before - mails.len();
+            let given_up = if lost > 0 { format!(" ({lost} mails are given up)") } else { String::new() };
+            self.report(object, Some(format!("send: {cause}{given_up}")));
+            self.pending.extend(mails);
+        }
+    }
+
+    /// Takes from each mail the recipients that have it, or never will.
+    fn deliver(&mut self, relay: &Relay, mails: &mut [Pending]) -> Result<(), String> {
+        let said = |error: Error| said(&error);
+        let mut connection = connect(relay, self.host, self.patience.answer)?;
+        for mail in mails {
+            let body = (!mail.bytes.is_ascii()).then_some(MailParameter::Body(MailBodyParameter::EightBitMime));
+            let takes = connection.server_info().supports_feature(Extension::EightBitMime);
+            let parameters = body.filter(|_| takes).into_iter().collect();
+            connection.command(MailCommand::new(Some(mail.from.clone()), parameters)).map_err(said)?;
+            let mut accepted = Vec::new();
+            let mut later = None;
+            for address in mail.left.clone() {
+                match connection.command(Rcpt::new(address.clone(), Vec::new())) {
+                    Ok(_) => accepted.push(address),
+                    Err(error) if error.is_permanent() => {
+                        mail.left.retain(|left| *left != address);
+                        self.report(format!("emailalert to {address}"), Some(format!("send: {}", said(error))));
+                        self.refused.insert(address);
+                    }
+                    Err(error) if error.is_transient() => later = Some(said(error)),
+                    Err(error) => return Err(said(error)),
+                }
+            }
+            if accepted.is_empty() {
+                connection.command(lettre::transport::smtp::commands::Rset).map_err(said)?;
+            } else {
+                connection.command(Data).map_err(said)?;
+                connection.message(&mail.bytes).map_err(said)?;
+                mail.left.retain(|left| !accepted.contains(left));
+            }
+            for address in accepted.iter().filter(|address| self.refused.remove(*address)).collect::<Vec<_>>() {
+                self.report(format!("emailalert to {address}"), None);
+            }
+            if let Some(cause) = later {
+                return Err(cause);
+            }
+        }
+        // The relay has everything; how it says goodbye does not matter.
+        let _ = connection.quit();
+        Ok(())
+    }
+}
+
+/// The answer of the relay, or what has happened, with its cause.
+fn said(error: &Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("{error}").trim_end().to_owned()
+        + &cause.filter(|cause| !error.to_string().contains(cause.as_str())).unwrap_or_default()
+}
+
+fn relay_name(relay: &Relay) -> String {
+    format!("{}:{}", relay.host, relay.port)
+}
+
+fn connect(relay: &Relay, host: &str, patience: Duration) -> Result<SmtpConnection, String> {
+    let address = SocketAddr::new(address_of(&relay.host)?, relay.port);
+    let said = |error: Error| said(&error);
+    let name = ClientId::Domain(host.to_owned());
+    let tls = match relay.tls {
+        SmtpTls::No => None,
+        SmtpTls::Starttls | SmtpTls::Yes => Some(TlsParameters::new_rustls(relay.host.to_string()).map_err(said)?),
+    };
+    let at_once = tls.as_ref().filter(|_| relay.tls == SmtpTls::Yes);
+    let mut connection = SmtpConnection::connect(address, Some(patience), &name, at_once, None).map_err(said)?;
+    if let Some(tls) = tls.as_ref().filter(|_| relay.tls == SmtpTls::Starttls) {
+        connection.starttls(tls, &name).map_err(said)?;
+    }
+    if !relay.login.is_empty() {
+        let credentials = Credentials::new(relay.login.to_string(), relay.passwd.reveal().to_owned());
+        connection.auth(DEFAULT_MECHANISMS, &credentials).map_err(said)?;
+    }
+    Ok(connection)
+}
+
+fn address_of(host: &str) -> Result<IpAddr, String> {
+    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        return Ok(address);
+    }
+    let resolver = SystemResolver::new();
+    resolver.host(host, Family::Ipv4).or_else(|_| resolver.host(host, Family::Ipv6))
+}
+
+/// Composes the bytes. An address without a domain is one of this host, as local mail programs have it.
+fn pending(mail: &Mail, host: &str) -> Result<Pending, String> {
+    let MailSettings { to, from, relay, .. } = &*mail.settings;
+    let from = mailbox(if from.is_empty() { "root" } else { from }, host)?;
+    let mailboxes = to.split(',').map(str::trim).filter(|word| !word.is_empty()).map(|word| mailbox(word, host));
+    let mailboxes: Vec<Mailbox> = mailboxes.collect::<Result<_, _>>()?;
+    let message = mailboxes.iter().cloned().fold(Message::builder().from(from.clone()), |message, to| message.to(to));
+    let message = message.subject(mail.subject.clone()).header(ContentType::TEXT_PLAIN).body(body(&mail.text));
+    let message = message.map_err(|error| error.to_string())?;
+    let left = mailboxes.into_iter().map(|mailbox| mailbox.email).collect();
+    Ok(Pending { relay: relay.clone(), from: from.email, left, bytes: message.formatted(), since: Instant::now() })
+}
+
+/// Plain text is sent as it is, for programs that read it; anything else is encoded.
+fn body(text: &str) -> Body {
+    /// Bytes of a line without its end (RFC 5322, 2.1.1).
+    const LONGEST: usize = 998;
+    let is_plain = text.is_ascii() && !text.contains('\r') && text.lines().all(|line| line.len() <= LONGEST);
+    match is_plain {
+        true => Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into(), ContentTransferEncoding::SevenBit),
+        false => Body::new(text.to_owned()),
+    }
+}
+
+fn mailbox(word: &str, host: &str) -> Result<Mailbox, String> {
+    let full = if word.contains('@') { word.to_owned() } else { format!("{word}@{host}") };
+    full.parse().map_err(|error| format!("\"{word}\": {error}"))
+}
