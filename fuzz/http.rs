@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::exchange::{Answer, BODY_LIMIT};
 use super::redirect::{self, Hop, Origin};
-use super::{Client, HttpQuestion, Named, pattern};
+use super::{Client, HttpQuestion, Named};
 use crate::check::attempt::{Attempt, Subject};
 use crate::check::failure::{CheckFailure, FailureKind};
 use crate::seeds::Seeds;
@@ -100,12 +100,4 @@ fn follow(question: &HttpQuestion, bytes: &[u8]) {
     if let Ok(next) = redirect::resolve(&origin, &hop, &String::from_utf8_lossy(bytes)) {
         assert!(client.request(&next).is_ok(), "{next:?}");
     }
-}
-
-#[test]
-fn http_patterns() {
-    let seeds = Seeds::of("http_patterns");
-    bolero::check!(name = "http_patterns").for_each(|bytes: &[u8]| {
-        seeds.each(bytes, |bytes| drop(pattern::validate(&String::from_utf8_lossy(bytes))));
-    });
 }

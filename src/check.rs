@@ -1,8 +1,8 @@
 //! Asks one real server one question and says why the answer is not good enough. Called by the daemon's loop.
 //!
-//! One file per kind of check, one row per kind in the table ([`kind`]). Nothing here knows when a check is due or what follows from its result; there is no state
-//! except caches (compiled patterns, the machine's trust store), the list of MySQL threads that still hang, and what
-//! [`lag`] is told of the thread that runs the checks.
+//! One file per kind of check, one row per kind in the table (`kind`). Nothing here knows when a check is due or what
+//! follows from its result; there is no state except caches (compiled patterns, the machine's trust store), the list of
+//! MySQL threads that still hang, and what [`lag`] is told of the thread that runs the checks.
 //!
 //! Every wait of a check ends at the same instant, its deadline (`attempt`): a server that sends one byte now and
 //! then cannot stretch a check.

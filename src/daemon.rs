@@ -185,7 +185,8 @@ fn deliver<T>(
 
 /// The level of the log, and what is wrong with the variable: a mistake in it must not keep services from being served.
 fn log_level(word: Option<&str>) -> (LogLevel, Option<String>) {
-    match word.map(str::parse) {
+    // Service files leave a variable empty that they do not set.
+    match word.filter(|word| !word.is_empty()).map(str::parse) {
         None => (LogLevel::Info, None),
         Some(Ok(level)) => (level, None),
         Some(Err(error)) => (LogLevel::Info, Some(format!("{LOG_LEVEL} {error}"))),
@@ -209,6 +210,7 @@ mod tests {
     #[test]
     fn a_wrong_log_level_is_the_ordinary_one_and_is_said() {
         assert_eq!(log_level(None), (LogLevel::Info, None));
+        assert_eq!(log_level(Some("")), (LogLevel::Info, None));
         assert_eq!(log_level(Some("debug")), (LogLevel::Debug, None));
         let expected = "LVS_AGENTS_LOG \"loud\": expected a log level: error, info or debug";
         assert_eq!(log_level(Some("loud")), (LogLevel::Info, Some(expected.to_owned())));

@@ -10,6 +10,7 @@ PACKAGES=(
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev
 	shellcheck shfmt flake8
+	perl openssl # the unit tests ask the first what a pattern means; the second is an old server
 )
 
 packages_missing() {

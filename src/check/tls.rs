@@ -3,6 +3,7 @@
 //! This is what ldirectord does: real servers are asked by address, and their certificates name the virtual host.
 
 mod anyone;
+mod chain;
 mod verifier;
 
 use std::error::Error;
@@ -14,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible};
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
@@ -23,6 +24,10 @@ use verifier::ChainOnly;
 
 const INSTALL_CA: &str = "install it, or the CA that signed it, in this machine's trust store and restart the daemon \
                           (Debian: /usr/local/share/ca-certificates/NAME.crt, then update-ca-certificates)";
+
+/// What rustls has. The rest is broken or has no forward secrecy, and a real server of today offers one of these too.
+const OUR_SUITES: &str = "here are TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20; RSA key exchange, DHE and CBC \
+                          are not spoken: allow such a suite on the real server, or check it with connect";
 
 /// Whom we believe, ready for use.
 pub struct Trust(Arc<ClientConfig>);
@@ -97,10 +102,14 @@ pub fn explain(error: &io::Error) -> Option<String> {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the answer is not TLS (is this a port without TLS?)".to_owned()
         }
-        rustls::Error::AlertReceived(alert) => format!("the server refused the handshake: {alert:?}"),
-        rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
-            "the server offers neither TLS 1.2 nor 1.3".to_owned()
+        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity) => {
+            format!("the server refused the handshake: it may have no cipher suite of ours ({OUR_SUITES})")
         }
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            "the server offers neither TLS 1.2 nor 1.3, and older versions are not spoken here".to_owned()
+        }
+        rustls::Error::AlertReceived(alert) => format!("the server refused the handshake: {alert:?}"),
         other => super::failure::lower_first(&other.to_string()),
     })
 }
@@ -117,7 +126,9 @@ fn explain_certificate(cause: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "not valid yet (are the clocks right?)".to_owned()
         }
-        other if verifier::is_ca_used_as_server(other) => format!("not trusted: self-signed ({INSTALL_CA})"),
+        CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
+            format!("refused: {}", chain::describe_signature(signature_algorithm_id))
+        }
         CertificateError::Other(other) => format!("refused: {}", root_cause(other)),
         other => format!("refused: {other}"),
     }
@@ -130,3 +141,6 @@ fn root_cause(error: &dyn Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,8 @@ fn create_parent(path: &Path) -> anyhow::Result<()> {
 
 /// Creates a folder with its parents. Folders that exist keep the modes that their owner gave them.
 fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
+    // A relative path ends in an empty one, which stands for the working directory.
+    if folder.is_dir() || folder.as_os_str().is_empty() {
         return Ok(());
     }
     if let Some(parent) = folder.parent() {
@@ -251,6 +252,12 @@ mod tests {
                 assert!(fs::symlink_metadata(&link).is_ok(), "the link is missing");
             }
         });
+    }
+
+    #[test]
+    fn the_parent_of_a_relative_root_is_the_working_directory() {
+        let parent = Path::new("relative").parent().expect("parent");
+        create_folder(parent).expect("it is there");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::check::Questions;
+use super::directive::Directive;
 use super::effective::Resolution;
 use super::file::{Depth, read};
 use super::problem::{Origin, Problem, Report};
-use super::section::{Preview, Section};
-use super::table::DIRECTIVES;
+use super::section::{Outside, Preview, Section};
+use super::table::{self, DIRECTIVES};
 use super::written::Effective;
 use super::{Config, Resolver, Service, render};
 
@@ -27,29 +28,24 @@ pub fn explain(text: &[u8], resolver: &dyn Resolver, out: &mut String) -> Result
     sections.iter().for_each(|section| resolution.add(section));
     let config = resolution.finish(report)?;
     // Writing into a string cannot fail.
-    let _ = sections.iter().zip(&config.services).try_for_each(|(section, service)| {
-        explain_service(section, service, Effective { section: &section.values, outside: &outside.values }, out)
-    });
+    let _ = sections
+        .iter()
+        .zip(&config.services)
+        .try_for_each(|(section, service)| explain_service(section, service, &outside, out));
     Ok(config)
 }
 
-fn explain_service(section: &Section, service: &Service, values: Effective, out: &mut dyn fmt::Write) -> fmt::Result {
+fn explain_service(section: &Section, service: &Service, outside: &Outside, out: &mut dyn fmt::Write) -> fmt::Result {
+    let values = Effective { section: &section.values, outside: &outside.values };
     line(out, section.directive(), &service.service.key.to_string(), &place(section.origin))?;
     for directive in DIRECTIVES {
         let Some(value) = (directive.declared)(service) else { continue };
         let value = if directive.secret { Cow::Borrowed("***") } else { value };
-        let source = match values.written(directive.name) {
-            Some(written) => place(written.at.origin),
-            None if directive.default.is_some_and(|default| default == value) => "default".into(),
-            None => format!("from {}", directive.derived_from),
-        };
-        line(out, &format!("  {}", directive.name), &value, &source)?;
+        line(out, &format!("  {}", directive.name), &value, &source(directive, &value, values))?;
     }
     if let Some(fallback) = &service.fallback {
-        let source = match &section.fallback {
-            Some(own) => place(own.origin),
-            None => "outside of the section".into(),
-        };
+        let global = outside.fallbacks().find(|(_, family)| *family == section.family).map(|(spec, _)| spec);
+        let source = section.fallback.as_deref().or(global).map(|spec| place(spec.origin)).unwrap_or_default();
         line(out, "  fallback", &format!("{} {}", fallback.key, fallback.forwarding), &source)?;
     }
     service.real_servers.iter().try_for_each(|real| {
@@ -57,6 +53,20 @@ fn explain_service(section: &Section, service: &Service, values: Effective, out:
         render::render_real(&mut value, service, real)?;
         line(out, "  real", &value, &place(real.origin))
     })
+}
+
+/// Where the value comes from. A directive that stands in for this one counts before it, where it is written in the section
+/// and this one is not.
+fn source(directive: &Directive, value: &str, values: Effective) -> String {
+    let written = match table::find(directive.derived_from) {
+        Some(other) => values.first_written([directive.name, other.name]),
+        None => values.written(directive.name),
+    };
+    match written {
+        Some(written) if written.directive.name == directive.name => place(written.at.origin),
+        None if directive.default.is_some_and(|default| default == value) => "default".into(),
+        _ => format!("from {}", directive.derived_from),
+    }
 }
 
 /// One value; its source stands in a column of its own where the value leaves room for it.
@@ -83,7 +93,7 @@ mod tests {
             out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         let expected = [
             "virtual = tcp 192.0.2.1:3306 # line 2",
-            "protocol = tcp # from the port of virtual",
+            "protocol = tcp # from virtual",
             "scheduler = wrr # default",
             "checktype = negotiate # default",
             "service = mysql # from the port of virtual",
@@ -96,11 +106,28 @@ mod tests {
             "quiescent = no # default",
             "readdquiescent = no # default",
             "cleanstop = yes # default",
-            "fallback = 127.0.0.1:3306 gate # outside of the section",
+            "fallback = 127.0.0.1:3306 gate # line 8",
             "real = 192.0.2.2:3306 gate 2 # line 3",
             "real = 192.0.2.3:3307 masq 1 # line 4",
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_time_limit_comes_from_the_line_that_counts() {
+        for (outside, section, expected) in [
+            ("negotiatetimeout=20", "checktimeout=3", "negotiatetimeout = 3 # from checktimeout"),
+            ("checktimeout=3", "negotiatetimeout=20", "negotiatetimeout = 20 # line 3"),
+            ("checktimeout=30", "request=\"x\"", "negotiatetimeout = 30 # from checktimeout"),
+            ("negotiatetimeout=20", "checktype=ping", "checktimeout = 20 # from negotiatetimeout"),
+            ("quiescent=yes", "checktype=ping", "checktimeout = 5 # default"),
+        ] {
+            let mut out = String::new();
+            let text = format!("{outside}\nvirtual=192.0.2.1:80\n\t{section}\n");
+            explain(text.as_bytes(), &AnyName::default(), &mut out).expect("right");
+            let told = out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+            assert_eq!(told.filter(|line| line.contains("timeout")).collect::<Vec<_>>(), [expected], "{text}");
+        }
     }
 
     #[test]

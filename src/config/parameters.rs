@@ -49,13 +49,11 @@ fn store(name: &'static str, value: &str, section: &mut Section, report: &mut Re
     let mut store = |value: &str| file::store_in_section(section, &Entry { origin, directive, value }, report);
     if name == REAL {
         split_list(value).into_iter().for_each(store);
-    } else if let Some(text) = as_in_a_file(directive, value) {
-        store(&text);
     } else {
-        report.error(
-            origin,
-            "a line break, another control character, or a \"#\" after a double quote: a file cannot hold it",
-        );
+        match as_in_a_file(directive, value) {
+            Ok(text) => store(&text),
+            Err(expected) => report.error(origin, expected),
+        }
     }
 }
 
@@ -63,15 +61,18 @@ fn may_be_in_a_section(directive: &Directive) -> bool {
     directive.scope != Scope::Outside && !matches!(directive.form, Form::Virtual(_))
 }
 
-/// The value as a file would have it, or `None` where the language has no way to write it.
-fn as_in_a_file(directive: &Directive, value: &str) -> Option<String> {
-    let text = if directive.kind().is_some_and(|kind| kind.has_quotes(value)) {
-        format!("\"{value}\"")
-    } else {
-        value.trim().to_string()
-    };
-    let writable = !text.contains(char::is_control) && line::split_comment(&text).1.is_none();
-    writable.then_some(text)
+/// The value as a file would have it, or what was expected where the language has no way to write it.
+fn as_in_a_file(directive: &Directive, value: &str) -> Result<String, &'static str> {
+    let has_quotes = directive.kind().is_some_and(|kind| kind.has_quotes(value));
+    let text = if has_quotes { format!("\"{value}\"") } else { value.trim().to_string() };
+    if text.contains(char::is_control) {
+        return Err("expected a value without line breaks and other control characters");
+    }
+    match line::split_comment(&text).1 {
+        None => Ok(text),
+        Some(_) if has_quotes => Err("expected a value without \"#\" or \" //\" behind a double quote"),
+        Some(_) => Err("expected a value without a comment (\"#\" or \"//\"): parameters have none"),
+    }
 }
 
 /// A host name or a mark has no family of its own: the first real server decides.

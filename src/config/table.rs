@@ -43,7 +43,7 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     Directive::new("fallback6", Scope::Both, Form::Fallback(Family::Ipv6)),
     value("protocol", Scope::Section, Kind::Word(words::protocol))
-        .derived_from("the port of virtual")
+        .derived_from("virtual")
         .declared(|service| match service.service.key {
             ServiceKey::Address { protocol, .. } => Some(protocol.to_string().into()),
             ServiceKey::Fwmark { .. } => Some(words::FIREWALL_MARK.into()),

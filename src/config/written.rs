@@ -96,7 +96,8 @@ impl Entry<'_> {
     pub fn word(&self, report: &mut Report) -> &str {
         let (word, rest) = self.value.split_once(char::is_whitespace).unwrap_or((self.value, ""));
         if !rest.is_empty() {
-            report.warn(self.origin, format!("{}: ignored what follows the first word", self.name()));
+            let objection = format!("{}: expected one word", self.name());
+            report.tolerate(self.origin, &objection, &format!("{word} counts"));
         }
         value::bare(word)
     }

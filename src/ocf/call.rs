@@ -17,8 +17,8 @@ const DEFAULT_INSTANCE: &str = "default";
 /// Pacemaker's own default for an operation without a timeout.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the cluster asked. Each value is of the declared [`ParameterKind`](super::ParameterKind); a value that was not
-/// is in [`problems`](Self::problems) and reads as not set.
+/// What the cluster asked. Each value is of the declared [`ParameterKind`]; a value that was not is in
+/// [`problems`](Self::problems) and reads as not set.
 pub struct Call {
     /// What the agent shall do.
     pub action: Action,

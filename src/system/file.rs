@@ -31,11 +31,8 @@ impl fmt::Display for FileError {
     }
 }
 
-impl std::error::Error for FileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
-    }
-}
+/// Without a source: the text has the cause already, and whoever shows the chain of causes would show it twice.
+impl std::error::Error for FileError {}
 
 /// Returns the time since the file was written, by the wall clock. `None` means that there is no such file, or that it
 /// is from the future, because the clock was set back.
@@ -61,4 +58,15 @@ pub fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
         let _ = fs::remove_file(&temporary);
         FileError::new(path, "write", cause)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_told_once_however_the_error_is_shown() {
+        let error = FileError::new(Path::new("/x"), "write", io::Error::other("full"));
+        assert_eq!(format!("{:#}", anyhow::Error::from(error)), "/x: write: full");
+    }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 /// The socket at which syslog daemons listen.
 pub const SOCKET: &str = "/dev/log";
 
-/// The name of [`DAEMON`], where no other facility is set.
+/// The name of the facility `daemon`, where no other facility is set.
 pub const DEFAULT_FACILITY: &str = "daemon";
 
 /// The facility of system daemons.

@@ -237,4 +237,5 @@ async fn a_proxy_is_asked_for_the_whole_url_and_follows_redirects_itself() {
     assert!(failure.to_string().ends_with("connect: no answer within 1 s"), "{failure}");
 }
 
+mod openssl;
 mod tls;

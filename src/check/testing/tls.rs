@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
 
 use crate::check::tls::Trust;
 
@@ -37,12 +38,7 @@ pub struct Identity {
 
 impl Identity {
     pub fn acceptor(self) -> TlsAcceptor {
-        let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![self.certificate], key))
-            .expect("server");
-        TlsAcceptor::from(Arc::new(config))
+        TlsAcceptor::from(Arc::new(showing(self.certificate, &self.key, ALL_VERSIONS)))
     }
 }
 
@@ -55,4 +51,20 @@ pub fn self_signed(is_ca: IsCa) -> Identity {
     params.is_ca = is_ca;
     let key = KeyPair::generate().expect("key");
     Identity { certificate: params.self_signed(&key).expect("certificate").der().clone(), key }
+}
+
+/// A server that does not look at its own certificate.
+pub fn showing(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
+    let provider = ring::default_provider();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("key");
+    let key = provider.key_provider.load_private_key(key).expect("key");
+    ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .expect("server")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key))))
 }

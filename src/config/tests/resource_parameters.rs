@@ -95,6 +95,8 @@ fn mistakes_name_the_parameter_and_are_told_once() {
             "parameter real: \"10.9.0.1:81 gate\": port 81: gate cannot change the port: expected 80, or masq",
         ),
         (vec![base, ("checkinterval", "5s")], "parameter checkinterval: \"5s\": expected digits alone"),
+        (vec![base, ("scheduler", "rr wlc")], "parameter scheduler: \"rr wlc\": expected one word"),
+        (vec![base, ("checktype", "connect ping")], "parameter checktype: \"connect ping\": expected one word"),
         (vec![base, ("persistent", "9999999")], "parameter persistent: \"9999999\": expected at most 2678400"),
         (
             vec![base, ("scheduler", "maglev")],
@@ -130,8 +132,19 @@ fn mistakes_name_the_parameter_and_are_told_once() {
 /// What the file language has no words for is refused by name, and a password is not shown.
 #[test]
 fn values_that_a_file_cannot_hold() {
-    let expected = "a line break, another control character, or a \"#\" after a double quote: a file cannot hold it";
-    for (name, value) in [("passwd", "hun\nter2"), ("passwd", "hun\"ter2#"), ("receive", "a\rb"), ("login", "a\u{7}")] {
+    let control = "expected a value without line breaks and other control characters";
+    let quote = "expected a value without \"#\" or \" //\" behind a double quote";
+    let comment = "expected a value without a comment (\"#\" or \"//\"): parameters have none";
+    for (name, value, expected) in [
+        ("passwd", "hun\nter2", control),
+        ("receive", "a\rb", control),
+        ("login", "a\u{7}", control),
+        ("passwd", "hun\"ter2#", quote),
+        ("request", "/a\" //b", quote),
+        ("checkinterval", "5 # seconds", comment),
+        ("checktype", "connect // or ping", comment),
+        ("fallback", "127.0.0.1 # this node", comment),
+    ] {
         let told = refused(&[("virtual", "10.9.0.1:80"), (name, value)]);
         assert_eq!(told, [format!("parameter {name}: {expected}")]);
     }

@@ -1,10 +1,12 @@
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, IsCa, date_time_ymd};
+use rcgen::{BasicConstraints, CustomExtension, IsCa, KeyPair, date_time_ymd};
 use tokio::io::AsyncWriteExt;
-use tokio_rustls::rustls::HandshakeKind;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::{HandshakeKind, SupportedProtocolVersion};
 
-use super::super::super::testing::tls::{Authority, Identity, named, self_signed};
+use super::super::super::testing::tls::{Authority, Identity, named, self_signed, showing};
 use super::*;
 
 /// Per connection: the name that the client sent, and whether it wanted to see a certificate.
@@ -100,6 +102,33 @@ async fn a_self_signed_certificate_is_up_once_it_is_installed() {
 }
 
 #[tokio::test]
+async fn an_authority_that_serves_by_itself_is_up_under_an_installed_one() {
+    let authority = Authority::new("ours");
+    let mut params = named("www.example.com");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let (target, _) = https_server(authority.sign(params), true).await;
+    ask(target, &https(None), &authority.trust()).await.expect("signed by an installed authority");
+    let failure = ask(target, &https(None), &Authority::new("theirs").trust()).await.expect_err("unknown").to_string();
+    assert!(failure.contains("certificate not trusted: unknown issuer (install"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_unknown_critical_extension_is_named() {
+    let authority = Authority::new("ours");
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let mut params = named("www.example.com");
+        let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 55555, 7], vec![5, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions = vec![extension];
+        params.is_ca = is_ca;
+        let (target, _) = https_server(authority.sign(params), true).await;
+        let failure = ask(target, &https(None), &authority.trust()).await.expect_err("critical").to_string();
+        let wanted = "certificate refused: its critical extension 1.3.6.1.4.1.55555.7 is not known here";
+        assert!(failure.contains(wanted), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn an_authority_with_a_new_key_is_another_authority() {
     let (target, _) = https_server(Authority::new("ours").sign(named("www.example.com")), true).await;
     let failure = ask(target, &https(None), &Authority::new("ours").trust()).await.expect_err("old key").to_string();
@@ -121,4 +150,19 @@ async fn a_plain_port_is_no_https_port() {
     let target = greet(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let failure = ask(target, &https(None), &Authority::new("ours").trust()).await.expect_err("plain").to_string();
     assert!(failure.contains("tls handshake: the answer is not TLS"), "{failure}");
+}
+
+/// Shows `certificate` and signs with a key that is not its own.
+pub(super) async fn server_with_another_key(
+    certificate: CertificateDer<'static>,
+    version: &'static SupportedProtocolVersion,
+) -> SocketAddr {
+    let acceptor = TlsAcceptor::from(Arc::new(showing(certificate, &KeyPair::generate().expect("key"), &[version])));
+    serve(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let _ = acceptor.accept(stream).await;
+        }
+    })
+    .await
 }
