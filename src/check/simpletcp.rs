@@ -176,7 +176,7 @@ mod tests {
             let _ = stream.write_all(&[b'a'; 60]).await;
         })
         .await;
-        let steps = "answer: receive=\"(a|a)*\\\\1b\": no result within 1000000 steps";
+        let steps = "answer: receive=\"(a|a)*\\\\1b\": no result within 20000000 steps";
         table.down("too many steps", long, FailureKind::Answer, steps);
         table.play().await;
     }
