@@ -62,6 +62,7 @@ pub trait Resolver {
 /// Everything that a file or a set of parameters declares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
+    /// What concerns the daemon.
     pub global: Global,
     /// In the order of the text; no two have the same key.
     pub services: Vec<Service>,
@@ -85,6 +86,7 @@ pub struct Global {
 /// Where the daemon logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
+    /// A file, which is opened for each line.
     File(PathBuf),
     /// The name of a facility, such as `local0`.
     Syslog(String),
@@ -112,6 +114,7 @@ impl Default for LogTarget {
 pub struct Service {
     /// The `virtual` line.
     pub origin: Origin,
+    /// The virtual service as the kernel is to hold it.
     pub service: VirtualService,
     /// In the order of the text; no two have the same key.
     pub real_servers: Vec<RealServerConfig>,
@@ -135,6 +138,7 @@ pub struct Service {
     pub cleanstop: bool,
     /// A file in this folder that is named after a real server takes it out.
     pub maintenancedir: Option<PathBuf>,
+    /// Who is told of what happens to it.
     pub notices: Notices,
 }
 
@@ -165,6 +169,7 @@ pub struct MailSettings {
     pub frequency: Duration,
     /// `all`, `none`, or states of the health monitor, separated by commas.
     pub status: Box<str>,
+    /// The server that takes the mails.
     pub relay: Relay,
 }
 
@@ -180,10 +185,13 @@ impl MailSettings {
 pub struct Relay {
     /// A name or an address.
     pub host: Box<str>,
+    /// Its port.
     pub port: u16,
+    /// Whether the connection to it is encrypted.
     pub tls: SmtpTls,
     /// Empty: it wants no login.
     pub login: Box<str>,
+    /// The password that belongs to the login.
     pub passwd: Secret,
 }
 
@@ -203,7 +211,9 @@ pub enum SmtpTls {
 pub struct RealServerConfig {
     /// The `real` line; that of a range is the same for all of it.
     pub origin: Origin,
+    /// The real server as the kernel is to hold it.
     pub real_server: RealServer,
+    /// How it is checked.
     pub check: Check,
 }
 

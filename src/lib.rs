@@ -7,6 +7,8 @@
 //! direct. [`ocf`] is the frame that turns an agent into exit codes and meta-data.
 //!
 //! Dependencies point one way: `cli` → `agent`, `daemon` → `plan`, `health`, `check`, `netlink`, `config` → `model`.
+// A reader of the documentation learns units, ranges and errors from it, not from the code.
+#![warn(missing_docs)]
 
 pub mod agent;
 pub mod check;

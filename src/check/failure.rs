@@ -38,6 +38,7 @@ impl CheckFailure {
         Self { kind, message: one_line(&format!("{subject}: {cause}")) }
     }
 
+    /// Returns what sort of failure it was.
     pub fn kind(&self) -> FailureKind {
         self.kind
     }

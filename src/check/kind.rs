@@ -12,9 +12,13 @@ use crate::model::{Check, Field, Protocol, Question};
 pub struct CheckKind {
     /// As the configuration names it: `checktype=connect`, `service=mysql`.
     pub name: &'static str,
+    /// The directive that chooses it.
     pub named_by: NamedBy,
+    /// The directive that limits its time.
     pub limit: TimeLimit,
+    /// The port that it contacts.
     pub port: Port,
+    /// What carries it, for the port that it contacts.
     pub transport: Transport,
     /// The parts of the question that this kind looks at. Others may be written, and count for nothing.
     pub fields: &'static [(Field, Need)],
@@ -36,6 +40,7 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), CheckFailure>> + Se
 /// Which directive chooses the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamedBy {
+    /// `checktype`.
     Checktype,
     /// `service`, with `checktype=negotiate`.
     Service,
@@ -44,7 +49,9 @@ pub enum NamedBy {
 /// Which directive limits the time of a check. Each counts for the other where only that one is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeLimit {
+    /// `checktimeout`, else `negotiatetimeout`.
     Checktimeout,
+    /// `negotiatetimeout`, else `checktimeout`.
     Negotiatetimeout,
 }
 
@@ -73,7 +80,9 @@ pub enum Transport {
 /// Whether a check can do without a part of its question.
 #[derive(Debug, Clone, Copy)]
 pub enum Need {
+    /// A service without it is refused.
     Required,
+    /// The check does without it.
     Optional,
     /// Counts where nothing is written.
     Default(&'static str),
@@ -85,6 +94,7 @@ pub enum Need {
 /// A part of a question that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
+    /// The part.
     pub field: Field,
     /// What was expected instead.
     pub expected: String,
@@ -93,11 +103,15 @@ pub struct Invalid {
 /// What a running check takes of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Burden {
+    /// No packet leaves.
     Nothing,
+    /// One socket.
     Socket,
     /// A socket and the buffers of a conversation.
     Conversation,
+    /// A thread with a connection.
     Thread,
+    /// A process.
     Program,
 }
 
@@ -162,6 +176,7 @@ impl CheckKind {
         KINDS.iter().find(|kind| kind.usual_port() == Some(port)).copied()
     }
 
+    /// Returns every kind, in the order of the table.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         KINDS.iter().copied()
     }
@@ -176,6 +191,7 @@ impl CheckKind {
         Self::all().filter(move |kind| kind.named_by == named_by)
     }
 
+    /// Returns the usual port of its service, if it has one.
     pub fn usual_port(&self) -> Option<u16> {
         match self.port {
             Port::Usual(port) => Some(port),
@@ -183,6 +199,7 @@ impl CheckKind {
         }
     }
 
+    /// Whether it contacts a port of the real server.
     pub fn asks_a_port(&self) -> bool {
         matches!(self.port, Port::Asked | Port::Usual(_))
     }

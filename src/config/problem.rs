@@ -45,7 +45,9 @@ impl fmt::Display for Origin {
 /// An error or a warning: `line 7: checkinterval "-5": expected ...`. Never contains a password.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
+    /// Where it stands.
     pub origin: Origin,
+    /// What is wrong with it, and what was expected.
     pub text: String,
 }
 

@@ -12,6 +12,7 @@ use super::Protocol;
 pub struct Secret(String);
 
 impl Secret {
+    /// Hides a text.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
@@ -74,13 +75,17 @@ pub struct Question {
     pub request: String,
     /// What the answer must match.
     pub receive: String,
+    /// The name of the user that logs in.
     pub login: String,
+    /// The password of that user.
     pub passwd: Secret,
+    /// The database that is connected to.
     pub database: String,
     /// Shared with the server (RADIUS).
     pub secret: Secret,
     /// The name under which the real server serves.
     pub virtualhost: String,
+    /// `GET` or `HEAD`.
     pub httpmethod: String,
     /// Path of a program.
     pub checkcommand: String,
@@ -117,6 +122,7 @@ impl Question {
         }
     }
 
+    /// Says something of this field.
     pub fn set(&mut self, field: Field, text: String) {
         match field {
             Field::Request => self.request = text,
@@ -135,14 +141,23 @@ impl Question {
 /// A part of a [`Question`] that the configuration language has a directive for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
+    /// [`Question::request`].
     Request,
+    /// [`Question::receive`].
     Receive,
+    /// [`Question::login`].
     Login,
+    /// [`Question::passwd`].
     Passwd,
+    /// [`Question::database`].
     Database,
+    /// [`Question::secret`].
     Secret,
+    /// [`Question::virtualhost`].
     Virtualhost,
+    /// [`Question::httpmethod`].
     Httpmethod,
+    /// [`Question::checkcommand`].
     Checkcommand,
 }
 
