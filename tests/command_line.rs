@@ -148,6 +148,27 @@ fn a_daemon_that_was_killed_has_stopped_and_the_next_stop_removes_what_it_left()
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_daemon_of_the_same_name_that_looks_after_something_else_is_left_alone() {
+    let host = host();
+    let _one = Server::start(&host, ONE);
+    let resource = host.agent("ldirectord").instance("ldirectord");
+    resource.start();
+    let daemon = daemons(&host);
+    assert_eq!(ldirectord(&host, "status").expect(3).stdout, format!("ldirectord is stopped for {CONFIG}\n"));
+    ldirectord(&host, "stop").expect(0);
+    assert!(ldirectord(&host, "start").expect(1).stderr.contains("a health monitor of this name runs already"));
+    assert_eq!(daemons(&host), daemon, "the cluster's own goes on");
+    resource.stop();
+
+    host.write("/run/test/ldirectord.cf", &config("").replace("10.9.0.100", "10.9.0.101"));
+    ldirectord(&host, "/run/test/ldirectord.cf start").expect(0);
+    ldirectord(&host, "/etc/ha.d/ldirectord.cf status").expect(3);
+    ldirectord(&host, "/run/test/ldirectord.cf status").expect(0);
+    ldirectord(&host, "/run/test/ldirectord.cf stop").expect(0);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn each_signal_that_ends_the_original_ends_the_daemon_and_leaves_nothing() {
     let host = host();
     let _one = Server::start(&host, ONE);

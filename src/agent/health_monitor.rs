@@ -1,6 +1,6 @@
 //! Starts and ends a health monitor without the cluster, for the original's command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::Pid;
 
@@ -19,6 +19,15 @@ const TIME: &str = "120000";
 /// Why that cannot be known: the run directory is root's, and the question needs a file system that can be written to.
 pub fn pid(name: &str) -> Result<Option<Pid>, Failure> {
     Ok(Lock::holder(&RunDir::system().lock(name))?)
+}
+
+/// Returns what the health monitor of this name looks after: its file, or the folder of the declarations. `None` means that
+/// it does not answer.
+pub fn source(name: &str) -> Option<PathBuf> {
+    match control::ask(&RunDir::system().socket(name), &ControlRequest::Status, ldirectord::ANSWER_TIME) {
+        Ok(ControlReply::Status(status)) => Some(status.source.into()),
+        _ => None,
+    }
 }
 
 /// Returns when clients can be served. The monitor writes its process number into `pid_file` and removes that at its end.

@@ -66,7 +66,12 @@ fn act(action: Action, debug: bool, subject: &Subject) -> ExitStatus {
         Err(_) if action == Action::Stop => return stop(subject),
         Err(failure) => return report(Err(failure.to_string())),
     };
+    // One of this name that looks after something else is not the daemon of this configuration: a resource of the cluster
+    // may have the name of the file, and so may a file in another folder.
+    let is_another = pid.is_some() && looks_after_another(subject);
+    let pid = pid.filter(|_| !is_another);
     match action {
+        Action::Stop if is_another => SUCCESS,
         Action::Start if pid.is_some() => SUCCESS,
         Action::Start => start(debug, subject),
         Action::Stop => stop(subject),
@@ -82,6 +87,12 @@ fn act(action: Action, debug: bool, subject: &Subject) -> ExitStatus {
         Action::Reload => reload(pid, subject),
         Action::Status => status(pid, subject),
     }
+}
+
+fn looks_after_another(subject: &Subject) -> bool {
+    let (Some(config), Some(source)) = (&subject.config, health_monitor::source(&subject.name)) else { return false };
+    let whole = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    whole(config) != whole(&source)
 }
 
 fn start(debug: bool, subject: &Subject) -> ExitStatus {
