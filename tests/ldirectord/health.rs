@@ -108,7 +108,7 @@ fn only_failurecount_failures_in_a_row_count() {
     let (_one, two) = (Server::start(&host, ONE), Server::start(&host, TWO));
     let ldirectord = ldirectord(&host);
     ldirectord.start();
-    let soft = |number: u32| format!("Soft failure real server: {TWO} (10.9.0.100:80) failure {number}/3");
+    let soft = |number: u32| format!("Soft failure real server: {TWO} (tcp:10.9.0.100:80) failure {number}/3");
     drop(two);
     until("the first failure", || host.read(LOG).contains(&soft(1)).then_some(()));
     assert_eq!(host.weights(), both());
