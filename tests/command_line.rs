@@ -157,7 +157,7 @@ fn a_daemon_of_the_same_name_that_looks_after_something_else_is_left_alone() {
     assert_eq!(ldirectord(&host, "status").expect(3).stdout, format!("ldirectord is stopped for {CONFIG}\n"));
     ldirectord(&host, "stop").expect(0);
     assert!(ldirectord(&host, "start").expect(1).stderr.contains("a health monitor of this name runs already"));
-    assert_eq!(daemons(&host), daemon, "the cluster's own goes on");
+    until_equal("daemons: the cluster's own goes on", &daemon, || daemons(&host));
     resource.stop();
 
     host.write("/run/test/ldirectord.cf", &config("").replace("10.9.0.100", "10.9.0.101"));
