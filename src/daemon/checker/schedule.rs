@@ -182,7 +182,7 @@ impl ScheduledJob {
     /// would be asked each time and others every second time.
     fn next_start(&mut self, since: Instant, late: Duration, now: Instant, others_are_late: bool) -> Instant {
         let interval = self.interval();
-        if others_are_late && late > interval / 4 {
+        if others_are_late && late > interval / 16 {
             return now.max(since + interval);
         }
         self.beat = first_beat(self.beat, interval, since + interval / 2);

@@ -198,8 +198,8 @@ proptest! {
         machine.run(round * 40);
         let counts: Vec<usize> = (0..count).map(|port| machine.starts_of(port).len()).collect();
         let (fewest, most) = (counts.iter().min().expect("one"), counts.iter().max().expect("one"));
-        // A machine that is just too slow lets some keep their beat longer than others: 46 runs to 35 were seen.
-        prop_assert!(most - fewest <= 2 + fewest / 3, "{fewest} to {most} in {round:?} each");
+        // A machine that is just too slow lets some keep their beat longer than others: up to a quarter.
+        prop_assert!(most - fewest <= 2 + fewest / 4, "{fewest} to {most} in {round:?} each");
         prop_assert!(*fewest >= 30, "{fewest} in forty rounds of {round:?}");
         let even = count.div_ceil(10);
         for port in 0..count {
