@@ -7,8 +7,13 @@ use crate::source::{Named, Source};
 use crate::{files_below, read, repository};
 
 /// The pure modules, and which modules of this crate each may name.
-const LAYERS: [(&str, &[&str]); 3] =
-    [("model", &["model"]), ("plan", &["model", "plan"]), ("health", &["model", "health"])];
+const LAYERS: [(&str, &[&str]); 4] = [
+    ("model", &["model"]),
+    ("plan", &["model", "plan"]),
+    ("health", &["model", "health"]),
+    // The table of checks says what a service may say of them.
+    ("config", &["model", "config", "check"]),
+];
 
 /// The parts of the standard library that are values and functions of values. `Instant` is one of them as long as nobody
 /// asks it for the present.
@@ -16,6 +21,7 @@ const PURE: &[&str] = &[
     "array",
     "borrow",
     "cell::Cell",
+    "cell::RefCell",
     "cmp",
     "collections",
     "convert",

@@ -1,43 +1,16 @@
-//! TLS with whoever answers: encrypted, proved by nothing.
+//! The verifier that takes any certificate.
 //!
-//! For the checks of protocols whose servers make certificates for themselves, and in which ldirectord asked for none.
+//! It is for the checks of protocols whose servers make certificates for themselves, and in which ldirectord asked for
+//! none.
 
-use std::io;
-use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
-
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{WebPkiSupportedAlgorithms, ring};
+use tokio_rustls::rustls::crypto::WebPkiSupportedAlgorithms;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use tokio_rustls::rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Handshake that takes any certificate. Nothing that must stay secret from somebody in between may depend on it.
-pub async fn connect_to_anyone<S>(stream: S, address: IpAddr) -> io::Result<TlsStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    static CONFIG: OnceLock<Result<Arc<ClientConfig>, Error>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| {
-        let provider = Arc::new(ring::default_provider());
-        let verifier = Anyone(provider.signature_verification_algorithms);
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        config.resumption = Resumption::disabled();
-        Ok(Arc::new(config))
-    });
-    let config = config.as_ref().map_err(|error| io::Error::other(error.to_string()))?;
-    TlsConnector::from(Arc::clone(config)).connect(ServerName::from(address), stream).await
-}
-
+/// Takes any certificate. Nothing that must stay secret from somebody in between may depend on it.
 #[derive(Debug)]
-struct Anyone(WebPkiSupportedAlgorithms);
+pub struct Anyone(pub WebPkiSupportedAlgorithms);
 
 impl ServerCertVerifier for Anyone {
     fn verify_server_cert(
