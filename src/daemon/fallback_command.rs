@@ -111,6 +111,13 @@ impl FallbackStates {
         self.services.clear();
     }
 
+    /// The command could not be told after all: what it has to know then is due in the next turn.
+    fn forget(&mut self, service: &ServiceKey) {
+        if let Some(watched) = self.services.get_mut(service) {
+            watched.told = None;
+        }
+    }
+
     /// Returns the commands that are due at the end of the turn.
     fn due(&mut self) -> Vec<Run> {
         let mut runs = std::mem::take(&mut self.last_words);
@@ -177,10 +184,12 @@ impl Sink for FallbackCommands {
         }
         let mut lost = None;
         for run in self.states.due() {
-            let object = format!("fallbackcommand of {}", run.service);
+            let service = run.service;
             if let Err(TrySendError::Full(_)) = self.runner.try_send(Order::Run(run)) {
-                let trouble = Some("run: too many commands wait for others to end".into());
-                lost = Some(SinkNews { object, trouble });
+                self.states.forget(&service);
+                self.is_due = true;
+                let trouble = Some("run: too many commands wait for others to end; it is tried again".into());
+                lost = Some(SinkNews { object: format!("fallbackcommand of {service}"), trouble });
             }
         }
         lost

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::mpsc::Receiver;
 
 use super::*;
@@ -87,6 +88,29 @@ fn a_command_that_was_told_of_no_start_is_told_of_no_end() {
     assert_eq!(due(&mut states), ["/bin/x stop 192.0.2.1:80 tcp"], "a killed health monitor may have left it started");
     states.note(&Event::Ending);
     assert_eq!(due(&mut states), [""; 0]);
+}
+
+/// Thousands of services may lose their last server at once.
+#[test]
+fn commands_for_which_there_is_no_room_are_run_in_a_later_turn() {
+    let (runner, orders) = sync_channel(2);
+    let mut sink = FallbackCommands { states: FallbackStates::default(), runner, is_due: false };
+    let sections: String =
+        (1..=5).map(|host| format!("virtual=192.0.2.{host}:80\n\tchecktype=on\n\tfallbackcommand=/bin/x\n")).collect();
+    let config = parse_file(sections.as_bytes(), &AnyName::default()).expect("right");
+    sink.receive(&Event::ConfigurationApplied { config: &config, warnings: &[], first: true });
+    for service in config.services.iter().map(|service| service.service.key) {
+        sink.receive(&Event::NobodyServes { service });
+    }
+    let mut told = BTreeSet::new();
+    for expected in [2, 4, 5] {
+        assert_eq!(sink.end_turn().is_some(), expected < 5, "the loop hears of those that wait");
+        for order in orders.try_iter() {
+            let Order::Run(run) = order else { panic!("an end") };
+            assert!(told.insert(run.line.clone()), "{} was run twice", run.line);
+        }
+        assert_eq!(told.len(), expected);
+    }
 }
 
 /// Runs command lines and returns the news of each, in order.
