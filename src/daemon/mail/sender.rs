@@ -21,6 +21,10 @@ use crate::daemon::event::{SinkNews, TellLoop};
 use crate::director::SystemResolver;
 use crate::model::Family;
 
+/// The mails that wait for relays that fail. Ten thousand real servers that come and go would fill the memory while a
+/// relay is away.
+const MOST: usize = 1024;
+
 /// A mail as it was composed.
 #[derive(Debug)]
 pub struct Mail {
@@ -81,12 +85,13 @@ struct Postman<'a> {
     backoffs: BTreeMap<Relay, Backoff>,
     /// The addresses whose relay has refused them the last time.
     refused: BTreeSet<Address>,
+    /// Whether the last mail found no room among those that wait.
+    is_full: bool,
 }
 
 /// Sends what is ordered.
 pub fn work(orders: &Receiver<Order>, tell: &TellLoop, host: &str, patience: Patience) {
-    let (pending, backoffs, refused) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-    let mut postman = Postman { tell, host, patience, pending, backoffs, refused };
+    let mut postman = Postman::new(tell, host, patience);
     loop {
         let order = match postman.wait(Instant::now()) {
             Some(wait) => orders.recv_timeout(wait),
@@ -113,7 +118,12 @@ pub fn work(orders: &Receiver<Order>, tell: &TellLoop, host: &str, patience: Pat
     }
 }
 
-impl Postman<'_> {
+impl<'a> Postman<'a> {
+    fn new(tell: &'a TellLoop, host: &'a str, patience: Patience) -> Self {
+        let (pending, backoffs, refused) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self { tell, host, patience, pending, backoffs, refused, is_full: false }
+    }
+
     /// Returns how long nothing is to do, unless an order comes; `None` means for ever.
     fn wait(&self, now: Instant) -> Option<Duration> {
         let at = |mail: &Pending| self.backoffs.get(&mail.relay).map_or(now, |backoff| backoff.at);
@@ -125,6 +135,14 @@ impl Postman<'_> {
     }
 
     fn take(&mut self, mail: &Mail) {
+        let is_full = self.pending.len() >= MOST;
+        if is_full != std::mem::replace(&mut self.is_full, is_full) {
+            let cause = format!("queue: {MOST} mails wait for their relays already: others are lost");
+            self.report("emailalert".into(), is_full.then_some(cause));
+        }
+        if is_full {
+            return;
+        }
         match pending(mail, self.host) {
             Ok(pending) => self.pending.push(pending),
             Err(cause) => self.report(format!("emailalert to {}", mail.settings.to), Some(format!("compose: {cause}"))),
@@ -271,4 +289,31 @@ fn body(text: &str) -> Body {
 fn mailbox(word: &str, host: &str) -> Result<Mailbox, String> {
     let full = if word.contains('@') { word.to_owned() } else { format!("{word}@{host}") };
     full.parse().map_err(|error| format!("\"{word}\": {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::config::{AnyName, parse_file};
+
+    #[test]
+    fn mails_for_a_relay_that_is_away_wait_up_to_a_number_and_the_loop_hears_once_that_others_are_lost() {
+        let (news, told) = channel();
+        let tell: TellLoop = Box::new(move |item| news.send(item).is_ok());
+        let mut postman = Postman::new(&tell, "director.example", Patience::default());
+        let text = b"emailalert=admin@example.org\nvirtual=192.0.2.1:80\n\tchecktype=on\n";
+        let config = parse_file(text, &AnyName::default()).expect("right");
+        let settings = config.services.first().and_then(|service| service.notices.mail.clone()).expect("mail");
+        let mail = Mail { settings, subject: "Deleted".into(), text: "text".into() };
+        (0..MOST + 100).for_each(|_| postman.take(&mail));
+        assert_eq!(postman.pending.len(), MOST);
+        let troubles: Vec<SinkNews> = told.try_iter().collect();
+        assert!(matches!(troubles.as_slice(), [one] if one.trouble.is_some()), "{troubles:?}");
+        postman.pending.clear();
+        postman.take(&mail);
+        let news: Vec<Option<String>> = told.try_iter().map(|news| news.trouble).collect();
+        assert_eq!(news, [None], "there is room again");
+    }
 }
