@@ -91,7 +91,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::tls::{Authority, named};
+    use super::super::testing::tls::{Authority, named, tls_faults};
     use super::super::testing::*;
     use super::*;
     use crate::check::FailureKind;
@@ -157,21 +157,7 @@ mod tests {
             &[("a1 LOGIN \"mon\" \"tops3cret\"", Some("a1 OK in\r\n")), ("a2 LOGOUT", Some("* BYE\r\n"))];
         let target = talk_tls(authority.sign(named("mail.example.com")), GREETING, good).await;
         ask(&check(login("imaps"), target, PATIENT), Some(&authority.trust())).await.expect("up");
-        let unknown = ask(&check(login("imaps"), target, PATIENT), None).await.expect_err("unknown").to_string();
-        let wanted = format!("imaps {target}: tls handshake: certificate not trusted: unknown issuer");
-        assert!(unknown.starts_with(&wanted), "{unknown}");
-        let plain = talk(GREETING, &[]).await;
-        let failure = ask(&check(login("imaps"), plain, PATIENT), None).await.expect_err("no TLS").to_string();
-        assert!(failure.starts_with(&format!("imaps {plain}: tls handshake: the answer is not TLS")), "{failure}");
-        let mut table = Table::of(Question::of("imaps"));
-        table.slow("silent", silent().await, "tls handshake");
-        table.down(
-            "closed",
-            close_after(b"").await,
-            FailureKind::Refused,
-            "tls handshake: connection closed by the server",
-        );
-        table.play().await;
+        tls_faults(login("imaps"), target, talk(GREETING, &[]).await).await;
     }
 
     #[test]

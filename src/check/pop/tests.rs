@@ -1,4 +1,4 @@
-use super::super::testing::tls::{Authority, named};
+use super::super::testing::tls::{Authority, named, tls_faults};
 use super::super::testing::*;
 use super::*;
 use crate::model::Secret;
@@ -93,21 +93,7 @@ async fn over_tls_the_certificate_counts_too() {
     let authority = Authority::new("ours");
     let target = talk_tls(authority.sign(named("mail.example.com")), GREETING, &[NO_CAPA, USER, PASS, QUIT]).await;
     ask(&check(login("pops"), target, PATIENT), Some(&authority.trust())).await.expect("up");
-    let unknown = ask(&check(login("pops"), target, PATIENT), None).await.expect_err("unknown").to_string();
-    let wanted = format!("pops {target}: tls handshake: certificate not trusted: unknown issuer");
-    assert!(unknown.starts_with(&wanted), "{unknown}");
-    let plain = talk(GREETING, &[]).await;
-    let failure = ask(&check(login("pops"), plain, PATIENT), None).await.expect_err("no TLS").to_string();
-    assert!(failure.starts_with(&format!("pops {plain}: tls handshake: the answer is not TLS")), "{failure}");
-    let mut table = Table::of(Question::of("pops"));
-    table.slow("silent", silent().await, "tls handshake");
-    table.down(
-        "closed",
-        close_after(b"").await,
-        FailureKind::Refused,
-        "tls handshake: connection closed by the server",
-    );
-    table.play().await;
+    tls_faults(login("pops"), target, talk(GREETING, &[]).await).await;
 }
 
 #[test]

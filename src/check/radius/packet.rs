@@ -162,13 +162,13 @@ fn message(attributes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// The example of RFC 2865 section 7.1.
-    fn nemo() -> Request<'static> {
+    pub fn nemo() -> Request<'static> {
         Request {
             id: 0,
             authenticator: *b"\x0f\x40\x3f\x94\x73\x97\x80\x57\xbd\x83\xd5\xcb\x98\xf4\x22\x7a",

@@ -1,5 +1,6 @@
-//! Authorities and certificates.
+//! Authorities and certificates, and servers without the right ones.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -9,7 +10,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
 
+use super::{PATIENT, Table, check, close_after, silent};
 use crate::check::tls::Trust;
+use crate::check::{FailureKind, run};
+use crate::model::Question;
 
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -67,4 +71,20 @@ pub fn showing(
         .expect("server")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key))))
+}
+
+/// What keeps a check over TLS from its question: a certificate that this machine does not trust, a server that speaks in
+/// clear text, one that is silent, and one that closes.
+pub async fn tls_faults(question: Question, untrusted: SocketAddr, plain: SocketAddr) {
+    let kind = question.kind;
+    let rows = [(untrusted, "certificate not trusted: unknown issuer"), (plain, "the answer is not TLS")];
+    for (target, cause) in rows {
+        let failure = run(&check(question.clone(), target, PATIENT)).await.expect_err(cause).to_string();
+        assert!(failure.starts_with(&format!("{kind} {target}: tls handshake: {cause}")), "{failure}");
+    }
+    let mut table = Table::of(Question::of(kind));
+    table.slow("silent", silent().await, "tls handshake");
+    let closed = "tls handshake: connection closed by the server";
+    table.down("closed", close_after(b"").await, FailureKind::Refused, closed);
+    table.play().await;
 }
