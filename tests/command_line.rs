@@ -17,7 +17,9 @@ const TWO: &str = "10.9.1.2:80";
 
 fn host() -> Host {
     let host = Host::new();
-    host.sh(&format!("mkdir {FOLDER} && cp -P {AGENTS}/ldirectord {FOLDER} && mkdir -p /etc/ha.d"));
+    // The folder of the default configuration is this host's own, whatever this machine has there.
+    host.sh("cp -a /etc /run/test/etc && mount --bind /run/test/etc /etc && rm -rf /etc/ha.d && mkdir /etc/ha.d");
+    host.sh(&format!("mkdir {FOLDER} && cp -P {AGENTS}/ldirectord {FOLDER}"));
     host.sh("for a in 10.9.0.100 10.9.1.1 10.9.1.2; do ip address add $a/32 dev lo; done");
     host.write(CONFIG, &config(""));
     host
