@@ -16,7 +16,7 @@ fn ipvs_messages() {
 
 /// What was understood reads back when it is written.
 fn messages(payload: &[u8]) {
-    let _ = (decode::version(payload), decode::timeouts(payload), decode::sync_state(payload));
+    let _ = (decode::version(payload), decode::timeouts(payload), decode::sync_daemon(payload));
     if let Ok(Some(service)) = decode::service(payload)
         && let Ok((command, attributes)) = encode::change(&Change::AddService(service.clone()))
     {

@@ -44,5 +44,5 @@ pub fn prepare(config: &Config, mut log: impl FnMut(String)) -> Result<(), FileE
 /// node. When that cannot be found out, none counts as running.
 fn sends_and_receives() -> bool {
     let asked = Ipvs::open_loaded().and_then(|ipvs| ipvs.map(|mut ipvs| ipvs.sync_daemons()).transpose());
-    asked.ok().flatten().is_some_and(|daemons| daemons.master && daemons.backup)
+    asked.ok().flatten().is_some_and(|daemons| daemons.master.is_some() && daemons.backup.is_some())
 }

@@ -29,7 +29,7 @@ pub use check::{Between, Check, Field, Question, Secret};
 pub use parse::InvalidValue;
 pub use real_server::{ForwardingMethod, RealServer, RealServerKey};
 pub use scheduler::Scheduler;
-pub use sync::{SyncChannel, SyncTask};
+pub use sync::{SyncChannel, SyncDaemon};
 pub use sysctl::Sysctl;
 pub use table::{ServiceEntry, Table, apply_change};
 pub use virtual_service::{Persistence, Protocol, ServiceFlags, ServiceKey, VirtualService};

@@ -1,11 +1,13 @@
 //! Connection synchronisation between directors, which the kernel's sync daemons do (net/netfilter/ipvs/ip_vs_sync.c).
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
 /// The channel on which a director tells others of its connections. It has to be the same on all of them but for the interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SyncChannel {
     /// The interface of the multicast datagrams. It needs an address, or the kernel's daemon runs and does nothing.
     pub interface: String,
@@ -21,11 +23,34 @@ pub struct SyncChannel {
     pub maxlen: u16,
 }
 
-/// What one of the kernel's sync daemons does. Both may run at once.
+impl Default for SyncChannel {
+    /// The kernel's own values; the interface and the id have none.
+    fn default() -> Self {
+        Self {
+            interface: String::new(),
+            id: 0,
+            group: Ipv4Addr::new(224, 0, 0, 81).into(),
+            port: 8848,
+            ttl: 1,
+            maxlen: 1472,
+        }
+    }
+}
+
+/// One of the kernel's two sync daemons. Both may run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SyncTask {
+pub enum SyncDaemon {
     /// It sends the connections of this director (`IP_VS_STATE_MASTER`).
-    Send,
+    Master,
     /// It takes the connections of another director (`IP_VS_STATE_BACKUP`).
-    Receive,
+    Backup,
+}
+
+impl fmt::Display for SyncDaemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Master => "master",
+            Self::Backup => "backup",
+        })
+    }
 }

@@ -15,6 +15,7 @@ mod decode;
 mod encode;
 mod family;
 mod proc_table;
+mod sync_daemons;
 
 use std::collections::BTreeMap;
 
@@ -25,22 +26,14 @@ use nix::errno::Errno;
 pub use apply::ChangeFailure;
 pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
 pub use connections::Connections;
+pub use sync_daemons::SyncDaemons;
 
 use super::message::NetlinkRequest;
 use super::module::load_module;
 use super::socket::Socket;
 use super::{Error, Result};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table, VirtualService};
-use constants::{DAEMON_BACKUP, DAEMON_MASTER, IpvsCommand};
-
-/// Which sync daemons run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SyncDaemons {
-    /// A daemon sends this director's connections to others.
-    pub master: bool,
-    /// A daemon receives the connections of another director.
-    pub backup: bool,
-}
+use constants::IpvsCommand;
 
 /// The version of the kernel's IPVS code, as `1.2.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,18 +161,6 @@ impl Ipvs {
         let during = |error: Error| error.during(format_args!("virtual service {key}: count connections"));
         let read = self.destinations(key).map_err(during)?;
         Ok(read.into_iter().map(|(real, connections)| (real.key, connections)).collect())
-    }
-
-    /// Reads which sync daemons run.
-    ///
-    /// # Errors
-    /// Fails on any failure.
-    pub fn sync_daemons(&mut self) -> Result<SyncDaemons> {
-        let during = |error: Error| error.during("ipvs: read the sync daemons");
-        let payloads = self.dump(IpvsCommand::GetDaemon, Vec::new()).map_err(during)?;
-        let states: Result<Vec<u32>> = payloads.iter().map(|payload| decode::sync_state(payload)).collect();
-        let states = states.map_err(during)?;
-        Ok(SyncDaemons { master: states.contains(&DAEMON_MASTER), backup: states.contains(&DAEMON_BACKUP) })
     }
 
     /// Reads the version of the kernel's IPVS code.

@@ -69,7 +69,7 @@ fn is_on_the_way(owned: Option<Duration>, handed_back: Option<Duration>) -> bool
 /// Whether the kernel directs nothing here.
 fn stands_by(ipvs: &mut Ipvs) -> Result<bool, Failure> {
     let backup_only = sysctl::read("net/ipv4/vs/backup_only").is_ok_and(|value| value != "0");
-    Ok(backup_only && ipvs.sync_daemons()?.backup)
+    Ok(backup_only && ipvs.sync_daemons()?.backup.is_some())
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(super) enum IpvsCommand {
     SetDest = 6,
     DelDest = 7,
     GetDest = 8,
+    NewDaemon = 9,
+    DelDaemon = 10,
     GetDaemon = 11,
     GetConfig = 13,
     GetInfo = 15,
@@ -75,6 +77,15 @@ impl NlAttrType for DestAttribute {}
 #[neli_enum(serialized_type = "u16")]
 pub(super) enum DaemonAttribute {
     State = 1,
+    Interface = 2,
+    SyncId = 3,
+    /// Since Linux 4.3, as the rest.
+    Maxlen = 4,
+    Group = 5,
+    Group6 = 6,
+    /// Host order.
+    Port = 7,
+    Ttl = 8,
 }
 impl NlAttrType for DaemonAttribute {}
 

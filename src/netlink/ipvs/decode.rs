@@ -4,7 +4,7 @@ use super::constants::*;
 use super::{Connections, Timeouts, Version};
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceFlags, ServiceKey,
-    VirtualService,
+    SyncChannel, SyncDaemon, VirtualService,
 };
 use crate::netlink::attribute::Attributes;
 use crate::netlink::{Error, Result};
@@ -123,11 +123,29 @@ pub(super) fn timeouts(payload: &[u8]) -> Result<Timeouts> {
     })
 }
 
-/// Reads the state of a sync daemon, `IP_VS_STATE_*`.
-pub(super) fn sync_state(payload: &[u8]) -> Result<u32> {
+/// Reads a sync daemon; `None` for a state that is not known here. What a kernel before 4.3 does not say has one value there.
+pub(super) fn sync_daemon(payload: &[u8]) -> Result<Option<(SyncDaemon, SyncChannel)>> {
     let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
     let nest = Attributes::<DaemonAttribute>::decode(message.required(CommandAttribute::Daemon)?)?;
-    nest.required_u32(DaemonAttribute::State)
+    let daemon = match nest.required_u32(DaemonAttribute::State)? {
+        DAEMON_MASTER => SyncDaemon::Master,
+        DAEMON_BACKUP => SyncDaemon::Backup,
+        _ => return Ok(None),
+    };
+    let id = nest.required_u32(DaemonAttribute::SyncId)?;
+    let group4 = nest.optional_address(DaemonAttribute::Group, Family::Ipv4)?;
+    let group6 = nest.optional_address(DaemonAttribute::Group6, Family::Ipv6)?;
+    let ttl = nest.optional(DaemonAttribute::Ttl).and_then(|bytes| bytes.first());
+    let default = SyncChannel::default();
+    let channel = SyncChannel {
+        interface: nest.required_text(DaemonAttribute::Interface)?,
+        id: u8::try_from(id).map_err(|_| Error::malformed(format!("sync id {id}")))?,
+        group: group6.or(group4).unwrap_or(default.group),
+        port: nest.optional_u16(DaemonAttribute::Port)?.unwrap_or(default.port),
+        ttl: ttl.copied().unwrap_or(default.ttl),
+        maxlen: nest.optional_u16(DaemonAttribute::Maxlen)?.unwrap_or(default.maxlen),
+    };
+    Ok(Some((daemon, channel)))
 }
 
 fn attributes_of(payload: &[u8]) -> Result<&[u8]> {

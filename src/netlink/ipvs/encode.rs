@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::constants::*;
 use crate::model::{
-    Change, Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceKey, VirtualService,
+    Change, Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceKey, SyncChannel,
+    SyncDaemon, VirtualService,
 };
 use crate::netlink::Result;
 use crate::netlink::attribute::AttributeWriter;
@@ -35,6 +36,42 @@ pub(super) fn identity(key: &ServiceKey) -> Result<Vec<u8>> {
     let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, service_key(key)?)?;
     Ok(message.into_bytes())
+}
+
+/// Describes a sync daemon that is to run.
+pub(super) fn sync_daemon(daemon: SyncDaemon, channel: &SyncChannel) -> Result<Vec<u8>> {
+    let mut nest = AttributeWriter::default();
+    nest.put(DaemonAttribute::State, daemon_state(daemon))?;
+    nest.put(DaemonAttribute::Interface, channel.interface.as_str())?;
+    nest.put(DaemonAttribute::SyncId, u32::from(channel.id))?;
+    nest.put(DaemonAttribute::Maxlen, channel.maxlen)?;
+    match channel.group {
+        IpAddr::V4(group) => nest.put(DaemonAttribute::Group, group.octets())?,
+        IpAddr::V6(group) => nest.put(DaemonAttribute::Group6, group.octets())?,
+    }
+    nest.put(DaemonAttribute::Port, channel.port)?;
+    nest.put(DaemonAttribute::Ttl, channel.ttl)?;
+    in_daemon(nest)
+}
+
+/// Names a sync daemon that is to end.
+pub(super) fn sync_daemon_state(daemon: SyncDaemon) -> Result<Vec<u8>> {
+    let mut nest = AttributeWriter::default();
+    nest.put(DaemonAttribute::State, daemon_state(daemon))?;
+    in_daemon(nest)
+}
+
+fn in_daemon(nest: AttributeWriter) -> Result<Vec<u8>> {
+    let mut message = AttributeWriter::default();
+    message.nest(CommandAttribute::Daemon, nest)?;
+    Ok(message.into_bytes())
+}
+
+fn daemon_state(daemon: SyncDaemon) -> u32 {
+    match daemon {
+        SyncDaemon::Master => DAEMON_MASTER,
+        SyncDaemon::Backup => DAEMON_BACKUP,
+    }
 }
 
 fn whole_service(service: &VirtualService) -> Result<Vec<u8>> {

@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Family, ForwardingMethod, Persistence, Protocol, Scheduler, ServiceFlags};
+use crate::model::{Family, ForwardingMethod, Persistence, Protocol, Scheduler, ServiceFlags, SyncChannel, SyncDaemon};
 use crate::netlink::attribute::AttributeWriter;
 use constants::{CommandAttribute, DestAttribute, ServiceAttribute};
 
@@ -131,12 +131,32 @@ mod golden {
     }
 
     #[test]
-    fn a_sync_daemon_is_master_or_backup() {
-        for state in [1, 2] {
-            let interface = [9, 0, 2, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0];
-            let bytes = [&[9, 1, 0, 0, 24, 0, 3, 0x80, 8, 0, 1, 0, state, 0, 0, 0][..], &interface].concat();
-            assert_eq!(decode::sync_state(&bytes), Ok(state.into()));
-        }
+    fn a_sync_daemon_has_these_bytes() {
+        let channel = SyncChannel { interface: "eth0".into(), id: 7, ..SyncChannel::default() };
+        let bytes = [
+            &[64, 0, 3, 0x80][..],
+            &[8, 0, 1, 0, 2, 0, 0, 0],                         // State
+            &[9, 0, 2, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0], // Interface
+            &[8, 0, 3, 0, 7, 0, 0, 0],                         // SyncId
+            &[6, 0, 4, 0, 0xc0, 5, 0, 0],                      // Maxlen: 1472
+            &[8, 0, 5, 0, 224, 0, 0, 81],                      // Group
+            &[6, 0, 7, 0, 0x90, 0x22, 0, 0],                   // Port: 8848
+            &[5, 0, 8, 0, 1, 0, 0, 0],                         // Ttl
+        ];
+        assert_eq!(encode::sync_daemon(SyncDaemon::Backup, &channel), Ok(bytes.concat()));
+        assert_eq!(encode::sync_daemon_state(SyncDaemon::Master), Ok(vec![12, 0, 3, 0x80, 8, 0, 1, 0, 1, 0, 0, 0]));
+    }
+
+    #[test]
+    fn a_kernel_before_4_3_says_the_least_of_a_sync_daemon() {
+        let interface = [9, 0, 2, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0];
+        let of = |state| {
+            let head = [9, 1, 0, 0, 32, 0, 3, 0x80, 8, 0, 1, 0, state, 0, 0, 0];
+            [&head[..], &interface, &[8, 0, 3, 0, 7, 0, 0, 0]].concat()
+        };
+        let channel = SyncChannel { interface: "eth0".into(), id: 7, ..SyncChannel::default() };
+        assert_eq!(decode::sync_daemon(&of(2)), Ok(Some((SyncDaemon::Backup, channel))));
+        assert_eq!(decode::sync_daemon(&of(3)), Ok(None));
     }
 }
 
@@ -227,8 +247,20 @@ proptest! {
     }
 
     #[test]
+    fn a_sync_daemon_is_read_as_it_was_written(
+        (interface, id, port, ttl, maxlen) in ("[a-z0-9.]{1,15}", any::<u8>(), any::<u16>(), any::<u8>(), any::<u16>()),
+        group in any::<std::net::IpAddr>(),
+        is_master in any::<bool>(),
+    ) {
+        let daemon = if is_master { SyncDaemon::Master } else { SyncDaemon::Backup };
+        let channel = SyncChannel { interface, id, group, port, ttl, maxlen };
+        let written = encode::sync_daemon(daemon, &channel).expect("encode");
+        prop_assert_eq!(decode::sync_daemon(&[&[9, 1, 0, 0][..], &written].concat()), Ok(Some((daemon, channel))));
+    }
+
+    #[test]
     fn no_bytes_make_the_decoders_panic(bytes in proptest::collection::vec(any::<u8>(), 0..96)) {
-        let _ = decode::sync_state(&bytes);
+        let _ = decode::sync_daemon(&bytes);
         let _ = decode::service(&bytes);
         let _ = decode::destination(&bytes, Family::Ipv6);
         let _ = decode::version(&bytes);
