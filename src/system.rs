@@ -8,6 +8,7 @@ mod lock;
 pub mod memory;
 pub mod namespace;
 mod pace;
+pub mod program;
 pub mod random;
 mod run_dir;
 pub mod sysctl;

@@ -5,18 +5,14 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
 use std::net::IpAddr;
-use std::os::fd::AsFd;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
 use crate::config::Resolver;
 use crate::model::{Family, Protocol};
+use crate::system::program;
 
 /// The time that all lookups of one resolver have together: an agent action must not spend its time limit on a dead
 /// name server.
@@ -25,9 +21,6 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// The lookups that run at once. With one at a time, the first name of which a name server knows nothing would use up
 /// the time of all others, and a thousand names would take a thousand times the way to the name server.
 const AT_ONCE: usize = 16;
-
-/// The most bytes that are read, more than `getent` writes for any host; a runaway program is cut off.
-const MOST_OUTPUT: u64 = 64 * 1024;
 
 /// A host by its name, and which of its addresses is wanted.
 type Name = (String, Family);
@@ -131,16 +124,16 @@ fn ask(getent: &[&str], name: &str, family: Family, deadline: Instant) -> Result
         Family::Ipv4 => "ahostsv4",
         Family::Ipv6 => "ahostsv6",
     };
-    let output = run(Command::new(program).args(arguments).args([database, name]), deadline);
-    let output = output.map_err(|cause| format!("{program} {database}: {cause}"))?;
+    let output = program::run(Command::new(program).args(arguments).args([database, name]), deadline);
+    let output = output.map_err(|cause| format!("{program} {database}: {cause}"))?.text;
     first_address(&output, family).ok_or_else(|| "no such host".to_string())
 }
 
 /// Reads a line of `getent hosts`: `ADDRESS NAME ALIAS...`.
 fn ask_name(getent: &[&str], address: IpAddr, deadline: Instant) -> Option<String> {
     let (program, arguments) = getent.split_first()?;
-    let output = run(Command::new(program).args(arguments).args(["hosts", &address.to_string()]), deadline).ok()?;
-    output.split_whitespace().nth(1).map(str::to_owned)
+    let output = program::run(Command::new(program).args(arguments).args(["hosts", &address.to_string()]), deadline);
+    output.ok()?.text.split_whitespace().nth(1).map(str::to_owned)
 }
 
 impl Default for SystemResolver {
@@ -206,57 +199,6 @@ fn is_mapped(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some())
 }
 
-/// Returns the output of a program that ends before the deadline. Otherwise the program is killed.
-fn run(command: &mut Command, deadline: Instant) -> Result<String, String> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|cause| cause.to_string())?;
-    let output = match child.stdout.take() {
-        Some(mut pipe) => read_until(&mut pipe, deadline),
-        None => Err("no output".into()),
-    };
-    end(&mut child, output.is_err());
-    output
-}
-
-/// Reads to the end of the pipe, which is where the program ends.
-fn read_until(pipe: &mut ChildStdout, deadline: Instant) -> Result<String, String> {
-    let mut output = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(0) => return Err("no answer in time".into()),
-            Err(Errno::EINTR) => continue,
-            Err(cause) => return Err(cause.to_string()),
-            Ok(_) => {}
-        }
-        match pipe.read(&mut buffer) {
-            Ok(0) => return Ok(String::from_utf8_lossy(&output).into_owned()),
-            Ok(count) => output.extend(buffer.iter().take(count)),
-            Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(cause.to_string()),
-        }
-        if output.len() as u64 > MOST_OUTPUT {
-            return Err("too much output".into());
-        }
-    }
-}
-
-/// Waits for the program, killed first unless it has closed its output by itself. Its output is all that counts, so a
-/// program that keeps running after closing it is killed as well.
-fn end(child: &mut Child, kill: bool) {
-    if kill || matches!(child.try_wait(), Ok(None)) {
-        // The program may just have ended; then there is nothing to kill.
-        let _ = child.kill();
-    }
-    let _ = child.wait();
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,11 +251,8 @@ mod tests {
 
     #[test]
     fn a_silent_program_is_killed_and_no_further_name_waits() {
-        let started = Instant::now();
-        let mut command = Command::new("sleep");
-        let killed = run(command.arg("60"), started + Duration::from_millis(100));
-        assert_eq!(killed, Err("no answer in time".into()));
-        assert!(started.elapsed() < Duration::from_secs(30));
+        let slow = resolver(&["sh", "-c", "sleep 60"]);
+        assert_eq!(slow.host("a", Family::Ipv4), Err("sh ahostsv4: no answer in time".into()));
         // `yes ahostsv4 NAME` never ends, which is cut off by its output.
         assert_eq!(resolver(&["yes"]).host("a", Family::Ipv4), Err("yes ahostsv4: too much output".into()));
         let exhausted = resolver(&["getent"]);
