@@ -12,4 +12,4 @@ mod role;
 pub use declaration::{Declaration, Declared, declaration, keys};
 pub use record::{HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};
-pub use role::RoleRecord;
+pub use role::{RoleRecord, sync_coverage};

@@ -4,9 +4,13 @@
 //! what to remove whatever became of the parameters, and the health monitor what to look after. Where a health
 //! monitor looks after a service, its real servers are the monitor's to move in and out.
 
+mod channel;
 mod description;
 mod locks;
+mod promotion;
 mod refusals;
+mod role;
+mod score;
 mod source;
 mod verdict;
 mod wanted;
@@ -18,9 +22,9 @@ use crate::config::Config;
 use crate::director;
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
-use crate::netlink::ipvs::ComparisonDepth;
-use crate::ocf::{Agent, Call, Description, Failure, Status, ValidationLevel};
-use crate::ownership::{self, Declaration, Declared, Registry, ServiceOwner, keys};
+use crate::netlink::ipvs::{ComparisonDepth, SyncDaemons};
+use crate::ocf::{Agent, Call, Description, Failure, PromotionRole, Status, ValidationLevel};
+use crate::ownership::{self, Declaration, Declared, Registry, RoleRecord, ServiceOwner, keys};
 use crate::plan::{self, TableRole};
 use crate::system::RunDir;
 use locks::DeclaringLock;
@@ -33,25 +37,15 @@ impl Agent for Lvs {
     }
 
     fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
-        source::validate(call, level)
+        Failure::collect([source::validate(call, level), channel::validate(call, level)])
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
-        let run_dir = RunDir::system();
-        let config = source::load(call)?;
-        let undeclared = source::undeclared(call, &run_dir, &config);
-        // Before the lock, which all others wait for: a module may take long to load.
-        let mut ipvs = Ipvs::open_loading()?;
-        let lock = DeclaringLock::acquire(call, &run_dir)?;
-        let registry = Registry::read_others(&run_dir, &call.instance);
-        refuse_conflicts(&registry, call, &keys(&config))?;
-        director::prepare(&config, |text| call.log().info(text))?;
-        // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
-        if let Some(text) = undeclared {
-            declare(call, &run_dir, &mut ipvs, &config, &text)?;
+        let promotable = promotion::is_promotable(call);
+        if !promotable && channel::channel(call)?.is_some() {
+            call.log().warning("sync_interface: without effect: this resource is not a promotable clone");
         }
-        let _programming = lock.end_declaring();
-        program(call, &run_dir, &mut ipvs, config.into(), &registry)
+        bring_up(call, promotable.then_some(PromotionRole::Unpromoted))
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -67,6 +61,7 @@ impl Agent for Lvs {
             Declaration::Damaged => changes::delete_services(call, &unclaimed(call, &run_dir))?,
             declaration @ Declaration::Services(_) => changes::delete_services(call, &declaration.keys())?,
         }
+        promotion::leave(call, &run_dir)?;
         // Last: killed before, the next stop still knows what is ours.
         super::forget(call, &run_dir.refusals());
         super::forget(call, &run_dir.services());
@@ -75,21 +70,68 @@ impl Agent for Lvs {
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let run_dir = RunDir::system();
-        let Some(text) = run_dir.services().read(&call.instance)? else { return Ok(Status::Stopped) };
-        let Some(mut ipvs) = Ipvs::open()? else { return Ok(Status::Stopped) };
-        let Declaration::Services(declared) = Declaration::of(&text) else {
-            let path = run_dir.services().file(&call.instance);
-            return Err(Failure::generic(format!("{}: read: damaged; start writes it again", path.display())));
-        };
-        let depth = if call.check_level >= 10 { ComparisonDepth::Thorough } else { ComparisonDepth::Quick };
-        let observed = ipvs.compare(&declared.table, depth)?;
-        if observed.len() == declared.table.len() && observed.iter().all(|(_, entry)| entry.is_none()) {
-            return Ok(Status::Stopped);
+        let role: Option<RoleRecord> = run_dir.roles().read_json(&call.instance);
+        let Some(role) = role else { return monitor_table(call, &run_dir) };
+        if promotion::has_new_parameters(call, &run_dir, &role)
+            && let Err(failure) = bring_up(call, Some(PromotionRole::Unpromoted))
+        {
+            // What runs goes on as it was; a restart would end it, and fail for the same reason.
+            return Ok(Status::Degraded(format!("changed parameters are not taken: {failure}")));
         }
-        let refusals = refusals::read(&run_dir, &call.instance);
-        let view = verdict::DeclarationView { declared: &declared, observed: &observed };
-        verdict::judge(&view, &Registry::read_health_monitors(&run_dir), &refusals).answer()
+        let table = monitor_table(call, &run_dir);
+        let running = match Ipvs::open()? {
+            Some(mut ipvs) => ipvs.sync_daemons()?,
+            None => SyncDaemons::default(),
+        };
+        let answer = role::judge(&role, &running, table);
+        promotion::publish_score(call, &run_dir, &role, &answer);
+        answer
     }
+
+    fn promote(&self, call: &Call) -> Result<(), Failure> {
+        bring_up(call, Some(PromotionRole::Promoted))
+    }
+
+    fn demote(&self, call: &Call) -> Result<(), Failure> {
+        promotion::demote(call, &RunDir::system())
+    }
+}
+
+/// Declares and programs what the parameters say, and takes the role on.
+fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure> {
+    let run_dir = RunDir::system();
+    let config = source::load(call)?;
+    let undeclared = source::undeclared(call, &run_dir, &config);
+    // Before the lock, which all others wait for: a module may take long to load.
+    let mut ipvs = Ipvs::open_loading()?;
+    let lock = DeclaringLock::acquire(call, &run_dir)?;
+    let registry = Registry::read_others(&run_dir, &call.instance);
+    refuse_conflicts(&registry, call, &keys(&config))?;
+    director::prepare(&config, |text| call.log().info(text))?;
+    // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
+    if let Some(text) = undeclared {
+        declare(call, &run_dir, &mut ipvs, &config, &text)?;
+    }
+    let _programming = lock.end_declaring();
+    program(call, &run_dir, &mut ipvs, config.into(), &registry)?;
+    role.map_or(Ok(()), |role| promotion::take_on(call, &run_dir, &mut ipvs, role))
+}
+
+fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
+    let Some(text) = run_dir.services().read(&call.instance)? else { return Ok(Status::Stopped) };
+    let Some(mut ipvs) = Ipvs::open()? else { return Ok(Status::Stopped) };
+    let Declaration::Services(declared) = Declaration::of(&text) else {
+        let path = run_dir.services().file(&call.instance);
+        return Err(Failure::generic(format!("{}: read: damaged; start writes it again", path.display())));
+    };
+    let depth = if call.check_level >= 10 { ComparisonDepth::Thorough } else { ComparisonDepth::Quick };
+    let observed = ipvs.compare(&declared.table, depth)?;
+    if observed.len() == declared.table.len() && observed.iter().all(|(_, entry)| entry.is_none()) {
+        return Ok(Status::Stopped);
+    }
+    let refusals = refusals::read(run_dir, &call.instance);
+    let view = verdict::DeclarationView { declared: &declared, observed: &observed };
+    verdict::judge(&view, &Registry::read_health_monitors(run_dir), &refusals).answer()
 }
 
 fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {

@@ -65,6 +65,7 @@ impl HealthRecordFile {
                 removed_at_stop: removed.iter().map(ToString::to_string).collect(),
                 known_up,
                 known_down,
+                ..HealthRecord::default()
             },
             now,
         )

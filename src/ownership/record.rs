@@ -21,6 +21,11 @@ pub struct HealthRecord {
     pub known_up: BTreeMap<String, Vec<String>>,
     /// The real servers that it knew to be down, by virtual service. They are empty after an orderly end.
     pub known_down: BTreeMap<String, Vec<String>>,
+    /// Per cent of the active director's connections that this one knows; `None` on the active one, and where no connections are
+    /// synchronised.
+    pub sync_coverage: Option<u8>,
+    /// Another director that sends connections under the same number, which only one may.
+    pub sync_clash: Option<String>,
 }
 
 impl HealthRecord {
@@ -28,7 +33,7 @@ impl HealthRecord {
     /// on.
     #[must_use]
     pub fn without_knowledge(self) -> Self {
-        Self { known_up: BTreeMap::new(), known_down: BTreeMap::new(), ..self }
+        Self { known_up: BTreeMap::new(), known_down: BTreeMap::new(), sync_coverage: None, sync_clash: None, ..self }
     }
 }
 

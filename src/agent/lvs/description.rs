@@ -1,5 +1,6 @@
 //! The declaration of `ocf:rust:lvs`.
 
+use super::channel;
 use crate::config::{DIRECTIVES, Directive};
 use crate::ocf::{Action, ActionDefaults, Description, Parameter, ParameterKind};
 
@@ -24,10 +25,10 @@ const COUNT: usize = {
     count
 };
 
-/// `configfile`, and the directives of a service; [`crate::config`] judges their values.
+/// `configfile`, the directives of a service, whose values [`crate::config`] judges, and the connection synchronisation.
 #[expect(clippy::indexing_slicing, reason = "a row that is not there does not compile")]
-const PARAMETERS: [Parameter; COUNT + 1] = {
-    let mut all = [CONFIGFILE; COUNT + 1];
+const PARAMETERS: [Parameter; COUNT + 1 + channel::PARAMETERS.len()] = {
+    let mut all = [CONFIGFILE; COUNT + 1 + channel::PARAMETERS.len()];
     let (mut next, mut row) = (1, 0);
     while row < DIRECTIVES.len() {
         if DIRECTIVES[row].is_parameter {
@@ -35,6 +36,11 @@ const PARAMETERS: [Parameter; COUNT + 1] = {
             next += 1;
         }
         row += 1;
+    }
+    let mut of_channel = 0;
+    while of_channel < channel::PARAMETERS.len() {
+        all[next] = channel::PARAMETERS[of_channel];
+        (next, of_channel) = (next + 1, of_channel + 1);
     }
     all
 };
@@ -55,12 +61,15 @@ pub const DESCRIPTION: Description = Description {
     short: "Virtual services and real servers of Linux Virtual Server (IPVS)",
     long: "Programs virtual services and their real servers into the kernel's IPVS table, keeps what is already right, \
            and removes on stop exactly what it declared. The parameters are the directives of ldirectord.cf. Colocate \
-           ocf:rust:ldirectord with it to have the real servers checked. Monitor with OCF_CHECK_LEVEL=10 also finds \
+           ocf:rust:ldirectord with it to have the real servers checked. As a promotable clone it keeps the table equal on all \
+           directors, and their kernels tell each other of the connections (sync_interface): a take-over loses none. Monitor with OCF_CHECK_LEVEL=10 also finds \
            scheduler flags and thresholds that something else has set in a table of more than 8 virtual services.",
     parameters: &PARAMETERS,
     actions: &[
         ActionDefaults::new(Action::Start, 20),
         ActionDefaults::new(Action::Stop, 20),
+        ActionDefaults::new(Action::Promote, 20),
+        ActionDefaults::new(Action::Demote, 20),
         ActionDefaults::monitor(20, 10),
     ],
 };
