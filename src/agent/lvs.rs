@@ -22,9 +22,9 @@ use crate::config::Config;
 use crate::director;
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
-use crate::netlink::ipvs::{ComparisonDepth, SyncDaemons};
+use crate::netlink::ipvs::ComparisonDepth;
 use crate::ocf::{Agent, Call, Description, Failure, PromotionRole, Status, ValidationLevel};
-use crate::ownership::{self, Declaration, Declared, Registry, RoleRecord, ServiceOwner, keys};
+use crate::ownership::{self, Declaration, Declared, Registry, ServiceOwner, keys};
 use crate::plan::{self, TableRole};
 use crate::system::RunDir;
 use locks::DeclaringLock;
@@ -41,11 +41,16 @@ impl Agent for Lvs {
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
-        let promotable = promotion::is_promotable(call);
-        if !promotable && channel::channel(call)?.is_some() {
+        if promotion::is_promotable(call) {
+            bring_up(call, Some(PromotionRole::Unpromoted))?;
+            // Without a score the cluster would promote no instance.
+            promotion::publish_score(call, &RunDir::system(), &Ok(Status::Running));
+            return Ok(());
+        }
+        if channel::channel(call)?.is_some() {
             call.log().warning("sync_interface: without effect: this resource is not a promotable clone");
         }
-        bring_up(call, promotable.then_some(PromotionRole::Unpromoted))
+        bring_up(call, None)
     }
 
     fn stop(&self, call: &Call) -> Result<(), Failure> {
@@ -70,21 +75,15 @@ impl Agent for Lvs {
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let run_dir = RunDir::system();
-        let role: Option<RoleRecord> = run_dir.roles().read_json(&call.instance);
-        let Some(role) = role else { return monitor_table(call, &run_dir) };
+        let Some(role) = promotion::role(call, &run_dir) else { return monitor_table(call, &run_dir) };
         if promotion::has_new_parameters(call, &run_dir, &role)
             && let Err(failure) = bring_up(call, Some(PromotionRole::Unpromoted))
         {
             // What runs goes on as it was; a restart would end it, and fail for the same reason.
             return Ok(Status::Degraded(format!("changed parameters are not taken: {failure}")));
         }
-        let table = monitor_table(call, &run_dir);
-        let running = match Ipvs::open()? {
-            Some(mut ipvs) => ipvs.sync_daemons()?,
-            None => SyncDaemons::default(),
-        };
-        let answer = role::judge(&role, &running, table);
-        promotion::publish_score(call, &run_dir, &role, &answer);
+        let answer = promotion::judge(call, &run_dir, monitor_table(call, &run_dir));
+        promotion::publish_score(call, &run_dir, &answer);
         answer
     }
 

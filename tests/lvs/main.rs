@@ -9,6 +9,7 @@ mod drift;
 mod kinds;
 mod many;
 mod monitored;
+mod promotable;
 mod refused;
 mod together;
 

@@ -7,7 +7,8 @@ use super::score::{self, Fitness};
 use super::source;
 use crate::model::SyncChannel;
 use crate::netlink::Ipvs;
-use crate::ocf::{Call, Failure, PromotionRole, Status};
+use crate::netlink::ipvs::SyncDaemons;
+use crate::ocf::{Action, Call, Failure, PromotionRole, Status};
 use crate::ownership::{self, Declaration, RoleRecord};
 use crate::system::{RunDir, sysctl};
 
@@ -42,21 +43,23 @@ pub fn demote(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     if ownership::declaration(run_dir, &call.instance) == Declaration::Absent {
         return Err(stopped());
     }
-    let record: RoleRecord = run_dir.roles().read_json(&call.instance).unwrap_or_default();
+    let record = role(call, run_dir).unwrap_or_default();
     let mut ipvs = Ipvs::open()?.ok_or_else(stopped)?;
     enter(call, run_dir, &mut ipvs, RoleRecord { promoted: false, ..record })
 }
 
 /// Ends the sync daemon of this resource and forgets its role.
 pub fn leave(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
-    let Some(record) = run_dir.roles().read_json::<RoleRecord>(&call.instance) else { return Ok(()) };
+    let Some(record) = role(call, run_dir) else { return Ok(()) };
     if let Some(mut ipvs) = Ipvs::open()? {
         // Nothing is wanted, so nothing that another program runs is in the way.
         let orders = role::orders(Some(&record), &ipvs.sync_daemons()?, &RoleRecord::default()).unwrap_or_default();
         execute(call, &mut ipvs, &orders)?;
     }
-    if record.score.is_some() {
-        score::remove(call);
+    if record.score.is_some()
+        && let Err(cause) = score::tell(call, None)
+    {
+        call.log().warning(cause);
     }
     crate::agent::forget(call, &run_dir.roles());
     Ok(())
@@ -72,21 +75,45 @@ pub fn has_new_parameters(call: &Call, run_dir: &RunDir, role: &RoleRecord) -> b
     new_services || channel::channel(call).is_ok_and(|channel| channel != role.channel)
 }
 
+/// Returns the role that the resource has; `None` for one that is not promotable, or does not run.
+pub fn role(call: &Call, run_dir: &RunDir) -> Option<RoleRecord> {
+    run_dir.roles().read_json(&call.instance)
+}
+
+/// Returns what monitor answers, when this is its answer as far as the table is concerned.
+pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
+    let Some(role) = role(call, run_dir) else { return table };
+    let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
+    role::judge(&role, &running, table)
+}
+
 /// Tells the cluster how fit this director is. `answer` is what monitor answers.
-pub fn publish_score(call: &Call, run_dir: &RunDir, role: &RoleRecord, answer: &Result<Status, Failure>) {
+pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Failure>) {
     let complete = match answer {
         Ok(Status::Stopped) => return,
         Ok(Status::FailedPromoted(_)) | Err(_) => false,
         Ok(_) => true,
     };
-    let coverage = ownership::sync_coverage(run_dir);
-    // A probe is how a cluster that was restarted learns of what runs.
-    score::publish(call, run_dir, Fitness { promoted: role.promoted, complete, coverage }, call.is_probe);
+    let Some(role) = role(call, run_dir) else { return };
+    let fitness = Fitness { promoted: role.promoted, complete, coverage: ownership::sync_coverage(run_dir) };
+    let score = score::score(fitness);
+    // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
+    let may_be_forgotten = call.is_probe || call.action == Action::Start;
+    if role.score == Some(score) && !may_be_forgotten {
+        return;
+    }
+    if let Err(cause) = score::tell(call, Some(score)) {
+        call.log().warning(cause);
+        return;
+    }
+    if let Err(error) = run_dir.roles().write_json(&call.instance, &RoleRecord { score: Some(score), ..role }) {
+        call.log().warning(error);
+    }
 }
 
 /// The record is written before a daemon is started: what was started is then known to whatever comes after a kill -9.
 fn enter(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, wanted: RoleRecord) -> Result<(), Failure> {
-    let record: Option<RoleRecord> = run_dir.roles().read_json(&call.instance);
+    let record = role(call, run_dir);
     if let Some(channel) = &wanted.channel {
         refuse_second(call, run_dir, channel)?;
     }

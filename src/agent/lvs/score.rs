@@ -5,8 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::ocf::Call;
-use crate::ownership::RoleRecord;
-use crate::system::{RunDir, program};
+use crate::system::program;
 
 /// What is known of this director when its score is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct Fitness {
 const WARM: u8 = 95;
 
 /// Returns the score. It is never negative: pacemaker would not promote the only director that is left.
-fn score(fitness: Fitness) -> u32 {
+pub fn score(fitness: Fitness) -> u32 {
     match fitness {
         Fitness { complete: false, .. } => 5,
         Fitness { promoted: true, .. } => 1100,
@@ -34,44 +33,29 @@ fn score(fitness: Fitness) -> u32 {
     }
 }
 
-/// The time that the cluster gets to take a score. An action must not fail for it.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Tells the cluster the score where it is another one than before, or where the cluster may have forgotten it (`again`).
-/// Every change makes pacemaker plan anew.
-pub fn publish(call: &Call, run_dir: &RunDir, fitness: Fitness, again: bool) {
-    let Some(record) = run_dir.roles().read_json::<RoleRecord>(&call.instance) else { return };
-    let score = score(fitness);
-    if record.score == Some(score) && !again {
-        return;
-    }
-    if let Err(cause) = tell(call, &["-U", &score.to_string()]) {
-        call.log().warning(format!("promotion score {score}: tell the cluster: {cause}"));
-        return;
-    }
-    if let Err(error) = run_dir.roles().write_json(&call.instance, &RoleRecord { score: Some(score), ..record }) {
-        call.log().warning(error);
-    }
-}
-
-/// Takes the score back.
-pub fn remove(call: &Call) {
-    if let Err(cause) = tell(call, &["-D"]) {
-        call.log().warning(format!("promotion score: take it back: {cause}"));
-    }
-}
-
-fn tell(call: &Call, what: &[&str]) -> Result<(), String> {
+/// Tells the cluster the score of this director, or that it has none any more. Every change makes pacemaker plan anew.
+///
+/// # Errors
+/// It says what the cluster's own program answered. An action must not fail for it.
+pub fn tell(call: &Call, score: Option<u32>) -> Result<(), String> {
     const PROGRAM: &str = "attrd_updater";
+    const PATIENCE: Duration = Duration::from_secs(5);
     // The name that pacemaker gives to the score of an anonymous clone's instances.
     let name = format!("master-{}", call.instance);
     let mut command = Command::new(PROGRAM);
-    command.args(["-n", &name]).args(what);
+    command.args(["-n", &name]);
+    match score {
+        Some(score) => command.arg("-U").arg(score.to_string()),
+        None => command.arg("-D"),
+    };
     let ended = program::run(&mut command, Instant::now() + PATIENCE.min(call.timeout / 4));
-    match ended.map_err(|cause| format!("{PROGRAM}: {cause}"))?.status {
-        status if status.success() => Ok(()),
-        status => Err(format!("{PROGRAM}: {status}")),
-    }
+    let cause = match ended {
+        Ok(ended) if ended.status.success() => return Ok(()),
+        Ok(ended) => ended.status.to_string(),
+        Err(cause) => cause,
+    };
+    let shown = score.map_or_else(|| "none".into(), |score| score.to_string());
+    Err(format!("promotion score {shown}: {PROGRAM} {name}: {cause}"))
 }
 
 #[cfg(test)]

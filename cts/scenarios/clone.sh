@@ -1,0 +1,109 @@
+# the promotable clone: a planned move and two crashes, one of them right after the standby was rebooted, lose no session
+TALKING=30 IDLE=30
+
+scenario() {
+	cluster_use clone.crm || failed "crm configure load update (see n1/commands.log)"
+	seen "loaded config/clone.crm by crmsh: db-lvs as a promotable clone, db-health as a clone, db-vip where db-lvs is promoted"
+	must 120 "a promoted director with the address" pair_is_whole
+	read -r active standby <<<"$(pair)"
+	roles_are_right
+	seen "$active is promoted, $standby stands by with the same table; their sync daemons: master, backup"
+
+	sessions_start
+	from=$EPOCHREALTIME
+	quietly_on "$active" crm_resource --move --promoted --resource db-lvs-clone || failed "crm_resource --move --promoted"
+	must 60 "$standby promoted, with the address" pair_is "$standby" "$active"
+	must 30 "answers without a failure" client_is_steady 2
+	seen "planned move to $standby: $(client_outage "$from" "$standby")"
+	quietly_on "$active" crm_resource --clear --resource db-lvs-clone || failed "crm_resource --clear"
+	sessions_survived
+	read -r active standby <<<"$standby $active"
+	roles_are_right
+
+	sessions_start
+	crash
+	sessions_survived
+	director_revive "$standby" || failed "$standby rejoins"
+	must 120 "$standby stands by" pair_is "$active" "$standby"
+	roles_are_right
+	seen "$standby was switched on again and stands by; nothing moved"
+
+	sessions_start
+	host_kill "$standby"
+	must 60 "$standby is offline" fails cluster_has_both
+	director_revive "$standby" || failed "$standby rejoins"
+	must 120 "$standby stands by" pair_is "$active" "$standby"
+	must 30 "$standby knows all connections" standby_is_warm
+	seen "$standby was rebooted while the sessions were open, and knows their connections again"
+	crash
+	sessions_survived
+	director_revive "$standby" || failed "$standby rejoins"
+	must 120 "$standby stands by" pair_is "$active" "$standby"
+	no_failed_actions
+}
+
+# crash: the active director dies; `active` and `standby` change their names.
+crash() {
+	local from=$EPOCHREALTIME
+	host_kill "$active"
+	must 60 "a real server answers" client_answered_by "rs1|rs2" "$from"
+	must 60 "$standby promoted" promoted_on "$standby"
+	must 30 "answers without a failure" client_is_steady 2
+	seen "$active died: $(client_outage "$from" "$standby")"
+	read -r active standby <<<"$standby $active"
+}
+
+# pair: prints the promoted and the other director.
+pair() {
+	local status active other=n1
+	status=$(cluster_status)
+	[[ $status =~ Promoted:\ \[\ (n[12])\ \] ]] || return
+	active=${BASH_REMATCH[1]}
+	[[ $active == n2 ]] || other=n2
+	[[ $status == *"Unpromoted: [ $other ]"* && $status =~ db-vip[^:]*:[[:space:]]+Started\ $active ]] || return
+	printf '%s %s\n' "$active" "$other"
+}
+pair_is_whole() { pair >/dev/null && [[ $(cluster_status) == *"Clone Set: db-health-clone"*"Started: [ n1 n2 ]"* ]]; }
+pair_is() { [[ $(pair) == "$1 $2" ]]; }
+promoted_on() { [[ $(cluster_status) == *"Promoted: [ $1 ]"* ]]; }
+
+# roles_are_right: ends the scenario unless both directors have the whole table, and each its own sync daemon only.
+roles_are_right() {
+	local host
+	for host in n1 n2; do
+		must 60 "both real servers in $host's table" table_has "$host" "=$RS1:1,$RS2:3"
+	done
+	[[ $(sync_daemons "$active") == master ]] || failed "$active is promoted, its sync daemons: $(sync_daemons "$active")"
+	[[ $(sync_daemons "$standby") == backup ]] || failed "$standby stands by, its sync daemons: $(sync_daemons "$standby")"
+}
+sync_daemons() { on "$1" ipvsadm -L --daemon | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $1 }'; }
+
+sessions_start() {
+	SESSIONS=$OUT/client/sessions
+	rm -f "$SESSIONS"
+	ip netns exec client "$PYTHON" "$CTS/lab/sessions.py" "$VIP" "$PORT" "$DATABASE_PASSWORD" $TALKING $IDLE "$SESSIONS" \
+		>>"$OUT/client/output.log" 2>&1 &
+	sessions=$!
+	must 60 "sessions are open" test -e "$SESSIONS"
+	must 30 "$standby knows all connections" standby_is_warm
+}
+
+# sessions_survived: ends the sessions, and the scenario unless all have answered to the end.
+sessions_survived() {
+	kill -TERM "$sessions"
+	must 60 "the sessions end" sessions_are_counted
+	seen "sessions: $(<"$SESSIONS")"
+	[[ $(<"$SESSIONS") == "$TALKING of $TALKING talking, $IDLE of $IDLE idle, "* ]] || failed "sessions were lost"
+}
+sessions_are_counted() { [[ $(<"$SESSIONS") != ready ]]; }
+
+# standby_is_warm: succeeds when the standby has a connection for each session.
+standby_is_warm() {
+	local known
+	known=$(on "$standby" grep -c ESTABLISHED /proc/net/ip_vs_conn)
+	((known >= TALKING + IDLE))
+}
+
+no_failed_actions() {
+	[[ $(cluster_status) != *"Failed Resource Actions"* ]] || failed "actions have failed: $(cluster_status)"
+}

@@ -1,0 +1,196 @@
+//! The roles of a promotable clone, as the kernel has them: its sync daemons are what `ipvsadm -L --daemon` shows.
+
+use super::common::agent::AGENT_LOG;
+use super::common::table::Watcher;
+use super::common::{Agent, Host, kill};
+use super::{TABLE, lvs, sorted};
+
+const ROLE: &str = "/run/lvs-agents/services/my-lvs.role";
+
+fn host() -> Host {
+    Host::with_eth0(&["10.9.0.1/24"])
+}
+
+fn promotable(agent: Agent<'_>) -> Agent<'_> {
+    agent.variable("OCF_RESKEY_CRM_meta_promoted_max", "1")
+}
+
+fn clone(host: &Host) -> Agent<'_> {
+    promotable(lvs(host)).params(&[("sync_interface", "eth0"), ("sync_id", "7")])
+}
+
+/// What the kernel's sync daemons do, and on which channel.
+fn daemons(host: &Host) -> Vec<String> {
+    let listed = host.sh("ipvsadm -L --daemon");
+    listed.lines().map(str::to_owned).collect()
+}
+
+fn daemon(state: &str) -> Vec<String> {
+    vec![format!("{state} sync daemon (mcast=eth0, syncid=7, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)")]
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn each_role_has_its_own_sync_daemon_and_the_table_stays_through_all_of_them() {
+    let host = host();
+    let clone = clone(&host);
+    clone.start();
+    assert_eq!(daemons(&host), daemon("backup"));
+    clone.monitor().expect(0).silent();
+    let watcher = Watcher::on(&host);
+    for _ in 0..2 {
+        clone.run("promote").expect(0).silent();
+        assert_eq!(daemons(&host), daemon("master"));
+        clone.monitor().expect(8).silent();
+        clone.probe().expect(8).silent();
+    }
+    for _ in 0..2 {
+        clone.run("demote").expect(0).silent();
+        assert_eq!(daemons(&host), daemon("backup"));
+        clone.monitor().expect(0).silent();
+    }
+    assert_eq!(watcher.seen().len(), 1, "the table has changed");
+    clone.run("promote").expect(0).silent();
+    clone.stop();
+    clone.monitor().expect(7).silent();
+    clone.run("demote").expect(7);
+    assert_eq!((daemons(&host), host.ipvs_table(), host.run_files()), (vec![], vec![], vec![]));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn without_an_interface_the_role_is_kept_and_no_daemon_runs() {
+    let host = host();
+    let clone = promotable(lvs(&host));
+    clone.start();
+    clone.monitor().expect(0).silent();
+    clone.run("promote").expect(0).silent();
+    clone.monitor().expect(8).silent();
+    host.sh("ipvsadm -d -t 10.9.0.100:80 -r 10.9.1.2:80");
+    clone.monitor().expect(9).says("10.9.1.2:80 is missing");
+    clone.run("demote").expect(0).silent();
+    clone.monitor().expect(1);
+    clone.start();
+    clone.monitor().expect(0).silent();
+    assert_eq!(daemons(&host), [""; 0]);
+    clone.stop();
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_daemon_that_has_ended_is_a_failure_of_its_role_and_the_next_action_starts_it() {
+    let host = host();
+    let clone = clone(&host);
+    clone.start();
+    host.sh("ipvsadm --stop-daemon backup");
+    clone.monitor().expect(1).says("sync daemon backup on eth0: does not run");
+    clone.start();
+    clone.monitor().expect(0).silent();
+    clone.run("promote").expect(0).silent();
+    host.sh("ipvsadm --stop-daemon master");
+    clone.monitor().expect(9).says("sync daemon master on eth0: does not run");
+    host.sh("ipvsadm --start-daemon master --mcast-interface eth0 --syncid 7");
+    clone.monitor().expect(8).silent();
+    host.sh("ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 7");
+    clone.monitor().expect(9).says("sync daemon backup on eth0: still runs");
+    clone.run("demote").expect(0);
+    assert_eq!(daemons(&host), daemon("backup"));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn the_sync_daemon_of_another_program_is_named_and_never_stopped() {
+    let host = host();
+    host.sh("ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 9");
+    let before = daemons(&host);
+    let clone = clone(&host);
+    clone
+        .run("start")
+        .expect(2)
+        .says("another program runs one on eth0 with id 9; stop it (ipvsadm --stop-daemon backup)");
+    clone.stop();
+    assert_eq!(daemons(&host), before);
+    host.sh("ipvsadm --stop-daemon backup");
+    clone.start();
+    // The kernel has one daemon of each kind, which two resources cannot share.
+    let other = lvs(&host).instance("other").params(&[("virtual", "10.9.0.101:80"), ("sync_interface", "eth0")]);
+    let other = promotable(other);
+    other.run("start").expect(2).says("lvs resource \"my-lvs\" synchronises the connections of this node already");
+    other.stop();
+    clone.monitor().expect(0).silent();
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn an_interface_that_cannot_carry_the_connections_is_refused() {
+    let host = host();
+    host.sh("ip link add bare type dummy && ip link set bare up && ip link add asleep type dummy");
+    for (name, cause) in
+        [("bare", "it has no IPv4 address"), ("asleep", "the interface is down"), ("nosuch", "no such interface")]
+    {
+        let clone = clone(&host).param("sync_interface", name);
+        clone.run("start").expect(2).says(&format!("sync_interface \"{name}\": {cause}"));
+    }
+    // A resource of one instance has no one to tell.
+    lvs(&host).param("sync_interface", "eth0").run("start").expect(0);
+    assert!(host.read(AGENT_LOG).contains("sync_interface: without effect"), "{}", host.read(AGENT_LOG));
+    assert_eq!(daemons(&host), [""; 0]);
+}
+
+/// Pacemaker lets an instance that was demoted reload nothing, and monitors it again with the new parameters.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn an_unpromoted_instance_takes_changed_parameters_on_in_its_monitor() {
+    let host = host();
+    let (clone, edited) = (clone(&host), clone(&host).param("real", "10.9.1.1 gate 5, 10.9.1.2 gate 3"));
+    let table = || host.ipvs_table();
+    clone.start();
+    let before = sorted(&TABLE, &[]);
+    let after = before.iter().map(|line| line.replace("-w 1", "-w 5")).collect::<Vec<_>>();
+    edited.probe().expect(0);
+    assert_eq!(table(), before, "a probe changes nothing");
+    edited.monitor().expect(0).silent();
+    assert_eq!(table(), after);
+    clone.run("promote").expect(0).silent();
+    assert_eq!(table(), before, "a promotion takes them on too");
+    edited.monitor().expect(8).silent();
+    assert_eq!(table(), before, "the promoted instance is told by reload-agent");
+    clone.run("demote").expect(0).silent();
+    let other_channel = edited.param("sync_id", "8");
+    other_channel.monitor().expect(0).silent();
+    assert!(daemons(&host)[0].contains("syncid=8"), "{:?}", daemons(&host));
+    // What cannot be taken is no reason to end what runs.
+    other_channel.param("sync_interface", "nosuch").monitor().expect(190).says("changed parameters are not taken");
+    assert_eq!(table(), after);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn promote_and_demote_killed_anywhere_are_made_good_by_the_next_action() {
+    let host = host();
+    let clone = clone(&host);
+    let restart = || {
+        clone.stop();
+        clone.start();
+    };
+    let promote = |_: usize, place: &str| {
+        assert!([Some(0), Some(1), Some(8), Some(9)].contains(&clone.monitor().code), "{place}");
+        clone.run("promote").expect(0);
+        clone.monitor().expect(8);
+        assert_eq!(daemons(&host), daemon("master"), "{place}");
+    };
+    kill::at_every_change(&host, &clone, "promote", restart, promote);
+    let promoted = || {
+        clone.stop();
+        clone.start();
+        clone.run("promote").expect(0);
+    };
+    let stopped = |_: usize, place: &str| {
+        clone.stop();
+        let records: Vec<String> = host.run_files().into_iter().filter(|name| !name.starts_with('.')).collect();
+        assert_eq!((daemons(&host), records), (vec![], vec![]), "{place}");
+    };
+    kill::at_every_change(&host, &clone, "demote", promoted, stopped);
+    kill::at_every_change(&host, &clone, "stop", promoted, stopped);
+    assert!(host.read(ROLE).is_empty());
+}
