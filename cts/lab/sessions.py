@@ -17,7 +17,8 @@ import time
 import pymysql
 
 PAUSE = 0.25
-PATIENCE = 20
+# The emulated kernel of a busy machine may need long for a take-over; the silence is measured.
+PATIENCE = 60
 
 
 class Session(threading.Thread):

@@ -60,7 +60,7 @@ pair() {
 	[[ $status =~ Promoted:\ \[\ (n[12])\ \] ]] || return
 	active=${BASH_REMATCH[1]}
 	[[ $active == n2 ]] || other=n2
-	[[ $status == *"Unpromoted: [ $other ]"* && $status =~ db-vip[^:]*:[[:space:]]+Started\ $active ]] || return
+	[[ $status == *"Unpromoted: [ $other ]"* && $(cluster_node_of db-vip) == "$active" ]] || return
 	printf '%s %s\n' "$active" "$other"
 }
 pair_is_whole() { pair >/dev/null && [[ $(cluster_status) == *"Clone Set: db-health-clone"*"Started: [ n1 n2 ]"* ]]; }

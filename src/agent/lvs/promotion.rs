@@ -95,8 +95,8 @@ pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Fail
         Ok(_) => true,
     };
     let Some(role) = role(call, run_dir) else { return };
-    let fitness = Fitness { promoted: role.promoted, complete, coverage: ownership::sync_coverage(run_dir) };
-    let score = score::score(fitness);
+    let coverage = if role.promoted { Some(100) } else { ownership::sync_coverage(run_dir) };
+    let score = score::score(Fitness { complete, coverage, before: role.score });
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
     let may_be_forgotten = call.is_probe || call.action == Action::Start;
     if role.score == Some(score) && !may_be_forgotten {

@@ -10,26 +10,31 @@ use crate::system::program;
 /// What is known of this director when its score is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fitness {
-    /// The resource is promoted here: this director has the connections themselves.
-    pub promoted: bool,
     /// The table and the sync daemon are as they should be.
     pub complete: bool,
-    /// Per cent of the active director's connections that this one knows; `None` where nothing counts them.
+    /// Per cent of the connections that this director knows: all when it is the active one; `None` where nothing counts them.
     pub coverage: Option<u8>,
+    /// The score that the cluster has.
+    pub before: Option<u32>,
 }
 
 /// From here on a director counts as one that knows all: connections come and go while they are counted.
 const WARM: u8 = 95;
 
+/// The score of a director that is whole, while nothing is known of its connections.
+const WHOLE: u32 = 100;
+
 /// Returns the score. It is never negative: pacemaker would not promote the only director that is left.
+///
+/// A change of role changes no score: pacemaker would plan anew in the middle of a take-over, which takes longer then. A
+/// director that was the active one knows the connections, until they are counted.
 pub fn score(fitness: Fitness) -> u32 {
     match fitness {
         Fitness { complete: false, .. } => 5,
-        Fitness { promoted: true, .. } => 1100,
-        Fitness { coverage: None, .. } => 100,
+        Fitness { coverage: None, before, .. } => before.map_or(WHOLE, |before| before.max(WHOLE)),
         Fitness { coverage: Some(percent), .. } if percent >= WARM => 1000,
         Fitness { coverage: Some(percent), .. } if percent >= WARM / 2 => 500,
-        Fitness { .. } => 100,
+        Fitness { .. } => WHOLE,
     }
 }
 
@@ -67,17 +72,17 @@ mod tests {
     fn a_warmer_director_has_a_higher_score_and_none_is_negative() {
         check_rows(
             [
-                (true, true, None, 1100),
-                (true, false, Some(100), 5),
-                (false, true, Some(100), 1000),
-                (false, true, Some(95), 1000),
-                (false, true, Some(94), 500),
-                (false, true, Some(0), 100),
-                (false, true, None, 100),
-                (false, false, Some(100), 5),
+                (true, Some(100), None, 1000),
+                (true, Some(95), Some(100), 1000),
+                (true, Some(94), Some(1000), 500),
+                (true, Some(0), Some(1000), 100),
+                (true, None, None, 100),
+                (true, None, Some(5), 100),
+                (true, None, Some(1000), 1000),
+                (false, Some(100), Some(1000), 5),
             ],
-            |(promoted, complete, coverage, expected)| {
-                assert_eq!(score(Fitness { promoted, complete, coverage }), expected);
+            |(complete, coverage, before, expected)| {
+                assert_eq!(score(Fitness { complete, coverage, before }), expected);
             },
         );
     }
