@@ -2,13 +2,14 @@
 
 mod entry;
 
-use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::libc;
+
+use rustc_hash::FxHashSet;
 
 use crate::ocf::{Failure, FailureKind, Problems};
 
@@ -43,7 +44,7 @@ pub fn readable_addresses(text: &str) -> Vec<AddressEntry> {
 pub struct AddressList {
     entries: Vec<AddressEntry>,
     problems: Problems,
-    known: HashSet<AddressEntry>,
+    known: FxHashSet<AddressEntry>,
 }
 
 impl AddressList {

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use rustc_hash::FxHashMap;
+
 use crate::model::{AddressChange, AddressOptions, Family, InterfaceAddress};
 
 /// How a wanted address stands in the kernel.
@@ -18,7 +20,7 @@ pub enum AddressState {
 
 /// The addresses of a machine, found by identity (address and interface) however many there are.
 #[derive(Debug, Default)]
-pub struct AddressTable<'a>(HashMap<(IpAddr, u32), Vec<&'a InterfaceAddress>>);
+pub struct AddressTable<'a>(FxHashMap<(IpAddr, u32), Vec<&'a InterfaceAddress>>);
 
 impl<'a> FromIterator<&'a InterfaceAddress> for AddressTable<'a> {
     fn from_iter<T: IntoIterator<Item = &'a InterfaceAddress>>(addresses: T) -> Self {

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
+
 use super::assignment::Assignment;
 use super::parameters::VipCall;
 use super::record::AddressRecord;
@@ -197,7 +199,7 @@ impl VipNode {
     }
 
     /// Returns the addresses by what identifies them; of several IPv4 copies, one.
-    pub fn observed_by_identity(&self) -> HashMap<(IpAddr, u32), &ObservedAddress> {
+    pub fn observed_by_identity(&self) -> FxHashMap<(IpAddr, u32), &ObservedAddress> {
         self.observed.iter().map(|observed| (observed.address.identity(), observed)).collect()
     }
 

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use rustc_hash::FxHashMap;
+
 use super::assignment::{Surroundings, assign_readable, is_device};
 use super::record::{AddressRecord, RecordedAddress};
 use super::requested::RequestedAddresses;
@@ -35,9 +37,9 @@ enum AddressClaim {
 /// Everything that is claimed for this instance.
 #[derive(Debug, Default)]
 pub struct AddressClaims {
-    ours: HashMap<IpAddr, Vec<AddressClaim>>,
+    ours: FxHashMap<IpAddr, Vec<AddressClaim>>,
     /// What the records of other instances name.
-    others: HashMap<IpAddr, Vec<AddressClaim>>,
+    others: FxHashMap<IpAddr, Vec<AddressClaim>>,
 }
 
 impl From<&RecordedAddress> for AddressClaim {
@@ -59,7 +61,7 @@ impl AddressClaim {
 impl AddressClaims {
     /// Returns the claims of a record, which names everything that this instance may have put on an interface.
     pub fn recorded(record: &AddressRecord) -> Self {
-        Self { ours: by_address(record.all()), others: HashMap::new() }
+        Self { ours: by_address(record.all()), others: FxHashMap::default() }
     }
 
     /// Returns the claims without a record: what a start with these parameters would put up or take over, but for what
@@ -69,7 +71,7 @@ impl AddressClaims {
         surroundings: &Surroundings<'_>,
         others: impl IntoIterator<Item = &'a RecordedAddress>,
     ) -> Self {
-        let mut ours: HashMap<IpAddr, Vec<AddressClaim>> = HashMap::new();
+        let mut ours: FxHashMap<IpAddr, Vec<AddressClaim>> = FxHashMap::default();
         for (entry, link) in assign_readable(requested, surroundings) {
             let claim = match link {
                 Some(link) => AddressClaim::On { interface: link.index, nic: link.name.clone() },
@@ -83,7 +85,7 @@ impl AddressClaims {
 
     /// Returns whose the address `held` is. `link` is the interface that holds it.
     pub fn owner(&self, held: &InterfaceAddress, link: Option<&Link>) -> AddressOwner {
-        let covering = |claims: &HashMap<IpAddr, Vec<AddressClaim>>| {
+        let covering = |claims: &FxHashMap<IpAddr, Vec<AddressClaim>>| {
             claims.get(&held.address).into_iter().flatten().find(|claim| claim.covers(held, link)).cloned()
         };
         match covering(&self.ours) {
@@ -103,8 +105,8 @@ impl AddressClaims {
     }
 }
 
-fn by_address<'a>(recorded: impl IntoIterator<Item = &'a RecordedAddress>) -> HashMap<IpAddr, Vec<AddressClaim>> {
-    let mut claims: HashMap<IpAddr, Vec<AddressClaim>> = HashMap::new();
+fn by_address<'a>(recorded: impl IntoIterator<Item = &'a RecordedAddress>) -> FxHashMap<IpAddr, Vec<AddressClaim>> {
+    let mut claims: FxHashMap<IpAddr, Vec<AddressClaim>> = FxHashMap::default();
     for recorded in recorded {
         claims.entry(recorded.address).or_default().push(recorded.into());
     }
