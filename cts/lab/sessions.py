@@ -45,8 +45,8 @@ class Session(threading.Thread):
             self.end.wait()
             self.ask(number + 1)
             self.survived = True
-        except (pymysql.Error, ValueError, OSError):
-            pass
+        except (pymysql.Error, ValueError, OSError) as error:
+            print(f"{time.time():.3f} {'talking' if self.talks else 'idle'}, question {number}: {error!r}", flush=True)
 
 
 def main():

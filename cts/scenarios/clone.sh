@@ -85,6 +85,8 @@ sessions_start() {
 		>>"$OUT/client/output.log" 2>&1 &
 	sessions=$!
 	must 60 "sessions are open" test -e "$SESSIONS"
+	open=$(ip netns exec client ss -Htn state established dst "$VIP" | wc -l)
+	((open >= TALKING + IDLE)) || failed "$open connections are open"
 	must 30 "$standby knows all connections" standby_is_warm
 }
 
@@ -97,11 +99,16 @@ sessions_survived() {
 }
 sessions_are_counted() { [[ $(<"$SESSIONS") != ready ]]; }
 
-# standby_is_warm: succeeds when the standby has a connection for each session.
+# standby_is_warm: succeeds when the standby knows every connection that the client has open. The client's own attempts come
+# and go; those of a moment ago may not have been sent yet.
 standby_is_warm() {
-	local known
-	known=$(on "$standby" grep -c ESTABLISHED /proc/net/ip_vs_conn)
-	((known >= TALKING + IDLE))
+	local known open port
+	open=$(ip netns exec client ss -Htn state established dst "$VIP" | awk '{ sub(/.*:/, "", $3); print $3 }')
+	known=$(on "$standby" awk '$1 == "TCP" && $8 == "ESTABLISHED" { print $3 }' /proc/net/ip_vs_conn)
+	for port in $open; do
+		printf -v port '%04X' "$port"
+		[[ $known == *"$port"* ]] || return
+	done
 }
 
 no_failed_actions() {

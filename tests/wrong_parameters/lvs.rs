@@ -1,7 +1,7 @@
 use super::common::wrong::{WrongRow, check, everywhere, here};
 use super::common::{Agent, Host};
 
-const ROWS: [WrongRow; 46] = [
+const ROWS: [WrongRow; 50] = [
     everywhere(&[("virtual", "")], "virtual: not set: name a virtual service, or a configfile"),
     everywhere(&[("virtual", "10.9.0.100")], "virtual: \"10.9.0.100\": expected ADDRESS:PORT or a firewall mark"),
     everywhere(&[("virtual", "10.9.0.100:70000")], "port \"70000\": expected 0 to 65535"),
@@ -29,6 +29,10 @@ const ROWS: [WrongRow; 46] = [
     everywhere(&[("protocol", "sctp")], "protocol: \"sctp\": expected tcp, udp or fwm"),
     everywhere(&[("protocol", "fwm")], "expected tcp or udp, since virtual is an address"),
     everywhere(&[("ops", "perhaps")], "ops: \"perhaps\": expected yes or no"),
+    everywhere(&[("sync_interface", "lo"), ("sync_id", "0")], "sync_id \"0\": expected a whole number from 1 to 255"),
+    everywhere(&[("sync_interface", "lo"), ("sync_group", "10.0.0.1")], "\"10.0.0.1\": expected a multicast address"),
+    everywhere(&[("sync_interface", "lo"), ("sync_threshold", "50 3")], "expected two numbers, of which the first is the"),
+    everywhere(&[("sync_port", "8848")], "sync_port: set without sync_interface"),
     everywhere(&[("checktype", "telepathy")], "checktype: \"telepathy\": expected connect, negotiate, ping"),
     everywhere(&[("service", "ssh")], "service: \"ssh\": expected one of ftp smtp"),
     everywhere(&[("checktype", "negotiate"), ("service", "oracle")], "oracle: only Oracle's own client can ask it"),
