@@ -90,6 +90,15 @@ impl Agent for Lvs {
         let view = verdict::DeclarationView { declared: &declared, observed: &observed };
         verdict::judge(&view, &Registry::read_health_monitors(&run_dir), &refusals).answer()
     }
+
+    /// A start changes only what differs, which is all that a reload has to do. What does not run is left to recovery:
+    /// the cluster starts it in order with the resources around it.
+    fn reload(&self, call: &Call) -> Result<(), Failure> {
+        match self.monitor(call) {
+            Ok(Status::Stopped) => Err(Failure::not_running("virtual services: change them: none of them is there")),
+            _ => self.start(call),
+        }
+    }
 }
 
 fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {

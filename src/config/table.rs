@@ -25,8 +25,10 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::new("virtual", Scope::Section, Form::Virtual(Family::Ipv4)).parameter(
         "virtual service",
         "The virtual service that clients connect to: ADDRESS:PORT, [IPV6]:PORT, or a firewall mark (a number). Several, \
-         separated by commas or newlines, share all other parameters.",
-    ),
+         separated by commas or newlines, share all other parameters. A change restarts the resource: clients connect \
+         elsewhere then, and the cluster moves what belongs to the address in its order.",
+    )
+    .names_services(),
     Directive::new("virtual6", Scope::Section, Form::Virtual(Family::Ipv6)),
     Directive::new("real", Scope::Section, Form::Real(Family::Ipv4)).parameter(
         "real servers",
@@ -45,7 +47,12 @@ pub const DIRECTIVES: &[Directive] = &[
             ServiceKey::Address { protocol, .. } => Some(protocol.to_string().into()),
             ServiceKey::Fwmark { .. } => Some(words::FIREWALL_MARK.into()),
         })
-        .parameter("transport protocol", "tcp or udp; for a firewall mark fwm. Default: tcp, udp for port 53."),
+        .parameter(
+            "transport protocol",
+            "tcp or udp; for a firewall mark fwm. Default: tcp, udp for port 53. A change restarts the resource, as it \
+             makes another virtual service.",
+        )
+        .names_services(),
     value("scheduler", Scope::Section, Kind::Scheduler)
         .default("wrr")
         .declared(|service| Some(service.service.scheduler.as_str().into()))

@@ -117,6 +117,27 @@ fn declarations_that_come_and_go_are_followed() {
     assert_eq!(host.ipvs_table(), [""; 0]);
 }
 
+/// What the health monitor decides is no concern of a reload: the dead real server stays out.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_reload_of_lvs_brings_weights_and_checks_to_the_health_monitor() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    lvs(&host).start();
+    ldirectord(&host).start();
+    assert_eq!(host.weights(), weights(&[(ONE, 1)]));
+    let watcher = Watcher::on(&host);
+    let heavier = lvs(&host).param("real", "10.9.1.1 gate 5, 10.9.1.2 gate 7");
+    heavier.run("reload-agent").expect(0).silent();
+    until_equal("an edited weight", &weights(&[(ONE, 5)]), || host.weights());
+    heavier.monitor().expect(0).silent();
+    assert_eq!(watcher.seen(), [weights(&[(ONE, 1)]), weights(&[(ONE, 5)])]);
+    let elsewhere = heavier.param("checkport", "81");
+    elsewhere.run("reload-agent").expect(0).silent();
+    until_equal("the new check fails", &weights(&[(FALLBACK, 1)]), || host.weights());
+    elsewhere.monitor().expect(0).silent();
+}
+
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_second_health_monitor_stands_by_and_takes_over() {

@@ -10,6 +10,7 @@ mod kinds;
 mod many;
 mod monitored;
 mod refused;
+mod reload;
 mod together;
 
 use common::agent::AGENT_LOG;
