@@ -8,6 +8,6 @@ mod declaration;
 mod record;
 mod registry;
 
-pub use declaration::{Declaration, Declared, declaration, keys};
+pub use declaration::{Declaration, Declared, Drain, declaration, keys};
 pub use record::{HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};

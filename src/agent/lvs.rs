@@ -5,6 +5,7 @@
 //! monitor looks after a service, its real servers are the monitor's to move in and out.
 
 mod description;
+mod drain;
 mod locks;
 mod refusals;
 mod source;
@@ -38,10 +39,13 @@ impl Agent for Lvs {
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        let config = source::load(call)?;
-        let undeclared = source::undeclared(call, &run_dir, &config);
+        let mut config = source::load(call)?;
         // Before the lock, which all others wait for: a module may take long to load.
         let mut ipvs = Ipvs::open_loading()?;
+        let mut undeclared = source::undeclared(call, &run_dir, &config);
+        if undeclared.is_some() && drain::carry_over(call, &run_dir, &mut ipvs, &mut config)? {
+            undeclared = source::undeclared(call, &run_dir, &config);
+        }
         let lock = DeclaringLock::acquire(call, &run_dir)?;
         let registry = Registry::read_others(&run_dir, &call.instance);
         refuse_conflicts(&registry, call, &keys(&config))?;
@@ -87,8 +91,12 @@ impl Agent for Lvs {
             return Ok(Status::Stopped);
         }
         let refusals = refusals::read(&run_dir, &call.instance);
+        let registry = Registry::read_health_monitors(&run_dir);
+        if drain::are_held(&declared.draining, &observed) && !call.is_probe {
+            drain::advance_unless_busy(call, &run_dir, &mut ipvs, &registry);
+        }
         let view = verdict::DeclarationView { declared: &declared, observed: &observed };
-        verdict::judge(&view, &Registry::read_health_monitors(&run_dir), &refusals).answer()
+        verdict::judge(&view, &registry, &refusals).answer()
     }
 
     /// A start changes only what differs, which is all that a reload has to do. What does not run is left to recovery:
@@ -124,16 +132,18 @@ fn program(
     declared: Declared,
     registry: &Registry,
 ) -> Result<(), Failure> {
-    let mut desired = declared.table;
+    let Declared { table: mut desired, draining, .. } = declared;
     let count = desired.len();
     let compared = ipvs.compare(&desired, ComparisonDepth::Quick)?;
     let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
     desired.retain(|key, _| differing.contains(key));
     let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
+    drain::keep(&mut desired, &observed, &draining);
     wanted::leave_to_monitors(&mut desired, &observed, registry);
     let changes = plan::table_changes(&desired, &observed, TableRole::OwnsServices);
     let refused = changes::apply(call, ipvs, &changes)?;
     refusals::note(run_dir, &call.instance, &refused)?;
+    drain::advance(call, ipvs, &draining, registry)?;
     refused.answer(call, count)
 }
 

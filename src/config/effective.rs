@@ -12,7 +12,9 @@ use super::real::{FallbackSpec, RealSpec};
 use super::section::{Outside, Preview, Section};
 use super::words::{self, FIREWALL_MARK};
 use super::written::{Effective, Located, Values};
-use super::{Config, Global, LogTarget, MailSettings, Notices, RealServerConfig, Relay, Resolver, Service, SmtpTls};
+use super::{
+    Config, Draining, Global, LogTarget, MailSettings, Notices, RealServerConfig, Relay, Resolver, Service, SmtpTls,
+};
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, Secret, ServiceFlags,
     ServiceKey, VirtualService,
@@ -139,13 +141,17 @@ impl<'a> Resolution<'a> {
         let service = self.virtual_service(section, key);
         let template = Template::new(section, values, key, self.questions, &mut self.report);
         let mut real_servers: Vec<RealServerConfig> = Vec::with_capacity(section.real_servers.len());
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut draining) = (BTreeSet::new(), Vec::new());
         for spec in &section.real_servers {
             for (real_server, check_port) in self.real_servers(spec, key, section.family) {
                 if !seen.insert(real_server.key) {
                     let name = name(spec, "real", section.family);
                     let objection = format!("{name}: {}: given twice in {}", real_server.key, section.name());
                     self.report.tolerate(spec.origin, &objection, "the first counts");
+                    continue;
+                }
+                if let Some(since) = spec.value.options.draining {
+                    draining.push(Draining { real_server: RealServer { weight: 0, ..real_server }, since });
                     continue;
                 }
                 let Some(template) = &template else { continue };
@@ -164,6 +170,8 @@ impl<'a> Resolution<'a> {
             origin: section.origin,
             service,
             real_servers,
+            draining,
+            drain_timeout: Duration::from_secs(values.number("drain_timeout").into()),
             fallback,
             question: template.question,
             checktimeout: template.timeout,

@@ -32,6 +32,8 @@ pub(super) struct Options {
     pub upper_threshold: Option<u32>,
     /// The port that is checked. ldirectord has no such word; a declaration needs it.
     pub checkport: Option<u16>,
+    /// When the real server left the configuration, in seconds since 1970: it is drained. Only a declaration has it.
+    pub draining: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +110,10 @@ fn parse_options(text: &str) -> Result<Options, String> {
                 value::port(port).map_err(|expected| format!("\"{word}\": {expected}"))?,
                 "checkport:",
             )?;
+        } else if let Some(since) = word.strip_prefix("draining:") {
+            let expected = || format!("\"{word}\": expected seconds since 1970");
+            let since = value::digits(since).and_then(|digits| digits.parse().ok()).ok_or_else(expected)?;
+            set_once(&mut options.draining, since, "draining:")?;
         } else if word == "-w" {
             // ipvsadm's way of writing it, which ldirectord happens to accept.
             let (number, after) = next_word(rest);
@@ -185,13 +191,14 @@ mod tests {
             lower_threshold: Some(10),
             upper_threshold: Some(20),
             checkport: Some(99),
+            draining: Some(1),
         };
         for text in [
-            r#"5 "a","b" l:10 u:20 checkport:99"#,
-            r#"5 "a" "b" checkport:99 u:20 l:10"#,
-            r#"checkport:99 u:20 -w 5 l:10 "a", "b""#,
-            r#"5, "a", "b" l:10 u:20 checkport:99"#,
-            r#"l:10 u:20 "a",  "b" 5 checkport:99"#,
+            r#"5 "a","b" l:10 u:20 checkport:99 draining:1"#,
+            r#"5 "a" "b" draining:1 checkport:99 u:20 l:10"#,
+            r#"checkport:99 u:20 draining:1 -w 5 l:10 "a", "b""#,
+            r#"5, "a", "b" l:10 draining:1 u:20 checkport:99"#,
+            r#"draining:1 l:10 u:20 "a",  "b" 5 checkport:99"#,
         ] {
             assert_eq!(options(text), all, "{text}");
         }

@@ -11,6 +11,10 @@ use crate::model::{Family, Field, Persistence, ServiceKey};
 /// One month, the longest persistence that ipvsadm(8) lets through (`MAX_TIMEOUT` of ipvsadm.c).
 const LONGEST_PERSISTENCE: u32 = 31 * 24 * 60 * 60;
 
+/// An edit of the configuration shall not cut off clients, and a client that talks for longer shall not keep a server
+/// that is to be switched off for ever. Five minutes are what load balancers of large sites give.
+const DRAIN_TIMEOUT: &str = "300";
+
 const fn value(name: &'static str, scope: Scope, kind: Kind) -> Directive {
     Directive::new(name, scope, Form::Value(kind))
 }
@@ -195,6 +199,16 @@ pub const DIRECTIVES: &[Directive] = &[
             "add deleted real servers of weight 0 again",
             "With quiescent: a failed real server whose entry was deleted by hand is added again with weight 0 (yes), or \
              stays away until it is healthy (no).",
+        ),
+    value("drain_timeout", Scope::Both, Kind::AtMost(u32::MAX))
+        .default(DRAIN_TIMEOUT)
+        .declared(|service| Some(service.drain_timeout.as_secs().to_string().into()))
+        // Older health monitors do not know the directive, and have to go on while an upgrade is under way.
+        .implied(|service| service.drain_timeout.as_secs().to_string() == DRAIN_TIMEOUT)
+        .parameter(
+            "time limit of a drain",
+            "Seconds for which a real server that has left the configuration keeps the connections that it has: it gets \
+             weight 0, and is removed when it has no connection any more, or when the time is over. 0 removes it at once.",
         ),
     value("cleanstop", Scope::Both, Kind::YesNo)
         .default("yes")

@@ -165,9 +165,18 @@ impl Ipvs {
     /// # Errors
     /// Fails on any failure.
     pub fn connections(&mut self, key: &ServiceKey) -> Result<BTreeMap<RealServerKey, Connections>> {
-        let during = |error: Error| error.during(format_args!("virtual service {key}: count connections"));
-        let read = self.destinations(key).map_err(during)?;
+        let read = self.real_servers_in_use(key)?;
         Ok(read.into_iter().map(|(real, connections)| (real.key, connections)).collect())
+    }
+
+    /// Reads the real servers of a service with their connections. The list is empty also when the service does not
+    /// exist.
+    ///
+    /// # Errors
+    /// Fails on any failure.
+    pub fn real_servers_in_use(&mut self, key: &ServiceKey) -> Result<Vec<(RealServer, Connections)>> {
+        let during = |error: Error| error.during(format_args!("virtual service {key}: count connections"));
+        self.destinations(key).map_err(during)
     }
 
     /// Reads which sync daemons run.

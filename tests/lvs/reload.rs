@@ -1,11 +1,11 @@
 //! `reload-agent`: what differs is changed, and every other entry and all connections stay.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 
 use super::common::table::Watcher;
+use super::common::talk::Talk;
 use super::common::{Agent, Host, kill, until_equal};
-use super::{FOREIGN, TABLE, lvs, sorted, with_foreign_service};
+use super::{FOREIGN, TABLE, lvs, sorted, with_client, with_foreign_service};
 
 /// What [`edited`] declares.
 const EDITED: [&str; 3] = [
@@ -21,12 +21,6 @@ fn edited(host: &Host) -> Agent<'_> {
         ("scheduler", "wlc"),
         ("checktype", "connect"),
     ])
-}
-
-/// Returns the connections that the kernel passes on: protocol, client, virtual service, real server and state.
-fn connections(host: &Host) -> Vec<String> {
-    let text = std::fs::read_to_string(host.proc_file("net/ip_vs_conn")).expect("the connection table");
-    text.lines().skip(1).map(|line| line.split_whitespace().take(8).collect::<Vec<_>>().join(" ")).collect()
 }
 
 #[test]
@@ -51,24 +45,16 @@ fn only_what_differs_is_changed_and_the_table_is_never_empty() {
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn an_established_connection_stays_at_its_real_server() {
-    let (host, client) = Host::pair(&["192.0.2.1/24", "10.9.1.1/32"], &["192.0.2.2/24"]);
-    host.sh("ip address add 10.9.0.100/32 dev lo");
-    client.sh("ip route add 10.9.0.100 via 192.0.2.1");
+    let (host, client) = with_client();
     let listener = host.enter(|| TcpListener::bind("10.9.1.1:80")).expect("listen");
     lvs(&host).param("real", "10.9.1.1 masq 1").start();
-    let mut client = client.enter(|| TcpStream::connect("10.9.0.100:80")).expect("through the virtual service");
-    let (mut server, _) = listener.accept().expect("accept");
-    until_equal("connections", &1, || connections(&host).iter().filter(|line| line.ends_with("ESTABLISHED")).count());
-    let before = connections(&host);
+    let mut talk = Talk::begin(&client, "10.9.0.100:80", &listener);
+    until_equal("connections", &1, || host.connections().iter().filter(|line| line.ends_with("ESTABLISHED")).count());
+    let before = host.connections();
     for real in ["10.9.1.1 masq 9, 10.9.1.3 masq", "10.9.1.1 masq 0, 10.9.1.3 masq 7", "10.9.1.1 masq u:9"] {
         edited(&host).param("real", real).run("reload-agent").expect(0).silent();
-        assert_eq!(connections(&host), before, "{real}");
-        client.write_all(b"ping").expect("send");
-        let mut read = [0; 4];
-        server.read_exact(&mut read).expect("receive");
-        server.write_all(&read).expect("send back");
-        client.read_exact(&mut read).expect("receive back");
-        assert_eq!(&read, b"ping", "{real}");
+        assert_eq!(host.connections(), before, "{real}");
+        talk.goes_on();
     }
 }
 

@@ -10,3 +10,10 @@ pub struct Connections {
     /// Persistence templates: clients that would come back here.
     pub persistent: u32,
 }
+
+impl Connections {
+    /// Returns the number of connections that carry packets, or still may. A persistence template carries none.
+    pub fn open(&self) -> u32 {
+        self.active.saturating_add(self.inactive)
+    }
+}
