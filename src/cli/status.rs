@@ -12,9 +12,9 @@ use crate::daemon::control;
 use crate::daemon::protocol::{
     ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus,
 };
-use crate::model::{ServiceEntry, ServiceKey, Table};
+use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
-use crate::netlink::ipvs::Connections;
+use crate::netlink::ipvs::{RealServerInUse, Traffic};
 use crate::ownership::Registry;
 use crate::system::{Lock, RunDir};
 
@@ -38,9 +38,21 @@ struct KernelRow {
     weight: u32,
     active: u32,
     inactive: u32,
+    /// What has passed since the kernel has this entry.
+    traffic: TrafficRow,
     /// When it left the configuration and when it is removed at the latest, in seconds since 1970: it is drained.
     #[serde(skip_serializing_if = "Option::is_none")]
     draining: Option<(u64, u64)>,
+}
+
+/// The kernel's counters of one real server.
+#[derive(Debug, Clone, Default, Serialize)]
+struct TrafficRow {
+    connections: u64,
+    in_packets: u64,
+    out_packets: u64,
+    in_bytes: u64,
+    out_bytes: u64,
 }
 
 /// Prints the overview, as text for people or as JSON for programs.
@@ -85,34 +97,30 @@ fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<HealthMonitorS
 
 fn kernel_rows(registry: &Registry) -> anyhow::Result<Vec<KernelRow>> {
     let Some(mut ipvs) = Ipvs::open()? else { return Ok(Vec::new()) };
-    let table: Table = ipvs.table()?;
+    let mut keys: Vec<ServiceKey> = ipvs.services()?.into_iter().map(|service| service.key).collect();
+    keys.sort_unstable();
     let mut rows = Vec::new();
-    for (key, entry) in &table {
-        let connections = ipvs.connections(key)?;
-        rows.extend(rows_of(key, entry, registry, |real| connections.get(real).copied().unwrap_or_default()));
+    for key in keys {
+        let mut in_use = ipvs.real_servers_in_use(&key)?;
+        in_use.sort_unstable_by_key(|one| one.real_server.key);
+        rows.extend(in_use.into_iter().map(|one| kernel_row(&key, one, registry)));
     }
     Ok(rows)
 }
 
-fn rows_of(
-    key: &ServiceKey,
-    entry: &ServiceEntry,
-    registry: &Registry,
-    connections: impl Fn(&crate::model::RealServerKey) -> Connections,
-) -> Vec<KernelRow> {
-    let row = |real: &crate::model::RealServer| {
-        let connections = connections(&real.key);
-        KernelRow {
-            service: key.to_string(),
-            real_server: real.key.to_string(),
-            forwarding: if real.local { "local".into() } else { real.forwarding.to_string() },
-            weight: real.weight,
-            active: connections.active,
-            inactive: connections.inactive,
-            draining: registry.drain_of(key, &real.key).map(|drain| (drain.since, drain.until)),
-        }
-    };
-    entry.real_servers.values().map(row).collect()
+fn kernel_row(key: &ServiceKey, one: RealServerInUse, registry: &Registry) -> KernelRow {
+    let RealServerInUse { real_server: real, connections, traffic } = one;
+    let Traffic { connections: total, in_packets, out_packets, in_bytes, out_bytes } = traffic;
+    KernelRow {
+        service: key.to_string(),
+        real_server: real.key.to_string(),
+        forwarding: if real.local { "local".into() } else { real.forwarding.to_string() },
+        weight: real.weight,
+        active: connections.active,
+        inactive: connections.inactive,
+        traffic: TrafficRow { connections: total, in_packets, out_packets, in_bytes, out_bytes },
+        draining: registry.drain_of(key, &real.key).map(|drain| (drain.since, drain.until)),
+    }
 }
 
 /// The kernel's rows by service and real server.
@@ -250,6 +258,7 @@ mod tests {
             weight: 3,
             active: 12,
             inactive: 345,
+            traffic: TrafficRow::default(),
             draining: None,
         };
         let drained = KernelRow {

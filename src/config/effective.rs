@@ -206,7 +206,7 @@ impl<'a> Resolution<'a> {
             VirtualAddress::Address { host, port } => (host, port),
         };
         if word == FIREWALL_MARK {
-            self.object(section, "protocol", "expected tcp or udp, since virtual is an address");
+            self.object(section, "protocol", "expected tcp, udp or sctp, since virtual is an address");
         }
         let protocol = word.parse().unwrap_or_else(|_| default_protocol(port));
         let name = section.name();
@@ -220,17 +220,22 @@ impl<'a> Resolution<'a> {
         let values = self.values(section);
         let persistence = Some(values.number("persistent")).filter(|timeout| *timeout > 0).map(|timeout| {
             let netmask = values.written("netmask").and_then(|_| values.number("netmask").try_into().ok());
-            Persistence { timeout, prefix_length: netmask.unwrap_or(section.family.bits()) }
+            Persistence::by_address(timeout, netmask.unwrap_or(section.family.bits()))
         });
+        let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
         if persistence.is_none() {
             self.warn_of(section, "netmask", "ignored without persistent");
+            self.warn_of(section, "persistence_engine", "ignored without persistent");
+        } else if !is_udp {
+            self.warn_of(section, "persistence_engine", "ignored without protocol=udp");
         }
+        let engine = values.text("persistence_engine").parse().ok().filter(|_| is_udp);
+        let persistence = persistence.map(|persistence| Persistence { engine, ..persistence });
         let needs_persistence = matches!(key, ServiceKey::Address { port: 0, .. }) && persistence.is_none();
         if needs_persistence {
             let text = format!("{}: port 0 (every port): expected persistent with it", section.name());
             self.report.error(section.origin, text);
         }
-        let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
         let one_packet = values.flag("ops");
         if one_packet && !is_udp {
             self.warn_of(section, "ops", "ignored without protocol=udp");

@@ -101,7 +101,7 @@ fn render_entry(out: &mut dyn Write, real: &RealServer) -> fmt::Result {
         (0, false) => write!(out, "{}", key.address)?,
         _ => write!(out, "{key}")?,
     }
-    write!(out, " {forwarding} {weight}")?;
+    write!(out, " {forwarding} {weight}{}", forwarding.options())?;
     if *lower_threshold > 0 {
         write!(out, " l:{lower_threshold}")?;
     }

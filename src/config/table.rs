@@ -36,13 +36,15 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::new("virtual6", Scope::Section, Form::Virtual(Family::Ipv6)),
     Directive::new("real", Scope::Section, Form::Real(Family::Ipv4)).parameter(
         "real servers",
-        "The real servers, separated by commas or newlines, each: ADDRESS[:PORT] gate|masq|ipip [WEIGHT]. The weight is \
-         1 when not given; 0 sends no new connections there.",
+        "The real servers, separated by commas or newlines, each: ADDRESS[:PORT] gate|masq|ipip|gue|gre [WEIGHT] \
+         [l:LOWER] [u:UPPER] [tun-port:PORT] [tun-csum|tun-remcsum]. The weight is 1 when not given; 0 sends no new \
+         connections there. Above UPPER connections a real server gets no new ones until it has fewer than LOWER. The \
+         port of gue is 6080 when not given; tun-remcsum is for gue only.",
     ),
     Directive::new("real6", Scope::Section, Form::Real(Family::Ipv6)),
     Directive::new("fallback", Scope::Both, Form::Fallback(Family::Ipv4)).parameter(
         "fallback server",
-        "Server that is used while no real server is healthy: ADDRESS[:PORT] [gate|masq|ipip].",
+        "Server that is used while no real server is healthy: ADDRESS[:PORT] [gate|masq|ipip|gue|gre].",
     ),
     Directive::new("fallback6", Scope::Both, Form::Fallback(Family::Ipv6)),
     value("protocol", Scope::Section, Kind::Word(words::protocol))
@@ -53,8 +55,8 @@ pub const DIRECTIVES: &[Directive] = &[
         })
         .parameter(
             "transport protocol",
-            "tcp or udp; for a firewall mark fwm. Default: tcp, udp for port 53. A change restarts the resource, as it \
-             makes another virtual service.",
+            "tcp, udp or sctp; for a firewall mark fwm. Default: tcp, udp for port 53. A change restarts the resource, as \
+             it makes another virtual service.",
         )
         .names_services(),
     value("scheduler", Scope::Section, Kind::Scheduler)
@@ -79,6 +81,12 @@ pub const DIRECTIVES: &[Directive] = &[
         .parameter(
             "persistence granularity",
             "Clients of one network count as one: netmask or IPv6 prefix length.",
+        ),
+    value("persistence_engine", Scope::Section, Kind::Word(words::persistence_engine))
+        .declared(|service| Some(service.service.persistence?.engine?.name().into()))
+        .parameter(
+            "persistence engine",
+            "What tells clients apart with persistent: sip, the Call-ID of a SIP dialogue, UDP only. Not set: their address.",
         ),
     value("ops", Scope::Section, Kind::YesNo)
         .declared(|service| service.service.flags.one_packet.then_some("yes".into()))

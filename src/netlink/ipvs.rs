@@ -24,7 +24,7 @@ use nix::errno::Errno;
 
 pub use apply::ChangeFailure;
 pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
-pub use connections::Connections;
+pub use connections::{Connections, RealServerInUse, Traffic};
 
 use super::message::NetlinkRequest;
 use super::module::load_module;
@@ -166,15 +166,15 @@ impl Ipvs {
     /// Fails on any failure.
     pub fn connections(&mut self, key: &ServiceKey) -> Result<BTreeMap<RealServerKey, Connections>> {
         let read = self.real_servers_in_use(key)?;
-        Ok(read.into_iter().map(|(real, connections)| (real.key, connections)).collect())
+        Ok(read.into_iter().map(|one| (one.real_server.key, one.connections)).collect())
     }
 
-    /// Reads the real servers of a service with their connections. The list is empty also when the service does not
+    /// Reads the real servers of a service with what the kernel counts for them. The list is empty also when the service does not
     /// exist.
     ///
     /// # Errors
     /// Fails on any failure.
-    pub fn real_servers_in_use(&mut self, key: &ServiceKey) -> Result<Vec<(RealServer, Connections)>> {
+    pub fn real_servers_in_use(&mut self, key: &ServiceKey) -> Result<Vec<RealServerInUse>> {
         let during = |error: Error| error.during(format_args!("virtual service {key}: count connections"));
         self.destinations(key).map_err(during)
     }
@@ -219,10 +219,10 @@ impl Ipvs {
     }
 
     fn real_servers(&mut self, key: &ServiceKey) -> Result<BTreeMap<RealServerKey, RealServer>> {
-        Ok(self.destinations(key)?.into_iter().map(|(real, _)| (real.key, real)).collect())
+        Ok(self.destinations(key)?.into_iter().map(|one| (one.real_server.key, one.real_server)).collect())
     }
 
-    fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<(RealServer, Connections)>> {
+    fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<RealServerInUse>> {
         let payloads = self.dump(IpvsCommand::GetDest, encode::identity(key)?)?;
         payloads.iter().map(|payload| decode::destination(payload, key.family())).collect()
     }

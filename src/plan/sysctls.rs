@@ -52,7 +52,7 @@ mod tests {
     use crate::testing::{real_server, virtual_service};
 
     fn names(key: &str, forwarding: ForwardingMethod, persistent: bool, quiescent: bool) -> Vec<&'static str> {
-        let persistence = persistent.then_some(Persistence { timeout: 60, prefix_length: 32 });
+        let persistence = persistent.then_some(Persistence::by_address(60, 32));
         let service = VirtualService { persistence, ..virtual_service(key) };
         let real = RealServer { forwarding, ..real_server(1, 1) };
         let ends = EntryEnds { by_weight: quiescent, by_removal: !quiescent };

@@ -60,7 +60,8 @@ pub const DESCRIPTION: Description = Description {
            ocf:rust:ldirectord with it to have the real servers checked. A changed parameter is reloaded: weights, \
            scheduler, real servers and checks change while every other entry and all connections stay; only another \
            virtual, protocol or configfile restarts the resource. Monitor with OCF_CHECK_LEVEL=10 also finds \
-           scheduler flags and thresholds that something else has set in a table of more than 8 virtual services.",
+           scheduler flags, thresholds and kinds of tunnels that something else has set in a table of more than 8 \
+           virtual services.",
     parameters: &PARAMETERS,
     actions: &[
         ActionDefaults::new(Action::Start, 20),

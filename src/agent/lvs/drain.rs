@@ -94,7 +94,7 @@ pub fn advance(
         }
         let until = drains.iter().map(|(real, drain)| (*real, drain.until)).collect();
         let held = ipvs.real_servers_in_use(key)?.into_iter();
-        let held = held.map(|(real_server, open)| HeldRealServer { real_server, connections: open.open() });
+        let held = held.map(|one| HeldRealServer { real_server: one.real_server, connections: one.connections.open() });
         steps.extend(plan::drain_changes(*key, &until, &held.collect::<Vec<_>>(), &now));
     }
     if steps.is_empty() { Ok(()) } else { changes::apply_all(call, ipvs, &steps) }

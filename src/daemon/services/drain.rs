@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::config::Service;
 use crate::health::{DrainingServer, Pool};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
-use crate::netlink::ipvs::Connections;
+use crate::netlink::ipvs::RealServerInUse;
 use crate::plan::{self, HeldRealServer, TableRole};
 
-/// The real servers of some virtual services, each with its connections.
-pub type InUse = Vec<(ServiceKey, Vec<(RealServer, Connections)>)>;
+/// The real servers of some virtual services, with what the kernel counts for each.
+pub type InUse = Vec<(ServiceKey, Vec<RealServerInUse>)>;
 
 /// The same moment by both clocks: declarations have the wall clock's time.
 #[derive(Debug, Clone, Copy)]
@@ -63,10 +63,10 @@ pub fn draining(
 }
 
 /// Returns the real servers of `pool` whose drain is over.
-pub fn drained(pool: &Pool, in_use: Vec<(RealServer, Connections)>, now: Instant) -> Vec<RealServerKey> {
+pub fn drained(pool: &Pool, in_use: Vec<RealServerInUse>, now: Instant) -> Vec<RealServerKey> {
     let until = pool.draining().map(|one| (one.real_server.key, one.until)).collect();
     let held = in_use.into_iter();
-    let held = held.map(|(real_server, connections)| HeldRealServer { real_server, connections: connections.open() });
+    let held = held.map(|one| HeldRealServer { real_server: one.real_server, connections: one.connections.open() });
     let steps = plan::drain_changes(pool.key(), &until, &held.collect::<Vec<_>>(), &now);
     let over = steps.into_iter().filter_map(|step| match step {
         Change::DeleteRealServer(_, real) => Some(real),

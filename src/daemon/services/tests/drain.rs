@@ -1,7 +1,7 @@
 //! Real servers that leave, with a clock that the test moves.
 
 use super::*;
-use crate::netlink::ipvs::Connections;
+use crate::netlink::ipvs::{Connections, RealServerInUse, Traffic};
 
 const BOTH: [&str; 2] = ["192.0.2.2=3", "192.0.2.3=1"];
 const DRAINING: [&str; 2] = ["192.0.2.2=3", "192.0.2.3=0"];
@@ -39,7 +39,12 @@ impl ServicesLab {
                 persistent: 7,
                 inactive: 0,
             };
-            (key, reals.map(|real| (real.clone(), connections(real))).collect())
+            let in_use = |real: &RealServer| RealServerInUse {
+                real_server: real.clone(),
+                connections: connections(real),
+                traffic: Traffic::default(),
+            };
+            (key, reals.map(in_use).collect())
         });
         let counted = counted.collect();
         self.services.counted(counted, self.now, &mut self.sinks);
