@@ -1,6 +1,7 @@
 //! The values of `real` and `fallback` lines, as written: `ADDRESS[->ADDRESS][:PORT] METHOD [WEIGHT] ["REQUEST",
-//! "RECEIVE"] [l:N] [u:N] [tun-port:PORT] [tun-csum|tun-remcsum] [checkport:PORT]`. ldirectord searches for each part anywhere and skips what it does not know; here every
-//! word counts, so that a mistyped one cannot silently change a real server.
+//! "RECEIVE"] [l:N] [u:N] [tun-port:PORT] [tun-csum|tun-remcsum] [checkport:PORT]`. ldirectord searches for each part
+//! anywhere and skips what it does not know; here every word counts, so that a mistyped one cannot silently change a real
+//! server.
 
 use super::address::{self, Host, HostPort, Port};
 use super::value;

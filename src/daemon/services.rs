@@ -404,6 +404,9 @@ impl Services {
     pub fn counted(&mut self, in_use: InUse, now: Instant, sinks: &mut Sinks) {
         for (key, in_use) in in_use {
             let Some(watched) = self.watched.get_mut(&key) else { continue };
+            let is_back = |key: &RealServerKey| watched.serves(key);
+            let back: Vec<_> = watched.pool.draining().map(|one| one.real_server.key).filter(is_back).collect();
+            back.iter().for_each(|real| watched.pool.end_drain(real));
             for real in drain::drained(&watched.pool, in_use, now) {
                 watched.pool.end_drain(&real);
                 sinks.emit(Event::Drained { service: key, real });

@@ -114,7 +114,7 @@ impl Ipvs {
     }
 
     /// Reads every virtual service with its real servers. A service that vanished while the table was read is left out,
-    /// and so are services of protocols other than TCP and UDP, which this program never owns.
+    /// and so are services of protocols other than TCP, UDP and SCTP, which this program never owns.
     ///
     /// # Errors
     /// Fails as a whole: it never returns a part of the table.
@@ -169,8 +169,8 @@ impl Ipvs {
         Ok(read.into_iter().map(|one| (one.real_server.key, one.connections)).collect())
     }
 
-    /// Reads the real servers of a service with what the kernel counts for them. The list is empty also when the service does not
-    /// exist.
+    /// Reads the real servers of a service with what the kernel counts for them. The list is empty also when the
+    /// service does not exist.
     ///
     /// # Errors
     /// Fails on any failure.

@@ -1,6 +1,6 @@
 //! Real servers that have left the configuration keep the connections that they have, for at most `drain_timeout`. The
-//! declaration says which do, so that a later action knows them whatever became of this one. Where a health monitor looks
-//! after the service, it drains them; elsewhere `start`, `reload-agent` and `monitor` do. None of them waits.
+//! declaration says which do, so that a later action knows them whatever became of this one. Where a health monitor
+//! looks after the service, it drains them; elsewhere `start`, `reload-agent` and `monitor` do. None of them waits.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -123,7 +123,8 @@ fn traffic(nest: &Attributes<DestAttribute>) -> Result<Traffic> {
     })
 }
 
-/// Reads what kind of tunnel it is; a kernel that does not say knows IP in IP alone. A kind of the future counts as such.
+/// Reads what kind of tunnel it is. A kernel that does not say knows IP in IP alone, and a kind of the future counts as
+/// that.
 fn tunnel(nest: &Attributes<DestAttribute>) -> Result<ForwardingMethod> {
     let flags = nest.optional_u16(DestAttribute::TunnelFlags)?.unwrap_or(0);
     let checksum = match (flags & TUNNEL_CHECKSUM != 0, flags & TUNNEL_REMOTE_CHECKSUM != 0) {

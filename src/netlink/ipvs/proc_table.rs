@@ -1,6 +1,6 @@
-//! `/proc/net/ip_vs`: the whole table in one read, without scheduler flags, thresholds, persistence engines, the kinds of
-//! tunnels and the family of a mark, and with the time of persistence in ticks of the kernel, whose length it does not say (`ip_vs_info_seq_show` in
-//! net/netfilter/ipvs/ip_vs_ctl.c).
+//! `/proc/net/ip_vs`: the whole table in one read, without scheduler flags, thresholds, persistence engines, the kinds
+//! of tunnels and the family of a mark, and with the time of persistence in ticks of the kernel, whose length it does
+//! not say (`ip_vs_info_seq_show` in net/netfilter/ipvs/ip_vs_ctl.c).
 //!
 //! The text is only good for the answer "as wanted": whatever is not understood here, or differs, has to be asked for
 //! by netlink. So nothing here is an error.

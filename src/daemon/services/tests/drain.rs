@@ -110,9 +110,12 @@ fn one_that_comes_back_keeps_its_entry_until_a_check_lets_it_serve() {
     lab.hear(3, Outcome::Good);
     lab.tick_all();
     assert_eq!(lab.weights(SERVICE), BOTH);
-    lab.after(1000);
     lab.count(1);
     assert_eq!(lab.weights(SERVICE), BOTH, "it is drained no more");
+    lab.hear(3, bad());
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE), DRAINED, "and leaves as every other that fails");
+    assert!(!lab.heard.take_all().contains(&"Drained".to_owned()));
 }
 
 #[test]
