@@ -118,6 +118,11 @@ pub struct Service {
     pub service: VirtualService,
     /// In the order of the text; no two have the same key.
     pub real_servers: Vec<RealServerConfig>,
+    /// Real servers that have left the configuration and keep their connections for a while. Only a declaration has
+    /// them; none is in `real_servers`.
+    pub draining: Vec<Draining>,
+    /// How long such a real server stays; zero: it goes at once, whatever connections it has.
+    pub drain_timeout: Duration,
     /// Takes the clients while no real server is up.
     pub fallback: Option<RealServer>,
     /// What its real servers are asked, but for those whose line says otherwise.
@@ -140,6 +145,15 @@ pub struct Service {
     pub maintenancedir: Option<PathBuf>,
     /// Who is told of what happens to it.
     pub notices: Notices,
+}
+
+/// A real server that has left the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draining {
+    /// The real server, with weight 0.
+    pub real_server: RealServer,
+    /// When it left, in seconds since 1970.
+    pub since: u64,
 }
 
 /// What others are told of a service, beside the log.

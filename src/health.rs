@@ -8,4 +8,4 @@ mod member;
 mod pool;
 
 pub use member::{Admission, Health, Member, Outcome, ServingState, Transition, unasked_limit};
-pub use pool::{KnownHealth, Pool, PoolEvent, PoolSettings, RealServerSettings};
+pub use pool::{DrainingServer, KnownHealth, Pool, PoolEvent, PoolSettings, RealServerSettings};

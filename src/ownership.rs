@@ -9,7 +9,7 @@ mod record;
 mod registry;
 mod role;
 
-pub use declaration::{Declaration, Declared, declaration, keys};
+pub use declaration::{Declaration, Declared, Drain, declaration, keys};
 pub use record::{HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};
 pub use role::{RoleRecord, sync_coverage};

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod difference;
+mod drain;
 mod ipvs;
 mod real_server;
 mod sysctls;
@@ -12,6 +13,7 @@ pub use addresses::{
     lost_addresses,
 };
 pub use difference::{Difference, DifferenceKind, differences, entry_differences};
+pub use drain::{HeldRealServer, drain_changes};
 pub use ipvs::{TableRole, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
-pub use sysctls::{BACKUP_ONLY, director_sysctls};
+pub use sysctls::{BACKUP_ONLY, EntryEnds, director_sysctls};

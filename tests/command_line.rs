@@ -93,7 +93,9 @@ fn a_configuration_that_is_missing_or_wrong_has_its_code_and_its_sentence() {
     let lines: Vec<&str> =
         wrong.lines().filter_map(|line| line.split_once("] reading file ")).map(|line| line.1).collect();
     let expected = [
-        format!("{CONFIG} at line 2: real \"10.9.1.1 nat\": \"nat\": expected a forwarding method: gate, masq or ipip"),
+        format!(
+            "{CONFIG} at line 2: real \"10.9.1.1 nat\": \"nat\": expected a forwarding method: gate, masq, ipip, gue or gre"
+        ),
         format!("{CONFIG} at line 3: quiescent \"maybe\": expected yes or no"),
     ];
     assert_eq!(lines, expected);

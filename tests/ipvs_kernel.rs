@@ -8,10 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lvs_agents::model::{
-    Change, ForwardingMethod, Persistence, RealServer, RealServerKey, Scheduler, ServiceEntry, ServiceFlags,
-    ServiceKey, Table, VirtualService,
+    Change, ForwardingMethod, Persistence, PersistenceEngine, RealServer, RealServerKey, Scheduler, ServiceEntry,
+    ServiceFlags, ServiceKey, Table, TunnelChecksum, VirtualService,
 };
-use lvs_agents::netlink::ipvs::{ComparisonDepth, Connections, Ipvs, Version};
+use lvs_agents::netlink::ipvs::{ComparisonDepth, Connections, Ipvs, Traffic, Version};
 use nix::sched::{CloneFlags, unshare};
 
 fn in_namespace(test: impl FnOnce(Ipvs) + Send + 'static) {
@@ -74,18 +74,19 @@ fn apply(ipvs: &mut Ipvs, changes: &[Change]) {
 /// Returns one service of each kind, with real servers of each forwarding method.
 fn example() -> Table {
     use ForwardingMethod::{Gate, Ipip, Masq};
-    let persistent = VirtualService {
-        persistence: Some(Persistence { timeout: 360, prefix_length: 24 }),
-        ..service("tcp 10.9.0.1:3306", "wrr")
-    };
+    let persistent =
+        VirtualService { persistence: Some(Persistence::by_address(360, 24)), ..service("tcp 10.9.0.1:3306", "wrr") };
     let persistent6 = VirtualService {
-        persistence: Some(Persistence { timeout: 60, prefix_length: 64 }),
+        persistence: Some(Persistence::by_address(60, 64)),
         ..service("tcp [2001:db8::1]:443", "wlc")
     };
     let mut limited = real("10.9.1.2:3306", Gate, 0);
     (limited.upper_threshold, limited.lower_threshold) = (300, 200);
     let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
     let sh_flags = ServiceFlags { scheduler: [true, true, false], ..ServiceFlags::default() };
+    let gue = ForwardingMethod::Gue { port: 5555, checksum: TunnelChecksum::Remote };
+    let gre = ForwardingMethod::Gre { checksum: TunnelChecksum::Outer };
+    let sip = Persistence { engine: Some(PersistenceEngine::Sip), ..Persistence::by_address(60, 32) };
     let entries = [
         (persistent, vec![real("10.9.1.1:3306", Gate, 10), limited]),
         (persistent6, vec![real("[2001:db8:1::1]:443", Gate, 1), real("[2001:db8:1::2]:443", Ipip, 2)]),
@@ -94,6 +95,11 @@ fn example() -> Table {
             vec![real("10.9.1.1:5353", Masq, 1)],
         ),
         (VirtualService { flags: sh_flags, ..service("tcp 10.9.0.2:80", "sh") }, vec![]),
+        (
+            service("sctp 10.9.0.1:3868", "nq"),
+            vec![real("10.9.1.1:3868", gue, 1), real("10.9.1.2:3868", gre, 2), real("10.9.1.3:3868", Ipip, 3)],
+        ),
+        (VirtualService { persistence: Some(sip), ..service("udp 10.9.0.1:5060", "fo") }, vec![]),
         (service("fwmark 7", "wrr"), vec![real("10.9.1.1:0", Gate, 1)]),
         (service("fwmark 7 ipv6", "mh"), vec![real("[2001:db8:1::1]:0", Masq, 65535)]),
     ];
@@ -133,6 +139,11 @@ fn a_table_is_read_as_it_was_written_and_ipvsadm_sees_the_same() {
                 "-A -u 10.9.0.1:53 -s rr -o",
                 "-a -u 10.9.0.1:53 -r 10.9.1.1:5353 -m -w 1",
                 "-A -t 10.9.0.2:80 -s sh -b sh-fallback,sh-port",
+                "-A --sctp-service 10.9.0.1:3868 -s nq",
+                "-a --sctp-service 10.9.0.1:3868 -r 10.9.1.1:3868 -i -w 1 --tun-type gue --tun-port 5555 --tun-remcsum",
+                "-a --sctp-service 10.9.0.1:3868 -r 10.9.1.2:3868 -i -w 2 --tun-type gre --tun-csum",
+                "-a --sctp-service 10.9.0.1:3868 -r 10.9.1.3:3868 -i -w 3 --tun-type ipip",
+                "-A -u 10.9.0.1:5060 -s fo -p 60 --pe sip",
                 "-A -f 7 -s wrr",
                 "-a -f 7 -r 10.9.1.1:0 -g -w 1",
                 "-A -f 7 -6 -s mh",
@@ -178,7 +189,7 @@ fn edits_change_what_is_there_and_restore_what_is_gone() {
             &mut ipvs,
             &[
                 Change::AddService(VirtualService {
-                    persistence: Some(Persistence { timeout: 60, prefix_length: 32 }),
+                    persistence: Some(Persistence::by_address(60, 32)),
                     ..service("tcp 10.9.0.1:80", "wrr")
                 }),
                 Change::AddRealServer(vip, first),
@@ -220,12 +231,16 @@ fn one_service_is_read_alone_and_a_missing_one_is_none() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
-fn services_of_other_protocols_are_left_alone() {
+fn services_of_one_address_and_port_are_told_apart_by_their_protocol() {
     in_namespace(|mut ipvs| {
-        command("ipvsadm", "-A --sctp-service 10.9.0.1:80 -s rr");
-        command("ipvsadm", "-A -t 10.9.0.1:80 -s rr");
-        let table = ipvs.table().expect("table");
-        assert_eq!(table.keys().map(ToString::to_string).collect::<Vec<_>>(), ["tcp 10.9.0.1:80"]);
+        for option in ["-t", "-u", "--sctp-service"] {
+            command("ipvsadm", &format!("-A {option} 10.9.0.1:80 -s rr"));
+        }
+        let keys =
+            |ipvs: &mut Ipvs| -> Vec<String> { ipvs.table().expect("table").keys().map(ToString::to_string).collect() };
+        assert_eq!(keys(&mut ipvs), ["tcp 10.9.0.1:80", "udp 10.9.0.1:80", "sctp 10.9.0.1:80"]);
+        apply(&mut ipvs, &[Change::DeleteService(key("sctp 10.9.0.1:80"))]);
+        assert_eq!(keys(&mut ipvs), ["tcp 10.9.0.1:80", "udp 10.9.0.1:80"]);
     });
 }
 
@@ -296,13 +311,24 @@ fn connections_are_counted_by_real_server() {
         let target: SocketAddr = "10.9.0.1:80".parse().expect("address");
         let client = TcpStream::connect_timeout(&target, Duration::from_secs(5)).expect("through IPVS");
         let (_server, _) = listener.accept().expect("accept");
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(15);
         let busy = Connections { active: 1, inactive: 0, persistent: 0 };
         let expected = BTreeMap::from([(here.key, busy), (elsewhere.key, Connections::default())]);
         while ipvs.connections(&vip).as_ref() != Ok(&expected) {
             assert!(Instant::now() < deadline, "{:?}", ipvs.connections(&vip));
             std::thread::sleep(Duration::from_millis(10));
         }
+        // The kernel adds up its counters every two seconds.
+        let traffic = |ipvs: &mut Ipvs| {
+            let in_use = ipvs.real_servers_in_use(&vip).expect("read");
+            in_use.into_iter().map(|one| (one.real_server.key, one.traffic)).collect::<BTreeMap<_, _>>()
+        };
+        let has_passed = |traffic: &Traffic| traffic.connections == 1 && traffic.in_packets > 0 && traffic.in_bytes > 0;
+        while !has_passed(&traffic(&mut ipvs)[&here.key]) {
+            assert!(Instant::now() < deadline, "{:?}", traffic(&mut ipvs));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(traffic(&mut ipvs)[&elsewhere.key], Traffic::default());
         drop(client);
     });
 }
@@ -384,7 +410,7 @@ fn a_large_table_is_complete() {
 fn many() -> Table {
     let mut table = example();
     for last in 1..=10 {
-        let persistence = Some(Persistence { timeout: 60, prefix_length: 24 }).filter(|_| last > 4);
+        let persistence = Some(Persistence::by_address(60, 24)).filter(|_| last > 4);
         let service = VirtualService { persistence, ..service(&format!("tcp 10.9.7.{last}:80"), "wrr") };
         let local = real("127.0.0.1:80", ForwardingMethod::Masq, 1);
         let reals = [real("10.9.1.1:80", ForwardingMethod::Gate, last), local];

@@ -4,8 +4,10 @@
 //! what to remove whatever became of the parameters, and the health monitor what to look after. Where a health
 //! monitor looks after a service, its real servers are the monitor's to move in and out.
 
+mod bring_up;
 mod channel;
 mod description;
+mod drain;
 mod locks;
 mod promotion;
 mod refusals;
@@ -15,18 +17,16 @@ mod source;
 mod verdict;
 mod wanted;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::changes;
-use crate::config::Config;
-use crate::director;
-use crate::model::{Change, ServiceKey, Table};
+use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::ComparisonDepth;
 use crate::ocf::{Agent, Call, Description, Failure, PromotionRole, Status, ValidationLevel};
-use crate::ownership::{self, Declaration, Declared, Registry, ServiceOwner, keys};
-use crate::plan::{self, TableRole};
+use crate::ownership::{self, Declaration, Registry, keys};
 use crate::system::RunDir;
+use bring_up::bring_up;
 use locks::DeclaringLock;
 
 pub struct Lvs;
@@ -87,6 +87,16 @@ impl Agent for Lvs {
         answer
     }
 
+    /// A start changes only what differs, which is all that a reload has to do. What does not run is left to recovery:
+    /// the cluster starts it in order with the resources around it.
+    fn reload(&self, call: &Call) -> Result<(), Failure> {
+        let run_dir = RunDir::system();
+        match monitor_table(call, &run_dir) {
+            Ok(Status::Stopped) => Err(Failure::not_running("virtual services: change them: none of them is there")),
+            _ => bring_up(call, promotion::present_role(call, &run_dir)),
+        }
+    }
+
     fn promote(&self, call: &Call) -> Result<(), Failure> {
         bring_up(call, Some(PromotionRole::Promoted))
     }
@@ -94,26 +104,6 @@ impl Agent for Lvs {
     fn demote(&self, call: &Call) -> Result<(), Failure> {
         promotion::demote(call, &RunDir::system())
     }
-}
-
-/// Declares and programs what the parameters say, and takes the role on.
-fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure> {
-    let run_dir = RunDir::system();
-    let config = source::load(call)?;
-    let undeclared = source::undeclared(call, &run_dir, &config);
-    // Before the lock, which all others wait for: a module may take long to load.
-    let mut ipvs = Ipvs::open_loading()?;
-    let lock = DeclaringLock::acquire(call, &run_dir)?;
-    let registry = Registry::read_others(&run_dir, &call.instance);
-    refuse_conflicts(&registry, call, &keys(&config))?;
-    director::prepare(&config, |text| call.log().info(text))?;
-    // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
-    if let Some(text) = undeclared {
-        declare(call, &run_dir, &mut ipvs, &config, &text)?;
-    }
-    let _programming = lock.end_declaring();
-    program(call, &run_dir, &mut ipvs, config.into(), &registry)?;
-    role.map_or(Ok(()), |role| promotion::take_on(call, &run_dir, &mut ipvs, role))
 }
 
 fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
@@ -129,44 +119,12 @@ fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
         return Ok(Status::Stopped);
     }
     let refusals = refusals::read(run_dir, &call.instance);
+    let registry = Registry::read_health_monitors(run_dir);
+    if drain::are_held(&declared.draining, &observed) && !call.is_probe {
+        drain::advance_unless_busy(call, run_dir, &mut ipvs, &registry);
+    }
     let view = verdict::DeclarationView { declared: &declared, observed: &observed };
-    verdict::judge(&view, &Registry::read_health_monitors(run_dir), &refusals).answer()
-}
-
-fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
-    let conflicts = registry.conflicts(&ServiceOwner::Lvs(call.instance.clone()), wanted);
-    if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
-}
-
-/// Puts the new declaration in the place of the old one.
-fn declare(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, config: &Config, text: &str) -> Result<(), Failure> {
-    let wanted: HashSet<ServiceKey> = keys(config).into_iter().collect();
-    let old = ownership::declaration(run_dir, &call.instance).keys();
-    let gone = old.into_iter().filter(|key| !wanted.contains(key));
-    // Before the old declaration is replaced: killed in between, nobody would know of them.
-    changes::apply_all(call, ipvs, &gone.map(Change::DeleteService).collect::<Vec<_>>())?;
-    Ok(run_dir.services().write(&call.instance, text)?)
-}
-
-/// Brings the kernel's table to what is declared, as far as the kernel takes it.
-fn program(
-    call: &Call,
-    run_dir: &RunDir,
-    ipvs: &mut Ipvs,
-    declared: Declared,
-    registry: &Registry,
-) -> Result<(), Failure> {
-    let mut desired = declared.table;
-    let count = desired.len();
-    let compared = ipvs.compare(&desired, ComparisonDepth::Quick)?;
-    let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
-    desired.retain(|key, _| differing.contains(key));
-    let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
-    wanted::leave_to_monitors(&mut desired, &observed, registry);
-    let changes = plan::table_changes(&desired, &observed, TableRole::OwnsServices);
-    let refused = changes::apply(call, ipvs, &changes)?;
-    refusals::note(run_dir, &call.instance, &refused)?;
-    refused.answer(call, count)
+    verdict::judge(&view, &registry, &refusals).answer()
 }
 
 /// Where the declaration is damaged: what the parameters name, as far as no other resource has declared it.

@@ -29,7 +29,8 @@ fn pattern_of(question: &Question) -> Result<(), Invalid> {
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let attempt = Attempt::start(check);
     match check.question.protocol {
-        Protocol::Tcp => ask_in_lines(&attempt, check).await,
+        // The configuration has no question over SCTP.
+        Protocol::Tcp | Protocol::Sctp => ask_in_lines(&attempt, check).await,
         Protocol::Udp => ask_in_datagrams(&attempt, check).await,
     }
 }

@@ -30,7 +30,8 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let step = format!("OPTIONS sip:{}", check.question.login);
     match check.question.protocol {
         Protocol::Udp => ask_in_datagrams(&attempt, check, &step).await,
-        Protocol::Tcp => ask_in_lines(&attempt, check, &step).await,
+        // The configuration has no question over SCTP.
+        Protocol::Tcp | Protocol::Sctp => ask_in_lines(&attempt, check, &step).await,
     }
 }
 

@@ -12,9 +12,9 @@ use crate::daemon::control;
 use crate::daemon::protocol::{
     ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus,
 };
-use crate::model::{ServiceEntry, ServiceKey, Table};
+use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
-use crate::netlink::ipvs::Connections;
+use crate::netlink::ipvs::{RealServerInUse, Traffic};
 use crate::ownership::Registry;
 use crate::system::{Lock, RunDir};
 
@@ -30,7 +30,7 @@ struct Overview {
 }
 
 /// A real server as the kernel holds it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct KernelRow {
     service: String,
     real_server: String,
@@ -38,6 +38,21 @@ struct KernelRow {
     weight: u32,
     active: u32,
     inactive: u32,
+    /// What has passed since the kernel has this entry.
+    traffic: TrafficRow,
+    /// When it left the configuration and when it is removed at the latest, in seconds since 1970: it is drained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draining: Option<(u64, u64)>,
+}
+
+/// The kernel's counters of one real server.
+#[derive(Debug, Clone, Default, Serialize)]
+struct TrafficRow {
+    connections: u64,
+    in_packets: u64,
+    out_packets: u64,
+    in_bytes: u64,
+    out_bytes: u64,
 }
 
 /// Prints the overview, as text for people or as JSON for programs.
@@ -65,7 +80,7 @@ fn collect() -> anyhow::Result<Overview> {
     let registry = Registry::read(&run_dir);
     let declared = registry.owned();
     let unmonitored = declared.map(|key| key.to_string()).filter(|key| !watched.contains(key.as_str())).collect();
-    Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows()? })
+    Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows(&registry)? })
 }
 
 /// Asks a health monitor for its status. `None` means that no health monitor of this name runs, and that only its
@@ -80,34 +95,32 @@ fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<HealthMonitorS
     }
 }
 
-fn kernel_rows() -> anyhow::Result<Vec<KernelRow>> {
+fn kernel_rows(registry: &Registry) -> anyhow::Result<Vec<KernelRow>> {
     let Some(mut ipvs) = Ipvs::open()? else { return Ok(Vec::new()) };
-    let table: Table = ipvs.table()?;
+    let mut keys: Vec<ServiceKey> = ipvs.services()?.into_iter().map(|service| service.key).collect();
+    keys.sort_unstable();
     let mut rows = Vec::new();
-    for (key, entry) in &table {
-        let connections = ipvs.connections(key)?;
-        rows.extend(rows_of(key, entry, |real| connections.get(real).copied().unwrap_or_default()));
+    for key in keys {
+        let mut in_use = ipvs.real_servers_in_use(&key)?;
+        in_use.sort_unstable_by_key(|one| one.real_server.key);
+        rows.extend(in_use.into_iter().map(|one| kernel_row(&key, one, registry)));
     }
     Ok(rows)
 }
 
-fn rows_of(
-    key: &ServiceKey,
-    entry: &ServiceEntry,
-    connections: impl Fn(&crate::model::RealServerKey) -> Connections,
-) -> Vec<KernelRow> {
-    let row = |real: &crate::model::RealServer| {
-        let connections = connections(&real.key);
-        KernelRow {
-            service: key.to_string(),
-            real_server: real.key.to_string(),
-            forwarding: if real.local { "local".into() } else { real.forwarding.to_string() },
-            weight: real.weight,
-            active: connections.active,
-            inactive: connections.inactive,
-        }
-    };
-    entry.real_servers.values().map(row).collect()
+fn kernel_row(key: &ServiceKey, one: RealServerInUse, registry: &Registry) -> KernelRow {
+    let RealServerInUse { real_server: real, connections, traffic } = one;
+    let Traffic { connections: total, in_packets, out_packets, in_bytes, out_bytes } = traffic;
+    KernelRow {
+        service: key.to_string(),
+        real_server: real.key.to_string(),
+        forwarding: if real.local { "local".into() } else { real.forwarding.to_string() },
+        weight: real.weight,
+        active: connections.active,
+        inactive: connections.inactive,
+        traffic: TrafficRow { connections: total, in_packets, out_packets, in_bytes, out_bytes },
+        draining: registry.drain_of(key, &real.key).map(|drain| (drain.since, drain.until)),
+    }
 }
 
 /// The kernel's rows by service and real server.
@@ -127,7 +140,9 @@ fn render(overview: &Overview, now: SystemTime) -> String {
     lines.extend(overview.silent.iter().cloned());
     for service in &overview.unmonitored {
         lines.push(format!("{service}  not monitored"));
-        lines.extend(kernel.get(service.as_str()).into_iter().flat_map(BTreeMap::values).map(|row| plain_line(row)));
+        lines.extend(
+            kernel.get(service.as_str()).into_iter().flat_map(BTreeMap::values).map(|row| plain_line(row, now)),
+        );
     }
     if lines.is_empty() {
         lines.push("no virtual service is declared and no health monitor runs on this node".into());
@@ -135,7 +150,7 @@ fn render(overview: &Overview, now: SystemTime) -> String {
     lines.join("\n") + "\n"
 }
 
-const HEADING: &str = "  real server               method weight  active  inactive  health   for       reason";
+const HEADING: &str = "  real server               method weight  active  inactive  health    for       reason";
 
 /// Returns what is wrong with the health monitor, or with what it was told to do.
 fn trouble_lines(liveness: &Liveness, now: SystemTime) -> Vec<String> {
@@ -166,28 +181,39 @@ fn service_lines(service: &ServiceStatus, kernel: &Rows<'_>, now: SystemTime) ->
     for real in &service.real_servers {
         let (numbers, since) = (numbers(&real.real_server), duration(real.since, now));
         let (name, method, health) = (&real.real_server, &real.forwarding, &real.health);
-        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<7}  {since:<8}  {}", real.reason));
+        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<8}  {since:<8}  {}", real.reason));
     }
     if let Some(fallback) = &service.fallback {
         let (numbers, method) = (numbers(&fallback.real_server), &fallback.forwarding);
         let reason = if fallback.serves { "no real server is up" } else { "not needed" };
         lines.push(format!(
-            "  {:<25} {method:<6} {numbers}  {:<7}  {:<8}  {reason}",
+            "  {:<25} {method:<6} {numbers}  {:<8}  {:<8}  {reason}",
             fallback.real_server, "fallback", ""
         ));
     }
     lines
 }
 
-fn plain_line(row: &KernelRow) -> String {
-    let KernelRow { real_server, forwarding, weight, active, inactive, .. } = row;
-    format!("  {real_server:<25} {forwarding:<6} {weight:>6}  {active:>6}  {inactive:>8}")
+fn plain_line(row: &KernelRow, now: SystemTime) -> String {
+    let KernelRow { real_server, forwarding, weight, active, inactive, draining, .. } = row;
+    let reason = draining.map_or_else(String::new, |(since, until)| {
+        let left = until.saturating_sub(seconds(now));
+        let since = duration(since, now);
+        format!(
+            "  {:<8}  {since:<8}  left the configuration: goes with its last connection, in {left} s at the latest",
+            "draining"
+        )
+    });
+    format!("  {real_server:<25} {forwarding:<6} {weight:>6}  {active:>6}  {inactive:>8}{reason}")
+}
+
+fn seconds(now: SystemTime) -> u64 {
+    now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Returns how long ago `since` was, in the two largest units that matter.
 fn duration(since: u64, now: SystemTime) -> String {
-    let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let seconds = now.saturating_sub(since);
+    let seconds = seconds(now).saturating_sub(since);
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
@@ -232,6 +258,16 @@ mod tests {
             weight: 3,
             active: 12,
             inactive: 345,
+            traffic: TrafficRow::default(),
+            draining: None,
+        };
+        let drained = KernelRow {
+            service: "tcp 192.0.2.9:80".into(),
+            weight: 0,
+            active: 1,
+            inactive: 0,
+            draining: Some((90, 390)),
+            ..kernel.clone()
         };
         let monitor = HealthMonitorStatus {
             instance: "db-health".into(),
@@ -241,14 +277,18 @@ mod tests {
             liveness: Liveness::default(),
             services: vec![service],
         };
-        let overview = Overview { monitors: vec![monitor], silent: vec![], unmonitored: vec![], kernel: vec![kernel] };
+        let unmonitored = vec![drained.service.clone()];
+        let kernel = vec![kernel, drained];
+        let overview = Overview { monitors: vec![monitor], silent: vec![], unmonitored, kernel };
         let expected = "\
 health monitor db-health (pid 4711), /run/lvs-agents/services
 tcp 192.0.2.1:80  wrr
-  real server               method weight  active  inactive  health   for       reason
-  192.0.2.2:80              gate        3      12       345  up       1m00s     configured
-  192.0.2.3:80              gate        -       -         -  down     1m00s     check failed 1 of 1: refused
+  real server               method weight  active  inactive  health    for       reason
+  192.0.2.2:80              gate        3      12       345  up        1m00s     configured
+  192.0.2.3:80              gate        -       -         -  down      1m00s     check failed 1 of 1: refused
   127.0.0.1:80              gate        -       -         -  fallback            not needed
+tcp 192.0.2.9:80  not monitored
+  192.0.2.2:80              gate        0       1         0  draining  10s       left the configuration: goes with its last connection, in 290 s at the latest
 ";
         assert_eq!(render(&overview, UNIX_EPOCH + std::time::Duration::from_secs(100)), expected);
     }

@@ -87,7 +87,10 @@ impl<'a> Template<'a> {
         }
         let protocol = match kind.transport {
             Transport::Tcp => Protocol::Tcp,
-            Transport::OfService(behind_a_mark) => protocol(key).unwrap_or(behind_a_mark),
+            // No check speaks SCTP: the real server is asked as one behind a mark is.
+            Transport::OfService(behind_a_mark) => {
+                protocol(key).filter(|protocol| *protocol != Protocol::Sctp).unwrap_or(behind_a_mark)
+            }
         };
         let question = Question { protocol, ..Question::of(kind.name) };
         let question = section_question(kind, question, section, values, questions, report)?;
@@ -165,8 +168,11 @@ struct Chosen {
 }
 
 fn choose(values: Effective, key: ServiceKey, service: &'static CheckKind) -> Chosen {
-    // A UDP port cannot be connected to: ldirectord pings the host instead.
-    let connect = if protocol(key) == Some(Protocol::Udp) { "ping" } else { "connect" };
+    // A UDP port cannot be connected to: ldirectord pings the host instead. Nor does a check speak SCTP.
+    let connect = match protocol(key) {
+        Some(Protocol::Udp | Protocol::Sctp) => "ping",
+        Some(Protocol::Tcp) | None => "connect",
+    };
     let name = values.text("checktype");
     let (kind, count) = match (name, words::combined(name)) {
         (NEGOTIATE, _) => (service, 0),

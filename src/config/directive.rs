@@ -21,6 +21,8 @@ pub struct Directive {
     pub secret: bool,
     /// `ocf:rust:lvs` has a parameter of this name.
     pub is_parameter: bool,
+    /// The value says which virtual services there are: with another one, others are meant.
+    pub names_services: bool,
     /// A few words, for lists.
     pub short: &'static str,
     /// The whole truth, ASCII.
@@ -158,6 +160,7 @@ impl Directive {
             derived_from: "",
             secret: false,
             is_parameter: false,
+            names_services: false,
             short: "",
             long: "",
             scope,
@@ -183,6 +186,10 @@ impl Directive {
     /// A parameter of `ocf:rust:lvs`, with what its users are told.
     pub(super) const fn parameter(self, short: &'static str, long: &'static str) -> Self {
         Self { is_parameter: true, short, long, ..self }
+    }
+
+    pub(super) const fn names_services(self) -> Self {
+        Self { names_services: true, ..self }
     }
 
     pub(super) const fn note(self, note: &'static str) -> Self {

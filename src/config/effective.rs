@@ -12,7 +12,9 @@ use super::real::{FallbackSpec, RealSpec};
 use super::section::{Outside, Preview, Section};
 use super::words::{self, FIREWALL_MARK};
 use super::written::{Effective, Located, Values};
-use super::{Config, Global, LogTarget, MailSettings, Notices, RealServerConfig, Relay, Resolver, Service, SmtpTls};
+use super::{
+    Config, Draining, Global, LogTarget, MailSettings, Notices, RealServerConfig, Relay, Resolver, Service, SmtpTls,
+};
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, Secret, ServiceFlags,
     ServiceKey, VirtualService,
@@ -139,13 +141,17 @@ impl<'a> Resolution<'a> {
         let service = self.virtual_service(section, key);
         let template = Template::new(section, values, key, self.questions, &mut self.report);
         let mut real_servers: Vec<RealServerConfig> = Vec::with_capacity(section.real_servers.len());
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut draining) = (BTreeSet::new(), Vec::new());
         for spec in &section.real_servers {
             for (real_server, check_port) in self.real_servers(spec, key, section.family) {
                 if !seen.insert(real_server.key) {
                     let name = name(spec, "real", section.family);
                     let objection = format!("{name}: {}: given twice in {}", real_server.key, section.name());
                     self.report.tolerate(spec.origin, &objection, "the first counts");
+                    continue;
+                }
+                if let Some(since) = spec.value.options.draining {
+                    draining.push(Draining { real_server: RealServer { weight: 0, ..real_server }, since });
                     continue;
                 }
                 let Some(template) = &template else { continue };
@@ -164,6 +170,8 @@ impl<'a> Resolution<'a> {
             origin: section.origin,
             service,
             real_servers,
+            draining,
+            drain_timeout: Duration::from_secs(values.number("drain_timeout").into()),
             fallback,
             question: template.question,
             checktimeout: template.timeout,
@@ -198,7 +206,7 @@ impl<'a> Resolution<'a> {
             VirtualAddress::Address { host, port } => (host, port),
         };
         if word == FIREWALL_MARK {
-            self.object(section, "protocol", "expected tcp or udp, since virtual is an address");
+            self.object(section, "protocol", "expected tcp, udp or sctp, since virtual is an address");
         }
         let protocol = word.parse().unwrap_or_else(|_| default_protocol(port));
         let name = section.name();
@@ -212,17 +220,22 @@ impl<'a> Resolution<'a> {
         let values = self.values(section);
         let persistence = Some(values.number("persistent")).filter(|timeout| *timeout > 0).map(|timeout| {
             let netmask = values.written("netmask").and_then(|_| values.number("netmask").try_into().ok());
-            Persistence { timeout, prefix_length: netmask.unwrap_or(section.family.bits()) }
+            Persistence::by_address(timeout, netmask.unwrap_or(section.family.bits()))
         });
+        let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
         if persistence.is_none() {
             self.warn_of(section, "netmask", "ignored without persistent");
+            self.warn_of(section, "persistence_engine", "ignored without persistent");
+        } else if !is_udp {
+            self.warn_of(section, "persistence_engine", "ignored without protocol=udp");
         }
+        let engine = values.text("persistence_engine").parse().ok().filter(|_| is_udp);
+        let persistence = persistence.map(|persistence| Persistence { engine, ..persistence });
         let needs_persistence = matches!(key, ServiceKey::Address { port: 0, .. }) && persistence.is_none();
         if needs_persistence {
             let text = format!("{}: port 0 (every port): expected persistent with it", section.name());
             self.report.error(section.origin, text);
         }
-        let is_udp = matches!(key, ServiceKey::Address { protocol: Protocol::Udp, .. });
         let one_packet = values.flag("ops");
         if one_packet && !is_udp {
             self.warn_of(section, "ops", "ignored without protocol=udp");

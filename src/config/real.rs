@@ -1,10 +1,11 @@
 //! The values of `real` and `fallback` lines, as written: `ADDRESS[->ADDRESS][:PORT] METHOD [WEIGHT] ["REQUEST",
-//! "RECEIVE"] [l:N] [u:N] [checkport:PORT]`. ldirectord searches for each part anywhere and skips what it does not know; here every
-//! word counts, so that a mistyped one cannot silently change a real server.
+//! "RECEIVE"] [l:N] [u:N] [tun-port:PORT] [tun-csum|tun-remcsum] [checkport:PORT]`. ldirectord searches for each part
+//! anywhere and skips what it does not know; here every word counts, so that a mistyped one cannot silently change a real
+//! server.
 
 use super::address::{self, Host, HostPort, Port};
 use super::value;
-use crate::model::{Family, ForwardingMethod};
+use crate::model::{Family, ForwardingMethod, TunnelChecksum};
 
 /// The kernel keeps weights and thresholds as signed numbers (`struct ip_vs_dest`, `include/net/ip_vs.h`).
 const MAXIMUM: u32 = i32::MAX as u32;
@@ -32,6 +33,12 @@ pub(super) struct Options {
     pub upper_threshold: Option<u32>,
     /// The port that is checked. ldirectord has no such word; a declaration needs it.
     pub checkport: Option<u16>,
+    /// The port of the other end of a tunnel.
+    pub tunnel_port: Option<u16>,
+    /// The checksum of a tunnel's packets.
+    pub tunnel_checksum: Option<TunnelChecksum>,
+    /// When the real server left the configuration, in seconds since 1970: it is drained. Only a declaration has it.
+    pub draining: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +68,7 @@ pub(super) fn parse_real(text: &str, family: Family, notes: &mut Vec<address::No
     let (method, rest) = next_word(rest);
     let forwarding = forwarding(method)?;
     let options = parse_options(rest)?;
+    let forwarding = tunnel(forwarding, &options)?;
     if options.lower_threshold.unwrap_or(0) > options.upper_threshold.unwrap_or(0) {
         return Err("expected a lower threshold (l:) that is not above the upper one (u:)".into());
     }
@@ -81,8 +89,27 @@ pub(super) fn parse_fallback(text: &str, family: Family) -> Result<FallbackSpec,
 
 fn forwarding(word: &str) -> Result<ForwardingMethod, String> {
     match word {
-        "" => Err("expected a forwarding method after the address: gate, masq or ipip".into()),
+        "" => Err("expected a forwarding method after the address: gate, masq, ipip, gue or gre".into()),
         _ => word.parse().map_err(|invalid: crate::model::InvalidValue| invalid.to_string()),
+    }
+}
+
+/// The method with what the options say of its tunnel.
+fn tunnel(method: ForwardingMethod, options: &Options) -> Result<ForwardingMethod, String> {
+    let checksum = options.tunnel_checksum.unwrap_or_default();
+    match method {
+        ForwardingMethod::Gue { port, .. } => {
+            Ok(ForwardingMethod::Gue { port: options.tunnel_port.unwrap_or(port), checksum })
+        }
+        ForwardingMethod::Gre { .. } if checksum == TunnelChecksum::Remote => {
+            Err("tun-remcsum: expected the forwarding method gue with it".into())
+        }
+        _ if options.tunnel_port.is_some() => Err("tun-port: expected the forwarding method gue with it".into()),
+        ForwardingMethod::Gre { .. } => Ok(ForwardingMethod::Gre { checksum }),
+        _ if options.tunnel_checksum.is_some() => {
+            Err("tun-csum, tun-remcsum: expected the forwarding method gue or gre with it".into())
+        }
+        _ => Ok(method),
     }
 }
 
@@ -108,6 +135,15 @@ fn parse_options(text: &str) -> Result<Options, String> {
                 value::port(port).map_err(|expected| format!("\"{word}\": {expected}"))?,
                 "checkport:",
             )?;
+        } else if let Some(port) = word.strip_prefix("tun-port:") {
+            let port = value::port(port).map_err(|expected| format!("\"{word}\": {expected}"))?;
+            set_once(&mut options.tunnel_port, port, "tun-port:")?;
+        } else if let Some(checksum) = checksum(word) {
+            set_once(&mut options.tunnel_checksum, checksum, "tun-csum, tun-remcsum")?;
+        } else if let Some(since) = word.strip_prefix("draining:") {
+            let expected = || format!("\"{word}\": expected seconds since 1970");
+            let since = value::digits(since).and_then(|digits| digits.parse().ok()).ok_or_else(expected)?;
+            set_once(&mut options.draining, since, "draining:")?;
         } else if word == "-w" {
             // ipvsadm's way of writing it, which ldirectord happens to accept.
             let (number, after) = next_word(rest);
@@ -119,6 +155,15 @@ fn parse_options(text: &str) -> Result<Options, String> {
         }
     }
     Ok(options)
+}
+
+fn checksum(word: &str) -> Option<TunnelChecksum> {
+    match word {
+        "tun-nocsum" => Some(TunnelChecksum::None),
+        "tun-csum" => Some(TunnelChecksum::Outer),
+        "tun-remcsum" => Some(TunnelChecksum::Remote),
+        _ => None,
+    }
 }
 
 fn bounded(word: &str, number: &str) -> Result<u32, String> {
@@ -185,13 +230,15 @@ mod tests {
             lower_threshold: Some(10),
             upper_threshold: Some(20),
             checkport: Some(99),
+            draining: Some(1),
+            ..Options::default()
         };
         for text in [
-            r#"5 "a","b" l:10 u:20 checkport:99"#,
-            r#"5 "a" "b" checkport:99 u:20 l:10"#,
-            r#"checkport:99 u:20 -w 5 l:10 "a", "b""#,
-            r#"5, "a", "b" l:10 u:20 checkport:99"#,
-            r#"l:10 u:20 "a",  "b" 5 checkport:99"#,
+            r#"5 "a","b" l:10 u:20 checkport:99 draining:1"#,
+            r#"5 "a" "b" draining:1 checkport:99 u:20 l:10"#,
+            r#"checkport:99 u:20 draining:1 -w 5 l:10 "a", "b""#,
+            r#"5, "a", "b" l:10 draining:1 u:20 checkport:99"#,
+            r#"draining:1 l:10 u:20 "a",  "b" 5 checkport:99"#,
         ] {
             assert_eq!(options(text), all, "{text}");
         }

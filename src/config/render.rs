@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use super::table::DIRECTIVES;
-use super::{Config, RealServerConfig, Service};
+use super::{Config, Draining, RealServerConfig, Service};
 use crate::check::CheckKind;
 use crate::model::{Family, RealServer, ServiceKey};
 
@@ -66,35 +66,47 @@ fn render_service(out: &mut dyn Write, service: &Service) -> fmt::Result {
     if let Some(fallback) = &service.fallback {
         writeln!(out, "\tfallback{six}={} {}", fallback.key, fallback.forwarding)?;
     }
-    service.real_servers.iter().try_for_each(|real| {
+    for real in &service.real_servers {
         write!(out, "\treal{six}=")?;
         render_real(out, service, real)?;
-        writeln!(out)
+        writeln!(out)?;
+    }
+    service.draining.iter().try_for_each(|Draining { real_server, since }| {
+        write!(out, "\treal{six}=")?;
+        render_entry(out, real_server)?;
+        writeln!(out, " draining:{since}")
     })
 }
 
 /// The value of a `real` line.
 pub(super) fn render_real(out: &mut dyn Write, service: &Service, real: &RealServerConfig) -> fmt::Result {
-    let RealServer { key, forwarding, weight, upper_threshold, lower_threshold, .. } = &real.real_server;
+    let key = real.real_server.key;
+    render_entry(out, &real.real_server)?;
+    let (own, shared) = (&real.check.question, &service.question);
+    if (&own.request, &own.receive) != (&shared.request, &shared.receive) {
+        write!(out, " \"{}\",\"{}\"", own.request, own.receive)?;
+    }
+    let asked = real.check.target.port();
+    if asked != key.port && CheckKind::find(own.kind).is_some_and(CheckKind::asks_a_port) {
+        write!(out, " checkport:{asked}")?;
+    }
+    Ok(())
+}
+
+/// What the kernel is to hold.
+fn render_entry(out: &mut dyn Write, real: &RealServer) -> fmt::Result {
+    let RealServer { key, forwarding, weight, upper_threshold, lower_threshold, .. } = real;
     match (key.port, key.address.is_ipv6()) {
         (0, true) => write!(out, "[{}]", key.address)?,
         (0, false) => write!(out, "{}", key.address)?,
         _ => write!(out, "{key}")?,
     }
-    write!(out, " {forwarding} {weight}")?;
-    let (own, shared) = (&real.check.question, &service.question);
-    if (&own.request, &own.receive) != (&shared.request, &shared.receive) {
-        write!(out, " \"{}\",\"{}\"", own.request, own.receive)?;
-    }
+    write!(out, " {forwarding} {weight}{}", forwarding.options())?;
     if *lower_threshold > 0 {
         write!(out, " l:{lower_threshold}")?;
     }
     if *upper_threshold > 0 {
         write!(out, " u:{upper_threshold}")?;
-    }
-    let asked = real.check.target.port();
-    if asked != key.port && CheckKind::find(own.kind).is_some_and(CheckKind::asks_a_port) {
-        write!(out, " checkport:{asked}")?;
     }
     Ok(())
 }

@@ -11,6 +11,10 @@ use crate::model::{Family, Field, Persistence, ServiceKey};
 /// One month, the longest persistence that ipvsadm(8) lets through (`MAX_TIMEOUT` of ipvsadm.c).
 const LONGEST_PERSISTENCE: u32 = 31 * 24 * 60 * 60;
 
+/// An edit of the configuration shall not cut off clients, and a client that talks for longer shall not keep a server
+/// that is to be switched off for ever. Five minutes are what load balancers of large sites give.
+const DRAIN_TIMEOUT: &str = "300";
+
 const fn value(name: &'static str, scope: Scope, kind: Kind) -> Directive {
     Directive::new(name, scope, Form::Value(kind))
 }
@@ -25,18 +29,22 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::new("virtual", Scope::Section, Form::Virtual(Family::Ipv4)).parameter(
         "virtual service",
         "The virtual service that clients connect to: ADDRESS:PORT, [IPV6]:PORT, or a firewall mark (a number). Several, \
-         separated by commas or newlines, share all other parameters.",
-    ),
+         separated by commas or newlines, share all other parameters. A change restarts the resource: clients connect \
+         elsewhere then, and the cluster moves what belongs to the address in its order.",
+    )
+    .names_services(),
     Directive::new("virtual6", Scope::Section, Form::Virtual(Family::Ipv6)),
     Directive::new("real", Scope::Section, Form::Real(Family::Ipv4)).parameter(
         "real servers",
-        "The real servers, separated by commas or newlines, each: ADDRESS[:PORT] gate|masq|ipip [WEIGHT]. The weight is \
-         1 when not given; 0 sends no new connections there.",
+        "The real servers, separated by commas or newlines, each: ADDRESS[:PORT] gate|masq|ipip|gue|gre [WEIGHT] \
+         [l:LOWER] [u:UPPER] [tun-port:PORT] [tun-csum|tun-remcsum]. The weight is 1 when not given; 0 sends no new \
+         connections there. Above UPPER connections a real server gets no new ones until it has fewer than LOWER. The \
+         port of gue is 6080 when not given; tun-remcsum is for gue only.",
     ),
     Directive::new("real6", Scope::Section, Form::Real(Family::Ipv6)),
     Directive::new("fallback", Scope::Both, Form::Fallback(Family::Ipv4)).parameter(
         "fallback server",
-        "Server that is used while no real server is healthy: ADDRESS[:PORT] [gate|masq|ipip].",
+        "Server that is used while no real server is healthy: ADDRESS[:PORT] [gate|masq|ipip|gue|gre].",
     ),
     Directive::new("fallback6", Scope::Both, Form::Fallback(Family::Ipv6)),
     value("protocol", Scope::Section, Kind::Word(words::protocol))
@@ -45,7 +53,12 @@ pub const DIRECTIVES: &[Directive] = &[
             ServiceKey::Address { protocol, .. } => Some(protocol.to_string().into()),
             ServiceKey::Fwmark { .. } => Some(words::FIREWALL_MARK.into()),
         })
-        .parameter("transport protocol", "tcp or udp; for a firewall mark fwm. Default: tcp, udp for port 53."),
+        .parameter(
+            "transport protocol",
+            "tcp, udp or sctp; for a firewall mark fwm. Default: tcp, udp for port 53. A change restarts the resource, as \
+             it makes another virtual service.",
+        )
+        .names_services(),
     value("scheduler", Scope::Section, Kind::Scheduler)
         .default("wrr")
         .declared(|service| Some(service.service.scheduler.as_str().into()))
@@ -68,6 +81,12 @@ pub const DIRECTIVES: &[Directive] = &[
         .parameter(
             "persistence granularity",
             "Clients of one network count as one: netmask or IPv6 prefix length.",
+        ),
+    value("persistence_engine", Scope::Section, Kind::Word(words::persistence_engine))
+        .declared(|service| Some(service.service.persistence?.engine?.name().into()))
+        .parameter(
+            "persistence engine",
+            "What tells clients apart with persistent: sip, the Call-ID of a SIP dialogue, UDP only. Not set: their address.",
         ),
     value("ops", Scope::Section, Kind::YesNo)
         .declared(|service| service.service.flags.one_packet.then_some("yes".into()))
@@ -188,6 +207,16 @@ pub const DIRECTIVES: &[Directive] = &[
             "add deleted real servers of weight 0 again",
             "With quiescent: a failed real server whose entry was deleted by hand is added again with weight 0 (yes), or \
              stays away until it is healthy (no).",
+        ),
+    value("drain_timeout", Scope::Both, Kind::AtMost(u32::MAX))
+        .default(DRAIN_TIMEOUT)
+        .declared(|service| Some(service.drain_timeout.as_secs().to_string().into()))
+        // Older health monitors do not know the directive, and have to go on while an upgrade is under way.
+        .implied(|service| service.drain_timeout.as_secs().to_string() == DRAIN_TIMEOUT)
+        .parameter(
+            "time limit of a drain",
+            "Seconds for which a real server that has left the configuration keeps the connections that it has: it gets \
+             weight 0, and is removed when it has no connection any more, or when the time is over. 0 removes it at once.",
         ),
     value("cleanstop", Scope::Both, Kind::YesNo)
         .default("yes")

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::SmtpTls;
 use super::value;
 use crate::check::{CheckKind, NamedBy};
-use crate::model::{Family, Protocol, Scheduler};
+use crate::model::{Family, PersistenceEngine, Protocol, Scheduler};
 
 /// `checktype`, where `service` names the kind of check.
 pub(super) const NEGOTIATE: &str = "negotiate";
@@ -67,8 +67,12 @@ pub(super) fn protocol(word: &str) -> Result<Box<str>, String> {
     match word.parse::<Protocol>() {
         _ if word == FIREWALL_MARK => Ok(word.into()),
         Ok(protocol) => Ok(protocol.to_string().into()),
-        Err(_) => Err("expected tcp, udp or fwm".into()),
+        Err(_) => Err("expected tcp, udp, sctp or fwm".into()),
     }
+}
+
+pub(super) fn persistence_engine(word: &str) -> Result<Box<str>, String> {
+    value::word::<PersistenceEngine>(word).map(|engine| engine.name().into())
 }
 
 /// A flag of `schedflags`, the scheduler that it belongs to (any for none), and its place among the kernel's three

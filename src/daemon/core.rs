@@ -381,9 +381,10 @@ impl<'a> Core<'a> {
                 self.services.not_written(&changes);
                 self.clock.postpone_writing(now);
             }
-            KernelAnswer::Compared { desired, found } => {
+            KernelAnswer::Compared { desired, found, in_use } => {
                 self.note_table_fault(None, now);
                 self.services.compared(desired, found, now, &mut self.sinks);
+                self.services.counted(in_use, now, &mut self.sinks);
                 self.clock.compared(now, took);
             }
             KernelAnswer::Failed { changes, error } => {

@@ -103,6 +103,13 @@ pub enum Event<'a> {
         /// The virtual service.
         service: ServiceKey,
     },
+    /// A real server that has left the configuration has no connection any more, or has had its time.
+    Drained {
+        /// The virtual service.
+        service: ServiceKey,
+        /// The real server.
+        real: RealServerKey,
+    },
     /// The kernel has executed a change.
     Changed {
         /// The change.
@@ -204,6 +211,7 @@ impl Event<'_> {
             | Self::FallbackIn { .. }
             | Self::FallbackOut { .. }
             | Self::ServedAgain { .. }
+            | Self::Drained { .. }
             | Self::Changed { .. }
             | Self::WriteAccepted { .. }
             | Self::TableRecovered

@@ -10,6 +10,9 @@ use super::log::Log;
 use crate::health::{Health, Outcome, Pool, Transition};
 use crate::model::{Change, Family, RealServer, RealServerKey, ServiceEntry, ServiceKey};
 
+/// Why a real server is drained.
+const LEFT: &str = "it has left the configuration, and keeps the connections that it has";
+
 /// Writes a line for each event that an administrator wants to read about, each with its level.
 pub struct Journal {
     log: Log,
@@ -77,6 +80,7 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
             vec![format!("WARNING: {}: neither a real server nor a fallback serves", name(service))]
         }
         Event::ServedAgain { service } => vec![format!("{}: is served again", name(service))],
+        Event::Drained { service, real } => vec![format!("Drained real server: {real} ({})", name(service))],
         Event::Changed { change, held, pool } => change_sentences(*pool, change, *held, phase)
             .into_iter()
             .map(|(sentence, reason)| if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") })
@@ -228,7 +232,9 @@ fn told_reason(pool: Option<&Pool>, real: &RealServerKey) -> String {
 }
 
 fn reason(pool: &Pool, real: &RealServerKey) -> String {
-    pool.serving_state(real).map(|serving_state| serving_state.reason).unwrap_or_default()
+    let drained = || pool.draining().any(|draining| draining.real_server.key == *real).then(|| LEFT.to_owned());
+    let state = pool.serving_state(real).map(|serving_state| serving_state.reason);
+    state.or_else(drained).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -244,6 +250,7 @@ mod tests {
         let settings = PoolSettings {
             service: virtual_service("tcp 192.0.2.1:80"),
             real_servers: vec![RealServerSettings { real_server: real(2, 3), disabled: false }],
+            draining: Vec::new(),
             fallback: Some(real(9, 1)),
             quiescent: true,
             failurecount: 1,

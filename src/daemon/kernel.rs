@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::declaring;
+use super::services::InUse;
 use super::source::Stamp;
 use crate::model::{Change, ServiceEntry, ServiceKey, Table};
 use crate::netlink;
@@ -20,8 +21,9 @@ use crate::system::{Lock, RunDir};
 pub enum KernelOrder {
     /// Executes the changes in order.
     Write(Vec<Change>),
-    /// Finds the services that the kernel holds otherwise.
-    Compare { desired: Table, depth: ComparisonDepth },
+    /// Finds the services that the kernel holds otherwise, and then counts the connections of the services of
+    /// `draining`.
+    Compare { desired: Table, depth: ComparisonDepth, draining: Vec<ServiceKey> },
 }
 
 /// What became of an order.
@@ -38,6 +40,7 @@ pub enum KernelAnswer {
     Compared {
         desired: Table,
         found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
+        in_use: InUse,
     },
     /// The table as a whole could not be read or written; none of `changes`, if there were any, was tried.
     Failed {
@@ -118,10 +121,19 @@ impl TableAccess {
     fn execute(&mut self, order: KernelOrder, guard: Option<&WriteGuard>) -> KernelAnswer {
         match order {
             KernelOrder::Write(changes) => self.write(changes, guard),
-            KernelOrder::Compare { desired, depth } => match self.with(|ipvs| ipvs.compare(&desired, depth)) {
-                Ok(found) => KernelAnswer::Compared { desired, found: found.into_iter().collect() },
-                Err(error) => KernelAnswer::Failed { changes: Vec::new(), error },
-            },
+            KernelOrder::Compare { desired, depth, draining } => {
+                let compared = self.with(|ipvs| {
+                    let found = ipvs.compare(&desired, depth)?;
+                    let in_use = draining.iter().map(|key| Ok((*key, ipvs.real_servers_in_use(key)?)));
+                    Ok((found, in_use.collect::<Result<InUse, netlink::Error>>()?))
+                });
+                match compared {
+                    Ok((found, in_use)) => {
+                        KernelAnswer::Compared { desired, found: found.into_iter().collect(), in_use }
+                    }
+                    Err(error) => KernelAnswer::Failed { changes: Vec::new(), error },
+                }
+            }
         }
     }
 

@@ -120,7 +120,7 @@ pub struct ServiceStatus {
     pub service: String,
     /// The scheduler's name, as `ipvsadm -s` takes it.
     pub scheduler: String,
-    /// Its real servers, in the order of the configuration.
+    /// Its real servers, in the order of the configuration, and those that have left it and are drained.
     pub real_servers: Vec<RealServerStatus>,
     /// Its fallback, if it has one.
     pub fallback: Option<FallbackStatus>,
@@ -137,9 +137,9 @@ pub struct RealServerStatus {
     pub configured_weight: u32,
     /// The weight that the kernel shall hold; `None` means no entry.
     pub wanted_weight: Option<u32>,
-    /// `up`, `down` or `unknown`.
+    /// `up`, `down` or `unknown`; `draining` for one that has left the configuration.
     pub health: String,
-    /// When `health` last changed, in seconds since 1970.
+    /// When `health` last changed, or the real server has left, in seconds since 1970.
     pub since: u64,
     /// Why it serves or not.
     pub reason: String,

@@ -6,6 +6,7 @@
 //! computed against what the kernel is known to hold, so no write needs a reading. Where that knowledge is wrong, since
 //! another program has been at the table, the kernel's answer or the next comparison says so.
 
+mod drain;
 mod fault;
 mod known;
 mod questions;
@@ -17,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use drain::InUse;
+use drain::Moment;
 pub use fault::LastingFault;
 use known::RecentHealth;
 use questions::Questions;
@@ -26,7 +29,7 @@ use super::checker::{self, Finished, Job};
 use super::event::{Event, Sinks};
 use super::maintenance::{KnownMaintenance, Listings, MaintenanceFiles};
 use crate::config;
-use crate::health::{Pool, PoolEvent, PoolSettings, RealServerSettings};
+use crate::health::{DrainingServer, Pool, PoolEvent, PoolSettings, RealServerSettings};
 use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
 use crate::ownership::Registry;
@@ -54,6 +57,13 @@ impl WatchedService {
         if !self.deleted_by_hand.is_empty() {
             let stays_away = |key: &RealServerKey| self.deleted_by_hand.contains(key) && !self.serves(key);
             entry.real_servers.retain(|key, _| !stays_away(key));
+        }
+        // What is drained is never brought back.
+        let held = self.held.as_ref();
+        for key in self.pool.draining().map(|draining| draining.real_server.key).filter(|key| !self.serves(key)) {
+            if held.is_none_or(|held| !held.real_servers.contains_key(&key)) {
+                entry.real_servers.remove(&key);
+            }
         }
         entry
     }
@@ -182,9 +192,13 @@ impl Services {
         sinks: &mut Sinks,
     ) {
         let mut before = std::mem::take(&mut self.watched);
-        let mut observed = observed;
+        let (mut observed, moment) = (observed, Moment::of(now));
         for service in services {
-            let (key, settings) = (service.service.key, pool_settings(service));
+            let key = service.service.key;
+            let watched = before.get(&key);
+            let held = watched.map_or_else(|| observed.get(&key), |watched| watched.held.as_ref());
+            let draining = drain::draining(service, role, watched.map(|watched| &watched.pool), held, moment);
+            let settings = pool_settings(service, draining);
             let mut watched = match before.remove(&key) {
                 Some(mut watched) => {
                     let events = watched.pool.reconfigure(settings, now);
@@ -380,6 +394,27 @@ impl Services {
         self.watched.iter().map(|(key, watched)| (*key, watched.entry(now))).collect()
     }
 
+    /// Returns the services whose real servers' connections are to be counted.
+    pub fn draining(&self) -> Vec<ServiceKey> {
+        let watched = self.watched.iter().filter(|(_, watched)| watched.pool.draining().next().is_some());
+        watched.map(|(key, _)| *key).collect()
+    }
+
+    /// Notes a count of connections, which was made when the kernel's table had been compared.
+    pub fn counted(&mut self, in_use: InUse, now: Instant, sinks: &mut Sinks) {
+        for (key, in_use) in in_use {
+            let Some(watched) = self.watched.get_mut(&key) else { continue };
+            let is_back = |key: &RealServerKey| watched.serves(key);
+            let back: Vec<_> = watched.pool.draining().map(|one| one.real_server.key).filter(is_back).collect();
+            back.iter().for_each(|real| watched.pool.end_drain(real));
+            for real in drain::drained(&watched.pool, in_use, now) {
+                watched.pool.end_drain(&real);
+                sinks.emit(Event::Drained { service: key, real });
+                self.dirty.insert(key);
+            }
+        }
+    }
+
     /// Notes a comparison of the kernel with `desired`: the kernel holds the services of `found` as given there, and
     /// all others as desired.
     pub fn compared(
@@ -435,7 +470,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
-fn pool_settings(service: &config::Service) -> PoolSettings {
+fn pool_settings(service: &config::Service, draining: Vec<DrainingServer>) -> PoolSettings {
     let real_server = |real: &config::RealServerConfig| RealServerSettings {
         real_server: real.real_server.clone(),
         disabled: real.check.question.is_off(),
@@ -443,6 +478,7 @@ fn pool_settings(service: &config::Service) -> PoolSettings {
     PoolSettings {
         service: service.service.clone(),
         real_servers: service.real_servers.iter().map(real_server).collect(),
+        draining,
         fallback: service.fallback.clone(),
         quiescent: service.quiescent,
         failurecount: service.failurecount,

@@ -4,22 +4,36 @@ use std::time::Instant;
 
 use super::core::{seconds, wall_clock};
 use super::protocol::{FallbackStatus, RealServerStatus, ServiceStatus};
-use crate::health::{Member, Pool, ServingState};
+use crate::health::{DrainingServer, Member, Pool, ServingState};
 use crate::model::{RealServer, ServiceEntry};
 
 pub fn service(pool: &Pool, now: Instant) -> ServiceStatus {
     let settings = pool.settings();
     let entry = pool.entry(now);
     let row = |(real, member, serving_state)| real_server(real, member, serving_state, &entry, now);
+    let drained = pool.draining().filter(|one| pool.serving_state(&one.real_server.key).is_none());
     ServiceStatus {
         service: pool.key().to_string(),
         scheduler: settings.service.scheduler.to_string(),
-        real_servers: pool.members().map(row).collect(),
+        real_servers: pool.members().map(row).chain(drained.map(|draining| drained_row(draining, now))).collect(),
         fallback: settings.fallback.as_ref().map(|fallback| FallbackStatus {
             real_server: fallback.key.to_string(),
             forwarding: fallback.forwarding.to_string(),
             serves: pool.fallback_serves(),
         }),
+    }
+}
+
+fn drained_row(DrainingServer { real_server, since, until }: &DrainingServer, now: Instant) -> RealServerStatus {
+    let left = until.saturating_duration_since(now).as_secs();
+    RealServerStatus {
+        real_server: real_server.key.to_string(),
+        forwarding: real_server.forwarding.to_string(),
+        configured_weight: 0,
+        wanted_weight: Some(0),
+        health: "draining".into(),
+        since: seconds(wall_clock(*since, now)),
+        reason: format!("left the configuration: goes with its last connection, in {left} s at the latest"),
     }
 }
 

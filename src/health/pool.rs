@@ -23,6 +23,17 @@ pub struct RealServerSettings {
     pub disabled: bool,
 }
 
+/// A real server that has left the configuration and keeps the connections that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrainingServer {
+    /// The real server, with weight 0.
+    pub real_server: RealServer,
+    /// When it left.
+    pub since: Instant,
+    /// When it is removed at the latest.
+    pub until: Instant,
+}
+
 /// What the configuration says of one virtual service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolSettings {
@@ -30,6 +41,8 @@ pub struct PoolSettings {
     pub service: VirtualService,
     /// The real servers, each key at most once.
     pub real_servers: Vec<RealServerSettings>,
+    /// Real servers that have left, each key at most once. They have no health and serve no new client.
+    pub draining: Vec<DrainingServer>,
     /// The server that takes connections when no real server serves.
     pub fallback: Option<RealServer>,
     /// Whether a failed real server stays at weight 0 instead of being removed. This never applies to the fallback.
@@ -94,6 +107,7 @@ pub enum PoolEvent {
 ///         flags: ServiceFlags::default(),
 ///     },
 ///     real_servers: vec![RealServerSettings { real_server: web.clone(), disabled: false }],
+///     draining: Vec::new(),
 ///     fallback: Some(fallback.clone()),
 ///     quiescent: false,
 ///     failurecount: 1,
@@ -300,9 +314,11 @@ impl Pool {
         let reals = self.settings.real_servers.iter().zip(&self.members);
         let reals = reals.filter_map(|(real, member)| self.placed(real, member));
         let fallback = self.settings.fallback.clone().filter(|_| self.is_unserved(now));
+        // One that has come back into the configuration and serves is drained no more: the later entry of a key counts.
+        let draining = self.draining().map(|draining| draining.real_server.clone());
         ServiceEntry {
             service: self.settings.service.clone(),
-            real_servers: reals.chain(fallback).map(|real| (real.key, real)).collect(),
+            real_servers: draining.chain(reals).chain(fallback).map(|real| (real.key, real)).collect(),
         }
     }
 
@@ -312,6 +328,16 @@ impl Pool {
             return Some(real.real_server.clone());
         }
         self.settings.quiescent.then(|| RealServer { weight: 0, ..real.real_server.clone() })
+    }
+
+    /// Returns the real servers that have left the configuration and keep the connections that they have.
+    pub fn draining(&self) -> impl Iterator<Item = &DrainingServer> {
+        self.settings.draining.iter()
+    }
+
+    /// Ends the drain of a real server: nothing keeps its entry any more.
+    pub fn end_drain(&mut self, key: &RealServerKey) {
+        self.settings.draining.retain(|draining| draining.real_server.key != *key);
     }
 
     /// Returns the real servers that the next health monitor shall trust.

@@ -15,17 +15,64 @@ pub enum ForwardingMethod {
     Masq,
     /// IP in IP tunnel.
     Ipip,
+    /// A tunnel of Generic UDP Encapsulation (`ipvsadm -i --tun-type gue`; Linux 5.2).
+    Gue {
+        /// The UDP port of the real server's end, not 0.
+        port: u16,
+        /// Whether the packets have checksums.
+        checksum: TunnelChecksum,
+    },
+    /// A GRE tunnel (`ipvsadm -i --tun-type gre`; Linux 5.3). It knows no remote checksum.
+    Gre {
+        /// Whether the packets have checksums.
+        checksum: TunnelChecksum,
+    },
+}
+
+/// The checksum of the packets of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TunnelChecksum {
+    /// None (`--tun-nocsum`).
+    #[default]
+    None,
+    /// That of the outer packet (`--tun-csum`).
+    Outer,
+    /// The inner packet's is left to the network card of the real server (`--tun-remcsum`).
+    Remote,
+}
+
+impl ForwardingMethod {
+    /// The port for GUE that is registered with IANA.
+    pub const GUE_PORT: u16 = 6080;
+
+    /// Returns the words behind the method that say what is not as usual, each after a blank.
+    pub fn options(self) -> String {
+        let (port, checksum) = match self {
+            Self::Gate | Self::Masq | Self::Ipip => return String::new(),
+            Self::Gue { port, checksum } => (Some(port).filter(|port| *port != Self::GUE_PORT), checksum),
+            Self::Gre { checksum } => (None, checksum),
+        };
+        let checksum = match checksum {
+            TunnelChecksum::None => "",
+            TunnelChecksum::Outer => " tun-csum",
+            TunnelChecksum::Remote => " tun-remcsum",
+        };
+        port.map_or_else(String::new, |port| format!(" tun-port:{port}")) + checksum
+    }
 }
 
 impl FromStr for ForwardingMethod {
     type Err = InvalidValue;
 
     fn from_str(word: &str) -> Result<Self, InvalidValue> {
+        let checksum = TunnelChecksum::None;
         match word {
             "gate" => Ok(Self::Gate),
             "masq" => Ok(Self::Masq),
             "ipip" => Ok(Self::Ipip),
-            _ => Err(InvalidValue::new(word, "a forwarding method: gate, masq or ipip")),
+            "gue" => Ok(Self::Gue { port: Self::GUE_PORT, checksum }),
+            "gre" => Ok(Self::Gre { checksum }),
+            _ => Err(InvalidValue::new(word, "a forwarding method: gate, masq, ipip, gue or gre")),
         }
     }
 }
@@ -36,6 +83,8 @@ impl fmt::Display for ForwardingMethod {
             Self::Gate => "gate",
             Self::Masq => "masq",
             Self::Ipip => "ipip",
+            Self::Gue { .. } => "gue",
+            Self::Gre { .. } => "gre",
         })
     }
 }

@@ -14,6 +14,8 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP.
+    Sctp,
 }
 
 impl FromStr for Protocol {
@@ -23,7 +25,8 @@ impl FromStr for Protocol {
         match word {
             "tcp" => Ok(Self::Tcp),
             "udp" => Ok(Self::Udp),
-            _ => Err(InvalidValue::new(word, "a protocol: tcp or udp")),
+            "sctp" => Ok(Self::Sctp),
+            _ => Err(InvalidValue::new(word, "a protocol: tcp, udp or sctp")),
         }
     }
 }
@@ -33,6 +36,7 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Sctp => "sctp",
         })
     }
 }
@@ -85,7 +89,8 @@ impl FromStr for ServiceKey {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let invalid = || InvalidValue::new(text, "\"tcp ADDRESS:PORT\", \"udp ADDRESS:PORT\" or \"fwmark N [ipv6]\"");
+        let expected = "\"tcp ADDRESS:PORT\", the same with udp or sctp, or \"fwmark N [ipv6]\"";
+        let invalid = || InvalidValue::new(text, expected);
         let mut words = text.split(' ');
         let (kind, value) = words.next().zip(words.next()).ok_or_else(invalid)?;
         let rest: Vec<&str> = words.collect();
@@ -110,6 +115,46 @@ pub struct Persistence {
     pub timeout: u32,
     /// The granularity: clients that share this many leading bits are one. 1..=32 or 1..=128; the default is every bit.
     pub prefix_length: u8,
+    /// What else than the address makes a client (`ipvsadm --pe`); `None` is the address alone.
+    pub engine: Option<PersistenceEngine>,
+}
+
+impl Persistence {
+    /// Returns the persistence of clients that are known by their address.
+    pub fn by_address(timeout: u32, prefix_length: u8) -> Self {
+        Self { timeout, prefix_length, engine: None }
+    }
+}
+
+/// A persistence engine of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PersistenceEngine {
+    /// A SIP dialogue, by its Call-ID: `sip`, for UDP only.
+    Sip,
+    /// One that no kernel of today has. It is observed only.
+    Other,
+}
+
+impl PersistenceEngine {
+    /// Returns the name, as `ipvsadm --pe` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+            Self::Other => "of another program",
+        }
+    }
+}
+
+/// Reads the name.
+impl FromStr for PersistenceEngine {
+    type Err = InvalidValue;
+
+    fn from_str(word: &str) -> Result<Self, InvalidValue> {
+        match word {
+            "sip" => Ok(Self::Sip),
+            _ => Err(InvalidValue::new(word, "a persistence engine: sip")),
+        }
+    }
 }
 
 /// Service flags that a user can set (`include/uapi/linux/ip_vs.h`). `IP_VS_SVC_F_HASHED` is the kernel's own and
@@ -141,11 +186,12 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_from_its_own_text() {
-        crate::testing::check_rows(["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "fwmark 7", "fwmark 7 ipv6"], |text| {
-            assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
-        });
         crate::testing::check_rows(
-            ["", "tcp", "tcp 10.0.0.1", "sctp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"],
+            ["tcp 10.0.0.1:80", "udp [2001:db8::1]:53", "sctp 10.0.0.1:7", "fwmark 7", "fwmark 7 ipv6"],
+            |text| assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text),
+        );
+        crate::testing::check_rows(
+            ["", "tcp", "tcp 10.0.0.1", "esp 10.0.0.1:80", "fwmark x", "tcp 10.0.0.1:80 ipv6"],
             |text| {
                 assert!(text.parse::<ServiceKey>().is_err(), "{text:?}");
             },

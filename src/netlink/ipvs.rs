@@ -25,7 +25,7 @@ use nix::errno::Errno;
 
 pub use apply::ChangeFailure;
 pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
-pub use connections::Connections;
+pub use connections::{Connections, RealServerInUse, Traffic};
 pub use sync_daemons::SyncDaemons;
 
 use super::message::NetlinkRequest;
@@ -107,7 +107,7 @@ impl Ipvs {
     }
 
     /// Reads every virtual service with its real servers. A service that vanished while the table was read is left out,
-    /// and so are services of protocols other than TCP and UDP, which this program never owns.
+    /// and so are services of protocols other than TCP, UDP and SCTP, which this program never owns.
     ///
     /// # Errors
     /// Fails as a whole: it never returns a part of the table.
@@ -158,9 +158,18 @@ impl Ipvs {
     /// # Errors
     /// Fails on any failure.
     pub fn connections(&mut self, key: &ServiceKey) -> Result<BTreeMap<RealServerKey, Connections>> {
+        let read = self.real_servers_in_use(key)?;
+        Ok(read.into_iter().map(|one| (one.real_server.key, one.connections)).collect())
+    }
+
+    /// Reads the real servers of a service with what the kernel counts for them. The list is empty also when the
+    /// service does not exist.
+    ///
+    /// # Errors
+    /// Fails on any failure.
+    pub fn real_servers_in_use(&mut self, key: &ServiceKey) -> Result<Vec<RealServerInUse>> {
         let during = |error: Error| error.during(format_args!("virtual service {key}: count connections"));
-        let read = self.destinations(key).map_err(during)?;
-        Ok(read.into_iter().map(|(real, connections)| (real.key, connections)).collect())
+        self.destinations(key).map_err(during)
     }
 
     /// Reads the version of the kernel's IPVS code.
@@ -191,10 +200,10 @@ impl Ipvs {
     }
 
     fn real_servers(&mut self, key: &ServiceKey) -> Result<BTreeMap<RealServerKey, RealServer>> {
-        Ok(self.destinations(key)?.into_iter().map(|(real, _)| (real.key, real)).collect())
+        Ok(self.destinations(key)?.into_iter().map(|one| (one.real_server.key, one.real_server)).collect())
     }
 
-    fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<(RealServer, Connections)>> {
+    fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<RealServerInUse>> {
         let payloads = self.dump(IpvsCommand::GetDest, encode::identity(key)?)?;
         payloads.iter().map(|payload| decode::destination(payload, key.family())).collect()
     }

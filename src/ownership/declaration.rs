@@ -25,6 +25,17 @@ pub struct Declared {
     pub table: Table,
     /// The fallbacks of the services that have one.
     pub fallbacks: BTreeMap<ServiceKey, RealServerKey>,
+    /// The real servers that have left the services, for those that have such: the kernel may hold them at weight 0.
+    pub draining: BTreeMap<ServiceKey, BTreeMap<RealServerKey, Drain>>,
+}
+
+/// The drain of one real server, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// When it has left the configuration.
+    pub since: u64,
+    /// When it is removed at the latest.
+    pub until: u64,
 }
 
 /// Reads what the `lvs` resource of this name has declared at its last start.
@@ -63,6 +74,12 @@ impl Declared {
     fn add(&mut self, service: config::Service) {
         let key = service.service.key;
         self.fallbacks.extend(service.fallback.map(|fallback| (key, fallback.key)));
+        if !service.draining.is_empty() {
+            let limit = service.drain_timeout.as_secs();
+            let drain = |since: u64| Drain { since, until: since.saturating_add(limit) };
+            let draining = service.draining.iter().map(|one| (one.real_server.key, drain(one.since)));
+            self.draining.insert(key, draining.collect());
+        }
         let reals = service.real_servers.into_iter().map(|real| (real.real_server.key, real.real_server));
         self.table.insert(key, ServiceEntry { service: service.service, real_servers: reals.collect() });
     }

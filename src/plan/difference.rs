@@ -82,7 +82,10 @@ pub fn entry_differences(wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> 
 fn service_details(wanted: &VirtualService, held: &VirtualService) -> String {
     let persistence = |service: &VirtualService| match service.persistence {
         None => "none".to_owned(),
-        Some(Persistence { timeout, prefix_length }) => format!("{timeout} s for each /{prefix_length}"),
+        Some(Persistence { timeout, prefix_length, engine }) => {
+            let engine = engine.map_or_else(String::new, |engine| format!(" by engine {}", engine.name()));
+            format!("{timeout} s for each /{prefix_length}{engine}")
+        }
     };
     let mut details = vec![
         ("scheduler", held.scheduler.to_string(), wanted.scheduler.to_string()),
@@ -101,7 +104,8 @@ fn real_server_details(wanted: &RealServer, held: &RealServer) -> String {
         ("lower threshold", held.lower_threshold.to_string(), wanted.lower_threshold.to_string()),
     ];
     if !held.local {
-        details.push(("forwarding method", held.forwarding.to_string(), wanted.forwarding.to_string()));
+        let method = |real: &RealServer| format!("{}{}", real.forwarding, real.forwarding.options());
+        details.push(("forwarding method", method(held), method(wanted)));
     }
     describe(details)
 }

@@ -14,12 +14,20 @@ const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiescent_t
 /// in backup state directs nothing; without a sync daemon it changes nothing.
 pub const BACKUP_ONLY: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
 
-/// Returns what a director needs for one virtual service. `quiescent` says that a failed real server keeps its entry at
-/// weight 0.
+/// How real servers of a virtual service may cease to serve.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryEnds {
+    /// Some keep their entry at weight 0: they have failed (`quiescent`), or are drained.
+    pub by_weight: bool,
+    /// Some lose their entry while they have connections.
+    pub by_removal: bool,
+}
+
+/// Returns what a director needs for one virtual service.
 pub fn director_sysctls<'a>(
     service: &VirtualService,
     real_servers: impl IntoIterator<Item = &'a RealServer>,
-    quiescent: bool,
+    ends: EntryEnds,
 ) -> Vec<Sysctl> {
     let real_servers: Vec<&RealServer> = real_servers.into_iter().collect();
     let masquerades = real_servers.iter().any(|real| real.forwarding == ForwardingMethod::Masq);
@@ -31,8 +39,8 @@ pub fn director_sysctls<'a>(
     let candidates = [
         (masquerades, forwarding),
         (leaves_address, BACKUP_ONLY),
-        (!quiescent, EXPIRE_REMOVED),
-        (quiescent && service.persistence.is_some(), EXPIRE_QUIESCED),
+        (ends.by_removal, EXPIRE_REMOVED),
+        (ends.by_weight && service.persistence.is_some(), EXPIRE_QUIESCED),
     ];
     candidates.into_iter().filter(|(needed, _)| *needed).map(|(_, sysctl)| sysctl).collect()
 }
@@ -44,10 +52,11 @@ mod tests {
     use crate::testing::{real_server, virtual_service};
 
     fn names(key: &str, forwarding: ForwardingMethod, persistent: bool, quiescent: bool) -> Vec<&'static str> {
-        let persistence = persistent.then_some(Persistence { timeout: 60, prefix_length: 32 });
+        let persistence = persistent.then_some(Persistence::by_address(60, 32));
         let service = VirtualService { persistence, ..virtual_service(key) };
         let real = RealServer { forwarding, ..real_server(1, 1) };
-        director_sysctls(&service, [&real], quiescent).iter().map(|sysctl| sysctl.name).collect()
+        let ends = EntryEnds { by_weight: quiescent, by_removal: !quiescent };
+        director_sysctls(&service, [&real], ends).iter().map(|sysctl| sysctl.name).collect()
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod network;
 pub mod rows;
 pub mod server;
 pub mod table;
+pub mod talk;
 pub mod wrong;
 
 use std::fs::{self, File};

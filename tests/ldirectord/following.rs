@@ -1,11 +1,13 @@
 //! Without a file the health monitor looks after what the `lvs` resources of its node declare.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use lvs_agents::system::Lock;
 
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
+use super::common::talk::Talk;
 use super::common::{Agent, Host, until, until_equal};
 use super::{FALLBACK, ONE, TWO, both, daemons, host, status};
 
@@ -115,6 +117,58 @@ fn declarations_that_come_and_go_are_followed() {
     ldirectord(&host).monitor().expect(0).silent();
     // A health monitor that brought a removed service back would undo the stop.
     assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+/// What the health monitor decides is no concern of a reload: the dead real server stays out.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_reload_of_lvs_brings_weights_and_checks_to_the_health_monitor() {
+    let host = host("");
+    let _one = Server::start(&host, ONE);
+    lvs(&host).start();
+    ldirectord(&host).start();
+    assert_eq!(host.weights(), weights(&[(ONE, 1)]));
+    let watcher = Watcher::on(&host);
+    let heavier = lvs(&host).param("real", "10.9.1.1 gate 5, 10.9.1.2 gate 7");
+    heavier.run("reload-agent").expect(0).silent();
+    until_equal("an edited weight", &weights(&[(ONE, 5)]), || host.weights());
+    heavier.monitor().expect(0).silent();
+    assert_eq!(watcher.seen(), [weights(&[(ONE, 1)]), weights(&[(ONE, 5)])]);
+    let elsewhere = heavier.param("checkport", "81");
+    elsewhere.run("reload-agent").expect(0).silent();
+    until_equal("the new check fails", &weights(&[(FALLBACK, 1)]), || host.weights());
+    elsewhere.monitor().expect(0).silent();
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_real_server_that_leaves_keeps_its_connection_also_when_the_health_monitor_is_killed() {
+    let host = host("");
+    let listener = host.enter(|| TcpListener::bind("0.0.0.0:80")).expect("listen");
+    let lvs = |real: &str| lvs(&host).params(&[("real", real), ("checktype", "on")]);
+    lvs("10.9.1.1 gate 1").start();
+    ldirectord(&host).start();
+    let mut talk = Talk::begin(&host, "10.9.0.100:80", &listener);
+    let after = lvs("10.9.1.2 gate 3");
+    after.run("reload-agent").expect(0).silent();
+    let draining = weights(&[(ONE, 0), (TWO, 3)]);
+    until_equal("table", &draining, || host.weights());
+    talk.goes_on();
+    after.monitor().expect(0).silent();
+    ldirectord(&host).monitor().expect(0).silent();
+    let row = status(&host, ONE);
+    assert!(row["health"] == "draining" && row["reason"].to_string().contains("left the configuration"), "{row}");
+    host.kill("KILL", daemons(&host)[0]);
+    until_equal("daemons", &vec![], || daemons(&host));
+    after.monitor().expect(0).silent();
+    ldirectord(&host).stop();
+    ldirectord(&host).start();
+    talk.goes_on();
+    assert_eq!(host.weights(), draining);
+    talk.reset();
+    until_equal("the last connection has gone", &weights(&[(TWO, 3)]), || host.weights());
+    after.run("reload-agent").expect(0).silent();
+    assert_eq!(host.weights(), weights(&[(TWO, 3)]));
 }
 
 #[test]

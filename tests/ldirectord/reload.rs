@@ -1,7 +1,10 @@
 //! An edit of the file brings what changed to the kernel and nothing else, and a mistake changes nothing.
 
+use std::net::TcpListener;
+
 use super::common::server::Server;
 use super::common::table::{Watcher, weights};
+use super::common::talk::Talk;
 use super::common::{Host, until_equal};
 use super::{CONFIG, LOG, ONE, TWO, both, config, daemons, host, ldirectord};
 
@@ -83,6 +86,28 @@ fn a_real_server_and_a_service_that_are_no_longer_named_go() {
     until_equal("services", &2, || host.ipvs_table().len());
     ldirectord(&host).stop();
     assert_eq!(host.ipvs_table(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_real_server_that_is_no_longer_named_keeps_its_connection_until_it_has_had_its_time() {
+    let host = host("");
+    let file = |other: &str, lines: &str| {
+        config(AUTORELOAD, &format!("checktype=on\n{lines}")).replace(&format!("real={other}"), "#")
+    };
+    host.write(CONFIG, &file(TWO, ""));
+    let listener = host.enter(|| TcpListener::bind("0.0.0.0:80")).expect("listen");
+    ldirectord(&host).start();
+    let mut talk = Talk::begin(&host, "10.9.0.100:80", &listener);
+    host.replace(CONFIG, &file(ONE, ""));
+    until_equal("table", &weights(&[(ONE, 0), (TWO, 3)]), || host.weights());
+    let log = host.read(LOG);
+    let words = "Quiescent real server: 10.9.1.1:80 (10.9.0.100:80) (Weight set to 0): it has left the configuration";
+    assert!(log.contains(words), "{log}");
+    talk.goes_on();
+    host.replace(CONFIG, &file(ONE, "drain_timeout=1"));
+    until_equal("table", &weights(&[(TWO, 3)]), || host.weights());
+    assert!(host.read(LOG).contains("Drained real server: 10.9.1.1:80 (10.9.0.100:80)"), "{}", host.read(LOG));
 }
 
 #[test]

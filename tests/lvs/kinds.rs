@@ -11,7 +11,7 @@ type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
 fn each_kind_is_added_and_exactly_it_is_removed() {
     let host = with_foreign_service();
     const REAL: &str = "10.9.1.1 gate 5";
-    let cases: [Case; 12] = [
+    let cases: [Case; 16] = [
         (
             &[("virtual", "10.9.0.1:53"), ("protocol", "udp"), ("real", "10.9.1.1:5353 masq")],
             &["-A -u 10.9.0.1:53 -s wrr", "-a -u 10.9.0.1:53 -r 10.9.1.1:5353 -m -w 1"],
@@ -68,6 +68,40 @@ fn each_kind_is_added_and_exactly_it_is_removed() {
             ],
         ),
         (&[("virtual", "10.9.0.1:80")], &["-A -t 10.9.0.1:80 -s wrr"]),
+        (
+            &[("virtual", "10.9.0.1:3868"), ("protocol", "sctp"), ("real", REAL)],
+            &["-A --sctp-service 10.9.0.1:3868 -s wrr", "-a --sctp-service 10.9.0.1:3868 -r 10.9.1.1:3868 -g -w 5"],
+        ),
+        (
+            &[
+                ("virtual", "10.9.0.1:5060"),
+                ("protocol", "udp"),
+                ("real", "10.9.1.1 masq"),
+                ("persistent", "60"),
+                ("persistence_engine", "sip"),
+            ],
+            &["-A -u 10.9.0.1:5060 -s wrr -p 60 --pe sip", "-a -u 10.9.0.1:5060 -r 10.9.1.1:5060 -m -w 1"],
+        ),
+        (
+            &[
+                ("virtual", "10.9.0.1:80"),
+                ("real", "10.9.1.1 gue 5, 10.9.1.2 gue tun-port:5555 tun-csum, 10.9.1.3 gue tun-remcsum"),
+            ],
+            &[
+                "-A -t 10.9.0.1:80 -s wrr",
+                "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -i -w 5 --tun-type gue --tun-port 6080 --tun-nocsum",
+                "-a -t 10.9.0.1:80 -r 10.9.1.2:80 -i -w 1 --tun-type gue --tun-port 5555 --tun-csum",
+                "-a -t 10.9.0.1:80 -r 10.9.1.3:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-remcsum",
+            ],
+        ),
+        (
+            &[("virtual", "[2001:db8::1]:80"), ("real", "[2001:db8:1::1] gre, [2001:db8:1::2] gre 2 tun-csum")],
+            &[
+                "-A -t [2001:db8::1]:80 -s wrr",
+                "-a -t [2001:db8::1]:80 -r [2001:db8:1::1]:80 -i -w 1 --tun-type gre --tun-nocsum",
+                "-a -t [2001:db8::1]:80 -r [2001:db8:1::2]:80 -i -w 2 --tun-type gre --tun-csum",
+            ],
+        ),
     ];
     for (parameters, expected) in cases {
         let lvs = host.agent("lvs").param("checktype", "on").params(parameters);
@@ -77,6 +111,66 @@ fn each_kind_is_added_and_exactly_it_is_removed() {
         lvs.stop();
         assert_eq!(host.ipvs_table(), sorted(&FOREIGN, &[]), "{parameters:?}");
     }
+}
+
+/// Every scheduler that this kernel has (net/netfilter/ipvs), with the flags of those that have some; `twos` is newer.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn each_scheduler_is_set_and_one_reload_leads_to_the_next() {
+    let host = Host::new();
+    let lvs = |scheduler: &str, flags: &str| {
+        let lvs =
+            host.agent("lvs").params(&[("virtual", "10.9.0.1:80"), ("real", "10.9.1.1 gate"), ("checktype", "on")]);
+        lvs.params(&[("scheduler", scheduler), ("schedflags", flags)])
+    };
+    lvs("wrr", "").start();
+    for (scheduler, flags) in [
+        ("rr", ""),
+        ("lc", ""),
+        ("wlc", ""),
+        ("lblc", ""),
+        ("lblcr", ""),
+        ("dh", ""),
+        ("sh", "sh-fallback,sh-port"),
+        ("sed", ""),
+        ("nq", ""),
+        ("fo", ""),
+        ("ovf", ""),
+        ("mh", "mh-fallback,mh-port"),
+        ("mh", "mh-port"),
+        ("wrr", ""),
+    ] {
+        let lvs = lvs(scheduler, flags);
+        lvs.run("reload-agent").expect(0).silent();
+        let shown = if flags.is_empty() { String::new() } else { format!(" -b {flags}") };
+        let service = format!("-A -t 10.9.0.1:80 -s {scheduler}{shown}");
+        assert_eq!(host.ipvs_table(), [service.as_str(), "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -g -w 1"]);
+        lvs.monitor().expect(0).silent();
+    }
+}
+
+/// What /proc/net/ip_vs does not tell is asked of netlink.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn another_tunnel_or_engine_than_declared_is_seen_and_mended() {
+    let host = Host::new();
+    let tunnel = host.agent("lvs").params(&[("virtual", "10.9.0.1:80"), ("real", "10.9.1.1 gue"), ("checktype", "on")]);
+    tunnel.start();
+    let words = "real server 10.9.1.1:80: forwarding method is gue tun-port:5555 tun-csum, must be gue";
+    host.sh("ipvsadm -e -t 10.9.0.1:80 -r 10.9.1.1:80 -i --tun-type gue --tun-port 5555 --tun-csum -w 1");
+    tunnel.monitor().expect(1).says(words);
+    host.sh("ipvsadm -e -t 10.9.0.1:80 -r 10.9.1.1:80 -i -w 1");
+    tunnel.monitor().expect(1).says("forwarding method is ipip, must be gue");
+    tunnel.start();
+    tunnel.monitor().expect(0).silent();
+    tunnel.stop();
+    let sip = host.agent("lvs").params(&[("virtual", "10.9.0.1:5060"), ("protocol", "udp"), ("persistent", "60")]);
+    let sip = sip.params(&[("persistence_engine", "sip"), ("real", "10.9.1.1 gate"), ("checktype", "on")]);
+    sip.start();
+    host.sh("ipvsadm -E -u 10.9.0.1:5060 -s wrr -p 60");
+    sip.monitor().expect(1).says("persistence is 60 s for each /32, must be 60 s for each /32 by engine sip");
+    sip.start();
+    sip.monitor().expect(0).silent();
 }
 
 /// The health monitor alone uses the fallback: without one, every real server is taken for healthy.

@@ -5,12 +5,14 @@
 mod common;
 
 mod broken;
+mod drain;
 mod drift;
 mod kinds;
 mod many;
 mod monitored;
 mod promotable;
 mod refused;
+mod reload;
 mod together;
 
 use common::agent::AGENT_LOG;
@@ -37,6 +39,14 @@ fn with_foreign_service() -> Host {
         host.sh(&format!("ipvsadm {line}"));
     }
     host
+}
+
+/// A director that has its first real server on itself, and a client.
+fn with_client() -> (Host, Host) {
+    let (host, client) = Host::pair(&["192.0.2.1/24", "10.9.1.1/32"], &["192.0.2.2/24"]);
+    host.sh("ip address add 10.9.0.100/32 dev lo");
+    client.sh("ip route add 10.9.0.100 via 192.0.2.1");
+    (host, client)
 }
 
 fn sorted(lines: &[&str], more: &[&str]) -> Vec<String> {
@@ -70,9 +80,7 @@ fn start_monitor_and_stop_each_twice_beside_a_foreign_service() {
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_second_start_changes_nothing_and_an_edit_only_what_differs() {
-    let (host, client) = Host::pair(&["192.0.2.1/24", "10.9.1.1/32"], &["192.0.2.2/24"]);
-    host.sh("ip address add 10.9.0.100/32 dev lo");
-    client.sh("ip route add 10.9.0.100 via 192.0.2.1");
+    let (host, client) = with_client();
     let _server = Server::start(&host, "0.0.0.0:80");
     let lvs =
         host.agent("lvs").params(&[("virtual", "10.9.0.100:80"), ("real", "10.9.1.1 gate 1"), ("checktype", "on")]);

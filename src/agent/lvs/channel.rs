@@ -26,21 +26,24 @@ pub const PARAMETERS: [Parameter; 7] = [
          loses none that they know. It needs an address, and the resource has to be a promotable clone: the daemon sends \
          where it is promoted and receives elsewhere. Whoever can send to the multicast group can write connections into \
          the directors' tables, so give it an interface of its own. Without this parameter nothing is synchronised.",
-    ),
+    )
+    .reloadable(),
     Parameter::new(
         ID,
         ParameterKind::Integer { min: 1, max: 255 },
         "number of the synchronisation",
         "Directors take the connections of the same number only. It is derived from the name of the resource where it is \
          not set. 0 is refused: a director with 0 takes the connections of every number.",
-    ),
+    )
+    .reloadable(),
     Parameter::new(
         GROUP,
         ParameterKind::Text,
         "multicast group of the synchronisation",
         "The IPv4 or IPv6 multicast group to which connections are sent; the same on all directors.",
     )
-    .default("224.0.0.81"),
+    .default("224.0.0.81")
+    .reloadable(),
     Parameter::new(
         PORT,
         ParameterKind::Integer { min: 1, max: 65534 },
@@ -48,21 +51,24 @@ pub const PARAMETERS: [Parameter; 7] = [
         "The port to which connections are sent; the same on all directors. The health monitors use the next one to make a \
          director that has just come know all connections.",
     )
-    .default("8848"),
+    .default("8848")
+    .reloadable(),
     Parameter::new(
         TTL,
         ParameterKind::Integer { min: 1, max: 255 },
         "TTL of the synchronisation",
         "The number of routers that the datagrams may pass, plus one.",
     )
-    .default("1"),
+    .default("1")
+    .reloadable(),
     Parameter::new(
         MAXLEN,
         ParameterKind::Integer { min: 576, max: 65507 },
         "longest datagram of the synchronisation",
         "In bytes, the same on all directors: the receiver drops longer datagrams without a word.",
     )
-    .default("1472"),
+    .default("1472")
+    .reloadable(),
     Parameter::new(
         THRESHOLD,
         ParameterKind::Text,
@@ -70,7 +76,8 @@ pub const PARAMETERS: [Parameter; 7] = [
         "Two numbers as in net.ipv4.vs.sync_threshold, which this sets: the packet of a connection with which it is sent for \
          the first time, and the number of packets after which it is sent again. The kernel's default is \"3 50\"; with \
          \"0 1\" a connection is younger than a second when the other directors know it, and every packet is counted for it.",
-    ),
+    )
+    .reloadable(),
 ];
 
 /// Checks the parameters; see [`crate::ocf::Agent::validate`].

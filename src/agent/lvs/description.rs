@@ -9,7 +9,8 @@ const CONFIGFILE: Parameter = Parameter::new(
     ParameterKind::Text,
     "configuration file",
     "A ldirectord.cf with the virtual services, instead of the parameters below. Only the services are programmed; give \
-     the file to ocf:rust:ldirectord instead to have them checked as well.",
+     the file to ocf:rust:ldirectord instead to have them checked as well. A change of this parameter restarts the \
+     resource, since another file may have other virtual services.",
 );
 
 /// How many directives are parameters.
@@ -49,6 +50,7 @@ const fn parameter(directive: &Directive) -> Parameter {
     Parameter {
         default: directive.default,
         secret: directive.secret,
+        reloadable: !directive.names_services,
         // No two resources may claim one virtual service.
         unique: matches!(directive.name.as_bytes(), b"virtual"),
         ..Parameter::new(directive.name, ParameterKind::Text, directive.short, directive.long)
@@ -61,15 +63,30 @@ pub const DESCRIPTION: Description = Description {
     short: "Virtual services and real servers of Linux Virtual Server (IPVS)",
     long: "Programs virtual services and their real servers into the kernel's IPVS table, keeps what is already right, \
            and removes on stop exactly what it declared. The parameters are the directives of ldirectord.cf. Colocate \
-           ocf:rust:ldirectord with it to have the real servers checked. As a promotable clone it keeps the table equal on all \
-           directors, and their kernels tell each other of the connections (sync_interface): a take-over loses none. Monitor with OCF_CHECK_LEVEL=10 also finds \
-           scheduler flags and thresholds that something else has set in a table of more than 8 virtual services.",
+           ocf:rust:ldirectord with it to have the real servers checked. As a promotable clone it keeps the table equal on \
+           all directors, and their kernels tell each other of the connections (sync_interface): a take-over loses none. \
+           A changed parameter is reloaded: weights, scheduler, real servers and checks change while every other entry \
+           and all connections stay; only another virtual, protocol or configfile restarts the resource. Monitor with \
+           OCF_CHECK_LEVEL=10 also finds scheduler flags, thresholds and kinds of tunnels that something else has set in \
+           a table of more than 8 virtual services.",
     parameters: &PARAMETERS,
     actions: &[
         ActionDefaults::new(Action::Start, 20),
         ActionDefaults::new(Action::Stop, 20),
         ActionDefaults::new(Action::Promote, 20),
         ActionDefaults::new(Action::Demote, 20),
+        ActionDefaults::new(Action::ReloadAgent, 20),
         ActionDefaults::monitor(20, 10),
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_makes_other_virtual_services_restarts_the_resource() {
+        let restarting = PARAMETERS.iter().filter(|parameter| !parameter.reloadable).map(|parameter| parameter.name);
+        assert_eq!(restarting.collect::<Vec<_>>(), ["configfile", "virtual", "protocol"]);
+    }
+}

@@ -1,10 +1,9 @@
 //! What the actions of a promotable clone do besides those of a plain resource: they take a role on, and leave it.
 
-use super::channel;
 use super::locks::DeclaringLock;
 use super::role::{self, SyncOrder};
 use super::score::{self, Fitness};
-use super::source;
+use super::{bring_up, channel};
 use crate::model::SyncChannel;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::SyncDaemons;
@@ -71,13 +70,21 @@ pub fn has_new_parameters(call: &Call, run_dir: &RunDir, role: &RoleRecord) -> b
     if call.is_probe || role.promoted || call.is_set("configfile") || !call.problems().is_empty() {
         return false;
     }
-    let new_services = source::load(call).is_ok_and(|config| source::undeclared(call, run_dir, &config).is_some());
-    new_services || channel::channel(call).is_ok_and(|channel| channel != role.channel)
+    // One that cannot be understood is new: the attempt to take it on says why not.
+    let is_declared =
+        |mut ipvs| bring_up::load(call, run_dir, &mut ipvs).is_ok_and(|(_, undeclared)| undeclared.is_none());
+    let same_services = Ipvs::open().is_ok_and(|ipvs| ipvs.is_none_or(is_declared));
+    !same_services || channel::channel(call).is_ok_and(|channel| channel != role.channel)
 }
 
 /// Returns the role that the resource has; `None` for one that is not promotable, or does not run.
 pub fn role(call: &Call, run_dir: &RunDir) -> Option<RoleRecord> {
     run_dir.roles().read_json(&call.instance)
+}
+
+/// Returns the same in the cluster's words.
+pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
+    role(call, run_dir).map(|record| if record.promoted { PromotionRole::Promoted } else { PromotionRole::Unpromoted })
 }
 
 /// Returns what monitor answers, when this is its answer as far as the table is concerned.

@@ -1,11 +1,11 @@
 //! Decides what `monitor` answers for the differences between the declaration and the kernel. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::RealServerKey;
 use crate::netlink::ipvs::Held;
 use crate::ocf::{Failure, Status};
-use crate::ownership::{Declared, RealServerMover, Refusal, Registry};
+use crate::ownership::{Declared, Drain, RealServerMover, Refusal, Registry};
 use crate::plan::{self, Difference, DifferenceKind};
 
 /// The number of entries that the exit reason names; more of them say nothing new.
@@ -51,7 +51,11 @@ pub fn judge(view: &DeclarationView<'_>, registry: &Registry, refusals: &[Refusa
     for (key, held) in view.observed {
         let Some(wanted) = view.declared.table.get(key) else { continue };
         let (care, fallback) = (registry.real_server_mover(key), view.declared.fallbacks.get(key));
+        let draining = view.declared.draining.get(key);
         for difference in plan::entry_differences(wanted, held.as_ref()) {
+            if is_draining(&difference, draining) {
+                continue;
+            }
             match refusal(&difference, &reasons) {
                 Some(text) => verdict.degraded.push(text),
                 None => verdict.add(&difference, judge_difference(&difference, care, fallback)),
@@ -59,6 +63,12 @@ pub fn judge(view: &DeclarationView<'_>, registry: &Registry, refusals: &[Refusa
         }
     }
     verdict
+}
+
+/// Whether the entry is one that leaves the table with its last connection.
+fn is_draining(difference: &Difference, draining: Option<&BTreeMap<RealServerKey, Drain>>) -> bool {
+    let DifferenceKind::RealServerIsSurplus(real) = &difference.kind else { return false };
+    draining.is_some_and(|draining| draining.contains_key(real))
 }
 
 /// Returns why the kernel refused the entry, if it did so at the last start.

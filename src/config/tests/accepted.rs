@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{ForwardingMethod, Persistence, Question, ServiceKey};
+use crate::model::{ForwardingMethod, Persistence, PersistenceEngine, Question, ServiceKey, TunnelChecksum};
 
 fn keys(text: &str) -> Vec<String> {
     service(text).real_servers.iter().map(|real| real.real_server.key.to_string()).collect()
@@ -332,15 +332,56 @@ fn persistence_flags_and_schedulers_reach_the_service() {
         "checktype=ping",
         "ops=yes",
     ]));
-    assert_eq!(service.service.persistence, Some(Persistence { timeout: 600, prefix_length: 24 }));
+    assert_eq!(service.service.persistence, Some(Persistence::by_address(600, 24)));
     assert_eq!(service.service.flags.scheduler, [true, true, false]);
     assert!(service.service.flags.one_packet);
     assert!(matches!(service.service.key, ServiceKey::Address { protocol: Protocol::Udp, .. }));
     let persistence = |text: &str| super::service(text).service.persistence;
     assert_eq!(persistence(&section(&["persistent=0"])), None);
     let six = "virtual6=[2001:db8::1]:80\n\tpersistent=60\n";
-    assert_eq!(persistence(six), Some(Persistence { timeout: 60, prefix_length: 128 }));
-    assert_eq!(persistence(&format!("{six}\tnetmask=64")), Some(Persistence { timeout: 60, prefix_length: 64 }));
+    assert_eq!(persistence(six), Some(Persistence::by_address(60, 128)));
+    assert_eq!(persistence(&format!("{six}\tnetmask=64")), Some(Persistence::by_address(60, 64)));
+}
+
+#[test]
+fn a_sip_dialogue_is_a_client_and_an_sctp_port_is_pinged() {
+    let sip = "virtual=10.1.9.9:5060\n\tprotocol=udp\n\tpersistent=60\n\tpersistence_engine=sip\n\tchecktype=ping\n";
+    let engine = |text: &str| service(text).service.persistence.and_then(|persistence| persistence.engine);
+    assert_eq!(engine(sip), Some(PersistenceEngine::Sip));
+    for (text, warning) in [
+        (sip.replace("\tprotocol=udp\n", ""), "persistence_engine: ignored without protocol=udp"),
+        (sip.replace("\tpersistent=60\n", ""), "persistence_engine: ignored without persistent"),
+    ] {
+        let config = accept(&text);
+        assert!(displayed(&config.warnings).iter().any(|shown| shown.ends_with(warning)), "{:?}", config.warnings);
+        assert_eq!(engine(&text), None);
+    }
+    let sctp = service("virtual=10.1.9.9:3868\n\tprotocol=sctp\n\tchecktype=connect\n\treal=10.1.0.2 gate\n");
+    assert_eq!((sctp.service.key.to_string().as_str(), sctp.question.kind), ("sctp 10.1.9.9:3868", "ping"));
+}
+
+#[test]
+fn a_tunnel_has_a_kind_a_port_and_a_checksum() {
+    use ForwardingMethod::{Gre, Gue, Ipip};
+    let (none, outer, remote) = (TunnelChecksum::None, TunnelChecksum::Outer, TunnelChecksum::Remote);
+    crate::testing::check_rows(
+        [
+            ("ipip 5", Ipip),
+            ("gue 5", Gue { port: 6080, checksum: none }),
+            ("gue 5 tun-port:99", Gue { port: 99, checksum: none }),
+            ("gue tun-csum 5", Gue { port: 6080, checksum: outer }),
+            ("gue 5 tun-remcsum tun-port:7", Gue { port: 7, checksum: remote }),
+            ("gre 5", Gre { checksum: none }),
+            ("gre 5 tun-nocsum", Gre { checksum: none }),
+            ("gre 5 tun-csum", Gre { checksum: outer }),
+        ],
+        |(words, expected)| {
+            let service = service(&format!("virtual=10.1.9.9:80\n\tchecktype=on\n\treal=10.1.0.2 {words} l:1 u:2\n"));
+            let real = &service.real_servers[0].real_server;
+            assert_eq!(real.forwarding, expected);
+            assert_eq!((real.key.port, real.lower_threshold, real.upper_threshold), (80, 1, 2));
+        },
+    );
 }
 
 /// What people write and ldirectord refuses: accepted, each with a warning.

@@ -20,10 +20,13 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
     \trequest=\"SELECT 1\"\n\
     virtual6=[2001:db8::1]:80\n\treal6=[2001:db8::2] gate\n\tchecktype=external\n\tcheckcommand=\"/bin/a b\"\n\
     \tpersistent=9\n\tnetmask=64\n\
+    virtual=10.1.9.9:5061\n\tprotocol=udp\n\tpersistent=9\n\tpersistence_engine=sip\n\tchecktype=on\n\
+    virtual=10.1.9.9:3868\n\tprotocol=sctp\n\treal=10.1.0.2 gue 3 tun-port:99 tun-remcsum u:9\n\treal=10.1.0.3 gre tun-csum\n\
     virtual=10.1.9.9:domain\n\tops=yes\n\tchecktype=connect\n\treal=10.1.0.2 gate\n\
     virtual=10.1.9.9:8081\n\tservice=http\n\tchecktype=4\n\tchecktimeout=2\n\tnegotiatetimeout=8\n\treal=10.1.0.2 masq\n\
     virtual=10.1.9.9:23\n\tchecktype=external-perl\n\tcheckcommand=\"/x.pl\"\n\treal=10.1.0.2 gate\n\
     virtual=7\n\tservice=https\n\treal=10.1.0.2 gate\n\treal=10.1.0.3:444 gate\n\
+    \treal=10.1.0.9 gate 0 l:1 u:9 draining:1732000000\n\tdrain_timeout=60\n\
     virtual6=7\n\tchecktype=off\n\treal6=[2001:db8::2] gate 0\nvirtual=10.1.9.9:22\n\
     virtual=10.1.9.9:21\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:21\n\tservice=ftp\n\treal=10.1.0.2 gate\n\
     virtual=10.1.9.9:5060\n\tprotocol=udp\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:5060\n\tservice=sip\n\
@@ -32,7 +35,7 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
 #[test]
 fn a_rendered_file_reads_back_without_warnings() {
     let config = accept(FULL);
-    assert_eq!(config.services.len(), 16);
+    assert_eq!(config.services.len(), 18);
     let text = render(&config);
     let again = accept(&text);
     assert_eq!(meanings(&again), meanings(&config), "{text}");

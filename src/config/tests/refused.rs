@@ -93,8 +93,9 @@ fn numbers_and_words() {
         "schedflags \"x\": expected a comma separated list of sh-fallback sh-port mh-fallback mh-port flag-1 flag-2 flag-3",
     );
     in_section("schedflags=sh-port", "schedflags \"sh-port\": expected flags of the scheduler wrr");
-    in_section("protocol=sctp", "protocol \"sctp\": expected tcp, udp or fwm");
-    in_section("protocol=fwm", "protocol \"fwm\": expected tcp or udp, since virtual is an address");
+    in_section("persistence_engine=quic", "persistence_engine \"quic\": expected a persistence engine: sip");
+    in_section("protocol=esp", "protocol \"esp\": expected tcp, udp, sctp or fwm");
+    in_section("protocol=fwm", "protocol \"fwm\": expected tcp, udp or sctp, since virtual is an address");
     in_section("request=\"\"", "request \"\": expected text between the double quotes");
     in_section("receive=\"\"", "receive \"\": expected text between the double quotes");
     in_section("receive=ok", "receive \"ok\": expected a value in double quotes");
@@ -145,14 +146,21 @@ fn virtual_addresses() {
 #[test]
 fn real_servers() {
     for (value, expected) in [
-        ("10.1.0.2:80", "expected a forwarding method after the address: gate, masq or ipip"),
-        ("10.1.0.2:80 nat", "\"nat\": expected a forwarding method: gate, masq or ipip"),
+        ("10.1.0.2:80", "expected a forwarding method after the address: gate, masq, ipip, gue or gre"),
+        ("10.1.0.2:80 nat", "\"nat\": expected a forwarding method: gate, masq, ipip, gue or gre"),
         ("10.1.0.2:::5060 gate", "expected a single \":\" between address and port"),
         ("# 10.1.0.2:80 gate", ""),
-        ("foo 10.1.0.2:80 gate", "\"10.1.0.2:80\": expected a forwarding method: gate, masq or ipip"),
+        ("foo 10.1.0.2:80 gate", "\"10.1.0.2:80\": expected a forwarding method: gate, masq, ipip, gue or gre"),
         ("10.1.0.999:80 gate", "\"10.1.0.999\" is not an IPv4 address"),
         ("10.1.0.2:70000 gate", "port \"70000\": expected 0 to 65535"),
         ("nosuch:80 gate", "host \"nosuch\": no such host"),
+        ("10.1.0.2 gate tun-port:9", "tun-port: expected the forwarding method gue with it"),
+        ("10.1.0.2 gre tun-port:9", "tun-port: expected the forwarding method gue with it"),
+        ("10.1.0.2 gre tun-remcsum", "tun-remcsum: expected the forwarding method gue with it"),
+        ("10.1.0.2 ipip tun-csum", "tun-csum, tun-remcsum: expected the forwarding method gue or gre with it"),
+        ("10.1.0.2 gue tun-port:0", "\"tun-port:0\": expected a port number from 1 to 65535"),
+        ("10.1.0.2 gue tun-csum tun-remcsum", "tun-csum, tun-remcsum: given twice"),
+        ("10.1.0.2 gate draining:soon", "\"draining:soon\": expected seconds since 1970"),
         ("10.1.0.2 gate abc", "\"abc\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -5", "\"-5\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -w", "\"\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
@@ -203,7 +211,7 @@ fn fallbacks() {
     all_refused(&[
         (
             "fallback=127.0.0.1:80 nat",
-            "line 1: fallback \"127.0.0.1:80 nat\": \"nat\": expected a forwarding method: gate, masq or ipip",
+            "line 1: fallback \"127.0.0.1:80 nat\": \"nat\": expected a forwarding method: gate, masq, ipip, gue or gre",
         ),
         (
             "fallback=127.0.0.1 gate 5",
@@ -263,7 +271,7 @@ fn lines_in_the_wrong_place() {
         (&section(&["autoreload=yes"]), "line 3: autoreload: not in a section: expected no blanks before it"),
         (
             "virtual=10.1.9.9:80\n\treal=10.1.0.2 \\",
-            "line 2: real \"10.1.0.2 \\\": \"\\\": expected a forwarding method: gate, masq or ipip",
+            "line 2: real \"10.1.0.2 \\\": \"\\\": expected a forwarding method: gate, masq, ipip, gue or gre",
         ),
     ]);
 }

@@ -76,11 +76,11 @@ fn mistakes_name_the_parameter_and_are_told_once() {
     for (pairs, expected) in [
         (
             vec![base, ("real", "10.9.0.1")],
-            "parameter real: \"10.9.0.1\": expected a forwarding method after the address: gate, masq or ipip",
+            "parameter real: \"10.9.0.1\": expected a forwarding method after the address: gate, masq, ipip, gue or gre",
         ),
         (
             vec![base, ("real", "10.9.0.1 gate, 10.9.0.2 nat")],
-            "parameter real: \"10.9.0.2 nat\": \"nat\": expected a forwarding method: gate, masq or ipip",
+            "parameter real: \"10.9.0.2 nat\": \"nat\": expected a forwarding method: gate, masq, ipip, gue or gre",
         ),
         (
             vec![base, ("checkinterval", "-5")],

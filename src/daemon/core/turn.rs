@@ -189,7 +189,8 @@ impl Core<'_> {
             }
         }
         if now >= self.clock.compare_at {
-            let order = KernelOrder::Compare { desired: self.services.desired(now), depth: self.clock.depth(now) };
+            let (desired, draining) = (self.services.desired(now), self.services.draining());
+            let order = KernelOrder::Compare { desired, depth: self.clock.depth(now), draining };
             self.threads.kernel.order(order, None, now);
             self.clock.compare_at = now + COMPARISON;
         }

@@ -56,6 +56,7 @@ impl MailLab {
         let patience = sender::Patience { answer, pauses: [pause, pause * 4], age };
         let sink = MailAlerts::with_patience(Box::new(move |told| tell.send(told).is_ok()), patience).expect("start");
         let pool = PoolSettings {
+            draining: Vec::new(),
             service: virtual_service(KEY),
             real_servers: vec![RealServerSettings { real_server: real(2, 3), disabled: false }],
             fallback: None,

@@ -1,3 +1,5 @@
+mod drain;
+
 use std::time::Duration;
 
 use super::*;

@@ -16,6 +16,7 @@ fn now() -> Instant {
 
 fn settings(reals: &[(u8, u32)], quiescent: bool) -> PoolSettings {
     PoolSettings {
+        draining: Vec::new(),
         service: virtual_service("tcp 192.0.2.1:80"),
         real_servers: reals
             .iter()

@@ -6,7 +6,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use crate::model::Change;
+use crate::model::{Change, VirtualService};
 use crate::netlink::socket::BATCH;
 use crate::netlink::{Error, Result};
 
@@ -107,12 +107,21 @@ fn equivalent(change: &Change, error: &Error) -> Equivalent {
     }
 }
 
+/// Names the modules that the service needs: the kernel does not say which of them it has not found.
+fn missing_module(service: &VirtualService) -> String {
+    let scheduler = format!("is the scheduler module ip_vs_{} available?", service.scheduler);
+    match service.persistence.and_then(|persistence| persistence.engine) {
+        Some(engine) => format!("{scheduler} Or that of the persistence engine, ip_vs_pe_{}?", engine.name()),
+        None => scheduler,
+    }
+}
+
 /// Adds the next step to errors whose text alone misleads.
 fn explain(change: &Change, error: Error) -> Error {
     let error = error.during(change);
     match change {
         Change::AddService(service) | Change::EditService(service) if error.is(Errno::ENOENT) => {
-            error.hinting(format_args!("is the scheduler module ip_vs_{} available?", service.scheduler))
+            error.hinting(missing_module(service))
         }
         Change::AddRealServer(..) | Change::EditRealServer(..) if error.is(Errno::ESRCH) => {
             error.hinting("the virtual service does not exist")
@@ -121,7 +130,7 @@ fn explain(change: &Change, error: Error) -> Error {
             error.hinting("weights reach to 2147483647, and a lower threshold to the upper one")
         }
         Change::AddRealServer(..) | Change::EditRealServer(..) if error.is(Errno::EINVAL) => {
-            error.hinting("it must be a unicast address, of the virtual service's family unless forwarded by ipip")
+            error.hinting("it must be a unicast address, of the virtual service's family unless sent through a tunnel")
         }
         _ => error,
     }

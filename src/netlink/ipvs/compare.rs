@@ -22,7 +22,8 @@ const AT_ONCE: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparisonDepth {
     /// What `/proc/net/ip_vs` shows as wanted counts as such: scheduler flags and thresholds that another program has
-    /// set on a service that is to have none stay unseen.
+    /// set on a service that is to have none stay unseen, and so does another kind of tunnel in the place of an IP in IP
+    /// one.
     Quick,
     /// Everything is read by netlink.
     Thorough,

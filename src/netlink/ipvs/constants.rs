@@ -54,6 +54,8 @@ pub(super) enum ServiceAttribute {
     Timeout = 8,
     /// IPv4: mask in network order. IPv6: prefix length in host order.
     Netmask = 9,
+    /// The persistence engine; without it the service has none.
+    PersistenceEngine = 11,
 }
 impl NlAttrType for ServiceAttribute {}
 
@@ -69,10 +71,31 @@ pub(super) enum DestAttribute {
     ActiveConnections = 7,
     InactiveConnections = 8,
     PersistentConnections = 9,
+    /// 32-bit counters.
+    Statistics = 10,
     /// Since Linux 3.18; without it the service's family is meant.
     Family = 11,
+    /// 64-bit counters, since Linux 4.1.
+    Statistics64 = 12,
+    /// `IP_VS_CONN_F_TUNNEL_TYPE_*`, since Linux 5.2.
+    TunnelType = 13,
+    /// Network order.
+    TunnelPort = 14,
+    /// `IP_VS_TUNNEL_ENCAP_FLAG_*`, since Linux 5.3.
+    TunnelFlags = 15,
 }
 impl NlAttrType for DestAttribute {}
+
+/// Counters, in both kinds of statistics. Those of bytes have 64 bits in both.
+#[neli_enum(serialized_type = "u16")]
+pub(super) enum StatisticsAttribute {
+    Connections = 1,
+    InPackets = 2,
+    OutPackets = 3,
+    InBytes = 4,
+    OutBytes = 5,
+}
+impl NlAttrType for StatisticsAttribute {}
 
 #[neli_enum(serialized_type = "u16")]
 pub(super) enum DaemonAttribute {
@@ -99,6 +122,7 @@ pub(super) const AF_INET: u16 = 2;
 pub(super) const AF_INET6: u16 = 10;
 pub(super) const IPPROTO_TCP: u16 = 6;
 pub(super) const IPPROTO_UDP: u16 = 17;
+pub(super) const IPPROTO_SCTP: u16 = 132;
 
 pub(super) const SERVICE_PERSISTENT: u32 = 0x1;
 pub(super) const SERVICE_ONE_PACKET: u32 = 0x4;
@@ -113,6 +137,13 @@ pub(super) const FORWARD_MASQ: u32 = 0;
 pub(super) const FORWARD_LOCAL: u32 = 1;
 pub(super) const FORWARD_TUNNEL: u32 = 2;
 pub(super) const FORWARD_DIRECT: u32 = 3;
+
+pub(super) const TUNNEL_IPIP: u8 = 0;
+pub(super) const TUNNEL_GUE: u8 = 1;
+pub(super) const TUNNEL_GRE: u8 = 2;
+
+pub(super) const TUNNEL_CHECKSUM: u16 = 1;
+pub(super) const TUNNEL_REMOTE_CHECKSUM: u16 = 2;
 
 /// `IP_VS_STATE_MASTER`: the sync daemon that sends connections.
 pub(super) const DAEMON_MASTER: u32 = 1;

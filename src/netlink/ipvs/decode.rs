@@ -1,15 +1,15 @@
 //! Turns the kernel's bytes into the model. Input is never trusted: whatever is cut off or missing is an error.
 
 use super::constants::*;
-use super::{Connections, Timeouts, Version};
+use super::{Connections, RealServerInUse, Timeouts, Traffic, Version};
 use crate::model::{
-    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceFlags, ServiceKey,
-    SyncChannel, SyncDaemon, VirtualService,
+    Family, ForwardingMethod, Persistence, PersistenceEngine, Protocol, RealServer, RealServerKey, Scheduler,
+    ServiceFlags, ServiceKey, SyncChannel, SyncDaemon, TunnelChecksum, VirtualService,
 };
 use crate::netlink::attribute::Attributes;
 use crate::netlink::{Error, Result};
 
-/// Reads a virtual service; `None` for a protocol that the model does not have (SCTP and others).
+/// Reads a virtual service; `None` for a protocol that the model does not have (AH and ESP).
 pub(super) fn service(payload: &[u8]) -> Result<Option<VirtualService>> {
     let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
     let nest = Attributes::<ServiceAttribute>::decode(message.required(CommandAttribute::Service)?)?;
@@ -21,6 +21,7 @@ pub(super) fn service(payload: &[u8]) -> Result<Option<VirtualService>> {
     let persistence = Persistence {
         timeout: nest.required_u32(ServiceAttribute::Timeout)?,
         prefix_length: prefix_length(key.family(), nest.required_bytes(ServiceAttribute::Netmask)?)?,
+        engine: nest.optional_text(ServiceAttribute::PersistenceEngine).map(|name| engine(&name)),
     };
     Ok(Some(VirtualService {
         key,
@@ -33,6 +34,10 @@ pub(super) fn service(payload: &[u8]) -> Result<Option<VirtualService>> {
     }))
 }
 
+fn engine(name: &str) -> PersistenceEngine {
+    name.parse().unwrap_or(PersistenceEngine::Other)
+}
+
 fn service_key(nest: &Attributes<ServiceAttribute>) -> Result<Option<ServiceKey>> {
     let family = family(nest.required_u16(ServiceAttribute::Family)?)?;
     if let Some(mark) = nest.optional_u32(ServiceAttribute::Fwmark)?.filter(|mark| *mark != 0) {
@@ -41,6 +46,7 @@ fn service_key(nest: &Attributes<ServiceAttribute>) -> Result<Option<ServiceKey>
     let protocol = match nest.required_u16(ServiceAttribute::Protocol)? {
         IPPROTO_TCP => Protocol::Tcp,
         IPPROTO_UDP => Protocol::Udp,
+        IPPROTO_SCTP => Protocol::Sctp,
         _ => return Ok(None),
     };
     let address = nest.required_address(ServiceAttribute::Address, family)?;
@@ -67,15 +73,22 @@ fn prefix_length(family: Family, bytes: [u8; 4]) -> Result<u8> {
 }
 
 /// Reads a real server of a service whose family is `service_family`.
-pub(super) fn destination(payload: &[u8], service_family: Family) -> Result<(RealServer, Connections)> {
+pub(super) fn destination(payload: &[u8], service_family: Family) -> Result<RealServerInUse> {
     let message = Attributes::<CommandAttribute>::decode(attributes_of(payload)?)?;
     let nest = Attributes::<DestAttribute>::decode(message.required(CommandAttribute::Dest)?)?;
     let family = match nest.optional_u16(DestAttribute::Family)? {
         Some(number) => family(number)?,
         None => service_family,
     };
-    let (forwarding, local) = forwarding(nest.required_u32(DestAttribute::ForwardingMethod)?);
-    let real = RealServer {
+    let (forwarding, local) = match nest.required_u32(DestAttribute::ForwardingMethod)? & FORWARD_MASK {
+        FORWARD_MASQ => (ForwardingMethod::Masq, false),
+        FORWARD_TUNNEL => (tunnel(&nest)?, false),
+        FORWARD_LOCAL => (ForwardingMethod::Gate, true),
+        // "Bypass" and numbers of the future say that the packet leaves unchanged or by a way that the model has no word
+        // for, and one such entry of another program must not hide the whole table.
+        _ => (ForwardingMethod::Gate, false),
+    };
+    let real_server = RealServer {
         key: RealServerKey {
             address: nest.required_address(DestAttribute::Address, family)?,
             port: nest.required_port(DestAttribute::Port)?,
@@ -91,20 +104,43 @@ pub(super) fn destination(payload: &[u8], service_family: Family) -> Result<(Rea
         inactive: nest.required_u32(DestAttribute::InactiveConnections)?,
         persistent: nest.required_u32(DestAttribute::PersistentConnections)?,
     };
-    Ok((real, connections))
+    Ok(RealServerInUse { real_server, connections, traffic: traffic(&nest)? })
 }
 
-/// Returns the method, and whether the real server is the director itself.
-///
-/// "Bypass" and numbers of the future become `Gate`: they say that the packet leaves unchanged or by a way that the
-/// model has no word for, and one such entry of another program must not hide the whole table.
-fn forwarding(number: u32) -> (ForwardingMethod, bool) {
-    match number & FORWARD_MASK {
-        FORWARD_MASQ => (ForwardingMethod::Masq, false),
-        FORWARD_TUNNEL => (ForwardingMethod::Ipip, false),
-        FORWARD_LOCAL => (ForwardingMethod::Gate, true),
-        _ => (ForwardingMethod::Gate, false),
-    }
+/// Reads the counters, those of 64 bits where there are such.
+fn traffic(nest: &Attributes<DestAttribute>) -> Result<Traffic> {
+    let wide = nest.optional(DestAttribute::Statistics64);
+    let Some(bytes) = wide.or_else(|| nest.optional(DestAttribute::Statistics)) else { return Ok(Traffic::default()) };
+    let counters = Attributes::<StatisticsAttribute>::decode(bytes)?;
+    let long = |kind| Ok(u64::from_ne_bytes(counters.required_bytes(kind)?));
+    let number = |kind| if wide.is_some() { long(kind) } else { counters.required_u32(kind).map(u64::from) };
+    Ok(Traffic {
+        connections: number(StatisticsAttribute::Connections)?,
+        in_packets: number(StatisticsAttribute::InPackets)?,
+        out_packets: number(StatisticsAttribute::OutPackets)?,
+        in_bytes: long(StatisticsAttribute::InBytes)?,
+        out_bytes: long(StatisticsAttribute::OutBytes)?,
+    })
+}
+
+/// Reads what kind of tunnel it is. A kernel that does not say knows IP in IP alone, and a kind of the future counts as
+/// that.
+fn tunnel(nest: &Attributes<DestAttribute>) -> Result<ForwardingMethod> {
+    let flags = nest.optional_u16(DestAttribute::TunnelFlags)?.unwrap_or(0);
+    let checksum = match (flags & TUNNEL_CHECKSUM != 0, flags & TUNNEL_REMOTE_CHECKSUM != 0) {
+        (_, true) => TunnelChecksum::Remote,
+        (true, false) => TunnelChecksum::Outer,
+        (false, false) => TunnelChecksum::None,
+    };
+    let [kind] = match nest.optional(DestAttribute::TunnelType) {
+        Some(_) => nest.required_bytes(DestAttribute::TunnelType)?,
+        None => [TUNNEL_IPIP],
+    };
+    Ok(match kind {
+        TUNNEL_GUE => ForwardingMethod::Gue { port: nest.required_port(DestAttribute::TunnelPort)?, checksum },
+        TUNNEL_GRE => ForwardingMethod::Gre { checksum },
+        _ => ForwardingMethod::Ipip,
+    })
 }
 
 pub(super) fn version(payload: &[u8]) -> Result<Version> {

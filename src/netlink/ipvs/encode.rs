@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::constants::*;
 use crate::model::{
     Change, Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, ServiceKey, SyncChannel,
-    SyncDaemon, VirtualService,
+    SyncDaemon, TunnelChecksum, VirtualService,
 };
 use crate::netlink::Result;
 use crate::netlink::attribute::AttributeWriter;
@@ -83,6 +83,9 @@ fn whole_service(service: &VirtualService) -> Result<Vec<u8>> {
     nest.put(ServiceAttribute::Flags, flags)?;
     nest.put(ServiceAttribute::Timeout, service.persistence.map_or(0, |persistence| persistence.timeout))?;
     nest.put(ServiceAttribute::Netmask, netmask(service.key.family(), service.persistence))?;
+    if let Some(engine) = service.persistence.and_then(|persistence| persistence.engine) {
+        nest.put(ServiceAttribute::PersistenceEngine, engine.name())?;
+    }
     let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Service, nest)?;
     Ok(message.into_bytes())
@@ -97,6 +100,7 @@ fn service_key(key: &ServiceKey) -> Result<AttributeWriter> {
             let number = match protocol {
                 Protocol::Tcp => IPPROTO_TCP,
                 Protocol::Udp => IPPROTO_UDP,
+                Protocol::Sctp => IPPROTO_SCTP,
             };
             nest.put(ServiceAttribute::Protocol, number)?;
             nest.put(ServiceAttribute::Address, union_address(*address))?;
@@ -133,14 +137,34 @@ fn real_server(key: &ServiceKey, real: &RealServer) -> Result<Vec<u8>> {
     write_destination_key(&mut nest, &real.key)?;
     let method = match real.forwarding {
         ForwardingMethod::Masq => FORWARD_MASQ,
-        ForwardingMethod::Ipip => FORWARD_TUNNEL,
+        ForwardingMethod::Ipip | ForwardingMethod::Gue { .. } | ForwardingMethod::Gre { .. } => FORWARD_TUNNEL,
         ForwardingMethod::Gate => FORWARD_DIRECT,
     };
     nest.put(DestAttribute::ForwardingMethod, method)?;
     nest.put(DestAttribute::Weight, real.weight)?;
     nest.put(DestAttribute::UpperThreshold, real.upper_threshold)?;
     nest.put(DestAttribute::LowerThreshold, real.lower_threshold)?;
+    write_tunnel(&mut nest, real.forwarding)?;
     with_destination(key, nest)
+}
+
+/// Says what an IP in IP tunnel does not need: an older kernel takes every tunnel for one.
+fn write_tunnel(nest: &mut AttributeWriter, method: ForwardingMethod) -> Result<()> {
+    let (kind, port, checksum) = match method {
+        ForwardingMethod::Gate | ForwardingMethod::Masq | ForwardingMethod::Ipip => return Ok(()),
+        ForwardingMethod::Gue { port, checksum } => (TUNNEL_GUE, Some(port), checksum),
+        ForwardingMethod::Gre { checksum } => (TUNNEL_GRE, None, checksum),
+    };
+    nest.put(DestAttribute::TunnelType, kind)?;
+    if let Some(port) = port {
+        nest.put(DestAttribute::TunnelPort, port.to_be_bytes())?;
+    }
+    let flags = match checksum {
+        TunnelChecksum::None => 0,
+        TunnelChecksum::Outer => TUNNEL_CHECKSUM,
+        TunnelChecksum::Remote => TUNNEL_REMOTE_CHECKSUM,
+    };
+    nest.put(DestAttribute::TunnelFlags, flags)
 }
 
 fn write_destination_key(nest: &mut AttributeWriter, key: &RealServerKey) -> Result<()> {

@@ -1,6 +1,6 @@
-//! `/proc/net/ip_vs`: the whole table in one read, without scheduler flags, thresholds and the family of a mark, and with
-//! the time of persistence in ticks of the kernel, whose length it does not say (`ip_vs_info_seq_show` in
-//! net/netfilter/ipvs/ip_vs_ctl.c).
+//! `/proc/net/ip_vs`: the whole table in one read, without scheduler flags, thresholds, persistence engines, the kinds
+//! of tunnels and the family of a mark, and with the time of persistence in ticks of the kernel, whose length it does
+//! not say (`ip_vs_info_seq_show` in net/netfilter/ipvs/ip_vs_ctl.c).
 //!
 //! The text is only good for the answer "as wanted": whatever is not understood here, or differs, has to be asked for
 //! by netlink. So nothing here is an error.
@@ -146,6 +146,8 @@ impl HeldRealServer {
             ForwardingMethod::Masq => ForwardingWord::Masq,
             ForwardingMethod::Gate => ForwardingWord::Route,
             ForwardingMethod::Ipip => ForwardingWord::Tunnel,
+            // The text does not say which kind of tunnel it is: netlink has to be asked.
+            ForwardingMethod::Gue { .. } | ForwardingMethod::Gre { .. } => return false,
         };
         let has_limits = wanted.upper_threshold != 0 || wanted.lower_threshold != 0;
         !has_limits
@@ -230,6 +232,7 @@ fn service(line: &[u8]) -> Option<(Option<ServiceKey>, Option<HeldService<'_>>)>
     let protocol = match words.next()? {
         b"TCP" => Protocol::Tcp,
         b"UDP" => Protocol::Udp,
+        b"SCTP" => Protocol::Sctp,
         _ => return Some((None, None)),
     };
     let (address, port) = socket(words.next()?)?;

@@ -3,9 +3,12 @@ use std::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Family, ForwardingMethod, Persistence, Protocol, Scheduler, ServiceFlags, SyncChannel, SyncDaemon};
+use crate::model::{
+    Family, ForwardingMethod, Persistence, PersistenceEngine, Protocol, Scheduler, ServiceFlags, SyncChannel,
+    SyncDaemon, TunnelChecksum,
+};
 use crate::netlink::attribute::AttributeWriter;
-use constants::{CommandAttribute, DestAttribute, ServiceAttribute};
+use constants::{CommandAttribute, DestAttribute, ServiceAttribute, StatisticsAttribute};
 
 fn address_key(protocol: Protocol, socket: &str) -> ServiceKey {
     let socket: SocketAddr = socket.parse().expect("socket address");
@@ -36,7 +39,7 @@ mod golden {
     #[test]
     fn a_new_ipv4_service_is_written_with_every_attribute() {
         let mut service = service(address_key(Protocol::Tcp, "192.168.213.97:3306"));
-        service.persistence = Some(Persistence { timeout: 360, prefix_length: 24 });
+        service.persistence = Some(Persistence::by_address(360, 24));
         service.flags.scheduler = [true, false, false];
         #[rustfmt::skip]
         let expected = [
@@ -73,6 +76,49 @@ mod golden {
         ];
         let (command, bytes) = encode::change(&Change::EditService(service)).expect("encode");
         assert_eq!((command, bytes.as_slice()), (IpvsCommand::SetService, expected.as_slice()));
+    }
+
+    #[test]
+    fn an_sctp_service_is_written_with_its_number_and_a_sip_service_with_its_engine() {
+        let mut service = service(address_key(Protocol::Sctp, "192.0.2.1:5060"));
+        service.persistence =
+            Some(Persistence { engine: Some(PersistenceEngine::Sip), ..Persistence::by_address(60, 32) });
+        #[rustfmt::skip]
+        let expected = [
+            92, 0, 1, 0x80,
+            6, 0, 1, 0, 2, 0, 0, 0,
+            6, 0, 2, 0, 132, 0, 0, 0,
+            20, 0, 3, 0, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            6, 0, 4, 0, 0x13, 0xc4, 0, 0,
+            8, 0, 6, 0, b'w', b'r', b'r', 0,
+            12, 0, 7, 0, 0x01, 0, 0, 0, 0x3d, 0, 0, 0,
+            8, 0, 8, 0, 60, 0, 0, 0,
+            8, 0, 9, 0, 255, 255, 255, 255,
+            8, 0, 11, 0, b's', b'i', b'p', 0,
+        ];
+        let (command, bytes) = encode::change(&Change::AddService(service)).expect("encode");
+        assert_eq!((command, bytes.as_slice()), (IpvsCommand::NewService, expected.as_slice()));
+    }
+
+    #[test]
+    fn a_tunnel_is_written_with_its_kind_port_and_checksum() {
+        let key = ServiceKey::Fwmark { mark: 7, family: Family::Ipv4 };
+        let gue = ForwardingMethod::Gue { port: 6080, checksum: TunnelChecksum::Remote };
+        let gre = ForwardingMethod::Gre { checksum: TunnelChecksum::Outer };
+        #[rustfmt::skip]
+        let rows: [(ForwardingMethod, &[u8]); 3] = [
+            (ForwardingMethod::Ipip, &[]),
+            (gue, &[5, 0, 13, 0, 1, 0, 0, 0, 6, 0, 14, 0, 0x17, 0xc0, 0, 0, 6, 0, 15, 0, 2, 0, 0, 0]),
+            (gre, &[5, 0, 13, 0, 2, 0, 0, 0, 6, 0, 15, 0, 1, 0, 0, 0]),
+        ];
+        for (forwarding, tunnel) in rows {
+            let change = Change::EditRealServer(key, RealServer { forwarding, ..real("192.0.2.2:0") });
+            let (command, bytes) = encode::change(&change).expect("encode");
+            let method = [8, 0, 3, 0, 2, 0, 0, 0];
+            assert!(command == IpvsCommand::SetDest && bytes.windows(8).any(|window| window == method));
+            assert!(bytes.ends_with(tunnel), "{forwarding}: {bytes:?}");
+            assert_eq!(bytes.len(), 92 + tunnel.len(), "{forwarding}");
+        }
     }
 
     #[test]
@@ -160,6 +206,54 @@ mod golden {
     }
 }
 
+/// More than 32 bits hold.
+const TRAFFIC: Traffic =
+    Traffic { connections: 1 << 33, in_packets: 2 << 33, out_packets: 3 << 33, in_bytes: 4 << 33, out_bytes: 5 << 33 };
+
+fn wide_statistics() -> AttributeWriter {
+    let mut counters = AttributeWriter::default();
+    let Traffic { connections, in_packets, out_packets, in_bytes, out_bytes } = TRAFFIC;
+    for (kind, number) in
+        [1u16, 2, 3, 4, 5].into_iter().zip([connections, in_packets, out_packets, in_bytes, out_bytes])
+    {
+        counters.put(StatisticsAttribute::from(kind), number).expect("number");
+    }
+    counters
+}
+
+/// Those of bytes have 64 bits here too.
+fn narrow_statistics() -> AttributeWriter {
+    let mut counters = AttributeWriter::default();
+    for kind in [1u16, 2, 3] {
+        counters.put(StatisticsAttribute::from(kind), u32::from(kind)).expect("number");
+    }
+    for kind in [4u16, 5] {
+        counters.put(StatisticsAttribute::from(kind), u64::from(kind) << 33).expect("number");
+    }
+    counters
+}
+
+#[test]
+fn the_counters_of_64_bits_count_where_there_are_such() {
+    let with = |kinds: Vec<(DestAttribute, AttributeWriter)>| {
+        let mut destination = AttributeWriter::default();
+        for kind in [3u16, 4, 5, 6, 7, 8, 9] {
+            destination.put(DestAttribute::from(kind), 0u32).expect("number");
+        }
+        destination.put(DestAttribute::Address, [10u8, 0, 0, 2]).expect("address");
+        destination.put(DestAttribute::Port, [0u8, 80]).expect("port");
+        kinds.into_iter().for_each(|(kind, counters)| destination.nest(kind, counters).expect("nest"));
+        let mut message = AttributeWriter::after(vec![5, 1, 0, 0]);
+        message.nest(CommandAttribute::Dest, destination).expect("nest");
+        decode::destination(&message.into_bytes(), Family::Ipv4).expect("decode").traffic
+    };
+    let narrow = Traffic { connections: 1, in_packets: 2, out_packets: 3, in_bytes: 4 << 33, out_bytes: 5 << 33 };
+    assert_eq!(with(vec![]), Traffic::default());
+    assert_eq!(with(vec![(DestAttribute::Statistics, narrow_statistics())]), narrow);
+    let both = vec![(DestAttribute::Statistics, narrow_statistics()), (DestAttribute::Statistics64, wide_statistics())];
+    assert_eq!(with(both), TRAFFIC);
+}
+
 /// A real server as the kernel reports it: what was sent, and counters.
 fn reported(key: &ServiceKey, real: &RealServer) -> Vec<u8> {
     let (_, sent) = encode::change(&Change::AddRealServer(*key, real.clone())).expect("encode");
@@ -168,7 +262,8 @@ fn reported(key: &ServiceKey, real: &RealServer) -> Vec<u8> {
     destination.put(DestAttribute::ActiveConnections, 1u32).expect("active");
     destination.put(DestAttribute::InactiveConnections, 2u32).expect("inactive");
     destination.put(DestAttribute::PersistentConnections, 3u32).expect("persistent");
-    destination.put(DestAttribute::from(10), [0u8; 12]).expect("statistics");
+    destination.nest(DestAttribute::Statistics, narrow_statistics()).expect("statistics");
+    destination.nest(DestAttribute::Statistics64, wide_statistics()).expect("statistics");
     let mut message = AttributeWriter::default();
     message.nest(CommandAttribute::Dest, destination).expect("nest");
     encode::generic(IpvsCommand::NewDest, &message.into_bytes())
@@ -195,7 +290,7 @@ fn any_address() -> impl Strategy<Value = IpAddr> {
 }
 
 fn any_key() -> impl Strategy<Value = ServiceKey> {
-    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
     let family = prop_oneof![Just(Family::Ipv4), Just(Family::Ipv6)];
     prop_oneof![
         (protocol, any_address(), any::<u16>()).prop_map(|(protocol, address, port)| ServiceKey::Address {
@@ -209,20 +304,34 @@ fn any_key() -> impl Strategy<Value = ServiceKey> {
 
 fn any_service() -> impl Strategy<Value = VirtualService> {
     let flags = (any::<bool>(), any::<[bool; 3]>());
-    (any_key(), "[a-z]{1,15}", proptest::option::of((1u32.., 1u8..=128)), flags).prop_map(|(key, name, held, flags)| {
-        VirtualService {
-            key,
-            scheduler: Scheduler::named(name),
-            persistence: held
-                .map(|(timeout, length)| Persistence { timeout, prefix_length: length.min(key.family().bits()) }),
-            flags: ServiceFlags { one_packet: flags.0, scheduler: flags.1 },
-        }
+    let engine = prop_oneof![Just(None), Just(Some(PersistenceEngine::Sip))];
+    let persistence = proptest::option::of((1u32.., 1u8..=128, engine));
+    (any_key(), "[a-z]{1,15}", persistence, flags).prop_map(|(key, name, held, flags)| VirtualService {
+        key,
+        scheduler: Scheduler::named(name),
+        persistence: held.map(|(timeout, length, engine)| Persistence {
+            timeout,
+            prefix_length: length.min(key.family().bits()),
+            engine,
+        }),
+        flags: ServiceFlags { one_packet: flags.0, scheduler: flags.1 },
     })
 }
 
+fn any_method() -> impl Strategy<Value = ForwardingMethod> {
+    let checksum =
+        || prop_oneof![Just(TunnelChecksum::None), Just(TunnelChecksum::Outer), Just(TunnelChecksum::Remote)];
+    prop_oneof![
+        Just(ForwardingMethod::Gate),
+        Just(ForwardingMethod::Masq),
+        Just(ForwardingMethod::Ipip),
+        (any::<u16>(), checksum()).prop_map(|(port, checksum)| ForwardingMethod::Gue { port, checksum }),
+        checksum().prop_map(|checksum| ForwardingMethod::Gre { checksum }),
+    ]
+}
+
 fn any_real() -> impl Strategy<Value = RealServer> {
-    let method = prop_oneof![Just(ForwardingMethod::Gate), Just(ForwardingMethod::Masq), Just(ForwardingMethod::Ipip)];
-    (any_address(), any::<u16>(), method, any::<[u32; 3]>()).prop_map(|(address, port, forwarding, numbers)| {
+    (any_address(), any::<u16>(), any_method(), any::<[u32; 3]>()).prop_map(|(address, port, forwarding, numbers)| {
         RealServer {
             key: RealServerKey { address, port },
             forwarding,
@@ -243,7 +352,7 @@ proptest! {
     #[test]
     fn a_real_server_is_read_as_it_was_written(key in any_key(), real in any_real()) {
         let connections = Connections { active: 1, inactive: 2, persistent: 3 };
-        prop_assert_eq!(decode::destination(&reported(&key, &real), key.family()), Ok((real, connections)));
+        prop_assert_eq!(decode::destination(&reported(&key, &real), key.family()), Ok(RealServerInUse { real_server: real, connections, traffic: TRAFFIC }));
     }
 
     #[test]
@@ -295,8 +404,8 @@ fn unknown_attributes_and_the_kernels_own_flag_are_ignored() {
 #[test]
 fn a_service_of_another_protocol_is_skipped_and_not_an_error() {
     let bytes = reported_service(&service(address_key(Protocol::Tcp, "10.0.0.1:80")));
-    let sctp = with_attribute(&bytes, CommandAttribute::Service, ServiceAttribute::Protocol.into(), &[132, 0]);
-    assert_eq!(decode::service(&sctp), Ok(None));
+    let esp = with_attribute(&bytes, CommandAttribute::Service, ServiceAttribute::Protocol.into(), &[50, 0]);
+    assert_eq!(decode::service(&esp), Ok(None));
 }
 
 #[test]
@@ -314,9 +423,26 @@ fn every_forwarding_method_of_the_kernel_has_a_reading() {
     crate::testing::check_rows(expected, |(number, forwarding, local)| {
         let kind = DestAttribute::ForwardingMethod.into();
         let bytes = with_attribute(&bytes, CommandAttribute::Dest, kind, &number.to_ne_bytes());
-        let (real, _) = decode::destination(&bytes, Family::Ipv4).expect("decode");
+        let RealServerInUse { real_server: real, .. } = decode::destination(&bytes, Family::Ipv4).expect("decode");
         assert_eq!((real.forwarding, real.local), (forwarding, local), "{number}");
     });
+}
+
+#[test]
+fn an_engine_or_a_tunnel_of_the_future_is_another_one_and_hides_nothing() {
+    let persistent = VirtualService {
+        persistence: Some(Persistence::by_address(60, 32)),
+        ..service(address_key(Protocol::Udp, "10.0.0.1:80"))
+    };
+    let kind = ServiceAttribute::PersistenceEngine.into();
+    let bytes = with_attribute(&reported_service(&persistent), CommandAttribute::Service, kind, b"quic\0");
+    let read = decode::service(&bytes).expect("decode").expect("a service");
+    assert_eq!(read.persistence.and_then(|persistence| persistence.engine), Some(PersistenceEngine::Other));
+    let tunnelled = RealServer { forwarding: ForwardingMethod::Ipip, ..real("10.0.0.2:80") };
+    let bytes = reported(&persistent.key, &tunnelled);
+    let bytes = with_attribute(&bytes, CommandAttribute::Dest, DestAttribute::TunnelType.into(), &[9]);
+    let RealServerInUse { real_server: read, .. } = decode::destination(&bytes, Family::Ipv4).expect("decode");
+    assert_eq!(read, tunnelled);
 }
 
 #[test]
@@ -330,7 +456,7 @@ fn without_its_own_family_a_real_server_has_the_services() {
     let mut message = AttributeWriter::after(vec![5, 1, 0, 0]);
     message.nest(CommandAttribute::Dest, destination).expect("nest");
     let message = message.into_bytes();
-    let (real, _) = decode::destination(&message, Family::Ipv4).expect("decode");
+    let RealServerInUse { real_server: real, .. } = decode::destination(&message, Family::Ipv4).expect("decode");
     assert_eq!(real.key.to_string(), "10.0.0.2:80");
     assert!(decode::destination(&message, Family::Ipv6).is_err(), "4 bytes are not an IPv6 address");
 }

@@ -42,7 +42,7 @@ fn a_service_that_differs_says_in_what() {
     let mut held = desired.clone();
     for entry in held.values_mut() {
         entry.service.scheduler = "rr".parse().expect("scheduler");
-        entry.service.persistence = Some(Persistence { timeout: 300, prefix_length: 32 });
+        entry.service.persistence = Some(Persistence::by_address(300, 32));
     }
     let lines: Vec<String> = differences(&desired, &held).iter().map(ToString::to_string).collect();
     let expected = "virtual service tcp 192.0.2.1:80: scheduler is rr, must be wrr, \

@@ -63,6 +63,22 @@ fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
 }
 
 #[test]
+fn what_is_drained_is_right_for_everyone() {
+    let text = format!("{TEXT}\treal=192.0.2.7:80 gate 0 draining:5\n");
+    let config = config::parse_file(text.as_bytes(), &config::AnyName::default()).expect("right");
+    let declared = Declared::from(config);
+    let key = virtual_service(KEY).key;
+    check_rows([(7, 0, 0), (6, 0, 1)], |(host, wrong, degraded)| {
+        let mut entry = declared.table[&key].clone();
+        entry.real_servers.insert(real_server(host, 0).key, real_server(host, 0));
+        let observed = vec![(key, Some(entry))];
+        let view = DeclarationView { declared: &declared, observed: &observed };
+        let verdict = judge(&view, &Registry::default(), &[]);
+        assert_eq!((verdict.wrong.len(), verdict.degraded.len()), (wrong, degraded));
+    });
+}
+
+#[test]
 fn what_the_kernel_refused_is_reported_and_causes_no_restart() {
     check_rows(
         [RealServerMover::ServiceOwner, RealServerMover::EndedHealthMonitor, RealServerMover::HealthMonitor],

@@ -16,6 +16,7 @@ enum Step {
 fn any_settings() -> impl Strategy<Value = PoolSettings> {
     let reals = proptest::collection::btree_map(1..6u8, (0..3u32, proptest::bool::weighted(0.2)), 0..5);
     (reals, any::<bool>(), any::<bool>(), 1..4u32).prop_map(|(reals, fallback, quiescent, failurecount)| PoolSettings {
+        draining: Vec::new(),
         real_servers: reals
             .into_iter()
             .map(|(host, (weight, disabled))| RealServerSettings { real_server: real(host, weight), disabled })

@@ -58,12 +58,13 @@ fn shown() -> Vec<ServiceEntry> {
         entry(service("tcp [2001:db8::1]:443", "wlc"), vec![real("[2001:db8:1::2]:443", Ipip, 2)]),
         entry(VirtualService { flags: one_packet, ..service("udp 10.9.0.2:53", "rr") }, vec![]),
         entry(service("tcp 10.9.0.2:80", "sh"), vec![]),
+        entry(service("sctp 10.9.0.1:80", "rr"), vec![real("10.9.1.1:80", Gate, 2_147_483_647)]),
     ]
 }
 
 /// Returns those whose real servers it shows, but not all of the service itself.
 fn shown_in_part() -> Vec<ServiceEntry> {
-    let held = |timeout, prefix_length| Some(Persistence { timeout, prefix_length });
+    let held = |timeout, prefix_length| Some(Persistence::by_address(timeout, prefix_length));
     let one_packet = ServiceFlags { one_packet: true, ..ServiceFlags::default() };
     let udp = VirtualService { flags: one_packet, persistence: held(360, 24), ..service("udp 10.9.0.1:53", "rr") };
     let tcp = VirtualService { persistence: held(60, 64), ..service("tcp [2001:db8::1]:80", "rr") };
@@ -118,7 +119,7 @@ fn whatever_differs_is_not_shown() {
             edits.push(edited);
         };
         edit(&|entry| entry.service.scheduler = Scheduler::named("nq"));
-        edit(&|entry| entry.service.persistence = Some(Persistence { timeout: 61, prefix_length: 64 }));
+        edit(&|entry| entry.service.persistence = Some(Persistence::by_address(61, 64)));
         edit(&|entry| entry.service.flags.one_packet = !entry.service.flags.one_packet);
         edit(&|entry| {
             let added = real("10.9.1.9:9", ForwardingMethod::Gate, 1);
@@ -133,6 +134,11 @@ fn whatever_differs_is_not_shown() {
         for edited in edits {
             assert!(!shows(GOLDEN, &edited), "{edited:?}");
         }
+    }
+    for word in ["gue", "gre"] {
+        let mut edited = shown().remove(1);
+        edited.real_servers.values_mut().for_each(|real| real.forwarding = word.parse().expect(word));
+        assert!(!shows(GOLDEN, &edited), "the text says of no tunnel of which kind it is");
     }
     for method in [ForwardingMethod::Ipip, ForwardingMethod::Masq] {
         let (mut edited, other) = (shown().remove(0), real("10.9.1.2:3306", method, 0));
@@ -236,12 +242,12 @@ fn written(entry: &ServiceEntry) -> String {
         }
     };
     let ServiceKey::Address { protocol, address, port } = entry.service.key else { panic!("a mark") };
-    let name = if protocol == Protocol::Tcp { "TCP" } else { "UDP" };
+    let name = protocol.to_string().to_uppercase();
     let mut text = format!("{name}  {} {} ", socket(address, port), entry.service.scheduler);
     if entry.service.flags.one_packet {
         text += "ops ";
     }
-    if let Some(Persistence { timeout, prefix_length }) = entry.service.persistence {
+    if let Some(Persistence { timeout, prefix_length, .. }) = entry.service.persistence {
         let mask = match address {
             IpAddr::V4(_) => u32::MAX.checked_shl(32 - u32::from(prefix_length)).unwrap_or(0),
             IpAddr::V6(_) => u32::from(prefix_length).to_be(),
@@ -253,7 +259,7 @@ fn written(entry: &ServiceEntry) -> String {
         let word = match real.forwarding {
             ForwardingMethod::Masq => "Masq",
             ForwardingMethod::Gate => "Route",
-            ForwardingMethod::Ipip => "Tunnel",
+            ForwardingMethod::Ipip | ForwardingMethod::Gue { .. } | ForwardingMethod::Gre { .. } => "Tunnel",
         };
         let _ = writeln!(
             text,
@@ -274,13 +280,13 @@ fn any_entry() -> impl Strategy<Value = ServiceEntry> {
     });
     let held = proptest::option::of((1u32.., 1u8..=128));
     let reals = proptest::collection::vec(real, 0..5);
-    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
     (protocol, address, any::<u16>(), "[a-z]{1,15}", held, any::<bool>(), reals).prop_map(
         |(protocol, address, port, scheduler, held, one_packet, reals)| {
             let key = ServiceKey::Address { protocol, address, port };
             let one_packet = one_packet && key.family() == Family::Ipv4;
             let persistence =
-                held.map(|(timeout, length)| Persistence { timeout, prefix_length: length.min(key.family().bits()) });
+                held.map(|(timeout, length)| Persistence::by_address(timeout, length.min(key.family().bits())));
             let flags = ServiceFlags { one_packet, ..ServiceFlags::default() };
             let scheduler = Scheduler::named(scheduler);
             entry(VirtualService { key, scheduler, persistence, flags }, reals)

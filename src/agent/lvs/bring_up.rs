@@ -1,0 +1,84 @@
+//! What start, promote and reload-agent do: they declare what the parameters say, and bring the kernel's table to it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::locks::DeclaringLock;
+use super::{drain, promotion, refusals, source, wanted};
+use crate::agent::changes;
+use crate::config::Config;
+use crate::director;
+use crate::model::{Change, ServiceKey, Table};
+use crate::netlink::Ipvs;
+use crate::netlink::ipvs::ComparisonDepth;
+use crate::ocf::{Call, Failure, PromotionRole};
+use crate::ownership::{self, Declared, Registry, ServiceOwner, keys};
+use crate::plan::{self, TableRole};
+use crate::system::RunDir;
+
+/// Declares and programs what the parameters say. An instance of a promotable clone takes the role on.
+pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure> {
+    let run_dir = RunDir::system();
+    // Before the lock, which all others wait for: a module may take long to load.
+    let mut ipvs = Ipvs::open_loading()?;
+    let (config, undeclared) = load(call, &run_dir, &mut ipvs)?;
+    let lock = DeclaringLock::acquire(call, &run_dir)?;
+    let registry = Registry::read_others(&run_dir, &call.instance);
+    refuse_conflicts(&registry, call, &keys(&config))?;
+    director::prepare(&config, |text| call.log().info(text))?;
+    // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
+    if let Some(text) = undeclared {
+        declare(call, &run_dir, &mut ipvs, &config, &text)?;
+    }
+    let _programming = lock.end_declaring();
+    program(call, &run_dir, &mut ipvs, config.into(), &registry)?;
+    role.map_or(Ok(()), |role| promotion::take_on(call, &run_dir, &mut ipvs, role))
+}
+
+/// Returns what the parameters say, with what is drained of an earlier declaration, and the text that declares it; `None` where
+/// it is declared already.
+pub fn load(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs) -> Result<(Config, Option<String>), Failure> {
+    let mut config = source::load(call)?;
+    let mut undeclared = source::undeclared(call, run_dir, &config);
+    if undeclared.is_some() && drain::carry_over(call, run_dir, ipvs, &mut config)? {
+        undeclared = source::undeclared(call, run_dir, &config);
+    }
+    Ok((config, undeclared))
+}
+
+fn refuse_conflicts(registry: &Registry, call: &Call, wanted: &[ServiceKey]) -> Result<(), Failure> {
+    let conflicts = registry.conflicts(&ServiceOwner::Lvs(call.instance.clone()), wanted);
+    if conflicts.is_empty() { Ok(()) } else { Err(Failure::bad_here(conflicts.join("; "))) }
+}
+
+/// Puts the new declaration in the place of the old one.
+fn declare(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, config: &Config, text: &str) -> Result<(), Failure> {
+    let wanted: HashSet<ServiceKey> = keys(config).into_iter().collect();
+    let old = ownership::declaration(run_dir, &call.instance).keys();
+    let gone = old.into_iter().filter(|key| !wanted.contains(key));
+    // Before the old declaration is replaced: killed in between, nobody would know of them.
+    changes::apply_all(call, ipvs, &gone.map(Change::DeleteService).collect::<Vec<_>>())?;
+    Ok(run_dir.services().write(&call.instance, text)?)
+}
+
+/// Brings the kernel's table to what is declared, as far as the kernel takes it.
+fn program(
+    call: &Call,
+    run_dir: &RunDir,
+    ipvs: &mut Ipvs,
+    declared: Declared,
+    registry: &Registry,
+) -> Result<(), Failure> {
+    let Declared { table: mut desired, draining, .. } = declared;
+    let count = desired.len();
+    let compared = ipvs.compare(&desired, ComparisonDepth::Quick)?;
+    let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
+    desired.retain(|key, _| differing.contains(key));
+    let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
+    drain::keep(&mut desired, &observed, &draining);
+    wanted::leave_to_monitors(&mut desired, &observed, registry);
+    let changes = plan::table_changes(&desired, &observed, TableRole::OwnsServices);
+    let refused = changes::apply(call, ipvs, &changes)?;
+    refusals::note(run_dir, &call.instance, &refused)?;
+    drain::advance(call, ipvs, &draining, registry)?;
+    refused.answer(call, count)
+}
