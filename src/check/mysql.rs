@@ -63,8 +63,10 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let Check { question, target, timeout, .. } = check;
     let attempt = Attempt::start(check);
     let Some(slot) = threads::Slot::take(*target, attempt.deadline().into_std()) else {
-        let cause = "the thread of an earlier check still hangs (the server sends too slowly)";
-        return Err(attempt.failure(FailureKind::Timeout, cause));
+        // The earlier check has told what it found. This one has found nothing: the thread may hang because the server sends
+        // byte by byte, or because this machine is too busy to end it.
+        let cause = "not asked: the thread of an earlier check still hangs";
+        return Err(attempt.failure(FailureKind::Internal, cause));
     };
     let logged_in = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = oneshot::channel();
