@@ -8,6 +8,7 @@ use super::ldirectord::{self, LdirectordAgent, LdirectordParameters, process};
 use crate::daemon::protocol::{ControlReply, ControlRequest};
 use crate::daemon::{HealthMonitorOptions, control};
 use crate::ocf::{Action, Agent, Call, Environment, Failure};
+use crate::ownership::HealthRecord;
 use crate::system::{Lock, RunDir};
 
 /// For a start with thousands of real servers, and for the end of one.
@@ -28,6 +29,12 @@ pub fn source(name: &str) -> Option<PathBuf> {
         Ok(ControlReply::Status(status)) => Some(status.source.into()),
         _ => None,
     }
+}
+
+/// Returns the files that the health monitor of this name executes, by their names in its own file. One that was killed
+/// has left them behind.
+pub fn executed(name: &str) -> Vec<String> {
+    RunDir::system().monitors().read_json(name).map(|record: HealthRecord| record.executed).unwrap_or_default()
 }
 
 /// Returns when clients can be served. The monitor writes its process number into `pid_file` and removes that at its end.

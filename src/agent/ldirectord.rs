@@ -153,7 +153,7 @@ fn can_read_table() -> bool {
 }
 
 fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
-    let config = director::load_file(Path::new(path));
+    let config = director::load_file_of_resource(Path::new(path));
     config.map(|config| ownership::keys(&config)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::ldirectord::doubts_of_executed;
 use super::{ExitStatus, FAILURE, SUCCESS};
 use crate::config::{self, Problem};
 use crate::director::{self, SystemResolver};
@@ -27,7 +28,8 @@ pub fn run(file: &Path, explain: bool, out: &mut impl Write) -> anyhow::Result<E
         Err(problems) => return refuse(&name, &problems, out),
     };
     out.write_all(explanation.as_bytes())?;
-    for warning in &config.warnings {
+    let doubts = doubts_of_executed(&config.global.executed, &std::path::absolute(file)?);
+    for warning in config.warnings.iter().chain(&doubts) {
         writeln!(out, "{name}: warning: {warning}")?;
     }
     let refusals = director::refusals(&config);

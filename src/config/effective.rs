@@ -28,6 +28,7 @@ fn global(outside: &Outside) -> Global {
         supervised: values.flag("supervised"),
         callback: values.path("callback"),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
+        executed: outside.executed.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::section::{Outside, Preview, Section};
 use super::table;
 use super::value;
 use super::written::{Entry, Located};
-use super::{Config, Resolver, effective};
+use super::{Config, ExecutedFile, Resolver, effective};
 use crate::model::Family;
 
 /// Reads the text of an `ldirectord.cf`. All errors are returned, in the order of their lines.
@@ -24,6 +24,11 @@ pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Pr
     let mut report = Report::default();
     read(text, Depth::Whole, &mut report, |section| resolution.add(&section));
     resolution.finish(report)
+}
+
+/// The files that the text executes, whatever else is wrong with it.
+pub fn executed_files(text: &[u8]) -> Vec<ExecutedFile> {
+    read(text, Depth::Preview, &mut Report::default(), |_| {}).executed
 }
 
 /// As [`parse_file`], for a text that is small enough to be read once and remembered.
@@ -137,7 +142,18 @@ fn store_outside(outside: &mut Outside, entry: &Entry, report: &mut Report) {
         }
         Form::Fallback(Family::Ipv4) => outside.fallback = parse_fallback(entry, Family::Ipv4, report),
         Form::Fallback(Family::Ipv6) => outside.fallback6 = parse_fallback(entry, Family::Ipv6, report),
+        Form::Execute => execute(outside, entry, report),
         _ => without_effect(entry, report),
+    }
+}
+
+/// Each file counts once, as often as it is named.
+fn execute(outside: &mut Outside, entry: &Entry, report: &mut Report) {
+    let name = value::without_quotes(entry.value);
+    if name.is_empty() {
+        report.error(entry.origin, format!("{}: expected the name of a configuration file", entry.name()));
+    } else if outside.executed.iter().all(|known| &*known.name != name) {
+        outside.executed.push(ExecutedFile { origin: entry.origin, name: name.into() });
     }
 }
 
@@ -205,7 +221,7 @@ pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mu
             let text = format!("{name}: expected {base}{suffix} in a {} section", section.directive());
             report.error(entry.origin, text);
         }
-        Form::Virtual(_) | Form::Ignored(_) | Form::Refused(_) | Form::Replaced(_) => {
+        Form::Virtual(_) | Form::Execute | Form::Ignored(_) | Form::Replaced(_) => {
             without_effect(entry, report);
         }
     }
@@ -249,7 +265,6 @@ fn without_effect(entry: &Entry, report: &mut Report) {
     let say = |text: &str| entry.origin.say(entry.directive.name, text);
     match entry.directive.form {
         Form::Ignored(reason) => report.warn(entry.origin, say(&format!("ignored: {reason}"))),
-        Form::Refused(text) => report.error(entry.origin, say(text)),
         Form::Replaced(by) => report.error(entry.origin, say(&format!("no longer exists: use {by}"))),
         // The others have an effect, and do not come here.
         _ => {}

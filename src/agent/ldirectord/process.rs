@@ -11,7 +11,7 @@ use crate::agent;
 use crate::daemon::protocol::{ControlReply, ControlRequest};
 use crate::daemon::{ANSWER_READY, control};
 use crate::ocf::{Call, Failure};
-use crate::system::{Lock, RunDir};
+use crate::system::{Lock, RunDir, own_program};
 
 /// The part of the action's time limit that is kept for our own answer: at the limit, pacemaker kills us.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Starts the health monitor and waits until it says that clients can be served, or why not. It keeps its process
-/// number in `pid_file` as long as it lives.
+/// number in `pid_file` as long as it lives; only the original's command line wants that, and what `execute` names.
 pub fn start(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&Path>) -> Result<(), Failure> {
-    let mut command = agent::own_program("lvs-agents: ldirectord");
+    let mut command = own_program("lvs-agents: ldirectord");
     let ready_within = (call.timeout / 2).as_secs().to_string();
     command.args(["daemon", "--detach", "--ready-within", &ready_within, &agent::instance_argument(&call.instance)]);
     for (option, value) in [("--configfile", &parameters.configfile), ("--logfile", &parameters.logfile)] {
@@ -32,7 +32,7 @@ pub fn start(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&P
         }
     }
     if let Some(path) = pid_file {
-        command.arg("--pid-file").arg(path);
+        command.arg("--executes").arg("--pid-file").arg(path);
     }
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| Failure::io("health monitor: start", &error))?;

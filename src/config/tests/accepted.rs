@@ -458,9 +458,19 @@ fn global_values_are_kept() {
             callback: Some("/bin/a".into()),
             logfile: Some(LogTarget::Syslog("local0".into())),
             supervised: false,
+            executed: Vec::new(),
         }
     );
     assert_eq!(accept("logfile=\"/a/b\"").global.logfile, Some(LogTarget::File("/a/b".into())));
+}
+
+#[test]
+fn each_file_that_is_executed_is_kept_once_and_is_known_whatever_else_is_wrong() {
+    let text = "execute=a.cf\nexecute = \"b c.cf\"   # another\nexecute=a.cf\n";
+    let executed = |origin, name: &str| ExecutedFile { origin: Origin::Line(origin), name: name.into() };
+    let expected = [executed(1, "a.cf"), executed(2, "b c.cf")];
+    assert_eq!(accept(text).global.executed, expected);
+    assert_eq!(executed_files(format!("{text}nonsense\nvirtual=nosuch:80\n").as_bytes()), expected);
 }
 
 #[test]

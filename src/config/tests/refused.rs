@@ -38,10 +38,7 @@ fn unknown_and_unsupported_words() {
         ),
         ("smtp_tls=ssl", "line 1: smtp_tls \"ssl\": expected no, starttls or yes"),
         ("smtp_passwd=hunter2", "line 1: smtp_passwd: expected a value in double quotes"),
-        (
-            "execute=other.cf",
-            "line 1: execute: not followed: give that file a health monitor of its own: a resource ocf:rust:ldirectord with this configfile, or ldirectord FILE start",
-        ),
+        ("execute=", "line 1: execute \"\": expected the name of a configuration file"),
         ("timeout=3", "line 1: timeout: no longer exists: use checktimeout and negotiatetimeout"),
         ("connecttimeout=3", "line 1: connecttimeout: no longer exists: use negotiatetimeout"),
     ]);
@@ -261,6 +258,7 @@ fn lines_in_the_wrong_place() {
     }
     all_refused(&[
         (&section(&["autoreload=yes"]), "line 3: autoreload: not in a section: expected no blanks before it"),
+        (&section(&["execute=x.cf"]), "line 3: execute: not in a section: expected no blanks before it"),
         (
             "virtual=10.1.9.9:80\n\treal=10.1.0.2 \\",
             "line 2: real \"10.1.0.2 \\\": \"\\\": expected a forwarding method: gate, masq or ipip",

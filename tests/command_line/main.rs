@@ -1,7 +1,9 @@
 //! The original's command line, through a link named `ldirectord`, in namespaces of each test's own.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod execute;
 
 use std::process::Command;
 
