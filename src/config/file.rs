@@ -68,7 +68,7 @@ struct Reader<T> {
 impl<T: FnMut(Section)> Reader<T> {
     fn take(&mut self, line: &Line, report: &mut Report) {
         let Some(directive) = table::find(line.keyword) else {
-            report.error(line.origin, unknown(line.keyword));
+            report.error(line.origin, unknown(line));
             return;
         };
         let Some(value) = line.value.or_else(|| bare_value(directive, line, report)) else {
@@ -273,13 +273,19 @@ fn without_effect(entry: &Entry, report: &mut Report) {
 
 /// Only the keyword is shown: what follows may be a password after a mistyped `passwd`. Nor is a keyword shown that is none:
 /// the wrong file may have been named, such as /etc/shadow, and what is said here ends up in the cluster's configuration.
-fn unknown(keyword: &str) -> String {
+fn unknown(line: &Line) -> String {
     /// Longer than any directive.
     const LONGEST: usize = 24;
     let is_word = |character: char| character.is_ascii_alphabetic() || "_-[]".contains(character);
-    match table::suggestion(keyword) {
-        Some(meant) => format!("\"{keyword}\": unknown directive: did you mean \"{meant}\"?"),
-        None if keyword.len() <= LONGEST && keyword.chars().all(is_word) => format!("\"{keyword}\": unknown directive"),
-        None => "unknown directive: expected KEYWORD = VALUE".into(),
+    let keyword = line.keyword;
+    let is_shown = keyword.len() <= LONGEST && keyword.chars().all(is_word);
+    match (table::suggestion(keyword), line.value) {
+        (Some(meant), _) => format!("\"{keyword}\": unknown directive: did you mean \"{meant}\"?"),
+        (None, Some(_)) if is_shown => format!("\"{keyword}\": unknown directive"),
+        // Another language has another form of line, such as [SECTION].
+        (None, None) if is_shown => {
+            format!("\"{keyword}\": expected KEYWORD = VALUE; a line virtual = ADDRESS:PORT begins a section")
+        }
+        _ => "unknown directive: expected KEYWORD = VALUE".into(),
     }
 }

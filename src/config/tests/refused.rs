@@ -20,10 +20,14 @@ fn all_refused(cases: &[(&str, &str)]) {
 fn unknown_and_unsupported_words() {
     all_refused(&[
         ("foo=bar", "line 1: \"foo\": unknown directive"),
-        ("[vip]", "line 1: \"[vip]\": unknown directive"),
+        ("[vip]", "line 1: \"[vip]\": expected KEYWORD = VALUE; a line virtual = ADDRESS:PORT begins a section"),
+        ("[vip]=1", "line 1: \"[vip]\": unknown directive"),
         ("root:$6$salt$hash:19000:0:99999:7:::", "line 1: unknown directive: expected KEYWORD = VALUE"),
         ("YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo=", "line 1: unknown directive: expected KEYWORD = VALUE"),
-        ("include /etc/x", "line 1: \"include\": unknown directive"),
+        (
+            "include /etc/x",
+            "line 1: \"include\": expected KEYWORD = VALUE; a line virtual = ADDRESS:PORT begins a section",
+        ),
         ("chektimeout=3", "line 1: \"chektimeout\": unknown directive: did you mean \"checktimeout\"?"),
         ("CheckTimeout=3", "line 1: \"CheckTimeout\": unknown directive: did you mean \"checktimeout\"?"),
         ("password=\"hunter2\"", "line 1: \"password\": unknown directive: did you mean \"passwd\"?"),
