@@ -1,6 +1,7 @@
 //! Starts and ends a health monitor without the cluster, for the original's command line.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use nix::unistd::Pid;
 
@@ -35,6 +36,15 @@ pub fn source(name: &str) -> Option<PathBuf> {
 /// has left them behind.
 pub fn executed(name: &str) -> Vec<String> {
     RunDir::system().monitors().read_json(name).map(|record: HealthRecord| record.executed).unwrap_or_default()
+}
+
+/// Whether the health monitor of this name runs. A start of it that is under way is waited for, and so is an end.
+///
+/// # Errors
+/// Why that cannot be known.
+pub fn has_started(name: &str) -> Result<bool, Failure> {
+    let timeout = call(Action::Start, name, None).timeout;
+    ldirectord::has_started(&RunDir::system(), name, Instant::now() + timeout)
 }
 
 /// Returns when clients can be served. The monitor writes its process number into `pid_file` and removes that at its end.

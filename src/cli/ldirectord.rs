@@ -92,8 +92,15 @@ fn act(action: Action, mode: Mode, subject: &Subject) -> ExitStatus {
     let pid = pid.filter(|_| !is_another);
     match action {
         Action::Stop if is_another => SUCCESS,
-        Action::Start if pid.is_some() => SUCCESS,
-        Action::Start => start(mode, subject),
+        Action::Start | Action::Restart if is_another => report(Err(format!(
+            "{}: start: a health monitor of this name runs already, for something else",
+            subject.name
+        ))),
+        Action::Start => match health_monitor::has_started(&subject.name) {
+            Ok(true) => SUCCESS,
+            Ok(false) => start(mode, subject),
+            Err(failure) => report(Err(failure.to_string())),
+        },
         Action::Stop => stop(subject),
         Action::TryRestart if pid.is_none() => SUCCESS,
         // A configuration that is wrong must not end a daemon that serves.
