@@ -20,10 +20,13 @@ fn runs(orders: &[Order], failing: &[(&str, i32)]) -> (Vec<String>, Vec<Option<S
     (ran.into_inner(), told.into_inner())
 }
 
+/// Orders, the actions that fail, each with its exit status, and what is run.
+type Row = (&'static [Order], &'static [(&'static str, i32)], &'static [&'static str]);
+
 #[test]
 fn a_file_is_started_reloaded_and_stopped_in_the_originals_words() {
     use Order::{Reload, Start, Stop};
-    let rows: [(&[Order], &[(&str, i32)], &[&str]); 5] = [
+    let rows: [Row; 5] = [
         (&[Start, Reload, Stop], &[], &["start", "status", "reload", "stop"]),
         (&[Start, Reload, Stop], &[("status", 3)], &["start", "status", "start", "stop"]),
         // Nothing was started, so nothing is stopped: another may have started it by hand.
