@@ -35,7 +35,7 @@ use crate::model::{Between, Check, Family, Protocol, Question, RealServer, Secre
 
 pub use directive::Directive;
 pub use explain::explain;
-pub use file::{executed_files, parse_file, parse_part};
+pub use file::{executed_files, parse_file, parse_part, warnings};
 pub use names::{AnyName, NoNames};
 pub use parameters::parse_parameters;
 pub use problem::{Origin, Problem};

@@ -26,7 +26,7 @@ pub fn explain(text: &[u8], resolver: &dyn Resolver, out: &mut String) -> Result
     let questions = Questions::new(resolver);
     let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
     sections.iter().for_each(|section| resolution.add(section));
-    let config = resolution.finish(report)?;
+    let config = resolution.finish(report).result()?;
     // Writing into a string cannot fail.
     let _ = sections
         .iter()

@@ -3,7 +3,7 @@
 use super::address;
 use super::check::Questions;
 use super::directive::{Directive, Form, Kind, Scope};
-use super::effective::Resolution;
+use super::effective::{Judged, Resolution};
 use super::line::{self, Line};
 use super::problem::{Origin, Problem, Report};
 use super::real;
@@ -16,6 +16,15 @@ use crate::model::Family;
 
 /// Reads the text of an `ldirectord.cf`. All errors are returned, in the order of their lines.
 pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
+    judge(text, resolver).result()
+}
+
+/// The warnings of a text, in the order of their lines, whatever else is wrong with it.
+pub fn warnings(text: &[u8], resolver: &dyn Resolver) -> Vec<Problem> {
+    judge(text, resolver).config.warnings
+}
+
+fn judge(text: &[u8], resolver: &dyn Resolver) -> Judged {
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
     let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(&section));
