@@ -53,11 +53,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitStatus {
             let folder = std::env::current_dir().unwrap_or_default();
             let subject = Subject::find(config, &folder, Path::is_file);
             match executed_by.as_deref().map(Path::new) {
-                Some(by) if action == Action::Start && leads_to(&subject, by) => {
-                    complain(format_args!("{}: not started: it would start {} in turn", subject.shown(), by.display()));
-                    MISCONFIGURED
-                }
-                Some(_) => act(action, Mode::Daemon, &subject),
+                Some(by) => act_for(by, action, &subject),
                 None => act(action, if debug { Mode::Debug } else { Mode::Configured }, &subject),
             }
         }
@@ -66,6 +62,18 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitStatus {
             MISUSED
         }
     }
+}
+
+/// Acts on a file for the health monitor of the one that executes it, which stops later what it has started: so nothing is
+/// started that it must not stop.
+fn act_for(by: &Path, action: Action, subject: &Subject) -> ExitStatus {
+    let obstacle = match action {
+        Action::Start if leads_to(subject, by) => format!("it would start {} in turn", by.display()),
+        Action::Start if looks_after_another(subject) => "a health monitor of this name runs for something else".into(),
+        _ => return act(action, Mode::Daemon, subject),
+    };
+    complain(format_args!("{}: not started: {obstacle}", subject.shown()));
+    MISCONFIGURED
 }
 
 /// Where a daemon runs that is started.

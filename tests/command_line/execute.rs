@@ -164,6 +164,20 @@ fn files_that_execute_each_other_or_themselves_start_nothing_for_each_other() {
     assert_eq!((daemons(&host), host.ipvs_table()), (vec![], vec![]));
 }
 
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_file_whose_daemon_would_have_the_name_of_another_is_not_started_and_the_other_one_is_left_alone() {
+    let host = host();
+    host.write(MAIN, &file("execute=/etc/ha.d/main.cf\n", 80));
+    host.write("/etc/ha.d/main.cf", &file("", 81));
+    ldirectord(&host, &format!("{MAIN} start")).expect(0);
+    logged(&host, "/etc/ha.d/main.cf: not started: a health monitor of this name runs for something else");
+    assert_eq!((daemons(&host).len(), ports(&host)), (1, vec!["80".to_owned()]));
+    ldirectord(&host, &format!("{MAIN} stop")).expect(0).silent();
+    assert_eq!((daemons(&host), host.ipvs_table()), (vec![], vec![]));
+    assert!(!host.read(LOG).contains("killed"));
+}
+
 /// A file of /etc/ha.d is the same one, however it is named.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]

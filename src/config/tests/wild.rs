@@ -40,7 +40,10 @@ const ROWS: &[Row] = &[
         "    checktimeout=3\n    autoreload=yes\n\n    virtual=192.0.2.1:8080\n        real=192.0.2.11:8080 gate\n        \
          checkport=8080\n        checktype=connect\n        service=simpletcp\n        scheduler=lc\n        protocol=tcp\n",
         &["scheduler = lc", "checktype = connect", "checktimeout = 3"],
-        &["line 1: blanks before a line outside of sections, which ldirectord refuses"],
+        &[
+            "line 1: blanks before a line outside of sections, which ldirectord refuses",
+            "line 4: an indented line after a blank one, which ldirectord refuses",
+        ],
     ),
     (
         "a template with every word in quotes, and trailing blanks",
