@@ -9,9 +9,6 @@ mod parameters;
 mod realserver;
 mod vip;
 
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
 use crate::netlink;
 use crate::ocf::{Agent, Call, Failure};
 use crate::system::{FileError, Folder, Lock};
@@ -65,14 +62,6 @@ fn forget(call: &Call, folder: &Folder) {
     if let Err(error) = folder.remove(&call.instance) {
         call.log().warning(error);
     }
-}
-
-/// Returns a command that runs this program under a name that process lists show: administrators, and the scripts that
-/// look for ldirectord, can find it.
-fn own_program(name: &str) -> Command {
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0(name);
-    command
 }
 
 /// Returns the argument that names the instance. It is one word: a name may begin with a dash, which would make an

@@ -90,6 +90,9 @@ enum CliCommand {
         /// Keep the process number in this file
         #[arg(long, hide = true)]
         pid_file: Option<PathBuf>,
+        /// Start and stop the files that `execute` names, as the original does
+        #[arg(long, hide = true)]
+        executes: bool,
         /// Leave the caller's session, and say on standard output when clients can be served
         #[arg(long, hide = true)]
         detach: bool,
@@ -139,12 +142,12 @@ fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
             out.write_all(text.as_bytes())?;
         }
         CliCommand::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        CliCommand::Daemon { instance, configfile, logfile, pid_file, detach, ready_within } => {
+        CliCommand::Daemon { instance, configfile, logfile, pid_file, executes, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
             let run_dir = RunDir::system();
             run_daemon(
-                HealthMonitorOptions { instance, configfile, logfile, pid_file, ready_within, run_dir },
+                HealthMonitorOptions { instance, configfile, logfile, pid_file, executes, ready_within, run_dir },
                 detach,
             )?;
         }

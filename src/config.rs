@@ -35,7 +35,7 @@ use crate::model::{Between, Check, Family, Protocol, Question, RealServer, Secre
 
 pub use directive::Directive;
 pub use explain::explain;
-pub use file::{parse_file, parse_part};
+pub use file::{executed_files, parse_file, parse_part, warnings};
 pub use names::{AnyName, NoNames};
 pub use parameters::parse_parameters;
 pub use problem::{Origin, Problem};
@@ -81,6 +81,17 @@ pub struct Global {
     pub logfile: Option<LogTarget>,
     /// Stay in the foreground and log to standard output, for a supervisor that the original's command line is called by.
     pub supervised: bool,
+    /// The files that are started, reloaded and stopped with this one, each once, in the order of the text.
+    pub executed: Vec<ExecutedFile>,
+}
+
+/// Another configuration, which gets a health monitor of its own (`execute`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutedFile {
+    /// The line that names it.
+    pub origin: Origin,
+    /// As it was written: a path, or a name that is looked for where the original's command line looks.
+    pub name: Box<str>,
 }
 
 /// Where the daemon logs.

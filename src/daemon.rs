@@ -10,6 +10,7 @@ pub mod control;
 mod core;
 mod declaring;
 pub mod event;
+mod executes;
 mod fallback_command;
 mod health_record;
 mod journal;
@@ -40,6 +41,7 @@ use self::checker::{Checker, Pulse};
 use self::configuration::Configuration;
 use self::core::{Core, LoopMessage, LoopThreads};
 use self::event::{Event, LogLevel, Sinks};
+use self::executes::Executes;
 use self::fallback_command::FallbackCommands;
 use self::journal::Journal;
 use self::kernel::KernelThread;
@@ -75,6 +77,9 @@ pub struct HealthMonitorOptions {
     pub logfile: Option<LogTarget>,
     /// The file that holds the process number as long as the health monitor lives.
     pub pid_file: Option<PathBuf>,
+    /// Whether the files are started and stopped that `execute` names, as by the original's command line. A resource
+    /// refuses them.
+    pub executes: bool,
     /// The start is over by then, even when checks with a longer timeout have not ended: the agent that waits for the
     /// start has a time limit too.
     pub ready_within: Duration,
@@ -92,6 +97,7 @@ impl HealthMonitorOptions {
             configfile: None,
             logfile: None,
             pid_file: None,
+            executes: false,
             ready_within: READY_WITHIN,
             run_dir,
         }
@@ -152,8 +158,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     )?;
     let name = source.name();
     let report = deliver(&inbox, LoopMessage::Configuration);
-    let loader = Loader::start(source, options.run_dir.clone(), options.instance.clone(), report)
-        .context("configuration: start its thread")?;
+    let loader = Loader::start(source, &options, report).context("configuration: start its thread")?;
     let mut sinks = Sinks::default();
     let (level, doubt) = log_level(std::env::var(LOG_LEVEL).ok().as_deref());
     sinks.add(Journal::new(log.clone(), level));
@@ -165,6 +170,9 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
             .context("fallbackcommand: start its thread")?,
     );
     sinks.add(MailAlerts::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("emailalert: start its thread")?);
+    if let Some(file) = options.configfile.as_ref().filter(|_| options.executes) {
+        sinks.add(Executes::new(file, deliver(&inbox, LoopMessage::Sink)));
+    }
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }

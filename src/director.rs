@@ -12,7 +12,7 @@ use crate::netlink::Ipvs;
 use crate::plan::{self, EntryEnds};
 use crate::system::{FileError, sysctl};
 
-pub use load::{NameMissing, described, load_file};
+pub use load::{NameMissing, described, load_file, load_file_of_resource, refuse_executed_files};
 pub use names::SystemResolver;
 pub use trial::refusals;
 

@@ -7,6 +7,7 @@ mod file;
 mod lock;
 pub mod memory;
 pub mod namespace;
+mod own_program;
 mod pace;
 pub mod program;
 pub mod random;
@@ -16,5 +17,6 @@ pub mod syslog;
 
 pub use file::{FileError, age, write_private};
 pub use lock::Lock;
+pub use own_program::own_program;
 pub use pace::Pace;
 pub use run_dir::{Folder, RunDir};

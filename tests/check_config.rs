@@ -27,6 +27,21 @@ fn a_broadcast_address_of_this_node_is_an_error_with_its_line() {
 }
 
 #[test]
+fn warnings_are_told_beside_errors() {
+    let host = Host::new();
+    let told =
+        check(&host, "quiescent=no # why\nfoo=1\nvirtual=10.9.0.100:80\n\treal=10.9.0.1::80 gate\n").expect(1).stdout;
+    let expected = [
+        "warning: line 1: quiescent: a comment behind the value, which ldirectord refuses",
+        "warning: line 4: real \"10.9.0.1::80 gate\": two colons before the port: they count as one",
+        "line 2: \"foo\": unknown directive",
+        "1 line wrong",
+    ];
+    let lines: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix(&format!("{FILE}: "))).collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn a_link_local_address_is_right_when_it_is_this_nodes_own() {
     let host = Host::with_eth0(&["fe80::9/64"]);
     let section = |real: &str| format!("virtual6=[2001:db8::1]:80\n\tchecktype=on\n\treal6=[{real}] gate\n");

@@ -1,5 +1,6 @@
-# This file runs MariaDB on a host: database `test`, table `a` with one row that names the server, user `monitor`. It is
-# sourced on the machine, which makes the template, and on the hosts of the lab.
+# This file runs MariaDB on a host: database `test`, table `a` with one row that names the server, user `monitor`, and
+# the user `root` of config/ldirectord.cf. It is sourced on the machine, which makes the template, and on the hosts of
+# the lab.
 
 DATABASE_PASSWORD=monitor-secret
 # Without a limit InnoDB 10.11 reserves 8 TiB of addresses, and without native aio off it asks for more events than an
@@ -34,6 +35,8 @@ database_start() {
 			INSERT INTO test.a VALUES (1, '$name');
 			CREATE OR REPLACE USER monitor@'%' IDENTIFIED BY '$DATABASE_PASSWORD';
 			GRANT SELECT ON test.* TO monitor@'%';
+			CREATE OR REPLACE USER root@'%' IDENTIFIED BY 'root';
+			GRANT SELECT ON test.* TO root@'%';
 		END
 		chown -R mysql /run/mysql
 	fi

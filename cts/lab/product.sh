@@ -18,13 +18,14 @@ product_realservers() {
 	done
 }
 
-# director_file WEIGHT1 WEIGHT2: writes the same ldirectord.cf on both directors, as csync2 would bring it there.
+# director_file WEIGHT1 WEIGHT2: writes the same ldirectord.cf on both directors, as csync2 would bring it there. The
+# original refuses the comments that begin with // and the no-break spaces, so the peers get blanks, and no comments.
 director_file() {
-	local node
+	local node edit="/10.9.0.21 /s/gate 10/gate $1/; /10.9.0.22 /s/gate 10/gate $2/"
+	[[ $PRODUCT == ours ]] || edit+='; s/\xc2\xa0/ /g; s| *//.*||'
 	for node in n1 n2; do
 		mkdir -p "$L/hosts/$node/etc-ha.d"
-		sed "/21:3306/s/gate 10/gate $1/; /22:3306/s/gate 10/gate $2/" "$CTS/config/ldirectord.cf" \
-			>"$L/hosts/$node/etc-ha.d/ldirectord.cf"
+		sed "$edit" "$CTS/config/ldirectord.cf" >"$L/hosts/$node/etc-ha.d/ldirectord.cf"
 	done
 }
 

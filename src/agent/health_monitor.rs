@@ -1,6 +1,7 @@
 //! Starts and ends a health monitor without the cluster, for the original's command line.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use nix::unistd::Pid;
 
@@ -8,6 +9,7 @@ use super::ldirectord::{self, LdirectordAgent, LdirectordParameters, process};
 use crate::daemon::protocol::{ControlReply, ControlRequest};
 use crate::daemon::{HealthMonitorOptions, control};
 use crate::ocf::{Action, Agent, Call, Environment, Failure};
+use crate::ownership::HealthRecord;
 use crate::system::{Lock, RunDir};
 
 /// For a start with thousands of real servers, and for the end of one.
@@ -28,6 +30,21 @@ pub fn source(name: &str) -> Option<PathBuf> {
         Ok(ControlReply::Status(status)) => Some(status.source.into()),
         _ => None,
     }
+}
+
+/// Returns the files that the health monitor of this name executes, by their names in its own file. One that was killed
+/// has left them behind.
+pub fn executed(name: &str) -> Vec<String> {
+    RunDir::system().monitors().read_json(name).map(|record: HealthRecord| record.executed).unwrap_or_default()
+}
+
+/// Whether the health monitor of this name runs. A start of it that is under way is waited for, and so is an end.
+///
+/// # Errors
+/// Why that cannot be known.
+pub fn has_started(name: &str) -> Result<bool, Failure> {
+    let timeout = call(Action::Start, name, None).timeout;
+    ldirectord::has_started(&RunDir::system(), name, Instant::now() + timeout)
 }
 
 /// Returns when clients can be served. The monitor writes its process number into `pid_file` and removes that at its end.

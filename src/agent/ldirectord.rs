@@ -108,10 +108,7 @@ impl Agent for LdirectordAgent {
                 return Err(Failure::bad_here(conflicts.join("; ")));
             }
         }
-        if Lock::is_held(&run_dir.lock(&call.instance))? {
-            while alive(&run_dir, &call.instance)?.starting && Instant::now() < deadline {
-                std::thread::sleep(POLL);
-            }
+        if has_started(&run_dir, &call.instance, deadline)? {
             call.log().info("runs already");
         } else {
             Ipvs::open_loading()?;
@@ -153,7 +150,7 @@ fn can_read_table() -> bool {
 }
 
 fn load_keys(path: &str) -> Result<Vec<ServiceKey>, Failure> {
-    let config = director::load_file(Path::new(path));
+    let config = director::load_file_of_resource(Path::new(path));
     config.map(|config| ownership::keys(&config)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))
 }
 
@@ -167,6 +164,23 @@ fn alive(run_dir: &RunDir, instance: &str) -> Result<Liveness, Failure> {
     };
     verdict::refuse_standstill(&liveness)?;
     Ok(liveness)
+}
+
+/// Whether the health monitor of that instance runs. A start of it that is under way is waited for, and so is an end.
+///
+/// # Errors
+/// Fails when it runs at the deadline and does not answer.
+pub(super) fn has_started(run_dir: &RunDir, instance: &str, deadline: Instant) -> Result<bool, Failure> {
+    while Lock::is_held(&run_dir.lock(instance))? {
+        let is_late = Instant::now() >= deadline;
+        match alive(run_dir, instance) {
+            Ok(liveness) if is_late || !liveness.starts_or_ends => return Ok(true),
+            Err(failure) if is_late => return Err(failure),
+            // Its socket comes a moment after its lock, and goes a moment before it.
+            _ => std::thread::sleep(POLL),
+        }
+    }
+    Ok(false)
 }
 
 /// Warns of a default file that is not read: an administrator who comes from ocf:heartbeat:ldirectord expects it to be

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::ldirectord::doubts_of_executed;
 use super::{ExitStatus, FAILURE, SUCCESS};
 use crate::config::{self, Problem};
 use crate::director::{self, SystemResolver};
@@ -24,12 +25,14 @@ pub fn run(file: &Path, explain: bool, out: &mut impl Write) -> anyhow::Result<E
     };
     let config = match parsed {
         Ok(config) => config,
-        Err(problems) => return refuse(&name, &problems, out),
+        Err(problems) => {
+            warn(&name, &config::warnings(&text, &resolver), out)?;
+            return refuse(&name, &problems, out);
+        }
     };
     out.write_all(explanation.as_bytes())?;
-    for warning in &config.warnings {
-        writeln!(out, "{name}: warning: {warning}")?;
-    }
+    warn(&name, &config.warnings, out)?;
+    warn(&name, &doubts_of_executed(&config.global.executed, &std::path::absolute(file)?), out)?;
     let refusals = director::refusals(&config);
     if !refusals.is_empty() {
         return refuse(&name, &refusals, out);
@@ -38,6 +41,10 @@ pub fn run(file: &Path, explain: bool, out: &mut impl Write) -> anyhow::Result<E
     let services = count(config.services.len(), "virtual service");
     writeln!(out, "{name}: right: {services}, {}", count(reals, "real server"))?;
     Ok(SUCCESS)
+}
+
+fn warn(name: &impl Display, warnings: &[Problem], out: &mut impl Write) -> std::io::Result<()> {
+    warnings.iter().try_for_each(|warning| writeln!(out, "{name}: warning: {warning}"))
 }
 
 fn refuse(name: &impl Display, problems: &[Problem], out: &mut impl Write) -> anyhow::Result<ExitStatus> {

@@ -5,6 +5,7 @@
 //! needs a configuration that is right.
 
 mod arguments;
+mod executed;
 mod subject;
 
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ use crate::daemon::HealthMonitorOptions;
 use crate::director::SystemResolver;
 use crate::system::RunDir;
 use arguments::{Action, Order};
+pub use executed::doubts as doubts_of_executed;
 use subject::Subject;
 
 /// The configuration is wrong.
@@ -47,10 +49,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitStatus {
             print(concat!("ldirectord, which is lvs-agents ", env!("CARGO_PKG_VERSION"), "\n"));
             SUCCESS
         }
-        Ok(Order::Act { action, debug, config }) => {
+        Ok(Order::Act { action, debug, config, executed_by }) => {
             let folder = std::env::current_dir().unwrap_or_default();
             let subject = Subject::find(config, &folder, Path::is_file);
-            act(action, debug, &subject)
+            match executed_by.as_deref().map(Path::new) {
+                Some(by) => act_for(by, action, &subject),
+                None => act(action, if debug { Mode::Debug } else { Mode::Configured }, &subject),
+            }
         }
         Err(mistake) => {
             complain(format_args!("{mistake}\n{}", USAGE.trim_end()));
@@ -59,7 +64,30 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitStatus {
     }
 }
 
-fn act(action: Action, debug: bool, subject: &Subject) -> ExitStatus {
+/// Acts on a file for the health monitor of the one that executes it, which stops later what it has started: so nothing is
+/// started that it must not stop.
+fn act_for(by: &Path, action: Action, subject: &Subject) -> ExitStatus {
+    let obstacle = match action {
+        Action::Start if leads_to(subject, by) => format!("it would start {} in turn", by.display()),
+        Action::Start if looks_after_another(subject) => "a health monitor of this name runs for something else".into(),
+        _ => return act(action, Mode::Daemon, subject),
+    };
+    complain(format_args!("{}: not started: {obstacle}", subject.shown()));
+    MISCONFIGURED
+}
+
+/// Where a daemon runs that is started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// In the foreground, with the log on standard error.
+    Debug,
+    /// As the configuration says (`supervised`).
+    Configured,
+    /// In the background, whatever the configuration says: a health monitor that executes a file waits for its start.
+    Daemon,
+}
+
+fn act(action: Action, mode: Mode, subject: &Subject) -> ExitStatus {
     let pid = match health_monitor::pid(&subject.name) {
         Ok(pid) => pid,
         // It asks again, and says itself what is in its way.
@@ -72,15 +100,22 @@ fn act(action: Action, debug: bool, subject: &Subject) -> ExitStatus {
     let pid = pid.filter(|_| !is_another);
     match action {
         Action::Stop if is_another => SUCCESS,
-        Action::Start if pid.is_some() => SUCCESS,
-        Action::Start => start(debug, subject),
+        Action::Start | Action::Restart if is_another => report(Err(format!(
+            "{}: start: a health monitor of this name runs already, for something else",
+            subject.name
+        ))),
+        Action::Start => match health_monitor::has_started(&subject.name) {
+            Ok(true) => SUCCESS,
+            Ok(false) => start(mode, subject),
+            Err(failure) => report(Err(failure.to_string())),
+        },
         Action::Stop => stop(subject),
         Action::TryRestart if pid.is_none() => SUCCESS,
         // A configuration that is wrong must not end a daemon that serves.
         Action::Restart | Action::TryRestart => match read(subject) {
             Err(status) => status,
             Ok(_) => match stop(subject) {
-                SUCCESS => start(debug, subject),
+                SUCCESS => start(mode, subject),
                 status => status,
             },
         },
@@ -95,21 +130,22 @@ fn looks_after_another(subject: &Subject) -> bool {
     whole(config) != whole(&source)
 }
 
-fn start(debug: bool, subject: &Subject) -> ExitStatus {
+fn start(mode: Mode, subject: &Subject) -> ExitStatus {
     let config = match read(subject) {
         Ok(config) => config,
         Err(status) => return status,
     };
-    let stream = match (debug, config.global.supervised) {
-        (true, _) => Some(LogTarget::Errors),
-        (false, true) => Some(LogTarget::Output),
-        (false, false) => None,
+    let stream = match (mode, config.global.supervised) {
+        (Mode::Debug, _) => Some(LogTarget::Errors),
+        (Mode::Configured, true) => Some(LogTarget::Output),
+        (Mode::Configured, false) | (Mode::Daemon, _) => None,
     };
     let started = match stream {
         Some(stream) => {
             let options = HealthMonitorOptions {
                 configfile: subject.config.clone(),
                 logfile: Some(stream),
+                executes: true,
                 ..HealthMonitorOptions::new(&subject.name, RunDir::system())
             };
             run_daemon(options, false).map_err(|error| format!("{error:#}"))
@@ -120,8 +156,24 @@ fn start(debug: bool, subject: &Subject) -> ExitStatus {
     report(started)
 }
 
+/// A health monitor that was killed could not stop what it executes, and one that ends does not wait for it long.
 fn stop(subject: &Subject) -> ExitStatus {
-    report(health_monitor::stop(&subject.name).map_err(|failure| failure.to_string()))
+    let executed = executed_of(subject);
+    let stopped = report(health_monitor::stop(&subject.name).map_err(|failure| failure.to_string()));
+    let others = executed.iter().map(|executed| act(Action::Stop, Mode::Daemon, executed));
+    others.fold(stopped, |status, other| if status == SUCCESS { other } else { status })
+}
+
+/// What the health monitor executes, or the one that was killed: it follows no line by which a file would start itself.
+fn executed_of(subject: &Subject) -> Vec<Subject> {
+    let Some(config) = &subject.config else { return Vec::new() };
+    let names = health_monitor::executed(&subject.name);
+    let named = names.iter().map(|name| executed::subject(name, config));
+    named.filter(|executed| !leads_to(executed, config)).collect()
+}
+
+fn leads_to(subject: &Subject, file: &Path) -> bool {
+    subject.config.as_ref().is_some_and(|config| executed::leads_to(config, file))
 }
 
 fn reload(pid: Option<Pid>, subject: &Subject) -> ExitStatus {
@@ -135,6 +187,9 @@ fn reload(pid: Option<Pid>, subject: &Subject) -> ExitStatus {
 fn status(pid: Option<Pid>, subject: &Subject) -> ExitStatus {
     if let Some(pid) = pid {
         complain(format_args!("ldirectord for {} is running with pid: {pid}", subject.shown()));
+        for executed in executed_of(subject) {
+            act(Action::Status, Mode::Daemon, &executed);
+        }
         return SUCCESS;
     }
     if subject.config.is_none() {

@@ -57,8 +57,8 @@ pub(super) enum Form {
     Value(Kind),
     /// Accepted, without effect, for this reason.
     Ignored(&'static str),
-    /// Not followed; what to do instead.
-    Refused(&'static str),
+    /// Names a file that is started with this one.
+    Execute,
     /// Gone from ldirectord itself in favour of these.
     Replaced(&'static str),
 }

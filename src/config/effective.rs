@@ -30,6 +30,7 @@ fn global(outside: &Outside) -> Global {
         supervised: values.flag("supervised"),
         callback: values.path("callback"),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
+        executed: outside.executed.clone(),
     }
 }
 
@@ -76,7 +77,21 @@ pub(super) fn resolve(
     sections.iter().for_each(|section| preview.note(section));
     let mut resolution = Resolution::new(outside, &preview, resolver, &questions);
     sections.iter().for_each(|section| resolution.add(section));
-    resolution.finish(report)
+    resolution.finish(report).result()
+}
+
+/// What came of a text.
+pub(super) struct Judged {
+    /// Without the services that something is wrong with.
+    pub config: Config,
+    pub errors: Vec<Problem>,
+}
+
+impl Judged {
+    /// The configuration, if nothing is wrong.
+    pub fn result(self) -> Result<Config, Vec<Problem>> {
+        if self.errors.is_empty() { Ok(self.config) } else { Err(self.errors) }
+    }
 }
 
 /// Makes a service of each section that it is given, one after the other: the draft of one is as large as what becomes of
@@ -118,7 +133,7 @@ impl<'a> Resolution<'a> {
     }
 
     /// `report`: what was wrong with the lines themselves.
-    pub fn finish(self, report: Report) -> Result<Config, Vec<Problem>> {
+    pub fn finish(self, report: Report) -> Judged {
         let sorted = |mut problems: Vec<Problem>, more: Vec<Problem>| {
             problems.extend(more);
             problems.sort();
@@ -128,10 +143,7 @@ impl<'a> Resolution<'a> {
         };
         let errors = sorted(report.errors, self.report.errors);
         let warnings = sorted(report.warnings, self.report.warnings);
-        match errors.is_empty() {
-            true => Ok(Config { global: global(self.outside), services: self.services, warnings }),
-            false => Err(errors),
-        }
+        Judged { config: Config { global: global(self.outside), services: self.services, warnings }, errors }
     }
 
     /// `None` when something is wrong, which is then reported.

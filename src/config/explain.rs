@@ -10,7 +10,7 @@ use super::file::{Depth, read};
 use super::problem::{Origin, Problem, Report};
 use super::section::{Outside, Preview, Section};
 use super::table::{self, DIRECTIVES};
-use super::written::Effective;
+use super::written::{Effective, Value, Written};
 use super::{Config, Resolver, Service, render};
 
 /// Appends each service of the text to `out`, with the value of every directive and its source, as `check-config --explain`
@@ -26,7 +26,7 @@ pub fn explain(text: &[u8], resolver: &dyn Resolver, out: &mut String) -> Result
     let questions = Questions::new(resolver);
     let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
     sections.iter().for_each(|section| resolution.add(section));
-    let config = resolution.finish(report)?;
+    let config = resolution.finish(report).result()?;
     // Writing into a string cannot fail.
     let _ = sections
         .iter()
@@ -63,10 +63,19 @@ fn source(directive: &Directive, value: &str, values: Effective) -> String {
         None => values.written(directive.name),
     };
     match written {
+        Some(Written { at, .. }) if is_replaced(directive, &at.value, value) => {
+            format!("{}, but {}", place(at.origin), directive.derived_from)
+        }
         Some(written) if written.directive.name == directive.name => place(written.at.origin),
         None if directive.default.is_some_and(|default| default == value) => "default".into(),
         _ => format!("from {}", directive.derived_from),
     }
+}
+
+/// Whether another word counts than the one that is written, for the reason that the row of the directive has.
+fn is_replaced(directive: &Directive, written: &Value, counts: &str) -> bool {
+    let has_reason = !directive.derived_from.is_empty() && table::find(directive.derived_from).is_none();
+    has_reason && matches!(written, Value::Text(text) if **text != *counts)
 }
 
 /// One value; its source stands in a column of its own where the value leaves room for it.
@@ -129,6 +138,21 @@ mod tests {
             let told = out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
             let of_checks = |line: &String| line.contains("timeout") && !line.starts_with("drain");
             assert_eq!(told.filter(of_checks).collect::<Vec<_>>(), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_check_that_is_not_the_written_one_has_the_reason_beside_its_line() {
+        for (lines, expected) in [
+            ("\tprotocol=udp\n\tchecktype=connect\n", "checktype = ping # line 3, but protocol: a UDP port is pinged"),
+            ("\tchecktype=connect\n", "checktype = connect # line 2"),
+            ("\tchecktype=ping\n\tprotocol=udp\n", "checktype = ping # line 2"),
+            ("\tchecktype=checktimeout3\n", "checktype = 3 # line 2"),
+        ] {
+            let mut out = String::new();
+            explain(format!("virtual=192.0.2.1:80\n{lines}").as_bytes(), &AnyName::default(), &mut out).expect("right");
+            let told = out.lines().find(|line| line.contains("checktype")).expect("a line");
+            assert_eq!(told.split_whitespace().collect::<Vec<_>>().join(" "), expected);
         }
     }
 

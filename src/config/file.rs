@@ -3,7 +3,7 @@
 use super::address;
 use super::check::Questions;
 use super::directive::{Directive, Form, Kind, Scope};
-use super::effective::Resolution;
+use super::effective::{Judged, Resolution};
 use super::line::{self, Line};
 use super::problem::{Origin, Problem, Report};
 use super::real;
@@ -11,11 +11,20 @@ use super::section::{Outside, Preview, Section};
 use super::table;
 use super::value;
 use super::written::{Entry, Located};
-use super::{Config, Resolver, effective};
+use super::{Config, ExecutedFile, Resolver, effective};
 use crate::model::Family;
 
 /// Reads the text of an `ldirectord.cf`. All errors are returned, in the order of their lines.
 pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
+    judge(text, resolver).result()
+}
+
+/// The warnings of a text, in the order of their lines, whatever else is wrong with it.
+pub fn warnings(text: &[u8], resolver: &dyn Resolver) -> Vec<Problem> {
+    judge(text, resolver).config.warnings
+}
+
+fn judge(text: &[u8], resolver: &dyn Resolver) -> Judged {
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
     let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(&section));
@@ -24,6 +33,11 @@ pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Pr
     let mut report = Report::default();
     read(text, Depth::Whole, &mut report, |section| resolution.add(&section));
     resolution.finish(report)
+}
+
+/// The files that the text executes, whatever else is wrong with it.
+pub fn executed_files(text: &[u8]) -> Vec<ExecutedFile> {
+    read(text, Depth::Preview, &mut Report::default(), |_| {}).executed
 }
 
 /// As [`parse_file`], for a text that is small enough to be read once and remembered.
@@ -63,7 +77,7 @@ struct Reader<T> {
 impl<T: FnMut(Section)> Reader<T> {
     fn take(&mut self, line: &Line, report: &mut Report) {
         let Some(directive) = table::find(line.keyword) else {
-            report.error(line.origin, unknown(line.keyword));
+            report.error(line.origin, unknown(line));
             return;
         };
         let Some(value) = line.value.or_else(|| bare_value(directive, line, report)) else {
@@ -137,7 +151,18 @@ fn store_outside(outside: &mut Outside, entry: &Entry, report: &mut Report) {
         }
         Form::Fallback(Family::Ipv4) => outside.fallback = parse_fallback(entry, Family::Ipv4, report),
         Form::Fallback(Family::Ipv6) => outside.fallback6 = parse_fallback(entry, Family::Ipv6, report),
+        Form::Execute => execute(outside, entry, report),
         _ => without_effect(entry, report),
+    }
+}
+
+/// Each file counts once, as often as it is named.
+fn execute(outside: &mut Outside, entry: &Entry, report: &mut Report) {
+    let name = value::without_quotes(entry.value);
+    if name.is_empty() {
+        report.error(entry.origin, format!("{}: expected the name of a configuration file", entry.name()));
+    } else if outside.executed.iter().all(|known| &*known.name != name) {
+        outside.executed.push(ExecutedFile { origin: entry.origin, name: name.into() });
     }
 }
 
@@ -205,7 +230,7 @@ pub(super) fn store_in_section(section: &mut Section, entry: &Entry, report: &mu
             let text = format!("{name}: expected {base}{suffix} in a {} section", section.directive());
             report.error(entry.origin, text);
         }
-        Form::Virtual(_) | Form::Ignored(_) | Form::Refused(_) | Form::Replaced(_) => {
+        Form::Virtual(_) | Form::Execute | Form::Ignored(_) | Form::Replaced(_) => {
             without_effect(entry, report);
         }
     }
@@ -249,7 +274,6 @@ fn without_effect(entry: &Entry, report: &mut Report) {
     let say = |text: &str| entry.origin.say(entry.directive.name, text);
     match entry.directive.form {
         Form::Ignored(reason) => report.warn(entry.origin, say(&format!("ignored: {reason}"))),
-        Form::Refused(text) => report.error(entry.origin, say(text)),
         Form::Replaced(by) => report.error(entry.origin, say(&format!("no longer exists: use {by}"))),
         // The others have an effect, and do not come here.
         _ => {}
@@ -258,13 +282,19 @@ fn without_effect(entry: &Entry, report: &mut Report) {
 
 /// Only the keyword is shown: what follows may be a password after a mistyped `passwd`. Nor is a keyword shown that is none:
 /// the wrong file may have been named, such as /etc/shadow, and what is said here ends up in the cluster's configuration.
-fn unknown(keyword: &str) -> String {
+fn unknown(line: &Line) -> String {
     /// Longer than any directive.
     const LONGEST: usize = 24;
     let is_word = |character: char| character.is_ascii_alphabetic() || "_-[]".contains(character);
-    match table::suggestion(keyword) {
-        Some(meant) => format!("\"{keyword}\": unknown directive: did you mean \"{meant}\"?"),
-        None if keyword.len() <= LONGEST && keyword.chars().all(is_word) => format!("\"{keyword}\": unknown directive"),
-        None => "unknown directive: expected KEYWORD = VALUE".into(),
+    let keyword = line.keyword;
+    let is_shown = keyword.len() <= LONGEST && keyword.chars().all(is_word);
+    match (table::suggestion(keyword), line.value) {
+        (Some(meant), _) => format!("\"{keyword}\": unknown directive: did you mean \"{meant}\"?"),
+        (None, Some(_)) if is_shown => format!("\"{keyword}\": unknown directive"),
+        // Another language has another form of line, such as [SECTION].
+        (None, None) if is_shown => {
+            format!("\"{keyword}\": expected KEYWORD = VALUE; a line virtual = ADDRESS:PORT begins a section")
+        }
+        _ => "unknown directive: expected KEYWORD = VALUE".into(),
     }
 }

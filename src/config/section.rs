@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ExecutedFile;
 use super::address::{Host, VirtualAddress};
 use super::problem::Origin;
 use super::real::{FallbackSpec, RealSpec};
@@ -67,6 +68,7 @@ pub(super) struct Outside {
     pub values: Values,
     pub fallback: Option<Located<FallbackSpec>>,
     pub fallback6: Option<Located<FallbackSpec>>,
+    pub executed: Vec<ExecutedFile>,
 }
 
 impl Outside {

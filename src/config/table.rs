@@ -287,14 +287,7 @@ pub const DIRECTIVES: &[Directive] = &[
     value("logfile", Scope::Outside, Kind::LenientlyQuoted),
     ignored("fork", "all checks run at once anyway"),
     ignored("load", "ldirectord never used it either"),
-    Directive::new(
-        "execute",
-        Scope::Both,
-        Form::Refused(
-            "not followed: give that file a health monitor of its own: a resource ocf:rust:ldirectord with this configfile, or \
-             ldirectord FILE start",
-        ),
-    ),
+    Directive::new("execute", Scope::Outside, Form::Execute),
     Directive::new("timeout", Scope::Both, Form::Replaced("checktimeout and negotiatetimeout")),
     Directive::new("connecttimeout", Scope::Both, Form::Replaced("negotiatetimeout")),
 ];

@@ -4,6 +4,7 @@ mod accepted;
 mod properties;
 mod refused;
 mod resource_parameters;
+mod wild;
 
 use std::net::IpAddr;
 

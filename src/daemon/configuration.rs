@@ -19,6 +19,8 @@ pub struct InForce {
     pub services: BTreeSet<ServiceKey>,
     /// The services that the health monitor's end removes.
     pub removed_at_stop: BTreeSet<ServiceKey>,
+    /// The files that it executes.
+    pub executed: BTreeSet<String>,
 }
 
 impl InForce {
@@ -29,6 +31,7 @@ impl InForce {
             stamp,
             services: ownership::keys(config).into_iter().collect(),
             removed_at_stop: removed.map(|service| service.service.key).collect(),
+            executed: config.global.executed.iter().map(|file| file.name.to_string()).collect(),
         }
     }
 }

@@ -58,11 +58,14 @@ impl HealthRecordFile {
         let watched = both(|in_force| &in_force.services);
         let mut removed = both(|in_force| &in_force.removed_at_stop);
         removed.extend(leaving);
+        let executed: BTreeSet<&String> =
+            before.into_iter().chain([in_force]).flat_map(|in_force| &in_force.executed).collect();
         self.write_record(
             &HealthRecord {
                 owns_services: in_force.role == Some(TableRole::OwnsServices),
                 services: watched.iter().map(ToString::to_string).collect(),
                 removed_at_stop: removed.iter().map(ToString::to_string).collect(),
+                executed: executed.into_iter().cloned().collect(),
                 known_up,
                 known_down,
                 ..HealthRecord::default()

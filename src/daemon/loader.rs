@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::HealthMonitorOptions;
 use super::declaring::Overdue;
 use super::maintenance::KnownMaintenance;
 use super::source::{ServiceSource, Stamp};
@@ -99,13 +100,12 @@ impl Loader {
     /// Fails when the thread cannot be started.
     pub fn start(
         source: ServiceSource,
-        run_dir: RunDir,
-        instance: String,
+        options: &HealthMonitorOptions,
         deliver: impl Fn(LoaderReport) -> bool + Send + 'static,
     ) -> std::io::Result<Self> {
         let (orders, received) = channel();
-        let mut watch =
-            SourceWatch::new(SourceReader::new(source, run_dir.clone(), instance), run_dir, Box::new(deliver));
+        let reader = SourceReader::new(source, options);
+        let mut watch = SourceWatch::new(reader, options.run_dir.clone(), Box::new(deliver));
         std::thread::Builder::new().name("loader".into()).spawn(move || watch.work(&received))?;
         Ok(Self { orders, ordered: 0 })
     }

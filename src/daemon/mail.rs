@@ -1,8 +1,10 @@
 //! `emailalert`: a mail for each change of a real server, in ldirectord's words, and reminders of those that stay away.
 //!
-//! The loop only puts a mail into a queue; `sender` has a thread of its own for the relay, and [`reminders`] decides when a
-//! reminder is due.
+//! The loop only puts a mail into a queue; `sender` has a thread of its own for the relays, which `relay` talks to,
+//! `message` makes bytes of a mail, and [`reminders`] decides when a reminder is due.
 
+mod message;
+mod relay;
 mod reminders;
 mod sender;
 
@@ -16,8 +18,9 @@ use super::journal;
 use crate::config::{Config, MailSettings, Service};
 use crate::health::Pool;
 use crate::model::{Change, RealServerKey, ServiceKey};
+use message::Mail;
 use reminders::Reminders;
-use sender::{Mail, Order};
+use sender::Order;
 
 /// The mails that wait for the sender. A relay that takes none must not fill the memory.
 const WAITING: usize = 1024;
@@ -106,23 +109,26 @@ impl MailAlerts {
     }
 }
 
-/// The subject and the text are ldirectord's; the line of the reason is ours.
+/// The subject and the text are ldirectord's; the line of the reason is ours. No value begins a line of its own: what a
+/// server has answered may hold anything.
 fn compose(alerted: &Alerted, host: &str, phase: DaemonPhase, subject: &str, reason: &str) -> Mail {
-    let Alerted { settings, servicename, comment } = alerted;
-    let subject = if servicename.is_empty() { subject.to_owned() } else { format!("[{servicename}] {subject}") };
+    let one_line = |value: &str| value.replace(char::is_control, " ");
+    let (servicename, comment) = (one_line(&alerted.servicename), one_line(&alerted.comment));
+    let subject = one_line(subject);
+    let subject = if servicename.is_empty() { subject } else { format!("[{servicename}] {subject}") };
     let mut text = format!("ldirectord host: {host}\nLog-Message: {subject}\nDaemon-Status: {}\n", phase.name());
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
             text.push_str(&format!("{name}: {value}\n"));
         }
     };
-    line("Reason", &reason.replace(['\r', '\n'], " "));
+    line("Reason", &one_line(reason));
     if !servicename.is_empty() || !comment.is_empty() {
-        line("\nService name", servicename);
-        line(if servicename.is_empty() { "\nComment" } else { "Comment" }, comment);
+        line("\nService name", &servicename);
+        line(if servicename.is_empty() { "\nComment" } else { "Comment" }, &comment);
         text.push('\n');
     }
-    Mail { settings: Arc::clone(settings), subject, text }
+    Mail { settings: Arc::clone(&alerted.settings), subject, text }
 }
 
 impl Sink for MailAlerts {
@@ -161,5 +167,8 @@ impl Sink for MailAlerts {
     }
 }
 
+#[cfg(test)]
+#[path = "../../fuzz/mail.rs"]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -77,6 +77,9 @@ pub struct Liveness {
     /// No configuration is in force yet.
     #[serde(default)]
     pub starting: bool,
+    /// Its start is not over yet, or its end has begun: clients may not be served.
+    #[serde(default)]
+    pub starts_or_ends: bool,
     /// What keeps the declarations from being followed as they are made.
     #[serde(default)]
     pub following_error: Option<String>,

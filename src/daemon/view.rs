@@ -28,7 +28,10 @@ struct ViewState {
 impl LivenessView {
     /// Creates the view. `pulse` returns how the checking thread does; it must not block.
     pub fn new(pulse: impl Fn() -> Pulse + Send + Sync + 'static) -> Self {
-        let state = ViewState { liveness: Liveness { starting: true, ..Liveness::default() }, turn: Instant::now() };
+        let state = ViewState {
+            liveness: Liveness { starting: true, starts_or_ends: true, ..Liveness::default() },
+            turn: Instant::now(),
+        };
         Self(Arc::new(SharedView { state: Mutex::new(state), pulse: Box::new(pulse) }))
     }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 
 use super::SystemResolver;
-use crate::config::{Config, Problem, parse_file};
+use crate::config::{Config, ExecutedFile, Problem, parse_file};
 
 /// The most mistakes of a file that an error lists: it goes into logs and exit reasons, and `check-config` shows all.
 const SHOWN: usize = 10;
@@ -32,6 +32,30 @@ impl std::error::Error for NameMissing {}
 pub fn load_file(path: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read(path).with_context(|| format!("{}: read", path.display()))?;
     parse_named(&text, path)
+}
+
+/// The same for the `configfile` of a cluster resource.
+///
+/// # Errors
+/// Fails for a file that executes others, too.
+pub fn load_file_of_resource(path: &Path) -> anyhow::Result<Config> {
+    let config = load_file(path)?;
+    refuse_executed_files(&config, &path.display().to_string())?;
+    Ok(config)
+}
+
+/// A resource has one state, which the cluster watches, moves and mends as a whole: with several files it could do none of
+/// it for one of them.
+///
+/// # Errors
+/// Says which files the one of this name executes, and what to do instead.
+pub fn refuse_executed_files(config: &Config, name: &str) -> anyhow::Result<()> {
+    let refused = config.global.executed.iter().map(|ExecutedFile { origin, name: file }| {
+        let instead = "not followed by a resource: give that file a resource ocf:rust:ldirectord of its own";
+        format!("{name}: {origin}: execute \"{file}\": {instead}")
+    });
+    let refused: Vec<String> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { bail!(refused.join("; ")) }
 }
 
 /// Parses what was read from `path`.

@@ -17,6 +17,8 @@ pub struct HealthRecord {
     pub services: Vec<String>,
     /// The services of its own that its end removes (`cleanstop=yes`), and those that it has not managed to remove yet.
     pub removed_at_stop: Vec<String>,
+    /// The files that it executes, by their names in its own file.
+    pub executed: Vec<String>,
     /// The real servers that it knew to be well, by virtual service. They are empty after an orderly end.
     pub known_up: BTreeMap<String, Vec<String>>,
     /// The real servers that it knew to be down, by virtual service. They are empty after an orderly end.

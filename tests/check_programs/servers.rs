@@ -172,10 +172,11 @@ impl Authority {
         pem("CERTIFICATE", self.0.der())
     }
 
-    /// A certificate of this authority and its key.
+    /// A certificate of this authority and its key, for one name and for the address of every server here.
     pub fn identity(&self) -> String {
         let key = KeyPair::generate().expect("key");
-        let params = CertificateParams::new(vec!["mail.example.com".to_owned()]).expect("parameters");
+        let names = vec!["mail.example.com".to_owned(), "127.0.0.1".to_owned()];
+        let params = CertificateParams::new(names).expect("parameters");
         let certificate = params.signed_by(&key, &self.0).expect("signed");
         pem("CERTIFICATE", certificate.der()) + &pem("PRIVATE KEY", &key.serialize_der())
     }

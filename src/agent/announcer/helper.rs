@@ -11,10 +11,10 @@ use anyhow::Context;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
 
 use super::{Announcement, AnnouncementOrders, Round};
-use crate::agent::{detach_from_starter, instance_argument, own_program};
+use crate::agent::{detach_from_starter, instance_argument};
 use crate::netlink::{self, Route};
 use crate::ocf::Call;
-use crate::system::{Folder, Lock, RunDir, syslog};
+use crate::system::{Folder, Lock, RunDir, own_program, syslog};
 
 /// How long the helper waits for its predecessor, which was killed before it was started and is gone in a moment.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -2,16 +2,16 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::{ANSWER_TIME, LdirectordParameters};
+use super::{ANSWER_TIME, LdirectordParameters, has_started};
 use crate::agent;
 use crate::daemon::protocol::{ControlReply, ControlRequest};
 use crate::daemon::{ANSWER_READY, control};
 use crate::ocf::{Call, Failure};
-use crate::system::{Lock, RunDir};
+use crate::system::{Lock, RunDir, own_program};
 
 /// The part of the action's time limit that is kept for our own answer: at the limit, pacemaker kills us.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -20,10 +20,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The time between two looks at the lock while its holder ends.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Starts the health monitor and waits until it says that clients can be served, or why not. It keeps its process
-/// number in `pid_file` as long as it lives.
+/// Starts the health monitor as [`start_process`] does, unless another call does it in this moment: then that start is
+/// waited for.
 pub fn start(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&Path>) -> Result<(), Failure> {
-    let mut command = agent::own_program("lvs-agents: ldirectord");
+    let (run_dir, deadline) = (RunDir::system(), Instant::now() + call.timeout.saturating_sub(MARGIN));
+    loop {
+        match start_process(call, parameters, pid_file) {
+            Err(failure) if Instant::now() >= deadline => return Err(failure),
+            Err(_) if Lock::is_held(&run_dir.lock(&call.instance))? => {}
+            result => return result,
+        }
+        if has_started(&run_dir, &call.instance, deadline)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Starts the health monitor and waits until it says that clients can be served, or why not. It keeps its process
+/// number in `pid_file` as long as it lives; only the original's command line wants that, and what `execute` names.
+fn start_process(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&Path>) -> Result<(), Failure> {
+    let mut command = own_program("lvs-agents: ldirectord");
     let ready_within = (call.timeout / 2).as_secs().to_string();
     command.args(["daemon", "--detach", "--ready-within", &ready_within, &agent::instance_argument(&call.instance)]);
     for (option, value) in [("--configfile", &parameters.configfile), ("--logfile", &parameters.logfile)] {
@@ -32,7 +48,7 @@ pub fn start(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&P
         }
     }
     if let Some(path) = pid_file {
-        command.arg("--pid-file").arg(path);
+        command.arg("--executes").arg("--pid-file").arg(path);
     }
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| Failure::io("health monitor: start", &error))?;
@@ -48,6 +64,7 @@ pub fn start(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&P
     match answer.recv_timeout(call.timeout.saturating_sub(MARGIN)) {
         Ok(Ok(line)) if line.trim_end() == ANSWER_READY => Ok(()),
         Ok(Ok(line)) if !line.is_empty() => {
+            wait_for_end(&mut child);
             Err(Failure::generic(format!("health monitor: start: {}", line.trim_end())))
         }
         Ok(Err(error)) => Err(Failure::io("health monitor: wait for its start", &error)),
@@ -57,6 +74,14 @@ pub fn start(call: &Call, parameters: &LdirectordParameters, pid_file: Option<&P
         Err(mpsc::RecvTimeoutError::Timeout) => {
             Err(Failure::generic(format!("health monitor: start: not ready within {:?}", call.timeout)))
         }
+    }
+}
+
+/// Waits for a health monitor that has said why it does not start: the next call shall not find it running.
+fn wait_for_end(child: &mut Child) {
+    let deadline = Instant::now() + PATIENCE;
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        std::thread::sleep(POLL);
     }
 }
 

@@ -38,8 +38,8 @@ pub fn load(call: &Call) -> Result<Config, Failure> {
 }
 
 fn load_file(path: &str) -> Result<Config, Failure> {
-    let config =
-        director::load_file(Path::new(path)).map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
+    let config = director::load_file_of_resource(Path::new(path))
+        .map_err(|error| Failure::bad_here(format!("configfile {error:#}")))?;
     if config.services.is_empty() {
         return Err(Failure::bad_here(format!("configfile {path}: has no virtual service")));
     }

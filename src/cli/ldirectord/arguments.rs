@@ -39,6 +39,8 @@ pub enum Order {
         debug: bool,
         /// As it was written; `None`: the original's default.
         config: Option<OsString>,
+        /// The file whose health monitor calls, since it executes this one. The original has no such option.
+        executed_by: Option<OsString>,
     },
 }
 
@@ -48,12 +50,13 @@ pub enum Order {
 /// What is wrong with the words.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Order, String> {
     let mut words = words.into_iter().peekable();
-    let mut debug = false;
+    let (mut debug, mut executed_by) = (false, None);
     while let Some(option) = words.next_if(|word| word.as_encoded_bytes().starts_with(b"-") && word.len() > 1) {
         let option = option.to_string_lossy().into_owned();
         match option.as_str() {
             "--" => break,
             "--debug" => debug = true,
+            "--executed-by" => executed_by = words.next(),
             "--help" => return Ok(Order::Help),
             "--version" => return Ok(Order::Version),
             long if long.starts_with("--") => return Err(format!("Unknown option: {}", long.trim_start_matches('-'))),
@@ -77,7 +80,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Order, String>
         _ => return Err("expected a configuration and an action".into()),
     };
     match Action::from_name(action) {
-        Some(action) => Ok(Order::Act { action, debug, config }),
+        Some(action) => Ok(Order::Act { action, debug, config, executed_by }),
         None => Err(format!("Unknown action: {}", action.to_string_lossy())),
     }
 }
@@ -88,9 +91,17 @@ mod tests {
 
     #[test]
     fn words_are_read_as_the_original_reads_them() {
-        let act =
-            |action, debug, config: Option<&str>| Ok(Order::Act { action, debug, config: config.map(Into::into) });
-        let rows: [(&str, Result<Order, String>); 17] = [
+        let act = |action, debug, config: Option<&str>| {
+            Ok(Order::Act { action, debug, config: config.map(Into::into), executed_by: None })
+        };
+        let executed = Order::Act {
+            action: Action::Start,
+            debug: false,
+            config: Some("-x.cf".into()),
+            executed_by: Some("/a.cf".into()),
+        };
+        let rows: [(&str, Result<Order, String>); 18] = [
+            ("--executed-by /a.cf -- -x.cf start", Ok(executed)),
             ("start", act(Action::Start, false, None)),
             ("/etc/x.cf status", act(Action::Status, false, Some("/etc/x.cf"))),
             ("-d x.cf start", act(Action::Start, true, Some("x.cf"))),

@@ -499,9 +499,19 @@ fn global_values_are_kept() {
             callback: Some("/bin/a".into()),
             logfile: Some(LogTarget::Syslog("local0".into())),
             supervised: false,
+            executed: Vec::new(),
         }
     );
     assert_eq!(accept("logfile=\"/a/b\"").global.logfile, Some(LogTarget::File("/a/b".into())));
+}
+
+#[test]
+fn each_file_that_is_executed_is_kept_once_and_is_known_whatever_else_is_wrong() {
+    let text = "execute=a.cf\nexecute = \"b c.cf\"   # another\nexecute=a.cf\n";
+    let executed = |origin, name: &str| ExecutedFile { origin: Origin::Line(origin), name: name.into() };
+    let expected = [executed(1, "a.cf"), executed(2, "b c.cf")];
+    assert_eq!(accept(text).global.executed, expected);
+    assert_eq!(executed_files(format!("{text}nonsense\nvirtual=nosuch:80\n").as_bytes()), expected);
 }
 
 #[test]
@@ -524,4 +534,30 @@ fn latin_1_is_read_where_only_people_read_it() {
     let config = parse_file(b"virtual=10.1.9.9:80\n\tcomment=caf\xe9\n", &Names).expect("accepted");
     let warnings = displayed(&config.warnings);
     assert!(warnings.contains(&"line 2: comment: not UTF-8 text, taken as Latin-1".into()), "{warnings:?}");
+}
+
+/// The file that the demo serves is a user's own, as printed in an article: no-break spaces, and comments in Chinese.
+#[test]
+fn the_file_of_the_demo_has_one_warning_for_each_commented_value_and_serves() {
+    let config = parse_file(include_bytes!("../../../cts/config/ldirectord.cf"), &NoNames).expect("right");
+    let comment = |line, directive| {
+        format!(
+            "line {line}: {directive}: a comment behind the value that begins with //, which ldirectord takes for a part of it"
+        )
+    };
+    let expected = [
+        comment(1, "checktimeout"),
+        comment(2, "checkinterval"),
+        comment(3, "autoreload"),
+        comment(4, "quiescent"),
+        "line 6: contains a no-break or wide space, taken as a blank; ldirectord refuses it".into(),
+    ];
+    assert_eq!(displayed(&config.warnings), expected);
+    assert!(config.global.autoreload);
+    let [service] = config.services.as_slice() else { panic!("{config:?}") };
+    assert_eq!((service.quiescent, service.checkinterval.as_secs()), (false, 1));
+    assert_eq!((service.question.kind, service.question.request.as_str()), ("mysql", "SELECT * FROM a"));
+    let real = service.real_servers.last().expect("a real server");
+    assert_eq!((real.real_server.key.to_string().as_str(), real.real_server.weight), ("10.9.0.22:3306", 10));
+    assert_eq!((real.check.target.port(), real.check.timeout.as_secs()), (3306, 3));
 }

@@ -20,10 +20,14 @@ fn all_refused(cases: &[(&str, &str)]) {
 fn unknown_and_unsupported_words() {
     all_refused(&[
         ("foo=bar", "line 1: \"foo\": unknown directive"),
-        ("[vip]", "line 1: \"[vip]\": unknown directive"),
+        ("[vip]", "line 1: \"[vip]\": expected KEYWORD = VALUE; a line virtual = ADDRESS:PORT begins a section"),
+        ("[vip]=1", "line 1: \"[vip]\": unknown directive"),
         ("root:$6$salt$hash:19000:0:99999:7:::", "line 1: unknown directive: expected KEYWORD = VALUE"),
         ("YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo=", "line 1: unknown directive: expected KEYWORD = VALUE"),
-        ("include /etc/x", "line 1: \"include\": unknown directive"),
+        (
+            "include /etc/x",
+            "line 1: \"include\": expected KEYWORD = VALUE; a line virtual = ADDRESS:PORT begins a section",
+        ),
         ("chektimeout=3", "line 1: \"chektimeout\": unknown directive: did you mean \"checktimeout\"?"),
         ("CheckTimeout=3", "line 1: \"CheckTimeout\": unknown directive: did you mean \"checktimeout\"?"),
         ("password=\"hunter2\"", "line 1: \"password\": unknown directive: did you mean \"passwd\"?"),
@@ -38,10 +42,7 @@ fn unknown_and_unsupported_words() {
         ),
         ("smtp_tls=ssl", "line 1: smtp_tls \"ssl\": expected no, starttls or yes"),
         ("smtp_passwd=hunter2", "line 1: smtp_passwd: expected a value in double quotes"),
-        (
-            "execute=other.cf",
-            "line 1: execute: not followed: give that file a health monitor of its own: a resource ocf:rust:ldirectord with this configfile, or ldirectord FILE start",
-        ),
+        ("execute=", "line 1: execute \"\": expected the name of a configuration file"),
         ("timeout=3", "line 1: timeout: no longer exists: use checktimeout and negotiatetimeout"),
         ("connecttimeout=3", "line 1: connecttimeout: no longer exists: use negotiatetimeout"),
     ]);
@@ -269,6 +270,7 @@ fn lines_in_the_wrong_place() {
     }
     all_refused(&[
         (&section(&["autoreload=yes"]), "line 3: autoreload: not in a section: expected no blanks before it"),
+        (&section(&["execute=x.cf"]), "line 3: execute: not in a section: expected no blanks before it"),
         (
             "virtual=10.1.9.9:80\n\treal=10.1.0.2 \\",
             "line 2: real \"10.1.0.2 \\\": \"\\\": expected a forwarding method: gate, masq, ipip, gue or gre",

@@ -42,6 +42,7 @@ impl Core<'_> {
     pub(super) fn stop(&mut self, inbox: &Receiver<LoopMessage>) -> Option<String> {
         self.threads.checker.replace(Default::default());
         self.begin_phase(DaemonPhase::Stopping);
+        self.view.publish(self.liveness(Instant::now()));
         self.sinks.emit(Event::Ending);
         let in_force = self.configuration.in_force.clone();
         match farewell(&in_force, self.services.leaving()) {

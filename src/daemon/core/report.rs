@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Core;
+use crate::daemon::event::DaemonPhase;
 use crate::daemon::protocol::{HealthMonitorStatus, Liveness, ServiceFault, VERSION};
 use crate::daemon::services::LastingFault;
 use crate::daemon::status;
@@ -30,6 +31,7 @@ impl Core<'_> {
             unserved: self.services.unserved(now).map(ToString::to_string).collect(),
             stands_by: self.configuration.stands_by(),
             starting: self.configuration.is_first(),
+            starts_or_ends: matches!(self.phase, DaemonPhase::Starting | DaemonPhase::Stopping),
             sink_errors: self.sink_troubles.iter().map(|(object, cause)| format!("{object}: {cause}")).collect(),
             following_error: self.configuration.trouble.clone(),
             ..Liveness::default()

@@ -240,12 +240,12 @@ impl Core<'_> {
             let failure = self.stop(inbox).map(|failure| format!("; {failure}")).unwrap_or_default();
             bail!("{}{failure}", causes.join("; "));
         }
+        self.begin_phase(DaemonPhase::Running);
         self.write_record(now);
         self.view.publish(self.liveness(now));
         // The log has everything that the start has done before the start returns.
         self.sinks.end_turn();
         self.threads.log.flush();
-        self.begin_phase(DaemonPhase::Running);
         self.readiness.report_ready();
         Ok(())
     }

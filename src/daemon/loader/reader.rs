@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 
 use super::Loaded;
 use crate::config::{Config, Problem};
+use crate::daemon::HealthMonitorOptions;
 use crate::daemon::declaring;
 use crate::daemon::maintenance::KnownMaintenance;
 use crate::daemon::source::{Reading, ServiceSource, UnderstoodTexts};
@@ -21,6 +22,7 @@ pub struct SourceReader {
     source: ServiceSource,
     run_dir: RunDir,
     instance: String,
+    executes: bool,
     remembered: UnderstoodTexts,
     /// Whether a configuration has been handed over. The two fields below are about the last one.
     has_read: bool,
@@ -29,11 +31,12 @@ pub struct SourceReader {
 }
 
 impl SourceReader {
-    pub fn new(source: ServiceSource, run_dir: RunDir, instance: String) -> Self {
+    pub fn new(source: ServiceSource, options: &HealthMonitorOptions) -> Self {
         Self {
             source,
-            run_dir,
-            instance,
+            run_dir: options.run_dir.clone(),
+            instance: options.instance.clone(),
+            executes: options.executes,
             remembered: UnderstoodTexts::new(),
             has_read: false,
             keys: BTreeSet::new(),
@@ -67,6 +70,9 @@ impl SourceReader {
         let mut refused = KnownRefusals::default();
         let mut sentences: Vec<String> = declarations.as_ref().and_then(declaring::Held::warning).into_iter().collect();
         if self.source.owns_services() {
+            if !self.executes {
+                director::refuse_executed_files(&config, &self.source.name())?;
+            }
             self.refuse_conflicts(&config)?;
             // The opening of the table loads ip_vs, and its settings appear with it.
             Ipvs::open_loading()?;
@@ -185,7 +191,8 @@ mod tests {
         let removed = ["tcp 192.0.2.1:80", "nonsense", "tcp 192.0.2.9:80"].map(str::to_owned).to_vec();
         let record = HealthRecord { owns_services: true, removed_at_stop: removed, ..HealthRecord::default() };
         run_dir.monitors().write_json("killed", &record).expect("write");
-        let reader = |source, instance: &str| SourceReader::new(source, run_dir.clone(), instance.to_owned());
+        let reader =
+            |source, instance: &str| SourceReader::new(source, &HealthMonitorOptions::new(instance, run_dir.clone()));
         let file = || ServiceSource::File("ldirectord.cf".into());
         let orphans = |reader: &SourceReader| reader.orphans().iter().map(ToString::to_string).collect::<Vec<_>>();
         let mut owner = reader(file(), "killed");

@@ -29,7 +29,7 @@ impl LoaderLab {
         };
         let source = ServiceSource::Declarations(run_dir.clone());
         let watch = SourceWatch::new(
-            SourceReader::new(source, run_dir.clone(), "one".into()),
+            SourceReader::new(source, &HealthMonitorOptions::new("one", run_dir.clone())),
             run_dir.clone(),
             Box::new(deliver),
         );

@@ -2,36 +2,22 @@
 //! seldom, until the mail is too old to be of use.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use lettre::message::header::{ContentTransferEncoding, ContentType};
-use lettre::message::{Body, Mailbox};
+use lettre::Address;
 use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
-use lettre::{Address, Message};
+use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt, Rset};
+use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 
-use crate::config::{MailSettings, Relay, Resolver, SmtpTls};
+use super::message::{Mail, Message};
+use super::relay;
+use crate::config::Relay;
 use crate::daemon::event::{SinkNews, TellLoop};
-use crate::director::SystemResolver;
-use crate::model::Family;
 
 /// The mails that wait for relays that fail. Ten thousand real servers that come and go would fill the memory while a
 /// relay is away.
 const MOST: usize = 1024;
-
-/// A mail as it was composed.
-#[derive(Debug)]
-pub struct Mail {
-    pub settings: Arc<MailSettings>,
-    pub subject: String,
-    pub text: String,
-}
 
 /// An order to the thread.
 #[derive(Debug)]
@@ -65,9 +51,7 @@ impl Default for Patience {
 /// A mail and whom it has still to reach.
 struct Pending {
     relay: Relay,
-    from: Address,
-    left: Vec<Address>,
-    bytes: Vec<u8>,
+    message: Message,
     since: Instant,
 }
 
@@ -143,8 +127,10 @@ impl<'a> Postman<'a> {
         if is_full {
             return;
         }
-        match pending(mail, self.host) {
-            Ok(pending) => self.pending.push(pending),
+        match Message::of(mail, self.host) {
+            Ok(message) => {
+                self.pending.push(Pending { relay: mail.settings.relay.clone(), message, since: Instant::now() });
+            }
             Err(cause) => self.report(format!("emailalert to {}", mail.settings.to), Some(format!("compose: {cause}"))),
         }
     }
@@ -160,8 +146,8 @@ impl<'a> Postman<'a> {
                 std::mem::take(&mut self.pending).into_iter().partition(|mail| mail.relay == relay);
             self.pending = others;
             let result = self.deliver(&relay, &mut mails);
-            mails.retain(|mail: &Pending| !mail.left.is_empty());
-            let object = format!("mail relay {}", relay_name(&relay));
+            mails.retain(|mail: &Pending| !mail.message.to.is_empty());
+            let object = format!("mail relay {}:{}", relay.host, relay.port);
             let Err(cause) = result else {
                 if self.backoffs.remove(&relay).is_some() {
                     self.report(object, None);
@@ -182,33 +168,35 @@ impl<'a> Postman<'a> {
 
     /// Takes from each mail the recipients that have it, or never will.
     fn deliver(&mut self, relay: &Relay, mails: &mut [Pending]) -> Result<(), String> {
-        let said = |error: Error| said(&error);
-        let mut connection = connect(relay, self.host, self.patience.answer)?;
-        for mail in mails {
-            let body = (!mail.bytes.is_ascii()).then_some(MailParameter::Body(MailBodyParameter::EightBitMime));
+        let patience = self.patience.answer;
+        let failed = |step: &'static str| move |error: Error| relay::failed(step, &error, patience);
+        let mut connection = relay::connect(relay, self.host, patience)?;
+        for Pending { message, .. } in mails {
+            let body = (!message.bytes.is_ascii()).then_some(MailParameter::Body(MailBodyParameter::EightBitMime));
             let takes = connection.server_info().supports_feature(Extension::EightBitMime);
             let parameters = body.filter(|_| takes).into_iter().collect();
-            connection.command(MailCommand::new(Some(mail.from.clone()), parameters)).map_err(said)?;
+            let from = MailCommand::new(Some(message.from.clone()), parameters);
+            connection.command(from).map_err(failed("MAIL FROM"))?;
             let mut accepted = Vec::new();
             let mut later = None;
-            for address in mail.left.clone() {
+            for address in message.to.clone() {
                 match connection.command(Rcpt::new(address.clone(), Vec::new())) {
                     Ok(_) => accepted.push(address),
                     Err(error) if error.is_permanent() => {
-                        mail.left.retain(|left| *left != address);
-                        self.report(format!("emailalert to {address}"), Some(format!("send: {}", said(error))));
+                        message.to.retain(|left| *left != address);
+                        self.report(format!("emailalert to {address}"), Some(failed("RCPT TO")(error)));
                         self.refused.insert(address);
                     }
-                    Err(error) if error.is_transient() => later = Some(said(error)),
-                    Err(error) => return Err(said(error)),
+                    Err(error) if error.is_transient() => later = Some(failed("RCPT TO")(error)),
+                    Err(error) => return Err(failed("RCPT TO")(error)),
                 }
             }
             if accepted.is_empty() {
-                connection.command(lettre::transport::smtp::commands::Rset).map_err(said)?;
+                connection.command(Rset).map_err(failed("RSET"))?;
             } else {
-                connection.command(Data).map_err(said)?;
-                connection.message(&mail.bytes).map_err(said)?;
-                mail.left.retain(|left| !accepted.contains(left));
+                connection.command(Data).map_err(failed("DATA"))?;
+                connection.message(&message.bytes).map_err(failed("message"))?;
+                message.to.retain(|left| !accepted.contains(left));
             }
             for address in accepted.iter().filter(|address| self.refused.remove(*address)).collect::<Vec<_>>() {
                 self.report(format!("emailalert to {address}"), None);
@@ -221,74 +209,6 @@ impl<'a> Postman<'a> {
         let _ = connection.quit();
         Ok(())
     }
-}
-
-/// The answer of the relay, or what has happened, with its cause.
-fn said(error: &Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-    format!("{error}").trim_end().to_owned()
-        + &cause.filter(|cause| !error.to_string().contains(cause.as_str())).unwrap_or_default()
-}
-
-fn relay_name(relay: &Relay) -> String {
-    format!("{}:{}", relay.host, relay.port)
-}
-
-fn connect(relay: &Relay, host: &str, patience: Duration) -> Result<SmtpConnection, String> {
-    let address = SocketAddr::new(address_of(&relay.host)?, relay.port);
-    let said = |error: Error| said(&error);
-    let name = ClientId::Domain(host.to_owned());
-    let tls = match relay.tls {
-        SmtpTls::No => None,
-        SmtpTls::Starttls | SmtpTls::Yes => Some(TlsParameters::new_rustls(relay.host.to_string()).map_err(said)?),
-    };
-    let at_once = tls.as_ref().filter(|_| relay.tls == SmtpTls::Yes);
-    let mut connection = SmtpConnection::connect(address, Some(patience), &name, at_once, None).map_err(said)?;
-    if let Some(tls) = tls.as_ref().filter(|_| relay.tls == SmtpTls::Starttls) {
-        connection.starttls(tls, &name).map_err(said)?;
-    }
-    if !relay.login.is_empty() {
-        let credentials = Credentials::new(relay.login.to_string(), relay.passwd.reveal().to_owned());
-        connection.auth(DEFAULT_MECHANISMS, &credentials).map_err(said)?;
-    }
-    Ok(connection)
-}
-
-fn address_of(host: &str) -> Result<IpAddr, String> {
-    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
-        return Ok(address);
-    }
-    let resolver = SystemResolver::new();
-    resolver.host(host, Family::Ipv4).or_else(|_| resolver.host(host, Family::Ipv6))
-}
-
-/// Composes the bytes. An address without a domain is one of this host, as local mail programs have it.
-fn pending(mail: &Mail, host: &str) -> Result<Pending, String> {
-    let MailSettings { to, from, relay, .. } = &*mail.settings;
-    let from = mailbox(if from.is_empty() { "root" } else { from }, host)?;
-    let mailboxes = to.split(',').map(str::trim).filter(|word| !word.is_empty()).map(|word| mailbox(word, host));
-    let mailboxes: Vec<Mailbox> = mailboxes.collect::<Result<_, _>>()?;
-    let message = mailboxes.iter().cloned().fold(Message::builder().from(from.clone()), |message, to| message.to(to));
-    let message = message.subject(mail.subject.clone()).header(ContentType::TEXT_PLAIN).body(body(&mail.text));
-    let message = message.map_err(|error| error.to_string())?;
-    let left = mailboxes.into_iter().map(|mailbox| mailbox.email).collect();
-    Ok(Pending { relay: relay.clone(), from: from.email, left, bytes: message.formatted(), since: Instant::now() })
-}
-
-/// Plain text is sent as it is, for programs that read it; anything else is encoded.
-fn body(text: &str) -> Body {
-    /// Bytes of a line without its end (RFC 5322, 2.1.1).
-    const LONGEST: usize = 998;
-    let is_plain = text.is_ascii() && !text.contains('\r') && text.lines().all(|line| line.len() <= LONGEST);
-    match is_plain {
-        true => Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into(), ContentTransferEncoding::SevenBit),
-        false => Body::new(text.to_owned()),
-    }
-}
-
-fn mailbox(word: &str, host: &str) -> Result<Mailbox, String> {
-    let full = if word.contains('@') { word.to_owned() } else { format!("{word}@{host}") };
-    full.parse().map_err(|error| format!("\"{word}\": {error}"))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+mod relays;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
@@ -51,8 +53,13 @@ struct MailLab {
 impl MailLab {
     /// `settings`: lines outside of sections.
     fn new(settings: &str) -> Self {
+        Self::patient(settings, Duration::from_millis(300))
+    }
+
+    /// Waits so long for each answer of a relay.
+    fn patient(settings: &str, answer: Duration) -> Self {
         let (tell, news) = channel();
-        let [answer, pause, age] = [300, 50, 60_000].map(Duration::from_millis);
+        let [pause, age] = [50, 60_000].map(Duration::from_millis);
         let patience = sender::Patience { answer, pauses: [pause, pause * 4], age };
         let sink = MailAlerts::with_patience(Box::new(move |told| tell.send(told).is_ok()), patience).expect("start");
         let pool = PoolSettings {

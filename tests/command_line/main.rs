@@ -1,7 +1,9 @@
 //! The original's command line, through a link named `ldirectord`, in namespaces of each test's own.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod execute;
 
 use std::process::Command;
 
@@ -103,6 +105,42 @@ fn a_configuration_that_is_missing_or_wrong_has_its_code_and_its_sentence() {
 }
 
 #[test]
+fn the_daemon_of_a_start_that_has_failed_is_gone_when_the_start_returns() {
+    let host = host();
+    host.write("/run/lvs-agents/services/db.cf", "virtual=10.9.0.100:80\n\treal=10.9.1.1:80 gate\n\tchecktype=on\n");
+    for _ in 0..50 {
+        let refused = ldirectord(&host, "start").expect(1);
+        assert!(refused.stderr.contains("lvs resource \"db\" owns it"), "{}", refused.stderr);
+        ldirectord(&host, "status").expect(3);
+    }
+}
+
+/// A start that another one has begun is not over before that one is: a server that says nothing is down by then.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_start_beside_another_one_returns_when_clients_can_be_served() {
+    let host = host();
+    host.sh("ip link add eth0 type veth peer name cable && ip link set cable up && ip link set eth0 up");
+    host.sh("ip address add 192.0.2.1/24 dev eth0; ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:07 dev eth0");
+    host.write(CONFIG, &config("").replace("10.9.1.1", "192.0.2.7"));
+    let health = || {
+        let overview: serde_json::Value =
+            serde_json::from_str(&host.tool(&["status", "--json"]).expect(0).stdout).expect("json");
+        overview["monitors"][0]["services"][0]["real_servers"][0]["health"].as_str().unwrap_or_default().to_owned()
+    };
+    let start = format!("{FOLDER}/ldirectord start");
+    for between in ["", "until [ -S /run/lvs-agents/ldirectord.sock ]; do :; done;"] {
+        let codes = format!("{start} & first=$!; {between} {start}; second=$?; wait $first; echo $? $second");
+        assert_eq!(host.sh(&codes), "0 0\n", "{between}");
+        assert_eq!((health(), daemons(&host).len()), ("down".into(), 1), "{between}");
+        ldirectord(&host, "stop").expect(0);
+    }
+    host.sh(&format!("{start} >/dev/null 2>&1 & until [ -S /run/lvs-agents/ldirectord.sock ]; do :; done"));
+    ldirectord(&host, "start").expect(0);
+    assert_eq!(health(), "down", "the second one has waited");
+}
+
+#[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn start_status_reload_restart_and_stop() {
     let host = host();
@@ -121,7 +159,7 @@ fn start_status_reload_restart_and_stop() {
     until_equal("weights", &weights(&[(TWO, 5)]), || host.weights());
     host.write(CONFIG, "nonsense");
     let refused = ldirectord(&host, "reload").expect(1).stderr;
-    assert!(refused.contains("line 1: \"nonsense\": unknown directive"), "{refused}");
+    assert!(refused.contains("line 1: \"nonsense\": expected KEYWORD = VALUE"), "{refused}");
     ldirectord(&host, "restart").expect(2);
     assert_eq!(daemons(&host), [first], "a slip does not end a daemon that serves");
     assert_eq!(ldirectord(&host, "status").expect(0).stderr, running);
@@ -160,7 +198,10 @@ fn a_daemon_of_the_same_name_that_looks_after_something_else_is_left_alone() {
     let daemon = daemons(&host);
     assert_eq!(ldirectord(&host, "status").expect(3).stdout, format!("ldirectord is stopped for {CONFIG}\n"));
     ldirectord(&host, "stop").expect(0);
-    assert!(ldirectord(&host, "start").expect(1).stderr.contains("a health monitor of this name runs already"));
+    for action in ["start", "restart"] {
+        let refused = ldirectord(&host, action).expect(1).stderr;
+        assert!(refused.contains("a health monitor of this name runs already"), "{refused}");
+    }
     until_equal("daemons: the cluster's own goes on", &daemon, || daemons(&host));
     resource.stop();
 
