@@ -1,0 +1,179 @@
+"""One side of a scenario: one of the two programs, with the real servers and the recorder, in namespaces of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import namespace
+import tables
+from recorder import Recorder
+from servers import Servers
+
+PROGRAMS = {"original": "/usr/sbin/ldirectord", "ours": "/usr/sbin/lvs-agents"}
+FOLDER = "/run/beside"
+CONFIG = "/etc/ha.d/ldirectord.cf"
+PID_FILE = "/run/ldirectord.ldirectord.cf.pid"
+LOG = "/var/log/ldirectord.log"
+CALLS, MONITOR_FILE = FOLDER + "/calls", FOLDER + "/monitorfile"
+COMMANDS = FOLDER + "/commands"
+LIMIT = 60
+PAUSE = 0.2
+ROUNDS = 2
+
+
+class Side:
+    """What the actions of a scenario's steps work on."""
+
+    def __init__(self, product, scenario, folder, recording):
+        self.product, self.scenario, self.folder = product, scenario, folder
+        os.makedirs(folder, exist_ok=True)
+        namespace.network()
+        namespace.mount("run", "/run", "tmpfs")
+        namespace.own(folder + "/log", "/var/log")
+        namespace.own(folder + "/etc-ha.d", "/etc/ha.d")
+        os.makedirs(FOLDER)
+        namespace.bind(PROGRAMS[product], PROGRAMS["original"])
+        # Without PERLIO, the original starts itself again with it.
+        self.environment = os.environ | {"PERLIO": "perlio"}
+        if product == "original":
+            self.environment["LD_PRELOAD"] = recording
+        self.servers = Servers()
+        self.restore(scenario.table)
+        self.recorder = Recorder(product, COMMANDS)
+        self.exits, self.sizes = [], {}
+
+    # What the steps do.
+
+    def write(self, text, path=CONFIG):
+        """Writes a file as an editor does: a reader sees the old one or the new one."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".new", "w") as file:
+            file.write(text)
+        os.rename(path + ".new", path)
+
+    def remove_folder(self, path):
+        os.rmdir(path)
+
+    def command_line(self, action):
+        """Runs `ldirectord CONFIG ACTION`, and keeps its exit code."""
+        with open(self.folder + "/command-line", "a") as output:
+            done = subprocess.run([PROGRAMS["original"], CONFIG, action], stdin=subprocess.DEVNULL, stdout=output,
+                                  stderr=output, timeout=LIMIT, env=self.environment)
+        self.exits.append(f"{action}={done.returncode}")
+        return done.returncode
+
+    def until(self, what, seconds=LIMIT):
+        deadline = time.monotonic() + seconds
+        while not what() and time.monotonic() < deadline:
+            time.sleep(PAUSE)
+
+    def start(self):
+        # The original's answers before its daemon has a pid file.
+        if self.command_line("start") == 0:
+            self.until(self.daemon)
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        self.until(lambda: not self.daemon())
+
+    def daemon(self):
+        """Returns the daemon's pid, or None."""
+        try:
+            with open(PID_FILE) as file:
+                pid = int(file.read())
+            with open(f"/proc/{pid}/cmdline") as file:
+                return pid if "ldirectord" in file.read() else None
+        except (OSError, ValueError):
+            return None
+
+    def signal(self, number):
+        daemon = self.daemon()
+        if daemon:
+            os.kill(daemon, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.until(lambda: not self.daemon())
+
+    def ipvsadm(self, *words, lines=None):
+        subprocess.run(["ipvsadm", *words], check=True, text=True, input=lines)
+
+    def restore(self, table):
+        """Fills the table, as a daemon that ended without cleaning up would leave it."""
+        if table:
+            self.ipvsadm("-R", lines=tables.commands(table))
+
+    # What became of it.
+
+    def asked(self):
+        """Returns how often the scenario's witness has been asked: a real server, or calls of a command."""
+        witness = self.scenario.witness
+        return self.servers[witness].asked if witness in tables.REAL_SERVERS else len(self.lines(CALLS))
+
+    def settle(self, wanted, seconds=LIMIT):
+        """Waits until the table is as WANTED and has stayed so for two rounds of checks."""
+        changed, mark = None, 0
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.recorder.changed != changed:
+                changed, mark = self.recorder.changed, self.asked()
+            has_stayed = self.asked() >= mark + ROUNDS and self.servers.are_done() or not self.daemon()
+            if has_stayed and tables.written(self.recorder.current) == wanted:
+                return
+            time.sleep(PAUSE)
+
+    @staticmethod
+    def lines(path):
+        try:
+            with open(path, errors="replace") as file:
+                return file.read().splitlines()
+        except OSError:
+            return []
+
+    def new_lines(self, path):
+        """Returns the lines that have come since the last call."""
+        lines = self.lines(path)
+        before, self.sizes[path] = self.sizes.get(path, 0), len(lines)
+        return lines[before:]
+
+    def play(self, step):
+        """Plays a step and returns what it did to each entry, and to what else the step looks at."""
+        begin, mark = time.monotonic(), self.asked()
+        step.action(self)
+        wanted = step.wanted[self.product]
+        # A table that does not change has to stay for two rounds after the action.
+        self.recorder.changed = time.monotonic()
+        self.settle(wanted)
+        result = tables.paths(self.recorder.take())
+        final = tables.written(self.recorder.current)
+        if self.exits:
+            result["exit"] = " ".join(self.exits)
+            self.exits = []
+        for name, path, normal in (("calls", CALLS, calls), ("log", LOG, log), ("monitorfile", MONITOR_FILE, monitor_file)):
+            new = normal(self.new_lines(path))
+            if name in step.looks_at:
+                result[name] = "; ".join(new)
+        return {"changes": result, "final": final, "wanted": wanted, "seconds": time.monotonic() - begin,
+                "asked": self.asked() - mark}
+
+
+def distinct(lines):
+    return list(dict.fromkeys(lines))
+
+
+def calls(lines):
+    """Returns what a command was called with. The original calls one again for each real server that it tries."""
+    return distinct(lines)
+
+
+def log(lines):
+    """Returns the texts, in the order of the alphabet: what happens at the same time has no order."""
+    texts = (re.sub(r"^\[[^]]*\] ", "", line) for line in lines)
+    return sorted(distinct(re.sub(r"\bpid: \d+", "pid: N", text) for text in texts))
+
+
+def monitor_file(lines):
+    """Returns the lines without time and process number: `[DATE] [PID] ID [up|down] MESSAGE`."""
+    return sorted(distinct(re.sub(r"^\[[^]]*\] (\[\d+\] )?", "", line) for line in lines))

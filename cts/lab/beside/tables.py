@@ -1,0 +1,106 @@
+"""What stands in a table, in the words of the scenarios, and how it changes.
+
+A table is a dictionary: `web` is a virtual service, with its scheduler as value, and `web/a` a real server in it, with
+its weight as value, and `m` or `i` behind that when it is not `gate`. `written` makes a line of it: `web(a=1 b=0)`.
+"""
+
+import ipaddress
+import re
+
+VIPS = {"web": "10.1.9.1:80", "shop": "10.1.9.2:80", "mail": "10.1.9.3:80", "news": "10.1.9.4:80"}
+SERVICES = {f"TCP {address}": name for name, address in VIPS.items()} | {
+    "UDP 10.1.9.1:53": "dns", "TCP fd00:9::1:80": "web6", "FWM 7": "fwmark"}
+# The real servers' addresses; c and d are used by few scenarios.
+REAL_SERVERS = {"a": "10.1.0.2", "b": "10.1.0.3", "c": "10.1.0.4", "d": "10.1.0.5"}
+REAL_SERVERS6 = {"a": "fd00::2", "b": "fd00::3"}
+FALLBACKS = ("127.0.0.1", "::1")
+SPARE = "10.1.0.9"
+NAMES = ({address: name for names in (REAL_SERVERS, REAL_SERVERS6) for name, address in names.items()}
+         | dict.fromkeys(FALLBACKS, "fallback"))
+METHODS = {"Route": "", "Local": "", "Masq": "m", "Tunnel": "i"}
+USUAL_SCHEDULER = "wrr"
+ABSENT = "-"
+
+
+def endpoint(word):
+    """Returns address and port of the kernel's 0A010901:0050 or [fd00:…]:0050."""
+    host, _, port = word.rpartition(":")
+    if host.startswith("["):
+        return str(ipaddress.ip_address(host[1:-1])), int(port, 16)
+    return str(ipaddress.ip_address(bytes.fromhex(host))), int(port, 16)
+
+
+def service_name(words):
+    if words[0] == "FWM":
+        key = f"FWM {int(words[1], 16)}"
+    else:
+        key = "{} {}:{}".format(words[0], *endpoint(words[1]))
+    return SERVICES.get(key, key)
+
+
+def server_name(word):
+    address, port = endpoint(word)
+    name = NAMES.get(address, address)
+    return name if port in (80, 53, 0) else f"{name}:{port}"
+
+
+def table(text):
+    """Returns the table of the text of /proc/net/ip_vs."""
+    entries, service = {}, None
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] == ["->"] and service:
+            entries[f"{service}/{server_name(words[1])}"] = words[3] + METHODS[words[2]]
+        elif words and words[0] in ("TCP", "UDP", "FWM"):
+            service = service_name(words)
+            entries[service] = ",".join(word for word in words[2:] if word != "FFFFFFFF")
+    return entries
+
+
+def written(entries):
+    """Returns the table as one line, such as `web(a=1 b=0)`; a scheduler that is not the usual one stands before the
+    parenthesis."""
+    services = []
+    for service in sorted(entry for entry in entries if "/" not in entry):
+        servers = sorted(entry for entry in entries if entry.startswith(service + "/"))
+        scheduler = "" if entries[service] == USUAL_SCHEDULER else f"[{entries[service]}]"
+        inside = " ".join(f"{server.partition('/')[2]}={entries[server]}" for server in servers)
+        services.append(f"{service}{scheduler}({inside})")
+    return " ".join(services) or "empty"
+
+
+def commands(text):
+    """Returns ipvsadm's commands that make the table of a line such as `web[rr](a=1 b=0) shop()`."""
+    lines = []
+    for service, scheduler, inside in re.findall(r"(\w+)(?:\[(\w+)\])?\((.*?)\)", text):
+        lines.append(f"-A -t {VIPS[service]} -s {scheduler or USUAL_SCHEDULER}")
+        for server, weight in (word.split("=") for word in inside.split()):
+            lines.append(f"-a -t {VIPS[service]} -r {real_server(server)} -g -w {weight}")
+    return "\n".join(lines)
+
+
+def real_server(name):
+    return f"{REAL_SERVERS.get(name, FALLBACKS[0])}:80"
+
+
+def paths(tables):
+    """Returns the way of each entry through the tables, such as {"web/a": "1 0"}; an entry that stays has none.
+
+    This is what is compared. Both sides change several entries for one event, each in an order of its own: so each
+    entry has a way of its own. The original may repeat a part of it (once for each real server, in the order of a Perl
+    hash): what is the same as a step before is left out.
+    """
+    ways = {}
+    for entry in {entry for each in tables for entry in each}:
+        values = [each.get(entry, ABSENT) for each in tables]
+        way, steps = values[:1], set()
+        for before, after in zip(values, values[1:]):
+            if before != after and (before, after) not in steps:
+                steps.add((before, after))
+                # A step that is left out may have been the way back.
+                way += [after] if way[-1] == before else [before, after]
+        if way[-1] != values[-1]:
+            way.append(values[-1])
+        if len(way) > 1:
+            ways[entry] = " ".join(way)
+    return ways
