@@ -23,6 +23,13 @@ def be_a_side(product, scenario, folder, recording, connection):
         connection.send({"error": traceback.format_exc()})
 
 
+def only(lines, others):
+    """Returns the lines that the other side has not. Behind the original's words ours may say the reason."""
+    def is_there(line):
+        return any(line == other or line.startswith(other + ": ") or other.startswith(line + ": ") for other in others)
+    return "; ".join(line for line in lines if not is_there(line))
+
+
 class Play:
     """Is one scenario under way. `results` has one dictionary a step, by product."""
 
@@ -89,6 +96,8 @@ class Play:
             ours, original = (results[product]["changes"] for product in PRODUCTS)
             for entry in sorted(ours.keys() | original.keys()):
                 mine, theirs = ours.get(entry, ""), original.get(entry, "")
+                if isinstance(mine, list):
+                    mine, theirs = only(mine, theirs), only(theirs, mine)
                 if mine != theirs:
                     yield self.scenario.name, step.title, entry, mine, theirs
 

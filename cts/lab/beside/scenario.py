@@ -17,8 +17,9 @@ def section(*lines, vip="web"):
 
 
 def file(*parts, head=()):
-    """Returns a file: an interval of a second, the global lines of HEAD, and the sections."""
-    lines = ("checkinterval=1", "checktimeout=3", "negotiatetimeout=3", *head)
+    """Returns a file: an interval of a second, the global lines of HEAD, and the sections. No check is to run into its
+    time limit, however slow the machine is."""
+    lines = ("checkinterval=1", "checktimeout=20", "negotiatetimeout=20", *head)
     return "\n".join(lines) + "\n" + "".join(parts)
 
 
@@ -129,7 +130,7 @@ def by_hand(entry, value):
 
 
 def real_server_words(side, service, server, value):
-    where = ["-t", tables.VIPS[service], "-r", tables.real_server(server)]
+    where = [*tables.SERVICES[service], "-r", tables.real_server(service, server)]
     if value == tables.ABSENT:
         return ["-d", *where]
     how = "-e" if f"{service}/{server}" in side.recorder.current else "-a"
@@ -137,7 +138,7 @@ def real_server_words(side, service, server, value):
 
 
 def service_words(side, service, value):
-    where = ["-t", tables.VIPS[service]]
+    where = [*tables.SERVICES[service]]
     if value == tables.ABSENT:
         return ["-D", *where]
     return ["-E" if service in side.recorder.current else "-A", *where, "-s", value]

@@ -18,7 +18,7 @@ PID_FILE = "/run/ldirectord.ldirectord.cf.pid"
 LOG = "/var/log/ldirectord.log"
 CALLS, MONITOR_FILE = FOLDER + "/calls", FOLDER + "/monitorfile"
 COMMANDS = FOLDER + "/commands"
-LIMIT = 60
+LIMIT = 120
 PAUSE = 0.2
 ROUNDS = 2
 
@@ -113,12 +113,13 @@ class Side:
         return self.servers[witness].asked if witness in tables.REAL_SERVERS else len(self.lines(CALLS))
 
     def settle(self, wanted, seconds=LIMIT):
-        """Waits until the table is as WANTED and has stayed so for two rounds of checks."""
+        """Waits until the table is as WANTED, and nothing has changed for two rounds of checks."""
         changed, mark = None, 0
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if self.recorder.changed != changed:
-                changed, mark = self.recorder.changed, self.asked()
+            now = self.recorder.changed, len(self.lines(CALLS)) if self.scenario.witness != "calls" else 0
+            if now != changed:
+                changed, mark = now, self.asked()
             has_stayed = self.asked() >= mark + ROUNDS and self.servers.are_done() or not self.daemon()
             if has_stayed and tables.written(self.recorder.current) == wanted:
                 return
@@ -154,7 +155,7 @@ class Side:
         for name, path, normal in (("calls", CALLS, calls), ("log", LOG, log), ("monitorfile", MONITOR_FILE, monitor_file)):
             new = normal(self.new_lines(path))
             if name in step.looks_at:
-                result[name] = "; ".join(new)
+                result[name] = new
         return {"changes": result, "final": final, "wanted": wanted, "seconds": time.monotonic() - begin,
                 "asked": self.asked() - mark}
 

@@ -5,11 +5,17 @@ its weight as value, and `m` or `i` behind that when it is not `gate`. `written`
 """
 
 import ipaddress
+import itertools
 import re
 
-VIPS = {"web": "10.1.9.1:80", "shop": "10.1.9.2:80", "mail": "10.1.9.3:80", "news": "10.1.9.4:80"}
-SERVICES = {f"TCP {address}": name for name, address in VIPS.items()} | {
-    "UDP 10.1.9.1:53": "dns", "TCP fd00:9::1:80": "web6", "FWM 7": "fwmark"}
+# ipvsadm's words for the virtual services of the scenarios, and the port of their real servers.
+SERVICES = {"web": ("-t", "10.1.9.1:80"), "shop": ("-t", "10.1.9.2:80"), "mail": ("-t", "10.1.9.3:80"),
+            "news": ("-t", "10.1.9.4:80"), "web6": ("-t", "[fd00:9::1]:80"), "dns": ("-u", "10.1.9.1:53"),
+            "fwmark": ("-f", "7")}
+VIPS = {name: address for name, (_, address) in SERVICES.items()}
+PORTS = {"dns": 53, "fwmark": 0}
+KERNEL_WORDS = {"-t": "TCP", "-u": "UDP", "-f": "FWM"}
+SERVICE_NAMES = {f"{KERNEL_WORDS[option]} {address}": name for name, (option, address) in SERVICES.items()}
 # The real servers' addresses; c and d are used by few scenarios.
 REAL_SERVERS = {"a": "10.1.0.2", "b": "10.1.0.3", "c": "10.1.0.4", "d": "10.1.0.5"}
 REAL_SERVERS6 = {"a": "fd00::2", "b": "fd00::3"}
@@ -18,6 +24,7 @@ SPARE = "10.1.0.9"
 NAMES = ({address: name for names in (REAL_SERVERS, REAL_SERVERS6) for name, address in names.items()}
          | dict.fromkeys(FALLBACKS, "fallback"))
 METHODS = {"Route": "", "Local": "", "Masq": "m", "Tunnel": "i"}
+OPTIONS = {"": "-g", "m": "-m", "i": "-i"}
 USUAL_SCHEDULER = "wrr"
 ABSENT = "-"
 
@@ -30,18 +37,19 @@ def endpoint(word):
     return str(ipaddress.ip_address(bytes.fromhex(host))), int(port, 16)
 
 
+def joined(address, port):
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def service_name(words):
-    if words[0] == "FWM":
-        key = f"FWM {int(words[1], 16)}"
-    else:
-        key = "{} {}:{}".format(words[0], *endpoint(words[1]))
-    return SERVICES.get(key, key)
+    key = f"FWM {int(words[1], 16)}" if words[0] == "FWM" else f"{words[0]} {joined(*endpoint(words[1]))}"
+    return SERVICE_NAMES.get(key, key)
 
 
-def server_name(word):
+def server_name(service, word):
     address, port = endpoint(word)
     name = NAMES.get(address, address)
-    return name if port in (80, 53, 0) else f"{name}:{port}"
+    return name if port == PORTS.get(service, 80) else f"{name}:{port}"
 
 
 def table(text):
@@ -50,7 +58,7 @@ def table(text):
     for line in text.splitlines():
         words = line.split()
         if words[:1] == ["->"] and service:
-            entries[f"{service}/{server_name(words[1])}"] = words[3] + METHODS[words[2]]
+            entries[f"{service}/{server_name(service, words[1])}"] = words[3] + METHODS[words[2]]
         elif words and words[0] in ("TCP", "UDP", "FWM"):
             service = service_name(words)
             entries[service] = ",".join(word for word in words[2:] if word != "FFFFFFFF")
@@ -63,24 +71,30 @@ def written(entries):
     services = []
     for service in sorted(entry for entry in entries if "/" not in entry):
         servers = sorted(entry for entry in entries if entry.startswith(service + "/"))
-        scheduler = "" if entries[service] == USUAL_SCHEDULER else f"[{entries[service]}]"
+        # The kernel writes how long persistence lasts in ticks of its own.
+        scheduler = re.sub(r"(persistent).*", r"\1", entries[service])
+        scheduler = "" if scheduler == USUAL_SCHEDULER else f"[{scheduler}]"
         inside = " ".join(f"{server.partition('/')[2]}={entries[server]}" for server in servers)
         services.append(f"{service}{scheduler}({inside})")
     return " ".join(services) or "empty"
 
 
 def commands(text):
-    """Returns ipvsadm's commands that make the table of a line such as `web[rr](a=1 b=0) shop()`."""
+    """Returns ipvsadm's commands that make the table of a line such as `web[rr](a=1 b=0m) shop()`."""
     lines = []
     for service, scheduler, inside in re.findall(r"(\w+)(?:\[(\w+)\])?\((.*?)\)", text):
-        lines.append(f"-A -t {VIPS[service]} -s {scheduler or USUAL_SCHEDULER}")
-        for server, weight in (word.split("=") for word in inside.split()):
-            lines.append(f"-a -t {VIPS[service]} -r {real_server(server)} -g -w {weight}")
+        where = " ".join(SERVICES[service])
+        lines.append(f"-A {where} -s {scheduler or USUAL_SCHEDULER}")
+        for server, weight, method in re.findall(r"(\S+)=(\d+)(\w?)", inside):
+            lines.append(f"-a {where} -r {real_server(service, server)} {OPTIONS[method]} -w {weight}")
     return "\n".join(lines)
 
 
-def real_server(name):
-    return f"{REAL_SERVERS.get(name, FALLBACKS[0])}:80"
+def real_server(service, word):
+    """Returns address and port of `a`, `a:8080` or `fallback` in a service."""
+    name, _, port = word.partition(":")
+    addresses, fallback = (REAL_SERVERS6, FALLBACKS[1]) if service == "web6" else (REAL_SERVERS, FALLBACKS[0])
+    return joined(addresses.get(name, fallback), port or PORTS.get(service, 80))
 
 
 def paths(tables):
@@ -88,14 +102,17 @@ def paths(tables):
 
     This is what is compared. Both sides change several entries for one event, each in an order of its own: so each
     entry has a way of its own. The original may repeat a part of it (once for each real server, in the order of a Perl
-    hash): what is the same as a step before is left out.
+    hash): what is the same as a step before is left out. So is the weight 0 of a real server that has just been put in
+    and then gets its weight, since no client is sent there: whether it is seen depends on how fast the first check is.
     """
     ways = {}
     for entry in {entry for each in tables for entry in each}:
-        values = [each.get(entry, ABSENT) for each in tables]
+        values = [value for value, _ in itertools.groupby(each.get(entry, ABSENT) for each in tables)]
+        values = [value for before, value, after in zip([None] + values, values, values[1:] + [None])
+                  if not (before == ABSENT and value.rstrip("mi") == "0" and after not in (None, ABSENT))]
         way, steps = values[:1], set()
         for before, after in zip(values, values[1:]):
-            if before != after and (before, after) not in steps:
+            if (before, after) not in steps:
                 steps.add((before, after))
                 # A step that is left out may have been the way back.
                 way += [after] if way[-1] == before else [before, after]

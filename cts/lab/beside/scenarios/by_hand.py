@@ -41,7 +41,9 @@ SCENARIOS = [
     Scenario(
         "readdquiescent=yes", readdquiescent("yes"),
         Step("start", start, "web(a=1 b=1)"),
+        Step("a is deleted", by_hand("web/a", ABSENT), "web(a=1 b=1)", original="web(b=1)"),
         Step("a fails", fail("a"), "web(a=0 b=1)"),
-        Step(OUT, by_hand("web/a", ABSENT), "web(a=0 b=1)"),
-        Step("a is back", recover("a"), "web(a=1 b=1)")),
+        Step(OUT, by_hand("web/a", ABSENT), "web(a=0 b=1)", original="web(b=1)"),
+        Step("a is back", recover("a"), "web(a=1 b=1)"),
+        table="web(a=1 b=1)"),
 ]

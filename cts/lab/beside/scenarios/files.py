@@ -1,6 +1,6 @@
 """The file changes."""
 
-from scenario import (A, B, C, FALLBACK, HTTP, Scenario, Step, both, fail, file, hang_up, recover, reload, section,
+from scenario import (A, B, C, FALLBACK, HTTP, Scenario, Step, both, fail, file, hang_up, nothing, recover, reload, section,
                       start, write)
 
 WEB = file(section(A, B, FALLBACK, *HTTP))
@@ -13,7 +13,7 @@ SCENARIOS = [
         Step("a server less", reload(file(section(B, C, FALLBACK, *HTTP))), "web(b=1 c=1)"),
         Step("another weight", reload(file(section("real=10.1.0.3:80 gate 5", C, FALLBACK, *HTTP))), "web(b=5 c=1)"),
         Step("another scheduler", reload(file(section("real=10.1.0.3:80 gate 5", C, "scheduler=rr", "persistent=60", *HTTP))),
-             "web[rr,persistent,60](b=5 c=1)"),
+             "web[rr,persistent](b=5 c=1)"),
         Step("a service more", reload(file(section(B, *HTTP), section(A, *HTTP, vip="shop"))), "shop(a=1) web(b=1)"),
         Step("a service less", reload(file(section(B, *HTTP, vip="shop"))), "shop(b=1)", looks_at=("log",)),
         table="web(a=1 b=1)"),
@@ -30,6 +30,7 @@ SCENARIOS = [
         "autoreload", file(section(A, B, *HTTP), head=["autoreload=yes"]),
         Step("start", start, "web(a=1 b=1)"),
         # The original does not notice what changes before its first round is over.
+        Step("a round later", nothing, "web(a=1 b=1)"),
         Step("the file changes", write(file(section(B, *HTTP), head=["autoreload=yes"])), "web(b=1)", looks_at=("log",)),
         Step("the file breaks", write(file(section(B, "gibberish"), head=["autoreload=yes"])), "web(b=1)"),
         Step("b fails", fail("b"), "web()", original="web(b=1)"),
@@ -45,6 +46,7 @@ SCENARIOS = [
         table="web(a=1 b=1)"),
     Scenario(
         "a file that is broken at the start", file(section(A, B), head=["gibberish=yes"]),
-        Step("start", start, "empty"),
-        Step("the file is repaired", both(write(file(section(B, *HTTP))), start), "web(b=1)")),
+        Step("start", start, "web(b=1)"),
+        Step("the file is repaired", both(write(file(section(B, *HTTP))), start), "web(b=1)"),
+        table="web(b=1)"),
 ]

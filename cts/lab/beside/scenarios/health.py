@@ -1,6 +1,10 @@
 """Real servers that fail and come back."""
 
-from scenario import A, B, C, FALLBACK, HTTP, Scenario, Step, close, fail, file, open_again, recover, section, start, stop
+from scenario import (A, B, C, FALLBACK, HTTP, Scenario, Step, both, close, command, fail, file, open_again, recover, section,
+                      start, stop)
+from side import FOLDER
+
+TOLD = FOLDER + "/told"
 
 
 def web(*lines, head=(), reals=(A, B)):
@@ -10,7 +14,7 @@ def web(*lines, head=(), reals=(A, B)):
 SCENARIOS = [
     Scenario(
         "quiescent=no", web(head=["quiescent=no"]),
-        Step("start", start, "web(a=1 b=1)", looks_at=("log",)),
+        Step("start", start, "web(a=1 b=1)"),
         Step("a fails", fail("a"), "web(b=1)", looks_at=("log",)),
         Step("both fail", fail("a", "b"), "web(fallback=1)", looks_at=("log",)),
         Step("b is back", recover("b"), "web(b=1)", looks_at=("log",)),
@@ -48,10 +52,10 @@ SCENARIOS = [
         Step("a is back", recover("a"), "shop(fallback=1m) web(a=1)"),
         table="web(a=1) shop(b=1)"),
     Scenario(
-        "a start onto dead servers", web(),
-        Step("all fail before", fail("a", "b"), "empty"),
-        Step("start", start, "web(fallback=1)", looks_at=("log",)),
-        Step("a is back", recover("a"), "web(a=1)")),
+        "a start onto dead servers", web(f"fallbackcommand={TOLD}"),
+        Step("all fail before", both(fail("a", "b"), command(TOLD)), "empty"),
+        Step("start", start, "web(fallback=1)", looks_at=("calls",)),
+        Step("a is back", recover("a"), "web(a=1)", looks_at=("calls",))),
     Scenario(
         "weight 0, and no fallback", file(
             section("real=10.1.0.2:80 gate 0", "real=10.1.0.3:80 gate 3", FALLBACK, *HTTP),
@@ -72,7 +76,7 @@ SCENARIOS = [
              original="mail(a=2) news(a=1) shop(b=1) web(fallback=1)"),
         Step("a refuses", close("a"), "mail(a=2) news(fallback=1) shop(b=1) web()",
              original="mail(a=2) news(fallback=1) shop(b=1) web(fallback=1)"),
-        Step("a is back", lambda side: [recover("a")(side), open_again("a")(side)],
+        Step("a is back", both(recover("a"), open_again("a")),
              "mail(a=2) news(a=1) shop(a=1 b=1) web()",
              original="mail(a=2) news(a=1) shop(a=1 b=1) web(fallback=1)"),
         table="mail(a=2) news(a=1) shop(a=1 b=1)"),

@@ -10,7 +10,7 @@ SCENARIOS = [
         "cleanstop=no", file(WEB, section(B, *HTTP, "cleanstop=yes", vip="shop"), head=["cleanstop=no", "quiescent=yes"]),
         Step("start", start, "shop(b=1) web(a=1 b=1)"),
         Step("a fails", fail("a"), "shop(b=1) web(a=0 b=1)"),
-        Step("stop", stop, "web(a=0 b=1)", looks_at=("log",)),
+        Step("stop", stop, "web(a=0 b=1)"),
         Step("a warm start", start, "shop(b=1) web(a=0 b=1)"),
         Step("a is back", recover("a"), "shop(b=1) web(a=1 b=1)"),
         Step("stop again", stop, "web(a=1 b=1)"),
@@ -19,11 +19,11 @@ SCENARIOS = [
         table="web(a=1 b=1) shop(b=1)"),
     Scenario(
         "a warm start onto what others left", file(WEB, head=["failurecount=3", "quiescent=yes"]),
-        Step("a fails", fail("a"), "shop[rr]() web[rr](a=9 c=1)"),
-        Step("start", start, "shop[rr]() web(a=0 b=1)"),
+        Step("a fails", fail("a"), "shop[rr]() web[rr](a=1 c=1)"),
+        Step("start", start, "shop[rr]() web(a=0 b=1)", looks_at=("log",)),
         Step("a is back", recover("a"), "shop[rr]() web(a=1 b=1)"),
         Step("stop", stop, "shop[rr]()"),
-        table="web[rr](a=9 c=1) shop[rr]()"),
+        table="web[rr](a=1 c=1) shop[rr]()"),
     Scenario(
         "a daemon that is killed", file(WEB, head=["failurecount=2", "quiescent=yes"]),
         Step("start", start, "web(a=1 b=1)"),
@@ -35,10 +35,11 @@ SCENARIOS = [
         table="web(a=1 b=1)"),
     Scenario(
         "the command line", file(section(B, *HTTP)),
-        Step("not running", command_line("status", "reload", "try-restart", "stop"), "empty"),
+        Step("not running", command_line("status", "reload", "try-restart", "stop"), "web(b=1)"),
         Step("start", start, "web(b=1)"),
         Step("running", command_line("start", "status", "reload"), "web(b=1)"),
         Step("restart", command_line("restart"), "web(b=1)"),
         Step("stop", command_line("stop"), "empty"),
-        Step("stopped", command_line("status"), "empty")),
+        Step("stopped", command_line("status"), "empty"),
+        table="web(b=1)"),
 ]
