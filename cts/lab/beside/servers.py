@@ -62,27 +62,36 @@ class Servers:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(64)
-        listener.setblocking(False)
-        self.selector.register(listener, selectors.EVENT_READ, name)
+        self._watch(listener, (self._accept, name))
         return listener
+
+    def _watch(self, sock, what):
+        sock.setblocking(False)
+        self.selector.register(sock, selectors.EVENT_READ, what)
 
     def _serve(self):
         while True:
             for key, _ in self.selector.select():
                 with self.lock:
-                    self._accept(key.fileobj, self.servers[key.data])
+                    work, name = key.data
+                    # It may have been closed since.
+                    if key.fileobj.fileno() >= 0:
+                        work(key.fileobj, name)
 
-    @staticmethod
-    def _accept(listener, server):
+    def _accept(self, listener, name):
         try:
             connection, _ = listener.accept()
         except OSError:
-            # It was closed a moment ago, or the client has gone.
-            return
+            return  # The client has gone.
+        # A client may take its time until it asks.
+        self._watch(connection, (self._answer, name))
+
+    def _answer(self, connection, name):
+        """Answers a request, which is one segment, or notes a connect check, which closes without a word."""
+        self.selector.unregister(connection)
+        server = self.servers[name]
         with connection:
-            connection.settimeout(1)
             try:
-                # A connect check closes without a word; a request is one segment.
                 if connection.recv(4096):
                     answer = f"HTTP/1.1 {server.answer()}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
                     connection.sendall(answer.encode())

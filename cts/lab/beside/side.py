@@ -152,29 +152,36 @@ class Side:
         if self.exits:
             result["exit"] = " ".join(self.exits)
             self.exits = []
-        for name, path, normal in (("calls", CALLS, calls), ("log", LOG, log), ("monitorfile", MONITOR_FILE, monitor_file)):
+        for name, path, normal in READ:
             new = normal(self.new_lines(path))
             if name in step.looks_at:
-                result[name] = new
+                result |= new
         return {"changes": result, "final": final, "wanted": wanted, "seconds": time.monotonic() - begin,
                 "asked": self.asked() - mark}
 
 
 def distinct(lines):
-    return list(dict.fromkeys(lines))
+    """Returns what there is, in the order of the alphabet: what happens at the same time has no other."""
+    return sorted(set(lines))
 
 
 def calls(lines):
-    """Returns what a command was called with. The original calls one again for each real server that it tries."""
-    return distinct(lines)
+    """Returns what commands were called with. The original calls one again for each real server that it tries."""
+    return {"calls": distinct(lines)}
 
 
 def log(lines):
-    """Returns the texts, in the order of the alphabet: what happens at the same time has no order."""
+    """Returns the texts of the lines."""
     texts = (re.sub(r"^\[[^]]*\] ", "", line) for line in lines)
-    return sorted(distinct(re.sub(r"\bpid: \d+", "pid: N", text) for text in texts))
+    return {"log": distinct(re.sub(r"\bpid: \d+", "pid: N", text) for text in texts)}
 
 
 def monitor_file(lines):
-    """Returns the lines without time and process number: `[DATE] [PID] ID [up|down] MESSAGE`."""
-    return sorted(distinct(re.sub(r"^\[[^]]*\] (\[\d+\] )?", "", line) for line in lines))
+    """Returns the newest state of each real server, and what is said of them: `[DATE] [PID] ID [up|down] MESSAGE`."""
+    found = [re.match(r"\[.*?\] (?:\[\d+\] )?(.*)\[(up|down)\] (.*)", line) for line in lines]
+    newest = {match[1]: match for match in found if match}
+    return {"monitorfile": distinct(f"{identity}[{match[2]}]" for identity, match in newest.items()),
+            "messages": distinct(match[3] for match in newest.values())}
+
+
+READ = (("calls", CALLS, calls), ("log", LOG, log), ("monitorfile", MONITOR_FILE, monitor_file))
