@@ -21,7 +21,7 @@ from side import COMMANDS
 
 # An emulated kernel has one processor, and most of a scenario is waiting.
 AT_ONCE = 6
-LIMIT = 900
+LIMIT = 1500
 
 
 def build_recording(folder):

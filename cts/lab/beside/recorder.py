@@ -14,26 +14,34 @@ class Recorder:
     """Keeps the states of the table since `take` was called last.
 
     The original's are those that recording.c wrote down before each of its commands, in the file COMMANDS; ours, which
-    writes by netlink, is looked at every 50 ms. `by_hand` adds what a step itself does to the table.
+    writes by netlink, is looked at every 50 ms from `begin` to `take`: looking costs time that others need. `by_hand` adds
+    what a step itself does to the table.
     """
 
     def __init__(self, product, commands):
         self.pause = PAUSE[product]
         self.commands, self.offset = commands if product == "original" else None, 0
         self.text, self.current = None, {}
-        self.states, self.lock = [], threading.Lock()
+        self.states, self.lock, self.looks = [], threading.Lock(), threading.Event()
         self.changed = time.monotonic()
-        self.look()
+        self._look()
         self.states = [self.current]
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def _watch(self):
-        while True:
-            time.sleep(self.pause)
-            with self.lock:
-                self.look()
+    def begin(self):
+        """Begins a step: a table that does not change in it is at rest from now on."""
+        with self.lock:
+            self._look()
+            self.changed = time.monotonic()
+        self.looks.set()
 
-    def look(self):
+    def _watch(self):
+        while self.looks.wait():
+            with self.lock:
+                self._look()
+            time.sleep(self.pause)
+
+    def _look(self):
         with open(TABLE) as file:
             text = file.read()
         if text != self.text:
@@ -51,9 +59,10 @@ class Recorder:
             self.states.append({entry: value for entry, value in state.items() if value != tables.ABSENT})
 
     def take(self):
-        """Returns the states so far, the first and the last of which are those of a table at rest."""
+        """Ends a step, and returns its states, the first and the last of which are those of a table at rest."""
+        self.looks.clear()
         with self.lock:
-            self.look()
+            self._look()
             self._read_commands()
             states, self.states = self.states + [self.current], [self.current]
         return states
@@ -65,7 +74,8 @@ class Recorder:
             with open(self.commands) as file:
                 file.seek(self.offset)
                 text = file.read()
-                self.offset = file.tell()
         except FileNotFoundError:
             return
-        self.states += [tables.table(part) for part in text.split("\n.\n")[:-1]]
+        *parts, rest = text.split("\n.\n")
+        self.offset += len(text) - len(rest)
+        self.states += [tables.table(part) for part in parts]

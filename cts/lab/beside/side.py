@@ -1,5 +1,6 @@
 """One side of a scenario: one of the two programs, with the real servers and the recorder, in namespaces of its own."""
 
+import glob
 import os
 import re
 import signal
@@ -88,6 +89,14 @@ class Side:
         except (OSError, ValueError):
             return None
 
+    def has_children(self):
+        """Tells whether a command of the daemon's runs; one that has ended and is not reaped yet does not."""
+        for path in glob.glob(f"/proc/{self.daemon()}/task/*/children"):
+            for child in " ".join(self.lines(path)).split():
+                if not " ".join(self.lines(f"/proc/{child}/stat")).rpartition(") ")[2].startswith("Z"):
+                    return True
+        return False
+
     def signal(self, number):
         daemon = self.daemon()
         if daemon:
@@ -113,7 +122,7 @@ class Side:
         return self.servers[witness].asked if witness in tables.REAL_SERVERS else len(self.lines(CALLS))
 
     def settle(self, wanted, seconds=LIMIT):
-        """Waits until the table is as WANTED, and nothing has changed for two rounds of checks."""
+        """Waits until the table is as WANTED, nothing has changed for two rounds of checks, and no command runs."""
         changed, mark = None, 0
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -121,7 +130,7 @@ class Side:
             if now != changed:
                 changed, mark = now, self.asked()
             has_stayed = self.asked() >= mark + ROUNDS and self.servers.are_done() or not self.daemon()
-            if has_stayed and tables.written(self.recorder.current) == wanted:
+            if has_stayed and tables.written(self.recorder.current) == wanted and not self.has_children():
                 return
             time.sleep(PAUSE)
 
@@ -141,14 +150,13 @@ class Side:
 
     def play(self, step):
         """Plays a step and returns what it did to each entry, and to what else the step looks at."""
-        begin, mark = time.monotonic(), self.asked()
+        begin = time.monotonic()
+        self.recorder.begin()
         step.action(self)
-        wanted = step.wanted[self.product]
         # A table that does not change has to stay for two rounds after the action.
-        self.recorder.changed = time.monotonic()
-        self.settle(wanted)
+        self.recorder.begin()
+        self.settle(step.wanted[self.product])
         result = tables.paths(self.recorder.take())
-        final = tables.written(self.recorder.current)
         if self.exits:
             result["exit"] = " ".join(self.exits)
             self.exits = []
@@ -156,8 +164,8 @@ class Side:
             new = normal(self.new_lines(path))
             if name in step.looks_at:
                 result |= new
-        return {"changes": result, "final": final, "wanted": wanted, "seconds": time.monotonic() - begin,
-                "asked": self.asked() - mark}
+        return {"changes": result, "final": tables.written(self.recorder.current), "wanted": step.wanted[self.product],
+                "seconds": time.monotonic() - begin}
 
 
 def distinct(lines):

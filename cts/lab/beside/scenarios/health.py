@@ -19,7 +19,8 @@ SCENARIOS = [
         Step("both fail", fail("a", "b"), "web(fallback=1)", looks_at=("log",)),
         Step("b is back", recover("b"), "web(b=1)", looks_at=("log",)),
         Step("a is back", recover("a"), "web(a=1 b=1)", looks_at=("log",)),
-        Step("stop", stop, "empty", looks_at=("log",))),
+        Step("stop", stop, "empty", looks_at=("log",)),
+        table="web(a=1 b=1)"),
     Scenario(
         "quiescent=yes and the order of recovery", web(head=["quiescent=yes"], reals=(A, B, C)),
         Step("start", start, "web(a=1 b=1 c=1)"),

@@ -18,7 +18,7 @@ SCENARIOS = [
         Step("a warm start onto a dead server", start, "shop(b=0) web(a=1 b=0)"),
         table="web(a=1 b=1) shop(b=1)"),
     Scenario(
-        "a warm start onto what others left", file(WEB, head=["failurecount=3", "quiescent=yes"]),
+        "a warm start onto what others left", file(section(A, B, *HTTP), head=["failurecount=3", "quiescent=yes"]),
         Step("a fails", fail("a"), "shop[rr]() web[rr](a=1 c=1)"),
         Step("start", start, "shop[rr]() web(a=0 b=1)", looks_at=("log",)),
         Step("a is back", recover("a"), "shop[rr]() web(a=1 b=1)"),
