@@ -8,6 +8,7 @@ the reasons. Something that differs and is not listed fails, and so does somethi
 FOLDER gets `stories`, and the logs of both programs.
 """
 
+import doctest
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 from multiprocessing.connection import wait
 
 import differences
+import tables
 from play import Play
 from scenarios import SCENARIOS
 from side import COMMANDS
@@ -76,6 +78,9 @@ def judge(plays, listed, rows, names):
 
 def main():
     folder, list_path, document, *names = sys.argv[1:]
+    # What compares is checked first, by the examples beside it.
+    if doctest.testmod(tables).failed:
+        sys.exit("tables.py: its examples fail")
     listed, rows = differences.read(list_path), differences.documented(document)
     unknown = set(names) - {scenario.name for scenario in SCENARIOS}
     if unknown:

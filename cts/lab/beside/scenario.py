@@ -101,7 +101,7 @@ def command(path, code=0):
 
 
 def remove(path):
-    return lambda side: os.unlink(path)
+    return lambda side: os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
 
 
 def both(*actions):

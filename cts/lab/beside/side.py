@@ -2,13 +2,13 @@
 
 import glob
 import os
-import re
 import signal
 import subprocess
 import time
 
 import namespace
 import tables
+from readings import Reading, calls, lines, log, monitor_file
 from recorder import Recorder
 from servers import Servers
 
@@ -43,7 +43,9 @@ class Side:
         self.servers = Servers()
         self.restore(scenario.table)
         self.recorder = Recorder(product, COMMANDS)
-        self.exits, self.sizes = [], {}
+        self.exits = []
+        self.readings = [Reading("calls", CALLS, calls), Reading("log", LOG, log),
+                         Reading("monitorfile", MONITOR_FILE, monitor_file)]
 
     # What the steps do.
 
@@ -53,9 +55,6 @@ class Side:
         with open(path + ".new", "w") as file:
             file.write(text)
         os.rename(path + ".new", path)
-
-    def remove_folder(self, path):
-        os.rmdir(path)
 
     def command_line(self, action):
         """Runs `ldirectord CONFIG ACTION`, and keeps its exit code."""
@@ -92,8 +91,8 @@ class Side:
     def has_children(self):
         """Tells whether a command of the daemon's runs; one that has ended and is not reaped yet does not."""
         for path in glob.glob(f"/proc/{self.daemon()}/task/*/children"):
-            for child in " ".join(self.lines(path)).split():
-                if not " ".join(self.lines(f"/proc/{child}/stat")).rpartition(") ")[2].startswith("Z"):
+            for child in " ".join(lines(path)).split():
+                if not " ".join(lines(f"/proc/{child}/stat")).rpartition(") ")[2].startswith("Z"):
                     return True
         return False
 
@@ -119,34 +118,20 @@ class Side:
     def asked(self):
         """Returns how often the scenario's witness has been asked: a real server, or calls of a command."""
         witness = self.scenario.witness
-        return self.servers[witness].asked if witness in tables.REAL_SERVERS else len(self.lines(CALLS))
+        return self.servers[witness].asked if witness in tables.REAL_SERVERS else len(lines(CALLS))
 
     def settle(self, wanted, seconds=LIMIT):
         """Waits until the table is as WANTED, nothing has changed for two rounds of checks, and no command runs."""
         changed, mark = None, 0
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            now = self.recorder.changed, len(self.lines(CALLS)) if self.scenario.witness != "calls" else 0
+            now = self.recorder.changed, len(lines(CALLS)) if self.scenario.witness != "calls" else 0
             if now != changed:
                 changed, mark = now, self.asked()
             has_stayed = self.asked() >= mark + ROUNDS and self.servers.are_done() or not self.daemon()
             if has_stayed and tables.written(self.recorder.current) == wanted and not self.has_children():
                 return
             time.sleep(PAUSE)
-
-    @staticmethod
-    def lines(path):
-        try:
-            with open(path, errors="replace") as file:
-                return file.read().splitlines()
-        except OSError:
-            return []
-
-    def new_lines(self, path):
-        """Returns the lines that have come since the last call."""
-        lines = self.lines(path)
-        before, self.sizes[path] = self.sizes.get(path, 0), len(lines)
-        return lines[before:]
 
     def play(self, step):
         """Plays a step and returns what it did to each entry, and to what else the step looks at."""
@@ -160,36 +145,9 @@ class Side:
         if self.exits:
             result["exit"] = " ".join(self.exits)
             self.exits = []
-        for name, path, normal in READ:
-            new = normal(self.new_lines(path))
-            if name in step.looks_at:
+        for reading in self.readings:
+            new = reading.take()
+            if reading.name in step.looks_at:
                 result |= new
         return {"changes": result, "final": tables.written(self.recorder.current), "wanted": step.wanted[self.product],
                 "seconds": time.monotonic() - begin}
-
-
-def distinct(lines):
-    """Returns what there is, in the order of the alphabet: what happens at the same time has no other."""
-    return sorted(set(lines))
-
-
-def calls(lines):
-    """Returns what commands were called with. The original calls one again for each real server that it tries."""
-    return {"calls": distinct(lines)}
-
-
-def log(lines):
-    """Returns the texts of the lines."""
-    texts = (re.sub(r"^\[[^]]*\] ", "", line) for line in lines)
-    return {"log": distinct(re.sub(r"\bpid: \d+", "pid: N", text) for text in texts)}
-
-
-def monitor_file(lines):
-    """Returns the newest state of each real server, and what is said of them: `[DATE] [PID] ID [up|down] MESSAGE`."""
-    found = [re.match(r"\[.*?\] (?:\[\d+\] )?(.*)\[(up|down)\] (.*)", line) for line in lines]
-    newest = {match[1]: match for match in found if match}
-    return {"monitorfile": distinct(f"{identity}[{match[2]}]" for identity, match in newest.items()),
-            "messages": distinct(match[3] for match in newest.values())}
-
-
-READ = (("calls", CALLS, calls), ("log", LOG, log), ("monitorfile", MONITOR_FILE, monitor_file))

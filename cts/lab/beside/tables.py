@@ -80,7 +80,13 @@ def written(entries):
 
 
 def commands(text):
-    """Returns ipvsadm's commands that make the table of a line such as `web[rr](a=1 b=0m) shop()`."""
+    """Returns ipvsadm's commands that make the table of a line.
+
+    >>> print(commands("web[rr](a:8080=2m) shop()"))
+    -A -t 10.1.9.1:80 -s rr
+    -a -t 10.1.9.1:80 -r 10.1.0.2:8080 -m -w 2
+    -A -t 10.1.9.2:80 -s wrr
+    """
     lines = []
     for service, scheduler, inside in re.findall(r"(\w+)(?:\[(\w+)\])?\((.*?)\)", text):
         where = " ".join(SERVICES[service])
@@ -104,6 +110,13 @@ def paths(tables):
     entry has a way of its own. The original may repeat a part of it (once for each real server, in the order of a Perl
     hash): what is the same as a step before is left out. So is the weight 0 of a real server that has just been put in
     and then gets its weight, since no client is sent there: whether it is seen depends on how fast the first check is.
+
+    >>> paths([{"web": "wrr", "web/a": "1"}, {"web": "wrr"}, {"web": "wrr", "web/a": "1"}, {"web": "wrr"}])
+    {'web/a': '1 - 1 -'}
+    >>> paths([{}, {"web/a": "1"}, {}, {"web/a": "1"}, {}, {"web/a": "1"}])
+    {'web/a': '- 1 - 1'}
+    >>> paths([{}, {"web/a": "0"}, {"web/a": "1"}]), paths([{}, {"web/a": "0"}]), paths([{"web/a": "1"}])
+    ({'web/a': '- 1'}, {'web/a': '- 0'}, {})
     """
     ways = {}
     for entry in {entry for each in tables for entry in each}:

@@ -47,7 +47,7 @@ SCENARIOS = [
             section(A, B, FALLBACK, *HTTP, f'monitorfile="{FOLDER}/results/file"')),
         Step("a folder", write("", FOLDER + "/results/file"), "web(a=1 b=1)"),
         Step("start", start, "web(a=1 b=1)"),
-        Step("the folder goes", both(remove(FOLDER + "/results/file"), lambda side: side.remove_folder(FOLDER + "/results")),
+        Step("the folder goes", both(remove(FOLDER + "/results/file"), remove(FOLDER + "/results")),
              "web(a=1 b=1)"),
         Step("a fails", fail("a"), "web(b=1)", original="web(a=1 b=1)"),
         table="web(a=1 b=1)"),
