@@ -7,7 +7,7 @@ import tables
 from servers import FOR_GOOD
 from side import CALLS, CONFIG, FOLDER
 
-A, B, C, D = (f"real={address}:80 gate" for address in tables.REAL_SERVERS.values())
+A, B, C, _ = (f"real={address}:80 gate" for address in tables.REAL_SERVERS.values())
 FALLBACK = "fallback=127.0.0.1:80 gate"
 HTTP = ("service=http", 'request="/"')
 

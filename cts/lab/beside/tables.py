@@ -20,7 +20,6 @@ SERVICE_NAMES = {f"{KERNEL_WORDS[option]} {address}": name for name, (option, ad
 REAL_SERVERS = {"a": "10.1.0.2", "b": "10.1.0.3", "c": "10.1.0.4", "d": "10.1.0.5"}
 REAL_SERVERS6 = {"a": "fd00::2", "b": "fd00::3"}
 FALLBACKS = ("127.0.0.1", "::1")
-SPARE = "10.1.0.9"
 NAMES = ({address: name for names in (REAL_SERVERS, REAL_SERVERS6) for name, address in names.items()}
          | dict.fromkeys(FALLBACKS, "fallback"))
 METHODS = {"Route": "", "Local": "", "Masq": "m", "Tunnel": "i"}
