@@ -126,9 +126,9 @@ class Side:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             now = self.recorder.changed, len(lines(CALLS)) if self.scenario.witness != "calls" else 0
-            if now != changed:
+            if now != changed or not self.servers.are_done():
                 changed, mark = now, self.asked()
-            has_stayed = self.asked() >= mark + ROUNDS and self.servers.are_done() or not self.daemon()
+            has_stayed = self.asked() >= mark + ROUNDS or not self.daemon()
             if has_stayed and tables.written(self.recorder.current) == wanted and not self.has_children():
                 return
             time.sleep(PAUSE)
