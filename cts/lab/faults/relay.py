@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import ssl
 
-
 FOLDER = "/run/faults"
 # What a TLS client says first: a record of type 22 (handshake) of version 3.
 CLIENT_HELLO = b"\x16\x03"
 TLS_SERVICES = ("https", "imaps", "pops", "ldaps")
 # Seconds: longer than a check waits.
-PATIENCE = 10
+PATIENCE = 15
 
 
 class Relay:
@@ -71,7 +70,8 @@ class Stream(Relay):
                 await client[0].read()
                 await asyncio.sleep(PATIENCE)
                 return
-            server = await asyncio.open_connection(*self.target(), ssl=context(ssl.PROTOCOL_TLS_CLIENT) if self.certificate() else None)
+            inside = context(ssl.PROTOCOL_TLS_CLIENT) if self.certificate() else None
+            server = await asyncio.open_connection(*self.target(), ssl=inside)
             try:
                 await Conversation(self.fault, self.row.variant, client, server).hold()
             finally:
@@ -172,14 +172,14 @@ class Datagrams(Relay):
         transport, _ = await loop.create_datagram_endpoint(lambda: Outside(self), (self.row.address, self.row.check.port))
         return transport
 
-    def judge(self, answer):
-        """Returns what becomes of an answer."""
+    def spoilt(self, answer):
+        """Returns what is left of an answer."""
         return {"silent": b"", "closed": answer[:len(answer) // 2]}.get(self.fault, answer)
 
 
 class Outside(asyncio.DatagramProtocol):
     def __init__(self, relay):
-        self.relay, self.clients = relay, {}
+        self.relay = relay
 
     def connection_made(self, transport):
         self.transport = transport
@@ -196,7 +196,7 @@ class Outside(asyncio.DatagramProtocol):
         try:
             transport.sendto(data)
             async with asyncio.timeout(PATIENCE):
-                answer = self.relay.judge(await inside.answer)
+                answer = self.relay.spoilt(await inside.answer)
             if answer:
                 self.transport.sendto(answer, client)
         except (OSError, asyncio.TimeoutError):

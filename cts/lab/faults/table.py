@@ -7,9 +7,9 @@ import re
 FAULTS = ("up", "wrong", "refused", "silent", "slow", "closed", "tls")
 HEAD = re.compile(r"check (\S+) \((.+)\): (tcp|udp) (\d+)(?: to (\S+):(\d+))?")
 
-GLOBAL = """checkinterval=15
-checktimeout=7
-negotiatetimeout=7
+GLOBAL = """checkinterval=20
+checktimeout=10
+negotiatetimeout=10
 quiescent=no
 """
 
