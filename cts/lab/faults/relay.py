@@ -35,6 +35,8 @@ class Relay:
         if self.listener:
             self.listener.close()
             self.listener = None
+            # A socket of datagrams is closed by the loop's next turn.
+            await asyncio.sleep(0)
         for conversation in self.conversations:
             conversation.cancel()
         await asyncio.gather(*self.conversations, return_exceptions=True)

@@ -7,11 +7,7 @@ import re
 FAULTS = ("up", "wrong", "refused", "silent", "slow", "closed", "tls")
 HEAD = re.compile(r"check (\S+) \((.+)\): (tcp|udp) (\d+)(?: to (\S+):(\d+))?")
 
-GLOBAL = """checkinterval=20
-checktimeout=10
-negotiatetimeout=10
-quiescent=no
-"""
+GLOBAL = "checkinterval=20\nquiescent=no\n"
 
 
 class Row:
@@ -33,6 +29,9 @@ class Row:
     def section(self):
         lines = [f"virtual={self.service.split()[1]}", f"real={self.address}:{self.check.port} gate"]
         lines += [f"protocol={self.check.transport}"] + [f"{name}={value}" for name, value in self.directives.items()]
+        # A server that answers, however slowly the machine lets it, is no silent one.
+        seconds = 10 if self.kind in ("silent", "slow") or "within" in self.reason else 30
+        lines += [f"checktimeout={seconds}", f"negotiatetimeout={seconds}"]
         return "\n\t".join(lines) + "\n"
 
 
