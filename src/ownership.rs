@@ -7,7 +7,9 @@
 mod declaration;
 mod record;
 mod registry;
+mod role;
 
 pub use declaration::{Declaration, Declared, declaration, keys};
 pub use record::{HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};
+pub use role::RoleRecord;

@@ -49,9 +49,9 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let stream = attempt.connect("connect", check.target).await?;
     if check.question.kind == LDAPS.name {
         let stream = secure(&attempt, check.target, stream).await?;
-        Conversation::new(&attempt, &check.question, stream).hold().await
+        Box::pin(Conversation::new(&attempt, &check.question, stream).hold()).await
     } else {
-        Conversation::new(&attempt, &check.question, stream).hold().await
+        Box::pin(Conversation::new(&attempt, &check.question, stream).hold()).await
     }
 }
 

@@ -54,12 +54,12 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
     attempt.io(step, stream.write_all(&TLS_REQUEST)).await?;
     match attempt.io(step, stream.read_u8()).await? {
         b'S' => {}
-        b'N' => return hold(&attempt, &check.question, stream).await,
+        b'N' => return Box::pin(hold(&attempt, &check.question, stream)).await,
         // So old that it takes the question for an error, or no PostgreSQL at all: the login will tell.
         _ => return in_clear(&attempt, check).await,
     }
     match attempt.step("tls handshake", tls::connect_to_anyone(stream, check.target.ip())).await? {
-        Ok(stream) => hold(&attempt, &check.question, stream).await,
+        Ok(stream) => Box::pin(hold(&attempt, &check.question, stream)).await,
         // TLS that is too old for us, or broken: libpq too goes on without.
         Err(_broken) => in_clear(&attempt, check).await,
     }
@@ -67,7 +67,7 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
 
 async fn in_clear(attempt: &Attempt<'_>, check: &Check) -> Result<(), CheckFailure> {
     let stream = attempt.connect("connect", check.target).await?;
-    hold(attempt, &check.question, stream).await
+    Box::pin(hold(attempt, &check.question, stream)).await
 }
 
 async fn hold<S>(attempt: &Attempt<'_>, question: &Question, stream: S) -> Result<(), CheckFailure>

@@ -74,17 +74,18 @@ impl Trust {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Handshake. A DNS name goes out as SNI, an address does not (RFC 6066 section 3).
-    pub async fn connect<S>(&self, stream: S, name: ServerName<'static>) -> io::Result<TlsStream<S>>
+    /// Handshake. A DNS name goes out as SNI, an address does not (RFC 6066 section 3). The state of TLS takes more than a
+    /// kilobyte, which every check that is under way would hold, so it is boxed.
+    pub async fn connect<S>(&self, stream: S, name: ServerName<'static>) -> io::Result<Box<TlsStream<S>>>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
-        TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await
+        Box::pin(TlsConnector::from(Arc::clone(&self.0)).connect(name, stream)).await.map(Box::new)
     }
 }
 
 /// Handshake with any server: the connection is encrypted, and nothing is proved.
-pub async fn connect_to_anyone<S>(stream: S, address: IpAddr) -> io::Result<TlsStream<S>>
+pub async fn connect_to_anyone<S>(stream: S, address: IpAddr) -> io::Result<Box<TlsStream<S>>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
@@ -97,7 +98,7 @@ pub async fn handshake<S>(
     trust: Option<&Trust>,
     stream: S,
     name: ServerName<'static>,
-) -> Result<TlsStream<S>, CheckFailure>
+) -> Result<Box<TlsStream<S>>, CheckFailure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {

@@ -28,32 +28,14 @@ pub(super) fn read(text: &[u8], report: &mut Report, mut take: impl FnMut(&Line,
     let (mut blank_before, mut is_first) = (false, true);
     for (index, raw) in text.split(|byte| *byte == b'\n').enumerate() {
         let origin = Origin::Line(index + 1);
-        let decoded = String::from_utf8_lossy(raw);
-        let mut line: &str = &decoded;
-        if let Some(rest) = line.strip_prefix('\u{feff}').filter(|_| index == 0) {
-            report.warn(origin, "starts with a byte order mark, which ldirectord refuses");
-            line = rest;
-        }
-        if let Some(rest) = line.strip_suffix('\r') {
-            report.warn_once(origin, "ends with a carriage return, which ldirectord refuses after yes and no");
-            line = rest;
-        }
-        let (content, comment) = split_comment(line);
-        let content = content.trim_end();
+        let Content { text, comment, is_latin1 } = plain(raw).unwrap_or_else(|| decode(raw, origin, report));
+        let content = text.trim_end();
         if content.is_empty() {
-            blank_before |= line.trim().is_empty();
+            blank_before |= comment.is_none();
             continue;
         }
-        let latin1;
-        let is_latin1 = content.contains(char::REPLACEMENT_CHARACTER) && std::str::from_utf8(raw).is_err();
-        let content = if is_latin1 {
-            latin1 = raw.iter().map(|byte| char::from(*byte)).collect::<String>();
-            split_comment(latin1.trim_end_matches('\r')).0.trim_end()
-        } else {
-            content
-        };
-        if let Err(text) = check_characters(content) {
-            report.error(origin, text);
+        if let Some(character) = control_character(content) {
+            report.error(origin, format!("control character U+{:04X}: expected text", u32::from(character)));
             continue;
         }
         let content = plain_blanks(content, origin, report);
@@ -66,6 +48,57 @@ pub(super) fn read(text: &[u8], report: &mut Report, mut take: impl FnMut(&Line,
     }
 }
 
+/// A line as text, without its comment.
+struct Content<'a> {
+    text: Cow<'a, str>,
+    /// What begins the comment, if there is one.
+    comment: Option<&'static str>,
+    is_latin1: bool,
+}
+
+/// A line of nothing but printable ASCII in which no comment can begin. Nearly every line is one, and files have many: one look
+/// at each byte is enough.
+fn plain(raw: &[u8]) -> Option<Content<'_>> {
+    // No early end: this way the compiler compares many bytes at once.
+    let is_plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~') & !matches!(byte, b'#' | b'/');
+    let all = raw.iter().fold(true, |all, byte| all & is_plain(byte));
+    let text = std::str::from_utf8(raw).ok().filter(|_| all)?;
+    Some(Content { text: Cow::Borrowed(text), comment: None, is_latin1: false })
+}
+
+fn decode<'a>(raw: &'a [u8], origin: Origin, report: &mut Report) -> Content<'a> {
+    let mut line = raw;
+    if let Some(rest) = line.strip_prefix("\u{feff}".as_bytes()).filter(|_| origin == Origin::Line(1)) {
+        report.warn(origin, "starts with a byte order mark, which ldirectord refuses");
+        line = rest;
+    }
+    if let Some(rest) = line.strip_suffix(b"\r") {
+        report.warn_once(origin, "ends with a carriage return, which ldirectord refuses after yes and no");
+        line = rest;
+    }
+    let (text, comment) = without_comment(String::from_utf8_lossy(line));
+    // A comment may be in any encoding.
+    let is_latin1 = text.contains(char::REPLACEMENT_CHARACTER) && std::str::from_utf8(line).is_err();
+    let (text, comment) = match is_latin1 {
+        true => without_comment(line.iter().map(|byte| char::from(*byte)).collect()),
+        false => (text, comment),
+    };
+    Content { text, comment, is_latin1 }
+}
+
+fn without_comment(text: Cow<'_, str>) -> (Cow<'_, str>, Option<&'static str>) {
+    let (kept, comment) = split_comment(&text);
+    let length = kept.len();
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(..length).unwrap_or(text)),
+        Cow::Owned(mut text) => {
+            text.truncate(length);
+            Cow::Owned(text)
+        }
+    };
+    (text, comment)
+}
+
 /// What begins a comment: a number sign anywhere, two slashes behind a blank or at the beginning.
 const COMMENTS: [&str; 2] = ["#", "//"];
 
@@ -74,10 +107,6 @@ const COMMENTS: [&str; 2] = ["#", "//"];
 /// who come from other languages; ldirectord takes them for a part of the value.
 pub(super) fn split_comment(line: &str) -> (&str, Option<&'static str>) {
     let [number_sign, slashes] = COMMENTS;
-    // Nearly every line has neither, and files have many: a look at each byte is enough.
-    if !line.bytes().any(|byte| matches!(byte, b'#' | b'/')) {
-        return (line, None);
-    }
     let cut = |at: usize, mark| (line.get(..at).unwrap_or(line), Some(mark));
     let mut after_blank = true;
     let mut quoted = false;
@@ -96,16 +125,9 @@ pub(super) fn split_comment(line: &str) -> (&str, Option<&'static str>) {
     (line, None)
 }
 
-/// Control characters would break the files and protocols that values end up in.
-fn check_characters(content: &str) -> Result<(), String> {
-    // Nearly every line, and files have many: a look at each byte is enough.
-    if content.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
-        return Ok(());
-    }
-    match content.chars().find(|character| character.is_control() && *character != '\t') {
-        Some(character) => Err(format!("control character U+{:04X}: expected text", u32::from(character))),
-        None => Ok(()),
-    }
+/// The first one that would break the files and protocols that values end up in.
+fn control_character(content: &str) -> Option<char> {
+    content.chars().find(|character| character.is_control() && *character != '\t')
 }
 
 /// Editors for Chinese and web pages put no-break and wide spaces where a blank is meant.

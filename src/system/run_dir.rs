@@ -46,6 +46,11 @@ impl RunDir {
         self.folder("services", "refused")
     }
 
+    /// The role of each promotable `lvs` instance.
+    pub fn roles(&self) -> Folder {
+        self.folder("services", "role")
+    }
+
     /// The record of each health monitor: what it looks after.
     pub fn monitors(&self) -> Folder {
         self.folder("monitors", "json")
