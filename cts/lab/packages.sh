@@ -6,6 +6,7 @@ PACKAGES=(
 	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool that shows the table
 	mariadb-server mariadb-client python3 python3-pymysql
 	bind9 slapd postgresql freeradius tinyproxy openssl   # servers that the checks are asked of (tests/check_servers)
+	nginx kamailio                                        # of pages and telephones (checks/faults)
 	dovecot-imapd dovecot-pop3d vsftpd exim4-daemon-light # and of mail and files (tests/check_programs.rs)
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev

@@ -3,8 +3,8 @@
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 . "$CTS/lab/item.sh"
 
-CHECKS=(checks/{ipvs-tests,ocf-tester,stand-in,beside-original,tools,no-fork})
-SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2 two-in-one many)
+CHECKS=(checks/{ipvs-tests,faults,beside-original,ocf-tester,stand-in,tools,no-fork})
+SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2 two-in-one many clone)
 case $STEPS in
 "") ;;
 all-checks) SCENARIOS=() ;;

@@ -7,6 +7,10 @@ use std::io;
 use mysql::{DriverError, Error, MySqlError};
 
 use crate::check::failure::{FailureKind, describe_io, lower_first};
+use crate::check::tls;
+
+/// All that the library says of a connection that ends in the middle of a packet.
+const END_IN_PACKET: &str = "bytes remaining on stream";
 
 /// Why a conversation with the server ended without a row.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +51,11 @@ impl From<Error> for Cause {
 }
 
 fn io_error(error: &io::Error) -> Cause {
+    if let Some(cause) = tls::explain(error) {
+        return Cause::answer(cause);
+    }
     match error.kind() {
+        io::ErrorKind::Other if error.to_string() == END_IN_PACKET => io_error(&io::ErrorKind::UnexpectedEof.into()),
         // What a read time-out of a blocking socket looks like.
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Cause::Silence,
         // The library's word for a packet that makes no sense.
@@ -111,6 +119,7 @@ fn server_error(error: &MySqlError) -> Cause {
 #[cfg(test)]
 mod tests {
     use nix::errno::Errno;
+    use tokio_rustls::rustls;
 
     use super::*;
 
@@ -156,6 +165,14 @@ mod tests {
                 other => panic!("{number}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn broken_tls_is_named() {
+        let broken = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        let error = io::Error::new(io::ErrorKind::InvalidData, broken);
+        let wanted = Cause::answer("the answer is not TLS (is this a port without TLS?)");
+        assert_eq!(Cause::from(Error::IoError(error)), wanted);
     }
 
     #[test]

@@ -112,3 +112,22 @@ async fn a_server_that_closes_at_once_is_a_refusal() {
     let failure = failure(target, PATIENT).await;
     assert_eq!(failure.kind(), FailureKind::Refused, "{failure}");
 }
+
+#[tokio::test]
+async fn a_server_that_closes_in_the_middle_of_an_answer_is_a_refusal() {
+    let in_greeting = close_after(GREETING.split_at(GREETING.len() / 2).0).await;
+    let in_login = serve(|mut stream| async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut greeting = GREETING.to_vec();
+        greeting[0] = u8::try_from(GREETING.len() - 4).expect("short");
+        let _ = stream.write_all(&greeting).await;
+        let _ = stream.read(&mut [0; 512]).await;
+        let _ = stream.write_all(b"\x07\0\0\x02\0\0").await;
+    })
+    .await;
+    for target in [in_greeting, in_login] {
+        let failure = failure(target, PATIENT).await;
+        let wanted = format!("mysql {target}: login as \"monitor\": connection closed by the server");
+        assert_eq!((failure.to_string(), failure.kind()), (wanted, FailureKind::Refused));
+    }
+}

@@ -1,4 +1,7 @@
-//! A connection from which no more than so many bytes are read.
+//! A connection from which no more than so many bytes are read, and whose end is an error.
+//!
+//! Whatever we wait for, its end comes too early. The library would say of one in the middle of a message only that bytes
+//! remain.
 
 use std::fmt;
 use std::io;
@@ -38,8 +41,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.left = self.left.saturating_sub(buffer.filled().len() - before);
-        result
+        let read = buffer.filled().len() - before;
+        self.left = self.left.saturating_sub(read);
+        match result {
+            Poll::Ready(Ok(())) if read == 0 && buffer.remaining() > 0 => {
+                Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+            }
+            other => other,
+        }
     }
 }
 

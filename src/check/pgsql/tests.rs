@@ -105,6 +105,27 @@ async fn more_rows_than_are_read_are_rows() {
     assert!(failure.ends_with("login as \"monitor\": more than is read of an answer"), "{failure}");
 }
 
+#[tokio::test]
+async fn a_server_that_closes_in_the_middle_of_an_answer_is_a_refusal() {
+    let closing = |answers: &'static [&'static [u8]]| {
+        serve(move |mut stream| async move {
+            for answer in answers {
+                let _ = stream.read(&mut [0; 512]).await;
+                let _ = stream.write_all(answer).await;
+            }
+        })
+    };
+    for (target, step) in [
+        (closing(&[b"N", b"R\0\0\0\x08\0"]).await, "login as \"monitor\""),
+        (closing(&[b"N", LOGGED_IN, b"T\0\0\0"]).await, "query \"SELECT 1\""),
+        (closing(&[b"N", LOGGED_IN, b""]).await, "query \"SELECT 1\""),
+    ] {
+        let failure = failure(target, PATIENT).await;
+        let wanted = format!("pgsql {target}: {step}: connection closed by the server");
+        assert_eq!((failure.to_string(), failure.kind()), (wanted, FailureKind::Refused));
+    }
+}
+
 async fn failure_of_flood(target: SocketAddr) -> String {
     failure(target, PATIENT).await.to_string()
 }
