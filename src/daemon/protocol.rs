@@ -111,6 +111,41 @@ pub struct HealthMonitorStatus {
     pub liveness: Liveness,
     /// Every virtual service that it looks after, in the order of their keys.
     pub services: Vec<ServiceStatus>,
+    /// The synchronisation of connections; `None` where an `lvs` resource wants none.
+    #[serde(default)]
+    pub sync: Option<SyncStatus>,
+}
+
+/// What this node sends or knows of the connections of the director.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// The `lvs` resource that has started the kernel's sync daemon.
+    pub resource: String,
+    /// The interface of the channel.
+    pub interface: String,
+    /// The number of the channel.
+    pub sync_id: u8,
+    /// Whether this node is the director.
+    pub promoted: bool,
+    /// How many connections the director has of which a standby can know; `None` where no director was heard.
+    pub connections: Option<u32>,
+    /// The share of them that this standby knows, in per cent; `None` on the director, and where none was heard.
+    pub coverage: Option<u8>,
+    /// The standbys that the director has heard.
+    pub standbys: Vec<StandbyStatus>,
+    /// The address of another director with the same number, if there is one.
+    pub clash: Option<String>,
+}
+
+/// One standby, as the director has heard of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandbyStatus {
+    /// Its address.
+    pub address: String,
+    /// How many connections it knows.
+    pub known: u32,
+    /// The share of the director's that this is, in per cent.
+    pub coverage: u8,
 }
 
 /// One virtual service.

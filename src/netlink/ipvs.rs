@@ -14,6 +14,7 @@ mod constants;
 mod decode;
 mod encode;
 mod family;
+mod proc_connections;
 mod proc_table;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use nix::errno::Errno;
 pub use apply::ChangeFailure;
 pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
 pub use connections::Connections;
+pub use proc_connections::{count_connections, each_connection};
 
 use super::message::NetlinkRequest;
 use super::module::load_module;
