@@ -192,9 +192,9 @@ struct Sockets {
 
 impl Sockets {
     fn open(part: &SyncPart) -> Result<Self> {
-        let own = own_addresses(&part.channel)?;
         let notices = GroupSocket::join(&part.channel, part.notice_port())?;
         let messages = part.is_promoted.then(|| GroupSocket::join(&part.channel, part.channel.port)).transpose()?;
+        let own = own_addresses(&part.channel)?;
         Ok(Self { own, notices, messages })
     }
 

@@ -15,6 +15,8 @@ use pair::{Group, Heard, Pair};
 /// The sync id of the pair.
 const ID: u8 = 7;
 
+const LOG: &str = "/var/log/ldirectord.log";
+
 /// Connects to every service and lets the connections idle.
 fn idle_connections(pair: &Pair) -> Vec<TcpStream> {
     let services = ["10.9.0.100:80", "10.9.0.100:81", "10.9.0.100:82", "[2001:db8::100]:80", "[2001:db8::100]:81"];
@@ -45,10 +47,13 @@ fn every_idle_connection_is_known_at_its_real_server(group: Group) {
     assert_eq!(standbys.as_array().map(Vec::len), Some(1));
     let status = Pair::status(&pair.standby);
     assert_eq!((&status["sync"]["coverage"], &status["sync"]["connections"]), (&100.into(), &30.into()));
-    let log = pair.director.read("/var/log/ldirectord.log");
-    assert_eq!(log.matches("knows 100 % of 30 connections").count(), 1, "{log}");
-    let log = pair.standby.read("/var/log/ldirectord.log");
-    assert_eq!(log.matches("this standby knows 100 % of 30 connections of director").count(), 1, "{log}");
+    for (host, sentence) in [
+        (&pair.director, " knows 100 % of 30 connections"),
+        (&pair.standby, "this standby knows 100 % of 30 connections of director "),
+    ] {
+        let log = until(sentence, || Some(host.read(LOG)).filter(|log| log.contains(sentence)));
+        assert_eq!(log.matches(sentence).count(), 1, "{log}");
+    }
 }
 
 #[test]
@@ -108,8 +113,7 @@ fn two_promoted_nodes_name_each_other() {
             let clash = Pair::record(host)["sync_clash"].clone();
             if clash == other { other } else { "nobody" }
         });
-        let log =
-            until("the log", || Some(host.read("/var/log/ldirectord.log")).filter(|log| log.contains("same sync id")));
+        let log = until("the log", || Some(host.read(LOG)).filter(|log| log.contains("same sync id")));
         assert!(log.contains(&format!("ERROR: connection synchronisation: {other}: ")), "{log}");
     }
 }

@@ -11,7 +11,8 @@ use super::compare::{AT_ONCE, PROC_TABLE};
 /// The table of connections of this thread's network namespace.
 const PROC_CONNECTIONS: &str = "/proc/thread-self/net/ip_vs_conn";
 
-/// Counts the connections of all real servers, active and inactive ones; persistence templates are none.
+/// Counts the connections of all real servers, active and inactive ones; persistence templates are none. Where other network
+/// namespaces have services too, the kernel leaves out some of a table that takes more than one read.
 ///
 /// # Errors
 /// Fails when the table cannot be read: there is no IPVS.
