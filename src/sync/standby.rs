@@ -30,10 +30,14 @@ impl Standby {
     /// Notes what the director has, and what this node knows at that moment.
     pub fn hear(&mut self, director: IpAddr, connections: u32, known: u32) -> Option<SyncEvent> {
         let coverage = Coverage { known, connections };
-        let is_first = self.coverage.replace(coverage).is_none();
+        let before = self.coverage.replace(coverage);
+        if coverage.per_cent() == 100 && before.is_none_or(|before| before.per_cent() < 100) {
+            // The director waits for that, and would not hear it for some time.
+            self.spoke = None;
+        }
         let was_warm = self.is_warm;
         self.is_warm = coverage.is_warm(was_warm);
-        (is_first || was_warm != self.is_warm).then_some(SyncEvent::Knows { director, coverage })
+        (before.is_none() || was_warm != self.is_warm).then_some(SyncEvent::Knows { director, coverage })
     }
 
     /// Returns when it speaks next.
@@ -79,11 +83,22 @@ mod tests {
             [(0, 250), (97, 250), (98, 1000), (99, 1000), (100, 5000), (101, 5000)],
             |(known, pause)| {
                 let mut standby = Standby::new(7);
-                standby.speak(known, now);
                 standby.hear(director(), 100, known);
+                standby.speak(known, now);
                 assert_eq!((standby.next_word(now) - now).as_millis(), pause, "{known}");
             },
         );
+    }
+
+    #[test]
+    fn it_says_at_once_that_nothing_is_missing_any_more() {
+        let now = Instant::now();
+        let mut standby = Standby::new(7);
+        for (known, waits) in [(50, true), (100, false), (100, true), (99, true), (100, false)] {
+            standby.speak(known, now);
+            standby.hear(director(), 100, known);
+            assert_eq!(standby.next_word(now) > now, waits, "{known}");
+        }
     }
 
     #[test]
