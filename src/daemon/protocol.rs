@@ -231,6 +231,17 @@ mod tests {
         assert_eq!((read.kernel_error, read.check_error, read.configuration_error), (None, None, None));
     }
 
+    /// Version 0.2.0 knew no synchronisation of connections.
+    #[test]
+    fn the_status_of_an_older_health_monitor_is_understood() {
+        let liveness = OLD_ALIVE.trim_start_matches("{\"alive\":").trim_end_matches('}');
+        let text = format!(
+            r#"{{"status":{{"instance":"a","pid":1,"version":"0.2.0","source":"b","liveness":{liveness}}},"services":[]}}}}"#
+        );
+        let Ok(ControlReply::Status(status)) = serde_json::from_str(&text) else { panic!("not understood: {text}") };
+        assert_eq!(status.sync, None);
+    }
+
     #[test]
     fn requests_are_the_words_of_the_first_version() {
         crate::testing::check_rows(

@@ -22,7 +22,7 @@ use crate::sync::{Coverage, Director, DirectorStep, Notice, Speakers, Standby, S
 use crate::system::{RunDir, random};
 use group::{GroupSocket, own_addresses};
 use part::SyncPart;
-use sending::{SendingEnd, send_table};
+use sending::send_table;
 
 /// How often the sockets are looked at, and the time of the folder of declarations.
 const TICK: Duration = Duration::from_millis(50);
@@ -316,9 +316,9 @@ fn send_whole_table(director: &mut Director, part: &SyncPart, sockets: &Sockets,
     let Some(socket) = &sockets.messages else { return Ok(()) };
     let sent = send_table(socket, &part.channel, || part.is_current(run_dir));
     match sent {
-        Ok(SendingEnd::Whole(sending)) => director.sent(sending, Instant::now()),
+        Ok(Some(sending)) => director.sent(sending, Instant::now()),
         // The next turn reads the role.
-        Ok(SendingEnd::BrokenOff) => {}
+        Ok(None) => {}
         Err(error) => {
             director.failed(Instant::now());
             return Err(error);

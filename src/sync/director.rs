@@ -24,8 +24,6 @@ pub enum DirectorStep {
 /// What a sending of the whole table was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sending {
-    /// The entries that were sent.
-    pub sent: u32,
     /// The connections that the kernel counts and that were not sent, such as unfinished handshakes.
     pub withheld: u32,
     /// The time that the reading took, without the pauses between datagrams.
@@ -134,7 +132,7 @@ impl Director {
     pub fn failed(&mut self, now: Instant) {
         let [_, longest] = Self::PAUSE;
         let withheld = self.last.map_or(0, |(last, _)| last.withheld);
-        self.last = Some((Sending { sent: 0, withheld, cost: longest / Self::SHARE }, now));
+        self.last = Some((Sending { withheld, cost: longest / Self::SHARE }, now));
     }
 
     /// Returns what has changed since the last call.

@@ -128,4 +128,40 @@ mod tests {
             },
         );
     }
+
+    #[test]
+    fn each_event_is_a_sentence() {
+        let coverage = Coverage { known: 995, connections: 1000 };
+        let director: IpAddr = [10, 0, 0, 1].into();
+        crate::testing::check_rows(
+            [
+                (
+                    SyncEvent::StandbyKnows { standby: director, coverage },
+                    false,
+                    "standby 10.0.0.1 knows 99 % of 1000 connections",
+                ),
+                (
+                    SyncEvent::Knows { director, coverage },
+                    false,
+                    "this standby knows 99 % of 1000 connections of director 10.0.0.1",
+                ),
+                (
+                    SyncEvent::Clash("10.0.0.3".into()),
+                    true,
+                    "connection synchronisation: 10.0.0.3: sends with the same sync id: only one director may be promoted, \
+                     and each pair needs an id of its own",
+                ),
+                (SyncEvent::ClashEnded, false, "connection synchronisation: only one director sends again"),
+                (
+                    SyncEvent::TooMany { connections: 100_001 },
+                    true,
+                    "connection synchronisation: 100001 connections are too many to be read: a standby that joins now gets \
+                     to know those that have traffic",
+                ),
+            ],
+            |(event, is_fault, sentence)| {
+                assert_eq!((event.is_fault(), event.to_string().as_str()), (is_fault, sentence))
+            },
+        );
+    }
 }

@@ -26,7 +26,8 @@ impl GroupSocket {
     /// # Errors
     /// Fails when the interface is not there or has no right for multicast, or without root.
     pub fn join(channel: &SyncChannel, port: u16) -> Result<Self> {
-        let index = if_nametoindex(channel.interface.as_str()).context("find the interface")?;
+        let index = if_nametoindex(channel.interface.as_str());
+        let index = index.map_err(|errno| anyhow!("find the interface: {}", errno.desc()))?;
         let (domain, group) = match channel.group {
             IpAddr::V4(group) => (Domain::IPV4, SocketAddr::from((group, port))),
             IpAddr::V6(group) => (Domain::IPV6, SocketAddr::V6(SocketAddrV6::new(group, port, 0, index))),

@@ -17,51 +17,42 @@ const PACE: Duration = Duration::from_millis(1);
 /// buffer, and a kernel whose clock ticks rarely wakes nobody after one millisecond.
 const ARREARS: Duration = Duration::from_millis(5);
 
-/// What became of a sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SendingEnd {
-    Whole(Sending),
-    /// It was broken off, because this node may not send any more.
-    BrokenOff,
+/// Why a sending ended before its end.
+enum Stop {
+    /// This node may not send any more.
+    Forbidden,
+    Failed(anyhow::Error),
 }
 
-/// Sends every connection of the table of which a standby can know. `may_send` is asked before each datagram.
+/// Sends every connection of the table of which a standby can know. `may_send` is asked before each datagram; `None` means
+/// that it forbade one, and that none was sent any more.
 ///
 /// # Errors
 /// Fails when the kernel's tables cannot be read or a datagram cannot leave.
-pub fn send_table(socket: &GroupSocket, channel: &SyncChannel, may_send: impl Fn() -> bool) -> Result<SendingEnd> {
+pub fn send_table(socket: &GroupSocket, channel: &SyncChannel, may_send: impl Fn() -> bool) -> Result<Option<Sending>> {
     let table = Ipvs::open_loaded()?.map(|mut ipvs| ipvs.table()).transpose()?.unwrap_or_default();
     let selection = Selection::new(&table);
     let mut writer = MessageWriter::new(channel.id, channel.maxlen);
     let mut pace = Pace { due: Instant::now() };
-    let mut sending = Sending::default();
-    let mut end = Ok(ControlFlow::Continue(()));
-    let mut send = |datagram: Option<Vec<u8>>| match datagram {
-        None => Ok(ControlFlow::Continue(())),
-        Some(datagram) => {
-            pace.wait();
-            if !may_send() {
-                return Ok(ControlFlow::Break(()));
-            }
-            socket.send(&datagram).map(ControlFlow::Continue)
-        }
+    let mut send = |datagram: Vec<u8>| {
+        pace.wait();
+        if may_send() { socket.send(&datagram).map_err(Stop::Failed) } else { Err(Stop::Forbidden) }
     };
-    let read = each_connection(|line| {
+    let (mut withheld, mut outcome) = (0, Ok(()));
+    let cost = each_connection(|line| {
         match Connection::parse(line).map(|connection| selection.record(&connection)) {
-            Some(Ok(record)) => {
-                sending.sent += 1;
-                end = send(writer.add(&record));
-            }
-            Some(Err(Unsent::State)) => sending.withheld += 1,
+            Some(Ok(record)) => outcome = writer.add(&record).map_or(Ok(()), &mut send),
+            Some(Err(Unsent::State)) => withheld += 1,
             Some(Err(Unsent::Stranger | Unsent::DeadTemplate | Unsent::TwoFamilies)) | None => {}
         }
-        if matches!(end, Ok(ControlFlow::Continue(()))) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    sending.cost = read.context("/proc/net/ip_vs_conn: read")?;
-    if end?.is_break() || send(writer.finish())?.is_break() {
-        return Ok(SendingEnd::BrokenOff);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })
+    .context("/proc/net/ip_vs_conn: read")?;
+    match outcome.and_then(|()| writer.finish().map_or(Ok(()), send)) {
+        Ok(()) => Ok(Some(Sending { withheld, cost })),
+        Err(Stop::Forbidden) => Ok(None),
+        Err(Stop::Failed(error)) => Err(error),
     }
-    Ok(SendingEnd::Whole(sending))
 }
 
 /// Keeps datagrams apart.

@@ -80,7 +80,7 @@ impl Pair {
         let sent = self.connections - self.withheld;
         self.known = self.known.max((sent - lost).min(self.most));
         self.now += self.cost;
-        self.director.sent(Sending { sent, withheld: self.withheld, cost: self.cost }, self.now);
+        self.director.sent(Sending { withheld: self.withheld, cost: self.cost }, self.now);
     }
 
     fn coverage(&self) -> Option<u8> {
