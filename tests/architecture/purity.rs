@@ -51,7 +51,10 @@ const PURE: &[&str] = &[
 ];
 
 /// Crates that a pure module may name, beside the standard library: a pure module and a crate in each row.
-const CRATES: &[(&str, &str)] = &[];
+const CRATES: &[(&str, &str)] = &[
+    // Records hold values of the model, and say so in their form.
+    ("model", "serde"),
+];
 
 /// They ask for the present, or ask the file system about a path.
 const IMPURE_CALLS: &[&str] =
