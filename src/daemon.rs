@@ -28,6 +28,7 @@ mod services;
 mod signals;
 mod source;
 mod status;
+mod sync;
 mod view;
 
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ use self::monitor_file::MonitorFiles;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
 use self::source::ServiceSource;
+use self::sync::SyncThread;
 use self::view::LivenessView;
 use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
@@ -149,6 +151,8 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     .context("kernel: start its thread")?;
     let maintenance = MaintenanceWatch::start(deliver(&inbox, LoopMessage::Maintenance))
         .context("maintenancedir: start its thread")?;
+    let sync = SyncThread::start(options.run_dir.clone(), deliver(&inbox, LoopMessage::Sync))
+        .context("connection synchronisation: start its thread")?;
     let presence = InstancePresence::new(
         options.run_dir.clone(),
         options.instance.clone(),
@@ -176,7 +180,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }
-    let threads = LoopThreads { checker, kernel, maintenance, log };
+    let threads = LoopThreads { checker, kernel, maintenance, sync, log };
     // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
     Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)

@@ -1,7 +1,7 @@
 //! lvs-agents: a Linux Virtual Server load balancer under corosync and pacemaker.
 //!
 //! Read it in this order. [`model`] says what a virtual service is. [`config`] reads the one language in which users
-//! write them. [`plan`] and [`health`] decide, without I/O and with time as an argument. [`check`] asks real servers,
+//! write them. [`plan`], [`health`] and [`sync`] decide, without I/O and with time as an argument. [`check`] asks real servers,
 //! [`netlink`] and [`system`] ask and change the kernel. [`daemon`] and [`agent`] are where these meet: a long-lived
 //! loop and short-lived OCF actions, which [`ownership`] keeps out of each other's way. [`director`] makes the node fit to
 //! direct. [`ocf`] is the frame that turns an agent into exit codes and meta-data.
@@ -22,6 +22,7 @@ pub mod netlink;
 pub mod ocf;
 pub mod ownership;
 pub mod plan;
+pub mod sync;
 pub mod system;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::agent::{LATE_CHECKS, MONITOR_ANSWER_TIME};
 use crate::daemon::control;
 use crate::daemon::protocol::{
-    ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus,
+    ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus, StandbyStatus, SyncStatus,
 };
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
@@ -135,6 +135,7 @@ fn render(overview: &Overview, now: SystemTime) -> String {
     for monitor in &overview.monitors {
         lines.push(format!("health monitor {} (pid {}), {}", monitor.instance, monitor.pid, monitor.source));
         lines.extend(trouble_lines(&monitor.liveness, now));
+        lines.extend(monitor.sync.iter().flat_map(sync_lines));
         lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &kernel, now)));
     }
     lines.extend(overview.silent.iter().cloned());
@@ -168,6 +169,25 @@ fn trouble_lines(liveness: &Liveness, now: SystemTime) -> Vec<String> {
     if liveness.checks_late_seconds >= LATE_CHECKS {
         lines.push(format!("  checks are late by {:.1} s", liveness.checks_late_seconds));
     }
+    lines
+}
+
+/// Returns what becomes of connections when another node takes over.
+fn sync_lines(sync: &SyncStatus) -> Vec<String> {
+    let SyncStatus { interface, sync_id, connections, coverage, standbys, clash, .. } = sync;
+    let channel = format!("connections on {interface}, sync id {sync_id}");
+    let count = connections.unwrap_or(0);
+    let standby = |standby: &StandbyStatus| {
+        let StandbyStatus { address, known, coverage } = standby;
+        format!("  {channel}: standby {address} knows {known} of {count}, {coverage} %")
+    };
+    let mut lines: Vec<String> = match (sync.promoted, coverage) {
+        (true, _) if standbys.is_empty() => vec![format!("  {channel}: no standby is heard")],
+        (true, _) => standbys.iter().map(standby).collect(),
+        (false, Some(share)) => vec![format!("  {channel}: this standby knows {share} % of {count}")],
+        (false, None) => vec![format!("  {channel}: no director is heard")],
+    };
+    lines.extend(clash.iter().map(|other| format!("  {channel}: another director sends too: {other}")));
     lines
 }
 
@@ -276,6 +296,7 @@ mod tests {
             source: "/run/lvs-agents/services".into(),
             liveness: Liveness::default(),
             services: vec![service],
+            sync: None,
         };
         let unmonitored = vec![drained.service.clone()];
         let kernel = vec![kernel, drained];
@@ -291,5 +312,31 @@ tcp 192.0.2.9:80  not monitored
   192.0.2.2:80              gate        0       1         0  draining  10s       left the configuration: goes with its last connection, in 290 s at the latest
 ";
         assert_eq!(render(&overview, UNIX_EPOCH + std::time::Duration::from_secs(100)), expected);
+    }
+
+    #[test]
+    fn the_share_of_connections_that_a_standby_knows_is_said_on_both_nodes() {
+        let standby = StandbyStatus { address: "10.0.0.2".into(), known: 9_900, coverage: 99 };
+        let director = SyncStatus {
+            resource: "db-lvs".into(),
+            interface: "eth1".into(),
+            sync_id: 7,
+            promoted: true,
+            connections: Some(10_000),
+            coverage: None,
+            standbys: vec![standby],
+            clash: None,
+        };
+        let alone = SyncStatus { standbys: vec![], clash: Some("10.0.0.3".into()), ..director.clone() };
+        let unheard = SyncStatus { promoted: false, connections: None, standbys: vec![], ..director.clone() };
+        let behind = SyncStatus { coverage: Some(42), connections: Some(10_000), ..unheard.clone() };
+        let expected = [
+            "  connections on eth1, sync id 7: standby 10.0.0.2 knows 9900 of 10000, 99 %",
+            "  connections on eth1, sync id 7: no standby is heard",
+            "  connections on eth1, sync id 7: another director sends too: 10.0.0.3",
+            "  connections on eth1, sync id 7: no director is heard",
+            "  connections on eth1, sync id 7: this standby knows 42 % of 10000",
+        ];
+        assert_eq!([director, alone, unheard, behind].iter().flat_map(sync_lines).collect::<Vec<_>>(), expected);
     }
 }

@@ -28,8 +28,9 @@ use super::loader::{Loaded, LoaderNews, LoaderReport};
 use super::log::Log;
 use super::maintenance::{MaintenanceNews, MaintenanceWatch};
 use super::presence::InstancePresence;
-use super::protocol::{ControlReply, ControlRequest};
+use super::protocol::{ControlReply, ControlRequest, SyncStatus};
 use super::services::{LastingFault, Services};
+use super::sync::{SyncNews, SyncThread};
 use super::view::LivenessView;
 use super::{HealthMonitorOptions, Readiness, log_target};
 use crate::plan::TableRole;
@@ -54,6 +55,7 @@ pub enum LoopMessage {
     ToggleDebug,
     Sink(SinkNews),
     Maintenance(MaintenanceNews),
+    Sync(SyncNews),
     Terminate(&'static str),
 }
 
@@ -69,6 +71,7 @@ pub struct LoopThreads {
     pub checker: Arc<Checker>,
     pub kernel: KernelThread,
     pub maintenance: MaintenanceWatch,
+    pub sync: SyncThread,
     pub log: Log,
 }
 
@@ -87,6 +90,7 @@ pub struct Core<'a> {
     record_error: Option<String>,
     /// What keeps a sink from doing its work, by what it works on.
     sink_troubles: BTreeMap<String, String>,
+    sync: Option<SyncStatus>,
     view: LivenessView,
     sinks: Sinks,
     clock: Clock,
@@ -119,6 +123,7 @@ impl<'a> Core<'a> {
             record,
             record_error: None,
             sink_troubles: BTreeMap::new(),
+            sync: None,
             view,
             sinks,
             clock: Clock::new(now),
@@ -193,6 +198,7 @@ impl<'a> Core<'a> {
                 }
                 LoopMessage::Sink(news) => self.note_sink_news(news),
                 LoopMessage::Maintenance(news) => self.handle_maintenance(news),
+                LoopMessage::Sync(news) => self.handle_sync(news),
                 LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
                     self.say(&format!("Linux Director Daemon terminated on signal: {signal}"));
@@ -225,6 +231,13 @@ impl<'a> Core<'a> {
             self.record.outdate();
         }
         self.clock.something_happened();
+    }
+
+    fn handle_sync(&mut self, SyncNews { status, events, trouble }: SyncNews) {
+        events.iter().for_each(|event| self.sinks.emit(Event::Sync(event)));
+        trouble.into_iter().for_each(|news| self.note_sink_news(news));
+        self.record.note_sync(status.as_ref());
+        self.sync = status;
     }
 
     fn handle_call(&mut self, call: ControlCall, inbox: &Receiver<LoopMessage>) -> Option<LoopEnd> {
@@ -341,6 +354,7 @@ impl<'a> Core<'a> {
         self.sinks.emit(Event::ConfigurationApplied { config: &config, warnings: &warnings, first });
         self.services.expect_maintenance(maintenance);
         self.threads.maintenance.follow(&config);
+        self.threads.sync.follow(role == TableRole::MovesRealServers);
         self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
         self.threads.checker.replace(self.services.jobs());
         if first {

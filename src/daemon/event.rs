@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
+use crate::sync::SyncEvent;
 
 /// How much of what happens is wanted to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,6 +182,8 @@ pub enum Event<'a> {
         /// What was tried, and why it failed.
         cause: &'a str,
     },
+    /// Something happened between the directors that synchronise their connections.
+    Sync(&'a SyncEvent),
     /// The health monitor begins to leave the table as it promised, and ends.
     Ending,
     /// The health monitor goes over into another phase.
@@ -207,6 +210,7 @@ impl Event<'_> {
             | Self::ConfigurationRefused { .. }
             | Self::ConfigurationIncomplete { .. }
             | Self::Fault { .. } => LogLevel::Error,
+            Self::Sync(event) if event.is_fault() => LogLevel::Error,
             Self::Transition { .. }
             | Self::FallbackIn { .. }
             | Self::FallbackOut { .. }
@@ -217,6 +221,7 @@ impl Event<'_> {
             | Self::TableRecovered
             | Self::ConfigurationChanged { .. }
             | Self::ConfigurationApplied { .. }
+            | Self::Sync(_)
             | Self::Ending
             | Self::Phase(_)
             | Self::DebugToggled

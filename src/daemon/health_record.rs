@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::configuration::InForce;
+use super::protocol::SyncStatus;
 use super::services::Services;
 use crate::model::ServiceKey;
 use crate::ownership::HealthRecord;
@@ -22,16 +23,26 @@ pub struct HealthRecordFile {
     instance: String,
     is_stale: bool,
     written: Option<Instant>,
+    sync_coverage: Option<u8>,
+    sync_clash: Option<String>,
 }
 
 impl HealthRecordFile {
     pub fn new(run_dir: RunDir, instance: String) -> Self {
-        Self { run_dir, instance, is_stale: false, written: None }
+        Self { run_dir, instance, is_stale: false, written: None, sync_coverage: None, sync_clash: None }
     }
 
     /// Notes that the record is out of date.
     pub fn outdate(&mut self) {
         self.is_stale = true;
+    }
+
+    /// Notes what this node knows of the director's connections.
+    pub fn note_sync(&mut self, status: Option<&SyncStatus>) {
+        let coverage = status.and_then(|status| status.coverage);
+        let clash = status.and_then(|status| status.clash.clone());
+        self.is_stale |= coverage != self.sync_coverage || clash != self.sync_clash;
+        (self.sync_coverage, self.sync_clash) = (coverage, clash);
     }
 
     pub fn is_due(&self, now: Instant) -> bool {
@@ -68,7 +79,8 @@ impl HealthRecordFile {
                 executed: executed.into_iter().cloned().collect(),
                 known_up,
                 known_down,
-                ..HealthRecord::default()
+                sync_coverage: self.sync_coverage,
+                sync_clash: self.sync_clash.clone(),
             },
             now,
         )

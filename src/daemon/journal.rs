@@ -108,6 +108,8 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
         }
         Event::ConfigurationRefused { cause } => vec![format!(" - ignore new configuration: {cause}")],
         Event::ConfigurationIncomplete { cause } => vec![format!("ERROR: a declaration is not followed: {cause}")],
+        Event::Sync(event) if event.is_fault() => vec![format!("ERROR: {event}")],
+        Event::Sync(event) => vec![event.to_string()],
         Event::Life { sentence } => vec![(*sentence).to_owned()],
     }
 }

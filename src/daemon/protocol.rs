@@ -114,6 +114,41 @@ pub struct HealthMonitorStatus {
     pub liveness: Liveness,
     /// Every virtual service that it looks after, in the order of their keys.
     pub services: Vec<ServiceStatus>,
+    /// The synchronisation of connections; `None` where an `lvs` resource wants none.
+    #[serde(default)]
+    pub sync: Option<SyncStatus>,
+}
+
+/// What this node sends or knows of the connections of the director.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// The `lvs` resource that has started the kernel's sync daemon.
+    pub resource: String,
+    /// The interface of the channel.
+    pub interface: String,
+    /// The number of the channel.
+    pub sync_id: u8,
+    /// Whether this node is the director.
+    pub promoted: bool,
+    /// How many connections the director has of which a standby can know; `None` where no director was heard.
+    pub connections: Option<u32>,
+    /// The share of them that this standby knows, in per cent; `None` on the director, and where none was heard.
+    pub coverage: Option<u8>,
+    /// The standbys that the director has heard.
+    pub standbys: Vec<StandbyStatus>,
+    /// The address of another director with the same number, if there is one.
+    pub clash: Option<String>,
+}
+
+/// One standby, as the director has heard of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandbyStatus {
+    /// Its address.
+    pub address: String,
+    /// How many connections it knows.
+    pub known: u32,
+    /// The share of the director's that this is, in per cent.
+    pub coverage: u8,
 }
 
 /// One virtual service.
@@ -197,6 +232,17 @@ mod tests {
         let OldReply::Alive(read) = serde_json::from_str(&text).expect("understood");
         assert_eq!(read.late_seconds, 0.0, "late checks are no hang");
         assert_eq!((read.kernel_error, read.check_error, read.configuration_error), (None, None, None));
+    }
+
+    /// Version 0.2.0 knew no synchronisation of connections.
+    #[test]
+    fn the_status_of_an_older_health_monitor_is_understood() {
+        let liveness = OLD_ALIVE.trim_start_matches("{\"alive\":").trim_end_matches('}');
+        let text = format!(
+            r#"{{"status":{{"instance":"a","pid":1,"version":"0.2.0","source":"b","liveness":{liveness}}},"services":[]}}}}"#
+        );
+        let Ok(ControlReply::Status(status)) = serde_json::from_str(&text) else { panic!("not understood: {text}") };
+        assert_eq!(status.sync, None);
     }
 
     #[test]

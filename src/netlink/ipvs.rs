@@ -14,6 +14,7 @@ mod constants;
 mod decode;
 mod encode;
 mod family;
+mod proc_connections;
 mod proc_table;
 mod sync_daemons;
 
@@ -26,6 +27,7 @@ use nix::errno::Errno;
 pub use apply::ChangeFailure;
 pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
 pub use connections::{Connections, RealServerInUse, Traffic};
+pub use proc_connections::{count_connections, each_connection};
 pub use sync_daemons::SyncDaemons;
 
 use super::message::NetlinkRequest;

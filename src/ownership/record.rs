@@ -23,19 +23,19 @@ pub struct HealthRecord {
     pub known_up: BTreeMap<String, Vec<String>>,
     /// The real servers that it knew to be down, by virtual service. They are empty after an orderly end.
     pub known_down: BTreeMap<String, Vec<String>>,
-    /// Per cent of the active director's connections that this one knows; `None` on the active one, and where no connections are
-    /// synchronised.
+    /// The share of the director's connections that this standby knows, in per cent, as of the last time that it heard the
+    /// director; `None` on the director itself, and where none was heard. It is empty after an orderly end.
     pub sync_coverage: Option<u8>,
-    /// Another director that sends connections under the same number, which only one may.
+    /// The address of another director that sends connections with the same sync id. It is empty after an orderly end.
     pub sync_clash: Option<String>,
 }
 
 impl HealthRecord {
-    /// Returns the record as the end of a health monitor leaves it: what it knew of real servers grows old from then
-    /// on.
+    /// Returns the record as the end of a health monitor leaves it: what it knew grows old from then on.
     #[must_use]
     pub fn without_knowledge(self) -> Self {
-        Self { known_up: BTreeMap::new(), known_down: BTreeMap::new(), sync_coverage: None, sync_clash: None, ..self }
+        let Self { owns_services, services, removed_at_stop, executed, .. } = self;
+        Self { owns_services, services, removed_at_stop, executed, ..Self::default() }
     }
 }
 

@@ -7,10 +7,11 @@ use crate::source::{Named, Source};
 use crate::{files_below, read, repository};
 
 /// The pure modules, and which modules of this crate each may name.
-const LAYERS: [(&str, &[&str]); 4] = [
+const LAYERS: [(&str, &[&str]); 5] = [
     ("model", &["model"]),
     ("plan", &["model", "plan"]),
     ("health", &["model", "health"]),
+    ("sync", &["model", "sync"]),
     // The table of checks says what a service may say of them.
     ("config", &["model", "config", "check"]),
 ];
@@ -50,7 +51,10 @@ const PURE: &[&str] = &[
 ];
 
 /// Crates that a pure module may name, beside the standard library: a pure module and a crate in each row.
-const CRATES: &[(&str, &str)] = &[];
+const CRATES: &[(&str, &str)] = &[
+    // Records hold values of the model, and say so in their form.
+    ("model", "serde"),
+];
 
 /// They ask for the present, or ask the file system about a path.
 const IMPURE_CALLS: &[&str] =

@@ -51,6 +51,7 @@ impl Core<'_> {
             },
             liveness: self.view.liveness(now),
             services: self.services.pools().map(|pool| status::service(pool, now)).collect(),
+            sync: self.sync.clone(),
         }
     }
 }

@@ -11,12 +11,12 @@ use super::{Error, Ipvs, Result};
 use crate::model::{ServiceEntry, ServiceKey, Table, VirtualService};
 
 /// The table of the thread and not of the process: the network namespace is the one in which [`Ipvs`] was opened.
-const PROC_TABLE: &str = "/proc/thread-self/net/ip_vs";
+pub(super) const PROC_TABLE: &str = "/proc/thread-self/net/ip_vs";
 /// The most services that are asked for one by one, exactly. Above, one list of all services is cheaper.
 pub const ONE_BY_ONE: usize = 8;
 
 /// The bytes that are read at once. The kernel gives a page of it at a time.
-const AT_ONCE: usize = 4096;
+pub(super) const AT_ONCE: usize = 4096;
 
 /// How exactly [`Ipvs::compare`] looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
