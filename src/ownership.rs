@@ -12,4 +12,4 @@ mod role;
 pub use declaration::{Declaration, Declared, Drain, declaration, keys};
 pub use record::{HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};
-pub use role::{RoleRecord, sync_coverage};
+pub use role::{RoleRecord, SyncKnowledge};

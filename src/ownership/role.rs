@@ -19,10 +19,26 @@ pub struct RoleRecord {
     pub score: Option<u32>,
 }
 
-/// Returns how much of the active director's connections this node knows, in per cent, as a living health monitor counts them.
-pub fn sync_coverage(run_dir: &RunDir) -> Option<u8> {
-    let monitors = run_dir.monitors();
-    let living = monitors.instances().into_iter().filter(|name| Lock::is_held(&run_dir.lock(name)).unwrap_or(false));
-    let mut coverages = living.filter_map(|name| monitors.read_json::<HealthRecord>(&name)?.sync_coverage);
-    coverages.next()
+/// What a living health monitor of this node says of the synchronisation. Without one nothing is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncKnowledge {
+    /// See [`HealthRecord::sync_coverage`].
+    pub coverage: Option<u8>,
+    /// See [`HealthRecord::sync_clash`].
+    pub clash: Option<String>,
+}
+
+impl SyncKnowledge {
+    /// Reads the records of the health monitors.
+    pub fn read(run_dir: &RunDir) -> Self {
+        let monitors = run_dir.monitors();
+        let living =
+            monitors.instances().into_iter().filter(|name| Lock::is_held(&run_dir.lock(name)).unwrap_or(false));
+        let records = living.filter_map(|name| monitors.read_json::<HealthRecord>(&name));
+        // The one that follows the declarations is the only one that knows.
+        records.fold(Self::default(), |known, record| Self {
+            coverage: known.coverage.or(record.sync_coverage),
+            clash: known.clash.or(record.sync_clash),
+        })
+    }
 }

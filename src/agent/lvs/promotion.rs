@@ -8,7 +8,7 @@ use crate::model::SyncChannel;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::SyncDaemons;
 use crate::ocf::{Action, Call, Failure, PromotionRole, Status};
-use crate::ownership::{self, Declaration, RoleRecord};
+use crate::ownership::{self, Declaration, RoleRecord, SyncKnowledge};
 use crate::system::{RunDir, sysctl};
 
 /// With which of its packets a connection is sent.
@@ -91,7 +91,7 @@ pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
 pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
     let Some(role) = role(call, run_dir) else { return table };
     let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
-    role::judge(&role, &running, table)
+    role::judge(&role, &running, table).map(|status| role::with_clash(status, SyncKnowledge::read(run_dir).clash))
 }
 
 /// Tells the cluster how fit this director is. `answer` is what monitor answers.
@@ -102,7 +102,7 @@ pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Fail
         Ok(_) => true,
     };
     let Some(role) = role(call, run_dir) else { return };
-    let coverage = if role.promoted { Some(100) } else { ownership::sync_coverage(run_dir) };
+    let coverage = if role.promoted { Some(100) } else { SyncKnowledge::read(run_dir).coverage };
     let score = score::score(Fitness { complete, coverage, before: role.score });
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
     let may_be_forgotten = call.is_probe || call.action == Action::Start;

@@ -84,6 +84,22 @@ pub fn judge(record: &RoleRecord, running: &SyncDaemons, table: Result<Status, F
     }
 }
 
+/// Adds that another director sends connections under the same number, at this address. Neither of them is broken by that, but
+/// the standby gets the connections of both.
+pub fn with_clash(status: Status, clash: Option<String>) -> Status {
+    let reason = |address: String| {
+        format!(
+            "{address} sends connections under the same sync_id: give one of the two pairs another one, or see that one \
+                 director is promoted only"
+        )
+    };
+    match (status, clash.map(reason)) {
+        (Status::Running, Some(reason)) => Status::Degraded(reason),
+        (Status::Promoted, Some(reason)) => Status::DegradedPromoted(reason),
+        (status, _) => status,
+    }
+}
+
 fn broken(promoted: bool, reason: String, wrong: &[String]) -> Result<Status, Failure> {
     let reasons: Vec<String> =
         [reason].into_iter().chain(wrong.iter().cloned()).filter(|text| !text.is_empty()).collect();

@@ -122,3 +122,27 @@ fn monitor_says_the_role_that_the_kernel_has() {
         },
     );
 }
+
+#[test]
+fn another_director_with_the_same_number_is_named_where_nothing_worse_is_wrong() {
+    let clash = || Some("10.8.0.9".to_owned());
+    check_rows(
+        [
+            (Status::Running, Some(190)),
+            (Status::Promoted, Some(191)),
+            (Status::Stopped, None),
+            (Status::Degraded("d".into()), None),
+            (Status::FailedPromoted("f".into()), None),
+        ],
+        |(status, code)| {
+            assert_eq!(with_clash(status.clone(), None), status);
+            match (with_clash(status.clone(), clash()), code) {
+                (Status::Degraded(text), Some(190)) | (Status::DegradedPromoted(text), Some(191)) => {
+                    assert!(text.starts_with("10.8.0.9 sends connections under the same sync_id"), "{text}");
+                }
+                (other, None) => assert_eq!(other, status),
+                (other, _) => panic!("{other:?}"),
+            }
+        },
+    );
+}
