@@ -160,7 +160,7 @@ mod tests {
                 ),
             ],
             |(event, is_fault, sentence)| {
-                assert_eq!((event.is_fault(), event.to_string().as_str()), (is_fault, sentence))
+                assert_eq!((event.is_fault(), event.to_string().as_str()), (is_fault, sentence));
             },
         );
     }

@@ -26,6 +26,7 @@ fn idle_connections(pair: &Pair) -> Vec<TcpStream> {
 /// The gate, masq and persistent services, of both families.
 fn every_idle_connection_is_known_at_its_real_server(group: Group) {
     let pair = Pair::new(group);
+    pair.start_daemon(&pair.director, "master", ID);
     pair.join(&pair.director, true);
     let streams = idle_connections(&pair);
     let expected = until("established connections", || {
@@ -34,7 +35,7 @@ fn every_idle_connection_is_known_at_its_real_server(group: Group) {
     });
     let masqueraded = expected.iter().filter(|entry| entry.contains(" 1F91 ")).count();
     assert_eq!((streams.len(), masqueraded), (30, 12), "beside them there is a template: {expected:#?}");
-    pair.start_backup_daemon(&pair.standby, ID);
+    pair.start_daemon(&pair.standby, "backup", ID);
     pair.join(&pair.standby, false);
     until_equal("the standby's table of connections", &expected, || Pair::connections(&pair.standby));
     assert_eq!(Pair::counted(&pair.standby), 30, "each is bound to its real server");
@@ -45,6 +46,8 @@ fn every_idle_connection_is_known_at_its_real_server(group: Group) {
         Some(status["sync"]["standbys"].clone()).filter(|standbys| standbys[0]["coverage"] == 100)
     });
     assert_eq!(standbys.as_array().map(Vec::len), Some(1));
+    let clashes = [&pair.director, &pair.standby].map(|host| Pair::record(host)["sync_clash"].clone());
+    assert!(clashes.iter().all(serde_json::Value::is_null), "the kernel of the director is no other one: {clashes:?}");
     let status = Pair::status(&pair.standby);
     assert_eq!((&status["sync"]["coverage"], &status["sync"]["connections"]), (&100.into(), &30.into()));
     for (host, sentence) in [
@@ -73,7 +76,7 @@ fn a_group_of_ipv6_serves_as_well() {
 fn ten_thousand_are_sent_again_until_the_standby_has_all_and_only_while_the_director_is_promoted() {
     const MANY: u32 = 10_000;
     let pair = Pair::new(Group::Ipv4);
-    pair.start_backup_daemon(&pair.director, ID + 1);
+    pair.start_daemon(&pair.director, "backup", ID + 1);
     until_equal("the director's own connections", &MANY, || {
         pair.send_connections(ID + 1, MANY);
         Pair::counted(&pair.director)
@@ -82,7 +85,7 @@ fn ten_thousand_are_sent_again_until_the_standby_has_all_and_only_while_the_dire
     pair.join(&pair.director, true);
     heard.until_notice("10.9.0.11", Heard::DIRECTOR);
     assert_eq!(heard.messages(), 0, "there is no standby");
-    pair.start_backup_daemon(&pair.standby, ID);
+    pair.start_daemon(&pair.standby, "backup", ID);
     pair.join(&pair.standby, false);
     heard.until_message("10.9.0.11");
     pair.write_role(&pair.director, false);

@@ -105,10 +105,10 @@ impl Pair {
         host.replace("/run/lvs-agents/services/my-lvs.role", &record.to_string());
     }
 
-    /// Starts the kernel's daemon that takes connections.
-    pub fn start_backup_daemon(&self, host: &Host, id: u8) {
+    /// Starts a daemon of the kernel: `master` sends connections, and `backup` takes them.
+    pub fn start_daemon(&self, host: &Host, daemon: &str, id: u8) {
         let group = self.group.address();
-        host.sh(&format!("ipvsadm --start-daemon backup --mcast-interface eth0 --syncid {id} --mcast-group {group}"));
+        host.sh(&format!("ipvsadm --start-daemon {daemon} --mcast-interface eth0 --syncid {id} --mcast-group {group}"));
     }
 
     /// Sends so many connections of the first service from the client, as another director would.
