@@ -13,6 +13,7 @@ mod monitored;
 mod refused;
 mod reload;
 mod together;
+mod traffic;
 
 use common::agent::AGENT_LOG;
 use common::server::Server;
