@@ -433,7 +433,8 @@ fn a_quick_comparison_asks_only_for_what_differs_or_cannot_be_seen_otherwise() {
         let names = |compared: &[(ServiceKey, Option<ServiceEntry>)]| -> BTreeSet<String> {
             compared.iter().map(|(key, _)| key.to_string()).collect()
         };
-        let unseen = lines(&["fwmark 7", "fwmark 7 ipv6", "tcp 10.9.0.1:3306"]);
+        // Marks, tunnels of other kinds than IP in IP, and thresholds.
+        let unseen = lines(&["fwmark 7", "fwmark 7 ipv6", "sctp 10.9.0.1:3868", "tcp 10.9.0.1:3306"]);
         assert_eq!(names(&ipvs.compare(&wanted, ComparisonDepth::Quick).expect("compare")), unseen);
         command("ipvsadm", "-e -t 10.9.7.3:80 -r 10.9.1.1:80 -w 9");
         command("ipvsadm", "-D -t 10.9.7.4:80");

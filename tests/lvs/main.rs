@@ -14,6 +14,7 @@ mod promotable;
 mod refused;
 mod reload;
 mod together;
+mod traffic;
 
 use common::agent::AGENT_LOG;
 use common::server::Server;
