@@ -18,24 +18,29 @@ pub struct Fitness {
     pub before: Option<u32>,
 }
 
-/// From here on a director counts as one that knows all: connections come and go while they are counted.
-const WARM: u8 = 95;
-
 /// The score of a director that is whole, while nothing is known of its connections.
 const WHOLE: u32 = 100;
+
+/// The scores of a director that is whole, each with the per cent of the connections from which on it counts.
+const LEVELS: [(u32, u8); 2] = [(1000, 95), (500, 50)];
+
+/// So many per cent less keep a score that the cluster has. Connections come and go while they are counted, and each change of a
+/// score makes pacemaker plan anew.
+const SLACK: u8 = 15;
 
 /// Returns the score. It is never negative: pacemaker would not promote the only director that is left.
 ///
 /// A change of role changes no score: pacemaker would plan anew in the middle of a take-over, which takes longer then. A
 /// director that was the active one knows the connections, until they are counted.
 pub fn score(fitness: Fitness) -> u32 {
-    match fitness {
-        Fitness { complete: false, .. } => 5,
-        Fitness { coverage: None, before, .. } => before.map_or(WHOLE, |before| before.max(WHOLE)),
-        Fitness { coverage: Some(percent), .. } if percent >= WARM => 1000,
-        Fitness { coverage: Some(percent), .. } if percent >= WARM / 2 => 500,
-        Fitness { .. } => WHOLE,
+    let Fitness { complete, coverage, before } = fitness;
+    if !complete {
+        return 5;
     }
+    let before = before.unwrap_or(0);
+    let Some(percent) = coverage else { return before.max(WHOLE) };
+    let is_reached = |(level, from): &(u32, u8)| percent >= if before >= *level { from - SLACK } else { *from };
+    LEVELS.iter().find(|level| is_reached(level)).map_or(WHOLE, |(level, _)| *level)
 }
 
 /// Tells the cluster the score of this director, or that it has none any more. Every change makes pacemaker plan anew.
@@ -74,7 +79,12 @@ mod tests {
             [
                 (true, Some(100), None, 1000),
                 (true, Some(95), Some(100), 1000),
-                (true, Some(94), Some(1000), 500),
+                (true, Some(94), Some(500), 500),
+                (true, Some(80), Some(1000), 1000),
+                (true, Some(79), Some(1000), 500),
+                (true, Some(50), Some(100), 500),
+                (true, Some(35), Some(500), 500),
+                (true, Some(34), Some(500), 100),
                 (true, Some(0), Some(1000), 100),
                 (true, None, None, 100),
                 (true, None, Some(5), 100),
