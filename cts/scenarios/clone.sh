@@ -40,6 +40,14 @@ scenario() {
 	director_revive "$standby" || failed "$standby rejoins"
 	must 120 "$standby stands by" pair_is "$active" "$standby"
 	no_failed_actions
+
+	cluster_use clone.pcs || failed "the commands of pcs (see n1/commands.log)"
+	must 120 "a promoted director with the address" pair_is_whole
+	read -r active standby <<<"$(pair)"
+	roles_are_right
+	seen "the same was made by pcs (config/clone.pcs)"
+	# The resources of the next scenario have the same names.
+	cluster_clear
 }
 
 # crash: the active director dies; `active` and `standby` change their names.

@@ -59,7 +59,7 @@ impl Subject {
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let attempt = Attempt::start(check);
     let subject = Subject::of(&check.question).map_err(|expected| {
-        attempt.failure(FailureKind::Internal, format_args!("request={:?}: {expected}", check.question.request))
+        attempt.failure(FailureKind::Internal, format_args!("request=\"{}\": {expected}", check.question.request))
     })?;
     let wanted = check.question.receive.as_str();
     let mut records = Vec::new();
@@ -81,8 +81,8 @@ async fn ask(check: &Check) -> Result<(), CheckFailure> {
         FailureKind::Answer,
         match records.as_slice() {
             [] => format!("{text}: the server knows no {what} of it"),
-            [record] => format!("{text}: its {what} {record} does not match receive={wanted:?}"),
-            records => format!("{text}: none of {} matches receive={wanted:?}", records.join(" ")),
+            [record] => format!("{text}: its {what} {record} does not match receive=\"{wanted}\""),
+            records => format!("{text}: none of {} matches receive=\"{wanted}\"", records.join(" ")),
         },
     ))
 }

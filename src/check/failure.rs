@@ -26,7 +26,8 @@ pub enum FailureKind {
 
 /// Why a real server is not healthy: `connect 10.0.0.1:80: connection refused`.
 ///
-/// One line without control characters, whatever the server sent; never a password.
+/// One line without control characters, whatever the server sent; never a password. The user's own words stand in it as they are: an
+/// escaped backslash would make another pattern of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckFailure {
     kind: FailureKind,

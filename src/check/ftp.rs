@@ -73,7 +73,7 @@ struct Transfer<'a, 'b> {
 
 impl Transfer<'_, '_> {
     async fn judge(mut self, receive: &str) -> Result<(), CheckFailure> {
-        let step = format!("RETR {:?}", self.path);
+        let step = format!("RETR \"{}\"", self.path);
         let file = self.fetch(&step).await?;
         if receive.is_empty() {
             return Ok(());
@@ -82,12 +82,12 @@ impl Transfer<'_, '_> {
         match pattern::matches(receive, &file) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let cause = format!("the {first}{size} bytes of the file do not match receive={receive:?}");
+                let cause = format!("the {first}{size} bytes of the file do not match receive=\"{receive}\"");
                 Err(self.attempt.failure_at(FailureKind::Answer, &step, cause))
             }
             Err(unmatched) => {
                 let (kind, cause) = unmatched.into_parts();
-                Err(self.attempt.failure_at(kind, &step, format_args!("receive={receive:?}: {cause}")))
+                Err(self.attempt.failure_at(kind, &step, format_args!("receive=\"{receive}\": {cause}")))
             }
         }
     }

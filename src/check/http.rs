@@ -170,7 +170,7 @@ impl Client<'_> {
 
     fn follow(&self, origin: &Origin, from: &Hop, answer: &Answer, location: &str) -> Result<Hop, CheckFailure> {
         redirect::resolve(origin, from, location).map_err(|refusal| {
-            let cause = format!("status {}: redirect to {location:?}: {refusal}", answer.status.as_u16());
+            let cause = format!("status {}: redirect to \"{location}\": {refusal}", answer.status.as_u16());
             self.attempt.failure(FailureKind::Answer, cause)
         })
     }
@@ -191,14 +191,14 @@ impl Client<'_> {
                 let first = if size == exchange::BODY_LIMIT { "first " } else { "" };
                 failure(
                     FailureKind::Answer,
-                    format!("the {first}{size} bytes of the body do not match receive={receive:?}"),
+                    format!("the {first}{size} bytes of the body do not match receive=\"{receive}\""),
                 )
             }
-            Err(Unmatched::Pattern(cause)) => failure(FailureKind::Internal, format!("receive={receive:?}: {cause}")),
+            Err(Unmatched::Pattern(cause)) => failure(FailureKind::Internal, format!("receive=\"{receive}\": {cause}")),
             // The body decides how many steps a pattern takes, and the same pattern was good enough for a good body.
             Err(Unmatched::Body(cause)) => failure(
                 FailureKind::Answer,
-                format!("the {} bytes of the body against receive={receive:?}: {cause}", answer.body.len()),
+                format!("the {} bytes of the body against receive=\"{receive}\": {cause}", answer.body.len()),
             ),
         }
     }

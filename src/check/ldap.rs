@@ -82,7 +82,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             ("", _) | (_, "") => ("", ""),
             both => both,
         };
-        let step = if login.is_empty() { "anonymous bind".into() } else { format!("bind as {login:?}") };
+        let step = if login.is_empty() { "anonymous bind".into() } else { format!("bind as \"{login}\"") };
         self.send(&step, &message::encode_bind(BIND, login, passwd)).await?;
         match self.receive(&step, BIND).await? {
             Response::Bound(Outcome { code: 0, .. }) => {}
@@ -90,7 +90,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             _ => return Err(self.nonsense(&step)),
         }
         let base = question.request.strip_prefix('/').unwrap_or(&question.request);
-        let step = format!("search for {base:?}");
+        let step = format!("search for \"{base}\"");
         self.send(&step, &message::encode_search(SEARCH, base)).await?;
         let entry = self.entry(&step).await?;
         // The answer is there: a server that does not care for the goodbye is no worse for it.
@@ -167,7 +167,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             }
         }
         let name = String::from_utf8_lossy(&entry.name);
-        Err(self.failure(step, format!("neither {name:?} nor an attribute of it matches receive={wanted:?}")))
+        Err(self.failure(step, format!("neither \"{name}\" nor an attribute of it matches receive=\"{wanted}\"")))
     }
 
     fn failure(&self, step: &str, cause: String) -> CheckFailure {

@@ -138,7 +138,7 @@ impl<'a> Lines<'a> {
 
 /// The step of a login in messages.
 pub(super) fn login_step(question: &Question) -> String {
-    format!("login as {:?}", question.login)
+    format!("login as \"{}\"", question.login)
 }
 
 /// A line's end in one of these would begin a second command.

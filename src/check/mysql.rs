@@ -103,11 +103,11 @@ fn judge(attempt: &Attempt<'_>, step: &str, cause: Cause) -> CheckFailure {
 }
 
 fn login_step(question: &Question) -> String {
-    format!("login as {:?}", question.login)
+    format!("login as \"{}\"", question.login)
 }
 
 fn query_step(question: &Question) -> String {
-    format!("query {:?}", statement(question))
+    format!("query \"{}\"", statement(question))
 }
 
 fn options(target: SocketAddr, question: &Question, timeout: Duration) -> Opts {

@@ -61,7 +61,7 @@ pub fn matches(pattern: &str, body: &[u8]) -> Result<bool, Unmatched> {
 pub(super) fn judge(attempt: &Attempt<'_>, receive: &str, answer: &[u8]) -> Result<bool, CheckFailure> {
     matches(receive, answer).map_err(|unmatched| {
         let (kind, cause) = unmatched.into_parts();
-        attempt.failure(kind, format_args!("receive={receive:?}: {cause}"))
+        attempt.failure(kind, format_args!("receive=\"{receive}\": {cause}"))
     })
 }
 

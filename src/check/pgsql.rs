@@ -74,13 +74,13 @@ async fn hold<S>(attempt: &Attempt<'_>, question: &Question, stream: S) -> Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let step = format!("login as {:?}", question.login);
+    let step = format!("login as \"{}\"", question.login);
     // Boxed: it is large, and rarely there.
     let options = options(question);
     let login = Box::pin(options.connect_raw(Limited::new(stream, LONGEST), NoTls));
     let (client, connection) = attempt.step(&step, login).await?.map_err(|error| failure(attempt, &step, &error))?;
     let statement = super::mysql::statement(question);
-    let step = format!("query {statement:?}");
+    let step = format!("query \"{statement}\"");
     let mut connection = pin!(connection);
     let seen = AtomicBool::new(false);
     let result = {

@@ -36,7 +36,7 @@ fn validate(question: &Question) -> Result<(), Invalid> {
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let Question { login, passwd, secret, .. } = &*check.question;
     let attempt = Attempt::start(check);
-    let step = format!("access for {login:?}");
+    let step = format!("access for \"{login}\"");
     let [id, authenticator @ ..] = random::bytes::<17>()
         .map_err(|error| attempt.failure_at(FailureKind::Internal, "random number", error.to_string()))?;
     let mut datagrams = Datagrams::open(&attempt, check.target).await?;

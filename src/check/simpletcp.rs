@@ -88,7 +88,7 @@ async fn ask_in_datagrams(attempt: &Attempt<'_>, check: &Check) -> Result<(), Ch
 
 fn no_match(attempt: &Attempt<'_>, question: &Question, first: &[u8]) -> CheckFailure {
     let first = String::from_utf8_lossy(first.trim_ascii_end());
-    let cause = format!("no line matches receive={:?}, the first is {first:?}", question.receive);
+    let cause = format!("no line matches receive=\"{}\", the first is \"{first}\"", question.receive);
     attempt.failure_at(FailureKind::Answer, "answer", cause)
 }
 
@@ -102,7 +102,7 @@ fn matches(attempt: &Attempt<'_>, question: &Question, line: &[u8]) -> Result<bo
     let receive = &question.receive;
     pattern::matches(receive, line).map_err(|unmatched| {
         let (kind, cause) = unmatched.into_parts();
-        attempt.failure_at(kind, "answer", format_args!("receive={receive:?}: {cause}"))
+        attempt.failure_at(kind, "answer", format_args!("receive=\"{receive}\": {cause}"))
     })
 }
 
@@ -177,7 +177,7 @@ mod tests {
             let _ = stream.write_all(&[b'a'; 60]).await;
         })
         .await;
-        let steps = "answer: receive=\"(a|a)*\\\\1b\": no result within 20000000 steps";
+        let steps = "answer: receive=\"(a|a)*\\1b\": no result within 20000000 steps";
         table.down("too many steps", long, FailureKind::Answer, steps);
         table.play().await;
     }

@@ -98,7 +98,7 @@ impl Client<'_> {
             .header(CONNECTION, "close")
             .body(Empty::new())
             .map_err(|error| {
-                let cause = format!("request {:?}: {}", hop.request, lower_first(&error.to_string()));
+                let cause = format!("request \"{}\": {}", hop.request, lower_first(&error.to_string()));
                 self.attempt.failure(FailureKind::Internal, cause)
             })
     }
