@@ -58,6 +58,7 @@ use self::sync::SyncThread;
 use self::view::LivenessView;
 use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
+pub use core::SINKS_END;
 pub use readiness::{ANSWER_READY, Readiness};
 
 /// The most messages that wait for the loop. A thread that delivers more than the loop can handle waits: checks

@@ -42,7 +42,7 @@ use turn::Clock;
 const BATCH: usize = 4096;
 
 /// How long commands and mails that are under way may hold up the end.
-const SINKS_END: Duration = Duration::from_secs(3);
+pub const SINKS_END: Duration = Duration::from_secs(3);
 
 /// What the other threads deliver.
 #[derive(Debug)]

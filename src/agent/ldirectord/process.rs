@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use super::{ANSWER_TIME, LdirectordParameters, has_started};
 use crate::agent;
 use crate::daemon::protocol::{ControlReply, ControlRequest};
-use crate::daemon::{ANSWER_READY, control};
+use crate::daemon::{ANSWER_READY, SINKS_END, control};
 use crate::ocf::{Call, Failure};
 use crate::system::{Lock, RunDir, own_program};
 
 /// The part of the action's time limit that is kept for our own answer: at the limit, pacemaker kills us.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How long a health monitor that was told to end may take to do so.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a health monitor that was told to end may take to do so: one that is killed while it sends its last mails, or stops
+/// what it has executed, leaves that undone.
+const PATIENCE: Duration = Duration::from_secs(SINKS_END.as_secs() + 1);
 /// The time between two looks at the lock while its holder ends.
 const POLL: Duration = Duration::from_millis(10);
 
