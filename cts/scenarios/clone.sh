@@ -110,12 +110,12 @@ sessions_are_counted() { [[ $(<"$SESSIONS") != ready ]]; }
 # standby_is_warm: succeeds when the standby knows every connection that the client has open. The client's own attempts come
 # and go; those of a moment ago may not have been sent yet.
 standby_is_warm() {
-	local known open port
+	local known open source
 	open=$(ip netns exec client ss -Htn state established dst "$VIP" | awk '{ sub(/.*:/, "", $3); print $3 }')
 	known=$(on "$standby" awk '$1 == "TCP" && $8 == "ESTABLISHED" { print $3 }' /proc/net/ip_vs_conn)
-	for port in $open; do
-		printf -v port '%04X' "$port"
-		[[ $known == *"$port"* ]] || return
+	for source in $open; do
+		printf -v source %04X "$source"
+		[[ $known == *"$source"* ]] || return
 	done
 }
 
