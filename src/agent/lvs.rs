@@ -23,7 +23,7 @@ use super::changes;
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::ComparisonDepth;
-use crate::ocf::{Agent, Call, Description, Failure, PromotionRole, Status, ValidationLevel};
+use crate::ocf::{Action, Agent, Call, Description, Failure, PromotionRole, Status, ValidationLevel};
 use crate::ownership::{self, Declaration, Registry, keys};
 use crate::system::RunDir;
 use bring_up::bring_up;
@@ -37,7 +37,15 @@ impl Agent for Lvs {
     }
 
     fn validate(&self, call: &Call, level: ValidationLevel) -> Result<(), Failure> {
-        Failure::collect([source::validate(call, level), channel::validate(call, level)])
+        match call.action {
+            // The director that is left has to direct, whatever became of a file or a name server since its start.
+            Action::Promote => Ok(()),
+            // The synchronisation of connections is no reason to serve none.
+            Action::Start => {
+                Failure::collect([source::validate(call, level), channel::validate(call, ValidationLevel::Consistency)])
+            }
+            _ => Failure::collect([source::validate(call, level), channel::validate(call, level)]),
+        }
     }
 
     fn start(&self, call: &Call) -> Result<(), Failure> {
@@ -75,12 +83,15 @@ impl Agent for Lvs {
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let run_dir = RunDir::system();
-        let Some(role) = promotion::role(call, &run_dir) else { return monitor_table(call, &run_dir) };
-        if promotion::has_new_parameters(call, &run_dir, &role)
+        let role = promotion::role(call, &run_dir);
+        if role.is_some_and(|role| promotion::has_new_parameters(call, &run_dir, &role))
             && let Err(failure) = bring_up(call, Some(PromotionRole::Unpromoted))
         {
             // What runs goes on as it was; a restart would end it, and fail for the same reason.
             return Ok(Status::Degraded(format!("changed parameters are not taken: {failure}")));
+        }
+        if !call.is_probe {
+            promotion::mend(call, &run_dir);
         }
         let answer = promotion::judge(call, &run_dir, monitor_table(call, &run_dir));
         promotion::publish_score(call, &run_dir, &answer);
@@ -99,6 +110,7 @@ impl Agent for Lvs {
 
     fn promote(&self, call: &Call) -> Result<(), Failure> {
         bring_up(call, Some(PromotionRole::Promoted))
+            .or_else(|failure| promotion::promote_as_declared(call, &RunDir::system(), failure))
     }
 
     fn demote(&self, call: &Call) -> Result<(), Failure> {

@@ -10,8 +10,8 @@ use crate::director;
 use crate::model::{Change, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::ComparisonDepth;
-use crate::ocf::{Call, Failure, PromotionRole};
-use crate::ownership::{self, Declared, Registry, ServiceOwner, keys};
+use crate::ocf::{Action, Call, Failure, PromotionRole};
+use crate::ownership::{self, Declaration, Declared, Registry, ServiceOwner, keys};
 use crate::plan::{self, TableRole};
 use crate::system::RunDir;
 
@@ -22,6 +22,10 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
     let mut ipvs = Ipvs::open_loading()?;
     let (config, undeclared) = load(call, &run_dir, &mut ipvs)?;
     let lock = DeclaringLock::acquire(call, &run_dir)?;
+    if call.action == Action::Monitor && ownership::declaration(&run_dir, &call.instance) == Declaration::Absent {
+        // A stop came between.
+        return Err(Failure::not_running("not started on this node any more"));
+    }
     let registry = Registry::read_others(&run_dir, &call.instance);
     refuse_conflicts(&registry, call, &keys(&config))?;
     director::prepare(&config, |text| call.log().info(text))?;

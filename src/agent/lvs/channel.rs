@@ -63,7 +63,7 @@ pub const PARAMETERS: [Parameter; 7] = [
     .reloadable(),
     Parameter::new(
         MAXLEN,
-        ParameterKind::Integer { min: 576, max: 65507 },
+        ParameterKind::Integer { min: 1024, max: 65487 },
         "longest datagram of the synchronisation",
         "In bytes, the same on all directors: the receiver drops longer datagrams without a word.",
     )
@@ -117,8 +117,8 @@ pub fn channel(call: &Call) -> Result<Option<SyncChannel>, Failure> {
 /// Returns the value of the sysctl, as the kernel shows it.
 pub fn threshold(call: &Call) -> Result<Option<String>, Failure> {
     let Some(text) = call.text(THRESHOLD) else { return Ok(None) };
-    let numbers: Vec<u16> = text.split_whitespace().map_while(|word| word.parse().ok()).collect();
-    match numbers[..] {
+    let numbers: Result<Vec<u16>, _> = text.split_whitespace().map(str::parse).collect();
+    match numbers.unwrap_or_default()[..] {
         // The kernel refuses a first number that is not below the second (ip_vs_ctl.c, proc_do_sync_threshold).
         [first, every] if first < every || every == 0 => Ok(Some(format!("{first}\t{every}"))),
         _ => Err(Failure::bad_parameter(format!(
@@ -129,12 +129,14 @@ pub fn threshold(call: &Call) -> Result<Option<String>, Failure> {
 
 /// Derives a number from 1 to 255 from the name, the same on every node (FNV-1a).
 fn id_of(instance: &str) -> u8 {
-    let hash = instance.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    // The instances of a globally unique clone have a number behind a colon.
+    let name = instance.split(':').next().unwrap_or_default();
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     u8::try_from(hash % 255 + 1).unwrap_or(1)
 }
 
 /// The kernel starts its daemon on an interface without an address, and says only in its log that it does nothing.
-fn look_at_interface(channel: &SyncChannel) -> Result<(), Failure> {
+pub fn look_at_interface(channel: &SyncChannel) -> Result<(), Failure> {
     let name = &channel.interface;
     let bad = |cause: String| Failure::bad_here(format!("{INTERFACE} \"{name}\": {cause}"));
     let mut route = Route::open()?;

@@ -1,7 +1,7 @@
 //! What the actions of a promotable clone do besides those of a plain resource: they take a role on, and leave it.
 
 use super::locks::DeclaringLock;
-use super::role::{self, SyncOrder};
+use super::role::{self, Sight, SyncOrder};
 use super::score::{self, Fitness};
 use super::{bring_up, channel};
 use crate::model::SyncChannel;
@@ -9,7 +9,7 @@ use crate::netlink::Ipvs;
 use crate::netlink::ipvs::SyncDaemons;
 use crate::ocf::{Action, Call, Failure, PromotionRole, Status};
 use crate::ownership::{self, Declaration, RoleRecord, SyncKnowledge};
-use crate::system::{RunDir, sysctl};
+use crate::system::{Lock, RunDir, sysctl};
 
 /// With which of its packets a connection is sent.
 const THRESHOLD: &str = "net/ipv4/vs/sync_threshold";
@@ -20,19 +20,51 @@ pub fn is_promotable(call: &Call) -> bool {
     ["promoted_max", "master_max"].into_iter().any(|name| call.meta(name).is_some())
 }
 
-/// Gives this resource a role, and the sync daemon that belongs to it.
+/// Gives this resource a role, and the sync daemon that belongs to it. A synchronisation that does not work is no reason to
+/// refuse the role: monitor shows it and tries again.
 pub fn take_on(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, role: PromotionRole) -> Result<(), Failure> {
+    let promoted = role == PromotionRole::Promoted;
+    let before = self::role(call, run_dir);
+    let channel = usable_channel(call, before.as_ref(), channel::channel(call)?);
+    set_threshold(call).unwrap_or_else(|failure| call.log().warning(failure));
+    enter(call, run_dir, ipvs, RoleRecord { promoted, channel, ..RoleRecord::default() })
+}
+
+/// Takes the active role on with what an earlier action has declared and programmed, when what the parameters say now cannot be
+/// had (a file, a name server): the director that is left has to direct. `failure` says why.
+pub fn promote_as_declared(call: &Call, run_dir: &RunDir, failure: Failure) -> Result<(), Failure> {
+    let Some(record) = role(call, run_dir) else { return Err(failure) };
+    if !matches!(super::monitor_table(call, run_dir), Ok(Status::Running | Status::Degraded(_))) {
+        return Err(failure);
+    }
+    call.log().warning(format!("promoted with what was declared before: {failure}"));
+    let _lock = DeclaringLock::acquire(call, run_dir)?;
+    let mut ipvs = Ipvs::open()?.ok_or(failure)?;
+    enter(call, run_dir, &mut ipvs, RoleRecord { promoted: true, ..record })
+}
+
+/// Returns the configured channel, unless there is one that works and the configured one cannot.
+fn usable_channel(call: &Call, before: Option<&RoleRecord>, configured: Option<SyncChannel>) -> Option<SyncChannel> {
+    let present = before.and_then(|before| before.channel.clone());
+    match &configured {
+        Some(channel) if present.is_some() && present != configured => match channel::look_at_interface(channel) {
+            Ok(()) => configured,
+            Err(failure) => {
+                call.log().warning(failure);
+                present
+            }
+        },
+        _ => configured,
+    }
+}
+
+fn set_threshold(call: &Call) -> Result<(), Failure> {
     if let Some(value) = channel::threshold(call)?
         && sysctl::read(THRESHOLD)? != value
     {
         sysctl::write(THRESHOLD, &value)?;
     }
-    let wanted = RoleRecord {
-        promoted: role == PromotionRole::Promoted,
-        channel: channel::channel(call)?,
-        ..RoleRecord::default()
-    };
-    enter(call, run_dir, ipvs, wanted)
+    Ok(())
 }
 
 /// Gives up the active role. The table stays: the next director that becomes active finds it complete.
@@ -49,11 +81,16 @@ pub fn demote(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
 
 /// Ends the sync daemon of this resource and forgets its role.
 pub fn leave(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
-    let Some(record) = role(call, run_dir) else { return Ok(()) };
+    let record = match role(call, run_dir) {
+        Some(record) => record,
+        None if !run_dir.roles().file(&call.instance).exists() => return Ok(()),
+        // A record that cannot be understood says that there was a role; the parameters say with which channel.
+        None => RoleRecord { channel: channel::channel(call).unwrap_or_default(), ..RoleRecord::default() },
+    };
     if let Some(mut ipvs) = Ipvs::open()? {
-        // Nothing is wanted, so nothing that another program runs is in the way.
-        let orders = role::orders(Some(&record), &ipvs.sync_daemons()?, &RoleRecord::default()).unwrap_or_default();
-        execute(call, &mut ipvs, &orders)?;
+        for order in role::orders(Some(&record), &ipvs.sync_daemons()?, &RoleRecord::default()) {
+            execute(call, &mut ipvs, &order)?;
+        }
     }
     if record.score.is_some()
         && let Err(cause) = score::tell(call, None)
@@ -67,14 +104,30 @@ pub fn leave(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
 /// Whether an instance that is not promoted has to take on parameters that have changed since it was started. Pacemaker has an
 /// instance that was demoted reload nothing, but it monitors it again at once. The contents of a file are not followed.
 pub fn has_new_parameters(call: &Call, run_dir: &RunDir, role: &RoleRecord) -> bool {
-    if call.is_probe || role.promoted || call.is_set("configfile") || !call.problems().is_empty() {
+    if call.is_probe || role.promoted || !call.problems().is_empty() {
         return false;
     }
     // One that cannot be understood is new: the attempt to take it on says why not.
     let is_declared =
         |mut ipvs| bring_up::load(call, run_dir, &mut ipvs).is_ok_and(|(_, undeclared)| undeclared.is_none());
-    let same_services = Ipvs::open().is_ok_and(|ipvs| ipvs.is_none_or(is_declared));
-    !same_services || channel::channel(call).is_ok_and(|channel| channel != role.channel)
+    let same_services = || Ipvs::open().is_ok_and(|ipvs| ipvs.is_none_or(is_declared));
+    has_new_channel(call, role) || (!call.is_set("configfile") && !same_services())
+}
+
+/// Whether another channel is configured than the one that is used.
+fn has_new_channel(call: &Call, role: &RoleRecord) -> bool {
+    channel::channel(call).is_ok_and(|channel| channel != role.channel)
+}
+
+/// Starts and stops sync daemons as the role of this resource says, unless another action of it is under way. What goes wrong is
+/// in what [`judge`] says.
+pub fn mend(call: &Call, run_dir: &RunDir) {
+    let Ok(Some(_lock)) = Lock::try_acquire(&run_dir.services().lock_of(&call.instance)) else { return };
+    let (Some(role), Ok(Some(mut ipvs))) = (role(call, run_dir), Ipvs::open()) else { return };
+    let running = ipvs.sync_daemons().unwrap_or_default();
+    for order in role::orders(Some(&role), &running, &role) {
+        let _judged = execute(call, &mut ipvs, &order);
+    }
 }
 
 /// Returns the role that the resource has; `None` for one that is not promotable, or does not run.
@@ -89,9 +142,25 @@ pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
 
 /// Returns what monitor answers, when this is its answer as far as the table is concerned.
 pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
-    let Some(role) = role(call, run_dir) else { return table };
     let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
-    role::judge(&role, &running, table).map(|status| role::with_clash(status, SyncKnowledge::read(run_dir).clash))
+    let Some(role) = role(call, run_dir) else {
+        let blocked = role::in_the_way(&running, backup_only());
+        return table.map(|status| match (status, blocked) {
+            (Status::Running, Some(reason)) => Status::Degraded(reason),
+            (status, _) => status,
+        });
+    };
+    let interface = role.channel.as_ref().map_or(Ok(()), channel::look_at_interface);
+    let mut troubles: Vec<String> = interface.err().into_iter().map(|failure| failure.to_string()).collect();
+    if has_new_channel(call, &role) {
+        troubles.push("the connections are synchronised with other parameters than sync_* say now".to_owned());
+    }
+    troubles.extend(SyncKnowledge::read(run_dir).clash.map(|address| role::clash_text(&address)));
+    role::judge(&role, Sight { running, backup_only: backup_only(), troubles }, table)
+}
+
+fn backup_only() -> bool {
+    sysctl::read("net/ipv4/vs/backup_only").is_ok_and(|value| value != "0")
 }
 
 /// Tells the cluster how fit this director is. `answer` is what monitor answers.
@@ -113,48 +182,71 @@ pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Fail
         call.log().warning(cause);
         return;
     }
+    // The cluster's program may have taken long: what the role is by now must not be undone.
+    let Some(role) = self::role(call, run_dir) else { return };
     if let Err(error) = run_dir.roles().write_json(&call.instance, &RoleRecord { score: Some(score), ..role }) {
         call.log().warning(error);
     }
 }
 
-/// The record is written before a daemon is started: what was started is then known to whatever comes after a kill -9.
+/// The record comes first where it names the same channel as before: what runs is then known to whatever comes after a kill -9,
+/// and a record that cannot be written leaves all as it was. A daemon on a channel that the new record does not name must be gone
+/// before it is written.
 fn enter(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, wanted: RoleRecord) -> Result<(), Failure> {
     let record = role(call, run_dir);
-    if let Some(channel) = &wanted.channel {
-        refuse_second(call, run_dir, channel)?;
+    let running = ipvs.sync_daemons()?;
+    if let Some(reason) = role::in_the_way(&foreign(&running, &[record.as_ref(), Some(&wanted)]), backup_only())
+        && wanted.promoted
+    {
+        return Err(Failure::generic(reason));
     }
-    let orders = role::orders(record.as_ref(), &ipvs.sync_daemons()?, &wanted).map_err(Failure::bad_here)?;
+    let wanted = RoleRecord { channel: wanted.channel.filter(|channel| is_only_one(call, run_dir, channel)), ..wanted };
+    let orders = role::orders(record.as_ref(), &running, &wanted);
     let (stops, starts): (Vec<_>, Vec<_>) = orders.into_iter().partition(|order| matches!(order, SyncOrder::Stop(_)));
-    // A daemon that the new record does not name must be gone before it is written.
-    execute(call, ipvs, &stops)?;
-    run_dir.roles().write_json(&call.instance, &RoleRecord { score: record.and_then(|old| old.score), ..wanted })?;
-    execute(call, ipvs, &starts)
+    let score = record.as_ref().and_then(|before| before.score);
+    let new = RoleRecord { score, ..wanted };
+    let write = || run_dir.roles().write_json(&call.instance, &new);
+    let same_channel = record.as_ref().is_none_or(|before| before.channel == new.channel);
+    if same_channel {
+        write()?;
+    }
+    stops.iter().try_for_each(|order| execute(call, ipvs, order))?;
+    if !same_channel {
+        write()?;
+    }
+    for order in &starts {
+        execute(call, ipvs, order).unwrap_or_else(|failure| call.log().warning(failure));
+    }
+    Ok(())
+}
+
+/// Those daemons that belong to none of the records.
+fn foreign(running: &SyncDaemons, records: &[Option<&RoleRecord>]) -> SyncDaemons {
+    let is_foreign = |channel: &SyncChannel| !records.iter().flatten().any(|record| role::is_ours(record, channel));
+    let only = |channel: &Option<SyncChannel>| channel.clone().filter(&is_foreign);
+    SyncDaemons { master: only(&running.master), backup: only(&running.backup) }
 }
 
 /// The node has one sync daemon of each kind, whatever number of resources it has.
-fn refuse_second(call: &Call, run_dir: &RunDir, channel: &SyncChannel) -> Result<(), Failure> {
+fn is_only_one(call: &Call, run_dir: &RunDir, channel: &SyncChannel) -> bool {
     let roles = run_dir.roles();
     let others = roles.instances().into_iter().filter(|other| *other != call.instance);
     let mut syncing =
         others.filter(|other| roles.read_json(other).is_some_and(|role: RoleRecord| role.channel.is_some()));
-    match syncing.next() {
-        Some(other) => Err(Failure::bad_here(format!(
-            "sync_interface \"{}\": lvs resource \"{other}\" synchronises the connections of this node already, and the kernel \
-             does it once: put the services of both into one resource (configfile)",
-            channel.interface
-        ))),
-        None => Ok(()),
-    }
+    let Some(other) = syncing.next() else { return true };
+    call.log().warning(format!(
+        "sync_interface \"{}\": without effect: lvs resource \"{other}\" synchronises the connections of this node already, and \
+         the kernel does it once: put the services of both into one resource (configfile)",
+        channel.interface
+    ));
+    false
 }
 
-fn execute(call: &Call, ipvs: &mut Ipvs, orders: &[SyncOrder]) -> Result<(), Failure> {
-    for order in orders {
-        match order {
-            SyncOrder::Stop(daemon) => ipvs.stop_sync_daemon(*daemon)?,
-            SyncOrder::Start(daemon, channel) => ipvs.start_sync_daemon(*daemon, channel)?,
-        }
-        call.log().info(order);
+fn execute(call: &Call, ipvs: &mut Ipvs, order: &SyncOrder) -> Result<(), Failure> {
+    match order {
+        SyncOrder::Stop(daemon) => ipvs.stop_sync_daemon(*daemon)?,
+        SyncOrder::Start(daemon, channel) => ipvs.start_sync_daemon(*daemon, channel)?,
     }
+    call.log().info(order);
     Ok(())
 }

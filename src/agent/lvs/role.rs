@@ -32,79 +32,80 @@ fn daemon_of(role: &RoleRecord) -> SyncDaemon {
 
 const BOTH: [SyncDaemon; 2] = [SyncDaemon::Master, SyncDaemon::Backup];
 
+/// Whether a sync daemon belongs to the resource with this record. Another `ttl` or `maxlen` makes it no other one's.
+pub fn is_ours(record: &RoleRecord, channel: &SyncChannel) -> bool {
+    record.channel.as_ref().is_some_and(|own| (&own.interface, own.id) == (&channel.interface, channel.id))
+}
+
 /// Decides what to stop and what to start. A director that becomes the active one stops receiving before it sends: a stale
-/// message of the other one could replace connections that it serves by then.
-///
-/// # Errors
-/// It says which daemon of another program is in the way.
-pub fn orders(
-    record: Option<&RoleRecord>,
-    running: &SyncDaemons,
-    wanted: &RoleRecord,
-) -> Result<Vec<SyncOrder>, String> {
+/// message of the other one could replace connections that it serves by then. The daemon of another program is left alone; one
+/// that does exactly what is wanted is adopted, as a service of the table is.
+pub fn orders(record: Option<&RoleRecord>, running: &SyncDaemons, wanted: &RoleRecord) -> Vec<SyncOrder> {
     let is_ours = |channel: &SyncChannel| {
-        let own = record.and_then(|record| record.channel.as_ref());
-        own.is_some_and(|own| (&own.interface, own.id) == (&channel.interface, channel.id))
+        wanted.channel.as_ref() == Some(channel) || record.is_some_and(|record| is_ours(record, channel))
     };
-    let mut orders = Vec::new();
-    for daemon in BOTH {
-        let Some(channel) = running.channel(daemon).filter(|channel| is_ours(channel)) else { continue };
-        if wanted.channel.as_ref() != Some(channel) || daemon != daemon_of(wanted) {
-            orders.push(SyncOrder::Stop(daemon));
-        }
-    }
-    let daemon = daemon_of(wanted);
-    match (&wanted.channel, running.channel(daemon)) {
-        (None, _) => {}
-        (Some(channel), Some(found)) if !is_ours(found) => {
-            return Err(format!(
-                "sync daemon {daemon} on {} with id {}: start: another program runs one on {} with id {}; stop it \
-                 (ipvsadm --stop-daemon {daemon})",
-                channel.interface, channel.id, found.interface, found.id
-            ));
-        }
-        (Some(channel), Some(found)) if found == channel => {}
-        (Some(channel), _) => orders.push(SyncOrder::Start(daemon, channel.clone())),
-    }
-    Ok(orders)
+    let of_role = daemon_of(wanted);
+    let is_right = |daemon, channel| daemon == of_role && wanted.channel.as_ref() == Some(channel);
+    let ours = BOTH
+        .into_iter()
+        .filter_map(|daemon| Some((daemon, running.channel(daemon).filter(|channel| is_ours(channel))?)));
+    let stops =
+        ours.filter(|(daemon, channel)| !is_right(*daemon, *channel)).map(|(daemon, _)| SyncOrder::Stop(daemon));
+    let is_free = running.channel(of_role).is_none_or(|found| is_ours(found) && !is_right(of_role, found));
+    let start = wanted.channel.clone().filter(|_| is_free).map(|channel| SyncOrder::Start(of_role, channel));
+    stops.chain(start).collect()
 }
 
-/// Returns what monitor answers for a resource with this role, whose table was judged already.
-pub fn judge(record: &RoleRecord, running: &SyncDaemons, table: Result<Status, Failure>) -> Result<Status, Failure> {
-    let wrong = differences(record, running);
-    match (record.promoted, table, wrong.is_empty()) {
-        // What is left of a table that something has flushed is a sync daemon; recovery ends it.
-        (_, Ok(Status::Stopped), true) if record.channel.is_none() => Ok(Status::Stopped),
-        (promoted, Ok(Status::Stopped), _) => broken(promoted, "every virtual service is missing".to_owned(), &wrong),
-        (promoted, Err(failure), _) => broken(promoted, failure.to_string(), &wrong),
-        (true, Ok(Status::Degraded(reason)), true) => Ok(Status::DegradedPromoted(reason)),
-        (true, Ok(_), true) => Ok(Status::Promoted),
-        (false, Ok(status), true) => Ok(status),
-        (promoted, Ok(_), false) => broken(promoted, String::new(), &wrong),
-    }
+/// Returns why this node would direct nothing: the kernel leaves all packets alone while a backup daemon runs, unless it is told
+/// otherwise (`backup_only`). It may be that of another program, or of another resource.
+pub fn in_the_way(running: &SyncDaemons, backup_only: bool) -> Option<String> {
+    let SyncChannel { interface, id, .. } = running.backup.as_ref().filter(|_| backup_only)?;
+    Some(format!(
+        "a sync daemon backup runs on {interface} with id {id}, and with net.ipv4.vs.backup_only=1 this node directs nothing \
+         meanwhile: stop it (ipvsadm --stop-daemon backup), or move what has started it to the other director"
+    ))
 }
 
-/// Adds that another director sends connections under the same number, at this address. Neither of them is broken by that, but
-/// the standby gets the connections of both.
-pub fn with_clash(status: Status, clash: Option<String>) -> Status {
-    let reason = |address: String| {
-        format!(
-            "{address} sends connections under the same sync_id: give one of the two pairs another one, or see that one \
-                 director is promoted only"
-        )
-    };
-    match (status, clash.map(reason)) {
-        (Status::Running, Some(reason)) => Status::Degraded(reason),
-        (Status::Promoted, Some(reason)) => Status::DegradedPromoted(reason),
-        (status, _) => status,
+/// What is seen of the synchronisation.
+#[derive(Debug, Default)]
+pub struct Sight {
+    /// The daemons that run.
+    pub running: SyncDaemons,
+    /// Whether the kernel leaves all packets alone while a backup daemon runs.
+    pub backup_only: bool,
+    /// What else is wrong with it, in words.
+    pub troubles: Vec<String>,
+}
+
+/// Returns what monitor answers for a resource with this role, whose table was judged already. A synchronisation that does not
+/// work is shown: it is no reason to end what serves, and each monitor tries it again.
+pub fn judge(record: &RoleRecord, sight: Sight, table: Result<Status, Failure>) -> Result<Status, Failure> {
+    let Sight { running, backup_only, mut troubles } = sight;
+    let one_is_left =
+        BOTH.into_iter().filter_map(|daemon| running.channel(daemon)).any(|channel| is_ours(record, channel));
+    troubles.splice(0..0, differences(record, &running));
+    let blocked = in_the_way(&running, backup_only).filter(|_| record.promoted);
+    match (table, blocked) {
+        (Ok(Status::Stopped), _) if !one_is_left => Ok(Status::Stopped),
+        (Ok(Status::Stopped), _) => broken(record, "every virtual service is missing".to_owned()),
+        (Err(failure), _) => broken(record, failure.to_string()),
+        (Ok(_), Some(reason)) => broken(record, reason),
+        (Ok(Status::Degraded(reason)), None) => Ok(working(record, [vec![reason], troubles].concat())),
+        (Ok(_), None) => Ok(working(record, troubles)),
     }
 }
 
-fn broken(promoted: bool, reason: String, wrong: &[String]) -> Result<Status, Failure> {
-    let reasons: Vec<String> =
-        [reason].into_iter().chain(wrong.iter().cloned()).filter(|text| !text.is_empty()).collect();
-    let reason = reasons.join("; ");
-    if promoted { Ok(Status::FailedPromoted(reason)) } else { Err(Failure::generic(reason)) }
+fn broken(record: &RoleRecord, reason: String) -> Result<Status, Failure> {
+    if record.promoted { Ok(Status::FailedPromoted(reason)) } else { Err(Failure::generic(reason)) }
+}
+
+fn working(record: &RoleRecord, troubles: Vec<String>) -> Status {
+    match (record.promoted, troubles.is_empty()) {
+        (false, true) => Status::Running,
+        (false, false) => Status::Degraded(troubles.join("; ")),
+        (true, true) => Status::Promoted,
+        (true, false) => Status::DegradedPromoted(troubles.join("; ")),
+    }
 }
 
 /// Returns, in words, what is not as the record says.
@@ -113,15 +114,29 @@ fn differences(record: &RoleRecord, running: &SyncDaemons) -> Vec<String> {
     let of_role = daemon_of(record);
     let difference = |daemon: SyncDaemon| match (running.channel(daemon), daemon == of_role) {
         (None, true) => Some(format!("sync daemon {daemon} on {}: does not run", channel.interface)),
+        (Some(found), true) if !is_ours(record, found) => Some(format!(
+            "sync daemon {daemon} on {} with id {}: not started: another program runs one on {} with id {}; stop it (ipvsadm \
+             --stop-daemon {daemon})",
+            channel.interface, channel.id, found.interface, found.id
+        )),
         (Some(found), true) if found != channel => {
-            Some(format!("sync daemon {daemon}: runs on {} with id {} instead", found.interface, found.id))
+            Some(format!("sync daemon {daemon} on {}: runs with another group, port, ttl or maxlen", channel.interface))
         }
-        (Some(found), false) if found == channel => {
+        (Some(found), false) if is_ours(record, found) => {
             Some(format!("sync daemon {daemon} on {}: still runs", found.interface))
         }
         _ => None,
     };
     BOTH.into_iter().filter_map(difference).collect()
+}
+
+/// Says that another director sends connections under the same number, at this address. Neither of them is broken by that, but
+/// the standby gets the connections of both.
+pub fn clash_text(address: &str) -> String {
+    format!(
+        "{address} sends connections under the same sync_id: give one of the two pairs another one, or see that one director is \
+         promoted only"
+    )
 }
 
 #[cfg(test)]
