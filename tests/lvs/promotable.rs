@@ -168,7 +168,12 @@ fn an_interface_that_cannot_carry_the_connections_is_shown_and_ends_no_service()
         [("bare", "it has no IPv4 address"), ("asleep", "the interface is down"), ("nosuch", "no such interface")];
     for (name, cause) in rows {
         let wrong = clone(&host).param("sync_interface", name);
-        wrong.run("validate-all").expect(2).says(&format!("sync_interface \"{name}\": {cause}"));
+        wrong
+            .clone()
+            .variable("OCF_CHECK_LEVEL", "10")
+            .run("validate-all")
+            .expect(2)
+            .says(&format!("sync_interface \"{name}\": {cause}"));
         wrong.start();
         wrong.monitor().expect(190).says(&format!("sync_interface \"{name}\": {cause}"));
         wrong.stop();
