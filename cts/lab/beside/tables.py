@@ -109,6 +109,7 @@ def paths(tables):
     entry has a way of its own. The original may repeat a part of it (once for each real server, in the order of a Perl
     hash): what is the same as a step before is left out. So is the weight 0 of a real server that has just been put in
     and then gets its weight, since no client is sent there: whether it is seen depends on how fast the first check is.
+    And so is the weight 0 of one that then leaves: ours drains it, which takes no time where it has no connection.
 
     >>> paths([{"web": "wrr", "web/a": "1"}, {"web": "wrr"}, {"web": "wrr", "web/a": "1"}, {"web": "wrr"}])
     {'web/a': '1 - 1 -'}
@@ -116,12 +117,14 @@ def paths(tables):
     {'web/a': '- 1 - 1'}
     >>> paths([{}, {"web/a": "0"}, {"web/a": "1"}]), paths([{}, {"web/a": "0"}]), paths([{"web/a": "1"}])
     ({'web/a': '- 1'}, {'web/a': '- 0'}, {})
+    >>> paths([{"web/a": "1"}, {"web/a": "0"}, {}]), paths([{"web/a": "0"}, {}, {"web/a": "0"}])
+    ({'web/a': '1 -'}, {'web/a': '0 - 0'})
     """
     ways = {}
     for entry in {entry for each in tables for entry in each}:
         values = [value for value, _ in itertools.groupby(each.get(entry, ABSENT) for each in tables)]
         values = [value for before, value, after in zip([None] + values, values, values[1:] + [None])
-                  if not (before == ABSENT and value.rstrip("mi") == "0" and after not in (None, ABSENT))]
+                  if value.rstrip("mi") != "0" or (before == ABSENT) == (after == ABSENT) or None in (before, after)]
         way, steps = values[:1], set()
         for before, after in zip(values, values[1:]):
             if (before, after) not in steps:
