@@ -122,6 +122,9 @@ fn has_new_channel(call: &Call, role: &RoleRecord) -> bool {
 /// Starts and stops sync daemons as the role of this resource says, unless another action of it is under way. What goes wrong is
 /// in what [`judge`] says.
 pub fn mend(call: &Call, run_dir: &RunDir) {
+    if role(call, run_dir).is_none() {
+        return;
+    }
     let Ok(Some(_lock)) = Lock::try_acquire(&run_dir.services().lock_of(&call.instance)) else { return };
     let (Some(role), Ok(Some(mut ipvs))) = (role(call, run_dir), Ipvs::open()) else { return };
     let running = ipvs.sync_daemons().unwrap_or_default();
@@ -142,14 +145,8 @@ pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
 
 /// Returns what monitor answers, when this is its answer as far as the table is concerned.
 pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
+    let Some(role) = role(call, run_dir) else { return table.map(judge_plain) };
     let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
-    let Some(role) = role(call, run_dir) else {
-        let blocked = role::in_the_way(&running, backup_only());
-        return table.map(|status| match (status, blocked) {
-            (Status::Running, Some(reason)) => Status::Degraded(reason),
-            (status, _) => status,
-        });
-    };
     let interface = role.channel.as_ref().map_or(Ok(()), channel::look_at_interface);
     let mut troubles: Vec<String> = interface.err().into_iter().map(|failure| failure.to_string()).collect();
     if has_new_channel(call, &role) {
@@ -157,6 +154,18 @@ pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> R
     }
     troubles.extend(SyncKnowledge::read(run_dir).clash.map(|address| role::clash_text(&address)));
     role::judge(&role, Sight { running, backup_only: backup_only(), troubles }, table)
+}
+
+/// A plain resource has no role, and directs nothing either while another one's backup daemon runs.
+fn judge_plain(status: Status) -> Status {
+    let running = || Ipvs::open().ok()??.sync_daemons().ok();
+    match status {
+        Status::Running => match running().and_then(|running| role::in_the_way(&running, backup_only())) {
+            Some(reason) => Status::Degraded(reason),
+            None => Status::Running,
+        },
+        other => other,
+    }
 }
 
 fn backup_only() -> bool {
