@@ -136,7 +136,8 @@ fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
         drain::advance_unless_busy(call, run_dir, &mut ipvs, &registry);
     }
     let view = verdict::DeclarationView { declared: &declared, observed: &observed };
-    verdict::judge(&view, &registry, &refusals).answer()
+    let status = verdict::judge(&view, &registry, &refusals).answer()?;
+    Ok(if promotion::role(call, run_dir).is_none() { promotion::judge_plain(status, &mut ipvs) } else { status })
 }
 
 /// Where the declaration is damaged: what the parameters name, as far as no other resource has declared it.

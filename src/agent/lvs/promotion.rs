@@ -145,7 +145,7 @@ pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
 
 /// Returns what monitor answers, when this is its answer as far as the table is concerned.
 pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
-    let Some(role) = role(call, run_dir) else { return table.map(judge_plain) };
+    let Some(role) = role(call, run_dir) else { return table };
     let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
     let interface = role.channel.as_ref().map_or(Ok(()), channel::look_at_interface);
     let mut troubles: Vec<String> = interface.err().into_iter().map(|failure| failure.to_string()).collect();
@@ -156,11 +156,11 @@ pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> R
     role::judge(&role, Sight { running, backup_only: backup_only(), troubles }, table)
 }
 
-/// A plain resource has no role, and directs nothing either while another one's backup daemon runs.
-fn judge_plain(status: Status) -> Status {
-    let running = || Ipvs::open().ok()??.sync_daemons().ok();
+/// Returns what monitor answers for a resource without a role: it directs nothing either while another one's backup daemon runs.
+pub fn judge_plain(status: Status, ipvs: &mut Ipvs) -> Status {
     match status {
-        Status::Running => match running().and_then(|running| role::in_the_way(&running, backup_only())) {
+        Status::Running => match ipvs.sync_daemons().ok().and_then(|running| role::in_the_way(&running, backup_only()))
+        {
             Some(reason) => Status::Degraded(reason),
             None => Status::Running,
         },
