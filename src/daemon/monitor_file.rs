@@ -305,12 +305,16 @@ mod tests {
         let pipe = scratch.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe without a reader");
         let mut lab = SinkLab::new(&pipe);
-        let mut news = Vec::new();
-        for _ in 0..2 * WAITING + 2 {
+        let (mut said, mut unchanged) = (Vec::new(), 0);
+        while unchanged < 2 * WAITING {
             lab.hear(lab.service, &Outcome::Good);
-            news.extend(lab.sink.end_turn());
+            unchanged += 1;
+            for news in lab.sink.end_turn() {
+                said.push(news.trouble.is_some_and(|cause| cause.contains("lines are lost")));
+                unchanged = 0;
+            }
         }
-        assert_eq!(news.len(), 1, "said once: {news:?}");
-        assert!(news.iter().all(|news| news.trouble.as_ref().is_some_and(|cause| cause.contains("lines are lost"))));
+        // The thread takes all that waits before it hangs: where it begins late, there is room once more.
+        assert!([vec![true], vec![true, false, true]].contains(&said), "each change is said once: {said:?}");
     }
 }
