@@ -141,7 +141,7 @@ class Side:
         # A table that does not change has to stay for two rounds after the action.
         self.recorder.begin()
         self.settle(step.wanted[self.product])
-        result = tables.paths(self.recorder.take())
+        result = tables.paths(self.recorder.take(), drains=self.product == "ours")
         if self.exits:
             result["exit"] = " ".join(self.exits)
             self.exits = []

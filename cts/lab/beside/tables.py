@@ -102,14 +102,14 @@ def real_server(service, word):
     return joined(addresses.get(name, fallback), port or PORTS.get(service, 80))
 
 
-def paths(tables):
+def paths(tables, drains=False):
     """Returns the way of each entry through the tables, such as {"web/a": "1 0"}; an entry that stays has none.
 
     This is what is compared. Both sides change several entries for one event, each in an order of its own: so each
     entry has a way of its own. The original may repeat a part of it (once for each real server, in the order of a Perl
     hash): what is the same as a step before is left out. So is the weight 0 of a real server that has just been put in
     and then gets its weight, since no client is sent there: whether it is seen depends on how fast the first check is.
-    And so is the weight 0 of one that then leaves: ours drains it, which takes no time where it has no connection.
+    And so, of a side that drains, is the weight 0 of one that then leaves: it stays for no time where it has no connection.
 
     >>> paths([{"web": "wrr", "web/a": "1"}, {"web": "wrr"}, {"web": "wrr", "web/a": "1"}, {"web": "wrr"}])
     {'web/a': '1 - 1 -'}
@@ -117,14 +117,20 @@ def paths(tables):
     {'web/a': '- 1 - 1'}
     >>> paths([{}, {"web/a": "0"}, {"web/a": "1"}]), paths([{}, {"web/a": "0"}]), paths([{"web/a": "1"}])
     ({'web/a': '- 1'}, {'web/a': '- 0'}, {})
-    >>> paths([{"web/a": "1"}, {"web/a": "0"}, {}]), paths([{"web/a": "0"}, {}, {"web/a": "0"}])
-    ({'web/a': '1 -'}, {'web/a': '0 - 0'})
+    >>> leaves = [{"web/a": "1"}, {"web/a": "0"}, {}]
+    >>> paths(leaves), paths(leaves, drains=True), paths([{"web/a": "0"}, {}, {"web/a": "0"}], drains=True)
+    ({'web/a': '1 0 -'}, {'web/a': '1 -'}, {'web/a': '0 - 0'})
     """
+    def passes(before, value, after):
+        comes = before == ABSENT and after not in (None, ABSENT)
+        leaves = drains and after == ABSENT and before not in (None, ABSENT)
+        return value.rstrip("mi") == "0" and (comes or leaves)
+
     ways = {}
     for entry in {entry for each in tables for entry in each}:
         values = [value for value, _ in itertools.groupby(each.get(entry, ABSENT) for each in tables)]
         values = [value for before, value, after in zip([None] + values, values, values[1:] + [None])
-                  if value.rstrip("mi") != "0" or (before == ABSENT) == (after == ABSENT) or None in (before, after)]
+                  if not passes(before, value, after)]
         way, steps = values[:1], set()
         for before, after in zip(values, values[1:]):
             if (before, after) not in steps:
