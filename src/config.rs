@@ -163,7 +163,7 @@ pub struct Service {
 pub struct Draining {
     /// The real server, with weight 0.
     pub real_server: RealServer,
-    /// When it left, in seconds since 1970.
+    /// When it left, in seconds since this machine was started.
     pub since: u64,
 }
 

@@ -1,6 +1,7 @@
 //! Files of this machine: the run directory with what survives between calls, locks, and settings of the kernel and of
 //! this process.
 
+mod boot;
 mod comparison;
 pub mod descriptors;
 mod file;
@@ -15,6 +16,7 @@ mod run_dir;
 pub mod sysctl;
 pub mod syslog;
 
+pub use boot::seconds_since_boot;
 pub use file::{FileError, age, write_private};
 pub use lock::Lock;
 pub use own_program::own_program;

@@ -16,7 +16,7 @@ use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::{RealServerInUse, Traffic};
 use crate::ownership::Registry;
-use crate::system::{Lock, RunDir};
+use crate::system::{Lock, RunDir, seconds_since_boot};
 
 /// Everything that `status` shows.
 #[derive(Debug, Serialize)]
@@ -119,7 +119,9 @@ fn kernel_row(key: &ServiceKey, one: RealServerInUse, registry: &Registry) -> Ke
         active: connections.active,
         inactive: connections.inactive,
         traffic: TrafficRow { connections: total, in_packets, out_packets, in_bytes, out_bytes },
-        draining: registry.drain_of(key, &real.key).map(|drain| (drain.since, drain.until)),
+        draining: registry
+            .drain_of(key, &real.key)
+            .map(|drain| (by_wall_clock(drain.since), by_wall_clock(drain.until))),
     }
 }
 
@@ -225,6 +227,11 @@ fn plain_line(row: &KernelRow, now: SystemTime) -> String {
         )
     });
     format!("  {real_server:<25} {forwarding:<6} {weight:>6}  {active:>6}  {inactive:>8}{reason}")
+}
+
+/// Returns when this machine had run for so many seconds, in seconds since 1970: for display only.
+fn by_wall_clock(boot: u64) -> u64 {
+    seconds(SystemTime::now()).saturating_sub(seconds_since_boot()).saturating_add(boot)
 }
 
 fn seconds(now: SystemTime) -> u64 {

@@ -37,7 +37,7 @@ pub(super) struct Options {
     pub tunnel_port: Option<u16>,
     /// The checksum of a tunnel's packets.
     pub tunnel_checksum: Option<TunnelChecksum>,
-    /// When the real server left the configuration, in seconds since 1970: it is drained. Only a declaration has it.
+    /// When the real server left the configuration, in seconds since this machine was started: it is drained. Only a declaration has it.
     pub draining: Option<u64>,
 }
 
@@ -141,7 +141,7 @@ fn parse_options(text: &str) -> Result<Options, String> {
         } else if let Some(checksum) = checksum(word) {
             set_once(&mut options.tunnel_checksum, checksum, "tun-csum, tun-remcsum")?;
         } else if let Some(since) = word.strip_prefix("draining:") {
-            let expected = || format!("\"{word}\": expected seconds since 1970");
+            let expected = || format!("\"{word}\": expected seconds since this machine was started");
             let since = value::digits(since).and_then(|digits| digits.parse().ok()).ok_or_else(expected)?;
             set_once(&mut options.draining, since, "draining:")?;
         } else if word == "-w" {

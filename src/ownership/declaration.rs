@@ -29,7 +29,7 @@ pub struct Declared {
     pub draining: BTreeMap<ServiceKey, BTreeMap<RealServerKey, Drain>>,
 }
 
-/// The drain of one real server, in seconds since 1970.
+/// The drain of one real server, in seconds since this machine was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drain {
     /// When it has left the configuration.

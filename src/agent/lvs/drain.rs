@@ -3,7 +3,6 @@
 //! looks after the service, it drains them; elsewhere `start`, `reload-agent` and `monitor` do. None of them waits.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::agent::changes;
 use crate::config::{Config, Draining, Service};
@@ -13,13 +12,13 @@ use crate::netlink::ipvs::Held;
 use crate::ocf::{Call, Failure};
 use crate::ownership::{self, Declaration, Declared, Drain, RealServerMover, Registry};
 use crate::plan::{self, HeldRealServer};
-use crate::system::{Lock, RunDir};
+use crate::system::{Lock, RunDir, seconds_since_boot};
 
 /// Adds to the services of `config` those real servers that the present declaration has, that these do not, and that the
 /// kernel holds; returns whether there are such.
 pub fn carry_over(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, config: &mut Config) -> Result<bool, Failure> {
     let Declaration::Services(before) = ownership::declaration(run_dir, &call.instance) else { return Ok(false) };
-    let now = seconds_since_1970();
+    let now = seconds_since_boot();
     let mut are_there = false;
     for service in &mut config.services {
         let leaving = leaving(service, &before, now);
@@ -86,7 +85,7 @@ pub fn advance(
     declared: &BTreeMap<ServiceKey, Drains>,
     registry: &Registry,
 ) -> Result<(), Failure> {
-    let now = seconds_since_1970();
+    let now = seconds_since_boot();
     let mut steps: Vec<Change> = Vec::new();
     for (key, drains) in declared {
         if registry.real_server_mover(key) == RealServerMover::HealthMonitor {
@@ -112,10 +111,6 @@ pub fn advance_unless_busy(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, regis
         advance(call, ipvs, &declared.draining, registry).unwrap_or_else(|failure| call.log().warning(failure));
     }
     drop(lock);
-}
-
-fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

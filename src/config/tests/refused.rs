@@ -161,7 +161,7 @@ fn real_servers() {
         ("10.1.0.2 ipip tun-csum", "tun-csum, tun-remcsum: expected the forwarding method gue or gre with it"),
         ("10.1.0.2 gue tun-port:0", "\"tun-port:0\": expected a port number from 1 to 65535"),
         ("10.1.0.2 gue tun-csum tun-remcsum", "tun-csum, tun-remcsum: given twice"),
-        ("10.1.0.2 gate draining:soon", "\"draining:soon\": expected seconds since 1970"),
+        ("10.1.0.2 gate draining:soon", "\"draining:soon\": expected seconds since this machine was started"),
         ("10.1.0.2 gate abc", "\"abc\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -5", "\"-5\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -w", "\"\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),

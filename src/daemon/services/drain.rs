@@ -1,34 +1,34 @@
 //! Real servers that have left the configuration and keep the connections that they have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::config::Service;
 use crate::health::{DrainingServer, Pool};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
 use crate::netlink::ipvs::RealServerInUse;
 use crate::plan::{self, HeldRealServer, TableRole};
+use crate::system::seconds_since_boot;
 
 /// The real servers of some virtual services, with what the kernel counts for each.
 pub type InUse = Vec<(ServiceKey, Vec<RealServerInUse>)>;
 
-/// The same moment by both clocks: declarations have the wall clock's time.
+/// The same moment by both clocks: declarations have the time since this machine was started.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     pub now: Instant,
-    /// Seconds since 1970.
-    pub wall: u64,
+    /// Seconds since this machine was started.
+    pub boot: u64,
 }
 
 impl Moment {
     pub fn of(now: Instant) -> Self {
-        Self { now, wall: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) }
+        Self { now, boot: seconds_since_boot() }
     }
 
-    /// Returns when it was so many seconds since 1970. A time to come counts as now, and one before this machine has
-    /// started as well: the monotonic clock has none.
-    fn at(self, wall: u64) -> Instant {
-        let ago = Duration::from_secs(self.wall.saturating_sub(wall));
+    /// Returns when this machine had run for so many seconds. A time to come counts as now.
+    fn at(self, boot: u64) -> Instant {
+        let ago = Duration::from_secs(self.boot.saturating_sub(boot));
         self.now.checked_sub(ago).unwrap_or(self.now)
     }
 }

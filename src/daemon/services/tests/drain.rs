@@ -120,8 +120,8 @@ fn one_that_comes_back_keeps_its_entry_until_a_check_lets_it_serve() {
 
 #[test]
 fn a_follower_drains_what_the_declaration_names_and_never_brings_it_back() {
-    let wall = Moment::of(Instant::now()).wall;
-    let declared = without_third(&format!("\treal=192.0.2.3:80 gate 0 draining:{wall}\n"));
+    let boot = Moment::of(Instant::now()).boot;
+    let declared = without_third(&format!("\treal=192.0.2.3:80 gate 0 draining:{boot}\n"));
     let mut lab = lab(TableRole::MovesRealServers);
     lab.configure(TableRole::MovesRealServers, &declared, Table::new());
     lab.tick_all();
