@@ -55,6 +55,8 @@ impl Agent for Lvs {
             promotion::publish_score(call, &RunDir::system(), &Ok(Status::Running));
             return Ok(());
         }
+        // What was a promotable clone may have become a plain resource.
+        promotion::leave(call, &RunDir::system())?;
         if channel::channel(call)?.is_some() {
             call.log().warning("sync_interface: without effect: this resource is not a promotable clone");
         }
@@ -84,7 +86,7 @@ impl Agent for Lvs {
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let run_dir = RunDir::system();
         let role = promotion::role(call, &run_dir);
-        if role.is_some_and(|role| promotion::has_new_parameters(call, &run_dir, &role))
+        if role.is_some_and(|role| promotion::has_new_parameters(call, &role))
             && let Err(failure) = bring_up(call, Some(PromotionRole::Unpromoted))
         {
             // What runs goes on as it was; a restart would end it, and fail for the same reason.
@@ -137,7 +139,7 @@ fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
     }
     let view = verdict::DeclarationView { declared: &declared, observed: &observed };
     let status = verdict::judge(&view, &registry, &refusals).answer()?;
-    Ok(if promotion::role(call, run_dir).is_none() { promotion::judge_plain(status, &mut ipvs) } else { status })
+    Ok(promotion::judge_beside_others(call, run_dir, status, &mut ipvs))
 }
 
 /// Where the declaration is damaged: what the parameters name, as far as no other resource has declared it.

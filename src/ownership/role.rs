@@ -15,6 +15,8 @@ pub struct RoleRecord {
     pub promoted: bool,
     /// The channel of the sync daemon that this resource has started; `None` where connections are not synchronised.
     pub channel: Option<SyncChannel>,
+    /// A fingerprint of the parameters, as they are written, that were taken on last.
+    pub parameters: Option<u64>,
     /// The promotion score that the cluster was told last.
     pub score: Option<u32>,
 }

@@ -37,8 +37,7 @@ fn a_table_that_is_as_declared_costs_no_question_for_each_service() {
     assert_eq!(host.ipvs_table().len(), SERVICES / 2 * 6);
     let monitored = messages(&host, |strace| drop(lvs.clone().under(strace).monitor().expect(0).silent()));
     let started = messages(&host, |strace| drop(lvs.clone().under(strace).run("start").expect(0)));
-    // The family, the services, the sync daemons.
-    assert!(monitored <= 4 && started <= 10, "{monitored} messages of monitor, {started} of start");
+    assert!(monitored <= 3 && started <= 10, "{monitored} messages of monitor, {started} of start");
 }
 
 #[test]

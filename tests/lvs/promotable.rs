@@ -59,6 +59,20 @@ fn each_role_has_its_own_sync_daemon_and_the_table_stays_through_all_of_them() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_clone_that_becomes_a_plain_resource_has_no_role_and_no_sync_daemon_any_more() {
+    let host = host();
+    let clone = clone(&host);
+    clone.start();
+    clone.run("promote").expect(0).silent();
+    let plain = lvs(&host);
+    plain.start();
+    plain.monitor().expect(0).silent();
+    assert_eq!((daemons(&host), host.read(ROLE)), (vec![], String::new()));
+    assert_eq!(host.ipvs_table(), sorted(&TABLE, &[]));
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn without_an_interface_the_role_is_kept_and_no_daemon_runs() {
     let host = host();
     let clone = promotable(lvs(&host));

@@ -40,7 +40,7 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
 
 /// Returns what the parameters say, with what is drained of an earlier declaration, and the text that declares it; `None` where
 /// it is declared already.
-pub fn load(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs) -> Result<(Config, Option<String>), Failure> {
+fn load(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs) -> Result<(Config, Option<String>), Failure> {
     let mut config = source::load(call)?;
     let mut undeclared = source::undeclared(call, run_dir, &config);
     if undeclared.is_some() && drain::carry_over(call, run_dir, ipvs, &mut config)? {

@@ -3,7 +3,7 @@
 use super::locks::DeclaringLock;
 use super::role::{self, Sight, SyncOrder};
 use super::score::{self, Fitness};
-use super::{bring_up, channel};
+use super::{channel, source};
 use crate::model::SyncChannel;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::SyncDaemons;
@@ -27,7 +27,8 @@ pub fn take_on(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, role: PromotionRo
     let before = self::role(call, run_dir);
     let channel = usable_channel(call, before.as_ref(), channel::channel(call)?);
     set_threshold(call).unwrap_or_else(|failure| call.log().warning(failure));
-    enter(call, run_dir, ipvs, RoleRecord { promoted, channel, ..RoleRecord::default() })
+    let parameters = Some(source::fingerprint(call));
+    enter(call, run_dir, ipvs, RoleRecord { promoted, channel, parameters, ..RoleRecord::default() })
 }
 
 /// Takes the active role on with what an earlier action has declared and programmed, when what the parameters say now cannot be
@@ -37,10 +38,11 @@ pub fn promote_as_declared(call: &Call, run_dir: &RunDir, failure: Failure) -> R
     if !matches!(super::monitor_table(call, run_dir), Ok(Status::Running | Status::Degraded(_))) {
         return Err(failure);
     }
-    call.log().warning(format!("promoted with what was declared before: {failure}"));
     let _lock = DeclaringLock::acquire(call, run_dir)?;
-    let mut ipvs = Ipvs::open()?.ok_or(failure)?;
-    enter(call, run_dir, &mut ipvs, RoleRecord { promoted: true, ..record })
+    let Some(mut ipvs) = Ipvs::open()? else { return Err(failure) };
+    enter(call, run_dir, &mut ipvs, RoleRecord { promoted: true, ..record })?;
+    call.log().warning(format!("promoted with what was declared before: {failure}"));
+    Ok(())
 }
 
 /// Returns the configured channel, unless there is one that works and the configured one cannot.
@@ -102,16 +104,11 @@ pub fn leave(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
 }
 
 /// Whether an instance that is not promoted has to take on parameters that have changed since it was started. Pacemaker has an
-/// instance that was demoted reload nothing, but it monitors it again at once. The contents of a file are not followed.
-pub fn has_new_parameters(call: &Call, run_dir: &RunDir, role: &RoleRecord) -> bool {
-    if call.is_probe || role.promoted || !call.problems().is_empty() {
-        return false;
-    }
-    // One that cannot be understood is new: the attempt to take it on says why not.
-    let is_declared =
-        |mut ipvs| bring_up::load(call, run_dir, &mut ipvs).is_ok_and(|(_, undeclared)| undeclared.is_none());
-    let same_services = || Ipvs::open().is_ok_and(|ipvs| ipvs.is_none_or(is_declared));
-    has_new_channel(call, role) || (!call.is_set("configfile") && !same_services())
+/// instance that was demoted reload nothing, but it monitors it again at once. The contents of a file are not followed, nor what
+/// becomes of a name.
+pub fn has_new_parameters(call: &Call, role: &RoleRecord) -> bool {
+    let may_be_new = !call.is_probe && !role.promoted && call.problems().is_empty();
+    may_be_new && (role.parameters != Some(source::fingerprint(call)) || has_new_channel(call, role))
 }
 
 /// Whether another channel is configured than the one that is used.
@@ -156,16 +153,24 @@ pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> R
     role::judge(&role, Sight { running, backup_only: backup_only(), troubles }, table)
 }
 
-/// Returns what monitor answers for a resource without a role: it directs nothing either while another one's backup daemon runs.
-pub fn judge_plain(status: Status, ipvs: &mut Ipvs) -> Status {
-    match status {
-        Status::Running => match ipvs.sync_daemons().ok().and_then(|running| role::in_the_way(&running, backup_only()))
-        {
-            Some(reason) => Status::Degraded(reason),
-            None => Status::Running,
-        },
-        other => other,
+/// Returns what monitor answers for a resource without a role: it directs nothing either while the backup daemon of another
+/// resource of this node runs. The kernel is asked only where there is one.
+pub fn judge_beside_others(call: &Call, run_dir: &RunDir, status: Status, ipvs: &mut Ipvs) -> Status {
+    if status != Status::Running || !others(call, run_dir).any(|role| role.channel.is_some()) {
+        return status;
     }
+    let blocked = ipvs.sync_daemons().ok().and_then(|running| role::in_the_way(&running, backup_only()));
+    match blocked.filter(|_| role(call, run_dir).is_none()) {
+        Some(reason) => Status::Degraded(reason),
+        None => status,
+    }
+}
+
+/// Returns the roles of the other resources of this node.
+fn others(call: &Call, run_dir: &RunDir) -> impl Iterator<Item = RoleRecord> {
+    let roles = run_dir.roles();
+    let names = roles.instances().into_iter().filter(|other| *other != call.instance);
+    names.filter_map(move |other| roles.read_json(&other))
 }
 
 fn backup_only() -> bool {

@@ -1,5 +1,6 @@
 //! What the parameters or the `configfile` of an `lvs` resource describe.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use crate::config::{self, Config};
@@ -59,6 +60,16 @@ fn load_parameters(call: &Call, resolver: &dyn config::Resolver) -> Result<Confi
     })
 }
 
+/// Returns a number that is another one for other parameters, as they are written: a name may mean another address each time that
+/// it is looked up.
+pub fn fingerprint(call: &Call) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for parameter in super::description::DESCRIPTION.parameters {
+        written(call, parameter.name).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
 fn refuse_both(call: &Call) -> Result<(), Failure> {
     match (call.text("configfile"), call.text("virtual")) {
         (Some(_), Some(_)) => {
@@ -77,6 +88,25 @@ fn written<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::ocf::Action;
+
+    #[test]
+    fn other_parameters_have_another_fingerprint_also_where_a_value_moves_to_another_name() {
+        let of = |set: &[(&str, &str)]| {
+            let call =
+                Call::for_test(&super::super::description::DESCRIPTION, Action::Start, &set.iter().copied().collect());
+            fingerprint(&call)
+        };
+        let all = [
+            of(&[]),
+            of(&[("OCF_RESKEY_virtual", "192.0.2.1:80")]),
+            of(&[("OCF_RESKEY_virtual", "192.0.2.1:81")]),
+            of(&[("OCF_RESKEY_real", "192.0.2.1:80")]),
+            of(&[("OCF_RESKEY_sync_id", "7")]),
+        ];
+        let distinct: std::collections::BTreeSet<u64> = all.into_iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(of(&[("OCF_RESKEY_sync_id", "7")]), all[4]);
+    }
 
     #[test]
     fn the_default_of_one_parameter_does_not_hide_the_value_of_another() {

@@ -9,7 +9,7 @@ fn channel(id: u8) -> SyncChannel {
 }
 
 fn record(promoted: bool, id: Option<u8>) -> RoleRecord {
-    RoleRecord { promoted, channel: id.map(channel), score: None }
+    RoleRecord { promoted, channel: id.map(channel), ..RoleRecord::default() }
 }
 
 /// Which daemons run, with the numbers of their channels.
