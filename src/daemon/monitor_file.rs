@@ -309,7 +309,7 @@ mod tests {
         while unchanged < 2 * WAITING {
             lab.hear(lab.service, &Outcome::Good);
             unchanged += 1;
-            for news in lab.sink.end_turn() {
+            if let Some(news) = lab.sink.end_turn() {
                 said.push(news.trouble.is_some_and(|cause| cause.contains("lines are lost")));
                 unchanged = 0;
             }
