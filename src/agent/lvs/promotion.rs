@@ -185,7 +185,12 @@ pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Fail
         Ok(_) => true,
     };
     let Some(role) = role(call, run_dir) else { return };
-    let coverage = if role.promoted { Some(100) } else { SyncKnowledge::read(run_dir).coverage };
+    let coverage = match answer {
+        _ if role.promoted => Some(100),
+        // What it knew when the synchronisation broke down grows old.
+        Ok(Status::Degraded(_)) => Some(0),
+        _ => SyncKnowledge::read(run_dir).coverage,
+    };
     let score = score::score(Fitness { complete, coverage, before: role.score });
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
     let may_be_forgotten = call.is_probe || call.action == Action::Start;
