@@ -179,19 +179,9 @@ fn backup_only() -> bool {
 
 /// Tells the cluster how fit this director is. `answer` is what monitor answers.
 pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Failure>) {
-    let complete = match answer {
-        Ok(Status::Stopped) => return,
-        Ok(Status::FailedPromoted(_)) | Err(_) => false,
-        Ok(_) => true,
-    };
     let Some(role) = role(call, run_dir) else { return };
-    let coverage = match answer {
-        _ if role.promoted => Some(100),
-        // What it knew when the synchronisation broke down grows old.
-        Ok(Status::Degraded(_)) => Some(0),
-        _ => SyncKnowledge::read(run_dir).coverage,
-    };
-    let score = score::score(Fitness { complete, coverage, before: role.score });
+    let Some(fitness) = Fitness::of(&role, answer, SyncKnowledge::read(run_dir).coverage) else { return };
+    let score = score::score(fitness);
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
     let may_be_forgotten = call.is_probe || call.action == Action::Start;
     if role.score == Some(score) && !may_be_forgotten {

@@ -4,18 +4,37 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::ocf::Call;
+use crate::ocf::{Call, Failure, Status};
+use crate::ownership::RoleRecord;
 use crate::system::program;
 
 /// What is known of this director when its score is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fitness {
-    /// The table and the sync daemon are as they should be.
+    /// The table is as it should be.
     pub complete: bool,
     /// Per cent of the connections that this director knows: all when it is the active one; `None` where nothing counts them.
     pub coverage: Option<u8>,
     /// The score that the cluster has.
     pub before: Option<u32>,
+}
+
+impl Fitness {
+    /// Judges a director by what its monitor answers, and by what its health monitor counts; `None` for one that does not run.
+    pub fn of(role: &RoleRecord, answer: &Result<Status, Failure>, counted: Option<u8>) -> Option<Self> {
+        let complete = match answer {
+            Ok(Status::Stopped) => return None,
+            Ok(Status::FailedPromoted(_)) | Err(_) => false,
+            Ok(_) => true,
+        };
+        let coverage = match answer {
+            _ if role.promoted => Some(100),
+            // What it knew when the synchronisation broke down grows old.
+            Ok(Status::Degraded(_)) => Some(0),
+            _ => counted,
+        };
+        Some(Self { complete, coverage, before: role.score })
+    }
 }
 
 /// The score of a director that is whole, while nothing is known of its connections.
@@ -93,6 +112,28 @@ mod tests {
             ],
             |(complete, coverage, before, expected)| {
                 assert_eq!(score(Fitness { complete, coverage, before }), expected);
+            },
+        );
+    }
+
+    #[test]
+    fn an_active_director_knows_all_and_a_standby_that_is_not_in_order_nothing() {
+        let degraded = || Status::Degraded("d".into());
+        check_rows(
+            [
+                (true, Ok(Status::Promoted), None, Some((true, Some(100)))),
+                (true, Ok(Status::DegradedPromoted("d".into())), Some(3), Some((true, Some(100)))),
+                (true, Ok(Status::FailedPromoted("f".into())), None, Some((false, Some(100)))),
+                (false, Ok(Status::Running), Some(97), Some((true, Some(97)))),
+                (false, Ok(Status::Running), None, Some((true, None))),
+                (false, Ok(degraded()), Some(97), Some((true, Some(0)))),
+                (false, Err(Failure::generic("f")), Some(97), Some((false, Some(97)))),
+                (false, Ok(Status::Stopped), Some(97), None),
+            ],
+            |(promoted, answer, counted, expected)| {
+                let role = RoleRecord { promoted, score: Some(500), ..RoleRecord::default() };
+                let expected = expected.map(|(complete, coverage)| Fitness { complete, coverage, before: Some(500) });
+                assert_eq!(Fitness::of(&role, &answer, counted), expected);
             },
         );
     }
