@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::libc;
 
-use rustc_hash::FxHashSet;
+use foldhash::HashSet;
 
 use crate::ocf::{Failure, FailureKind, Problems};
 
@@ -44,7 +44,7 @@ pub fn readable_addresses(text: &str) -> Vec<AddressEntry> {
 pub struct AddressList {
     entries: Vec<AddressEntry>,
     problems: Problems,
-    known: FxHashSet<AddressEntry>,
+    known: HashSet<AddressEntry>,
 }
 
 impl AddressList {

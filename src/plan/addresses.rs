@@ -1,9 +1,8 @@
 //! Addresses on interfaces: how they stand, and how the kernel gets to the wanted ones.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use rustc_hash::FxHashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::model::{AddressChange, AddressOptions, Family, InterfaceAddress};
 
@@ -20,7 +19,7 @@ pub enum AddressState {
 
 /// The addresses of a machine, found by identity (address and interface) however many there are.
 #[derive(Debug, Default)]
-pub struct AddressTable<'a>(FxHashMap<(IpAddr, u32), Vec<&'a InterfaceAddress>>);
+pub struct AddressTable<'a>(HashMap<(IpAddr, u32), Vec<&'a InterfaceAddress>>);
 
 impl<'a> FromIterator<&'a InterfaceAddress> for AddressTable<'a> {
     fn from_iter<T: IntoIterator<Item = &'a InterfaceAddress>>(addresses: T) -> Self {
@@ -111,12 +110,12 @@ pub fn deletion_order(leaving: Vec<InterfaceAddress>) -> Vec<InterfaceAddress> {
 pub fn interfaces_to_promote_on(held: &[InterfaceAddress], changes: &[AddressChange]) -> HashSet<u32> {
     let leaving: HashSet<&InterfaceAddress> = changes.iter().filter_map(deletion).collect();
     if leaving.iter().all(|place| place.address.is_ipv6()) {
-        return HashSet::new();
+        return HashSet::default();
     }
     let come = changes.iter().filter(|change| matches!(change, AddressChange::Add(..))).map(AddressChange::address);
     // The value says whether the primary address of a subnet leaves. It is the first one in the kernel's list.
-    let mut subnets: HashMap<(u32, u8, u32), bool> = HashMap::new();
-    let mut interfaces = HashSet::new();
+    let mut subnets: HashMap<(u32, u8, u32), bool> = HashMap::default();
+    let mut interfaces = HashSet::default();
     for place in held.iter().chain(come) {
         let Some(subnet) = subnet(place) else { continue };
         let leaves = leaving.contains(place);

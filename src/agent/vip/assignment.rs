@@ -1,10 +1,9 @@
 //! Decides where each address goes: on which interface, with which prefix, label and broadcast address. It is decided
 //! from the parameters and from what this machine has.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::broadcast::OwnBroadcasts;
 use super::record::RecordedAddress;
@@ -47,7 +46,7 @@ pub fn remember<'a>(
     links: &[Link],
 ) {
     let links: HashMap<&str, &Link> = links.iter().map(|link| (link.name.as_str(), link)).collect();
-    let mut known: FxHashMap<IpAddr, Vec<&RecordedAddress>> = FxHashMap::default();
+    let mut known: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::default();
     for placed in record.filter(|placed| links.contains_key(placed.nic.as_str())) {
         known.entry(placed.address).or_default().push(placed);
     }
@@ -81,7 +80,7 @@ pub fn assign_all(requested: &RequestedAddresses, surroundings: &Surroundings<'_
     let mut problems = Problems::default();
     let assigned = |entry| problems.keep(search.assign(entry));
     let wanted: Vec<Assignment> = requested.entries.iter().filter_map(assigned).collect();
-    let mut identities = FxHashSet::default();
+    let mut identities = HashSet::default();
     for Assignment { address, nic } in &wanted {
         // The list may name an address once with and once without its interface; the parser cannot know that these are
         // the same.

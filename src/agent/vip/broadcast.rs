@@ -1,6 +1,6 @@
 //! The broadcast address of an address whose parameters name none.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::model::InterfaceAddress;
@@ -18,7 +18,7 @@ impl OwnBroadcasts {
     pub fn of(held: &[InterfaceAddress]) -> Self {
         /// The first address of a network counts, or the second one where the first is the wanted address itself.
         const KEPT: usize = 2;
-        let mut networks: HashMap<_, Vec<Own>> = HashMap::new();
+        let mut networks: HashMap<_, Vec<Own>> = HashMap::default();
         for held in held {
             let IpAddr::V4(address) = held.address else { continue };
             let key = (held.interface, held.prefix_length, network(address, held.prefix_length));

@@ -1,6 +1,6 @@
 //! Changes this node's addresses, and leaves those of others as they are.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::node::VipNode;
 use super::parameters::VipCall;
@@ -69,7 +69,7 @@ impl VipNode {
         let (before, held_before) = (std::mem::take(&mut self.observed), std::mem::take(&mut self.held));
         self.look_again()?;
         let after: AddressTable<'_> = self.held.iter().collect();
-        let lost: std::collections::HashSet<&InterfaceAddress> =
+        let lost: HashSet<&InterfaceAddress> =
             plan::lost_addresses(&held_before, changes, &after).into_iter().collect();
         let lost: Vec<&ObservedAddress> = before.iter().filter(|observed| lost.contains(&observed.address)).collect();
         if lost.is_empty() {

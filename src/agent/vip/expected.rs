@@ -1,6 +1,6 @@
 //! What should be on the interfaces, and what says which addresses are this instance's.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::assignment::{self, Assignment, Surroundings};
@@ -51,7 +51,7 @@ fn is_name_of(nic: &str, proper: &str, links: &[Link]) -> bool {
 
 /// Returns how the addresses of `now` differ from those that were started.
 fn edit(path: &str, now: &RequestedAddresses, record: &AddressRecord, links: &[Link]) -> Option<String> {
-    let mut then: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::new();
+    let mut then: HashMap<IpAddr, Vec<&RecordedAddress>> = HashMap::default();
     for placed in &record.placed {
         then.entry(placed.address).or_default().push(placed);
     }

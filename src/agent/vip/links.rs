@@ -1,6 +1,6 @@
 //! Interfaces that a start has set up: when it fails, they are set down again.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::net::IpAddr;
 
 use super::assignment::Assignment;

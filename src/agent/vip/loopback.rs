@@ -2,7 +2,7 @@
 //! the network. The address moves aside when it comes to this node's network interface. It comes back when it leaves
 //! that interface, and before it leaves: the node's own connections to the address live on.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,9 @@
 //! The interfaces and addresses of this node as an action of `vip` finds them.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::assignment::Assignment;
 use super::parameters::VipCall;
@@ -53,7 +52,7 @@ impl VipNode {
         }
         let route = Route::open()?;
         let (links, observed, held) = (Vec::new(), Vec::new(), Vec::new());
-        let mut node = Self { route, links, positions: HashMap::new(), observed, held };
+        let mut node = Self { route, links, positions: HashMap::default(), observed, held };
         node.look_at_links()?;
         node.look_again()?;
         Ok(node)
@@ -199,7 +198,7 @@ impl VipNode {
     }
 
     /// Returns the addresses by what identifies them; of several IPv4 copies, one.
-    pub fn observed_by_identity(&self) -> FxHashMap<(IpAddr, u32), &ObservedAddress> {
+    pub fn observed_by_identity(&self) -> HashMap<(IpAddr, u32), &ObservedAddress> {
         self.observed.iter().map(|observed| (observed.address.identity(), observed)).collect()
     }
 

@@ -1,9 +1,8 @@
 //! Decides whose an address of this node is. It is the one answer that start, stop, monitor and a probe act on.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use rustc_hash::FxHashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::assignment::{Surroundings, assign_readable, is_device};
 use super::record::{AddressRecord, RecordedAddress};
@@ -37,9 +36,9 @@ enum AddressClaim {
 /// Everything that is claimed for this instance.
 #[derive(Debug, Default)]
 pub struct AddressClaims {
-    ours: FxHashMap<IpAddr, Vec<AddressClaim>>,
+    ours: HashMap<IpAddr, Vec<AddressClaim>>,
     /// What the records of other instances name.
-    others: FxHashMap<IpAddr, Vec<AddressClaim>>,
+    others: HashMap<IpAddr, Vec<AddressClaim>>,
 }
 
 impl From<&RecordedAddress> for AddressClaim {
@@ -61,7 +60,7 @@ impl AddressClaim {
 impl AddressClaims {
     /// Returns the claims of a record, which names everything that this instance may have put on an interface.
     pub fn recorded(record: &AddressRecord) -> Self {
-        Self { ours: by_address(record.all()), others: FxHashMap::default() }
+        Self { ours: by_address(record.all()), others: HashMap::default() }
     }
 
     /// Returns the claims without a record: what a start with these parameters would put up or take over, but for what
@@ -71,7 +70,7 @@ impl AddressClaims {
         surroundings: &Surroundings<'_>,
         others: impl IntoIterator<Item = &'a RecordedAddress>,
     ) -> Self {
-        let mut ours: FxHashMap<IpAddr, Vec<AddressClaim>> = FxHashMap::default();
+        let mut ours: HashMap<IpAddr, Vec<AddressClaim>> = HashMap::default();
         for (entry, link) in assign_readable(requested, surroundings) {
             let claim = match link {
                 Some(link) => AddressClaim::On { interface: link.index, nic: link.name.clone() },
@@ -85,7 +84,7 @@ impl AddressClaims {
 
     /// Returns whose the address `held` is. `link` is the interface that holds it.
     pub fn owner(&self, held: &InterfaceAddress, link: Option<&Link>) -> AddressOwner {
-        let covering = |claims: &FxHashMap<IpAddr, Vec<AddressClaim>>| {
+        let covering = |claims: &HashMap<IpAddr, Vec<AddressClaim>>| {
             claims.get(&held.address).into_iter().flatten().find(|claim| claim.covers(held, link)).cloned()
         };
         match covering(&self.ours) {
@@ -105,8 +104,8 @@ impl AddressClaims {
     }
 }
 
-fn by_address<'a>(recorded: impl IntoIterator<Item = &'a RecordedAddress>) -> FxHashMap<IpAddr, Vec<AddressClaim>> {
-    let mut claims: FxHashMap<IpAddr, Vec<AddressClaim>> = FxHashMap::default();
+fn by_address<'a>(recorded: impl IntoIterator<Item = &'a RecordedAddress>) -> HashMap<IpAddr, Vec<AddressClaim>> {
+    let mut claims: HashMap<IpAddr, Vec<AddressClaim>> = HashMap::default();
     for recorded in recorded {
         claims.entry(recorded.address).or_default().push(recorded.into());
     }

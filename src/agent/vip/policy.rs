@@ -1,7 +1,7 @@
 //! Keeps IPv6 addresses from being the source of this node's own connections, by a label of their own in the kernel's
 //! address selection policy (`lvs_ipv6_addrlabel`).
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::assignment::Assignment;

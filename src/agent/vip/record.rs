@@ -1,6 +1,6 @@
 //! The address record of an instance: what it has put on interfaces (`<run>/vip/<instance>.json`).
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 //! By default the kernel removes them together with the first one, and with them the routes that use them: the node's
 //! own address and its default route, for instance. With `promote_secondaries` the next one takes its place.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::node::VipNode;
 use super::parameters::VipCall;

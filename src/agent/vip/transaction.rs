@@ -2,7 +2,7 @@
 //! The record names what may be there before the kernel is touched, is completed last, and says after a way back what
 //! it said before.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::net::IpAddr;
 
 use super::assignment::Assignment;
@@ -49,8 +49,8 @@ impl<'a> Transaction<'a> {
             former: record.clone(),
             record: record.unwrap_or_default(),
             before: Vec::new(),
-            deleted: HashSet::new(),
-            touched: HashSet::new(),
+            deleted: HashSet::default(),
+            touched: HashSet::default(),
         }
     }
 
