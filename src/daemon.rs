@@ -115,6 +115,7 @@ impl HealthMonitorOptions {
 /// nothing of the configuration; at the end, when something could not be removed.
 pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::Result<()> {
     memory::share_one_heap();
+    memory::return_large_pieces();
     descriptors::raise_limit();
     options.run_dir.create()?;
     let path = options.run_dir.lock(&options.instance);

@@ -32,3 +32,13 @@ pub fn share_one_heap() {
     // SAFETY: the function takes the allocator's own locks; a value that it refuses changes nothing.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
+
+/// Lets each large piece of memory have pages of its own, which the kernel gets back as soon as the piece is freed
+/// (mallopt(3)): an answer or a record of ten thousand real servers is megabytes for a moment. The allocator would raise
+/// its bound to the largest piece that it has seen freed, up to 32 MB, and keep such pieces from then on.
+pub fn return_large_pieces() {
+    /// The allocator's own first bound, in bytes.
+    const LARGE: libc::c_int = 128 * 1024;
+    // SAFETY: the function takes the allocator's own locks; a value that it refuses changes nothing.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+}
