@@ -12,9 +12,9 @@ use crate::daemon::control;
 use crate::daemon::protocol::{
     ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus, StandbyStatus, SyncStatus,
 };
-use crate::model::ServiceKey;
+use crate::model::{RealServerKey, ServiceKey};
 use crate::netlink::Ipvs;
-use crate::netlink::ipvs::{RealServerInUse, Traffic};
+use crate::netlink::ipvs::{Traffic, Usage};
 use crate::ownership::Registry;
 use crate::system::{Lock, RunDir, seconds_since_boot};
 
@@ -38,8 +38,9 @@ struct KernelRow {
     weight: u32,
     active: u32,
     inactive: u32,
-    /// What has passed since the kernel has this entry.
-    traffic: TrafficRow,
+    /// What has passed since the kernel has this entry; only programs are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic: Option<TrafficRow>,
     /// When it left the configuration and when it is removed at the latest, in seconds since 1970: it is drained.
     #[serde(skip_serializing_if = "Option::is_none")]
     draining: Option<(u64, u64)>,
@@ -57,7 +58,7 @@ struct TrafficRow {
 
 /// Prints the overview, as text for people or as JSON for programs.
 pub fn run(json: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let overview = collect()?;
+    let overview = collect(json)?;
     match json {
         true => writeln!(out, "{}", serde_json::to_string_pretty(&overview)?)?,
         false => write!(out, "{}", render(&overview, SystemTime::now()))?,
@@ -65,7 +66,7 @@ pub fn run(json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn collect() -> anyhow::Result<Overview> {
+fn collect(with_traffic: bool) -> anyhow::Result<Overview> {
     let run_dir = RunDir::system();
     let (mut monitors, mut silent) = (Vec::new(), Vec::new());
     for instance in run_dir.monitors().instances() {
@@ -80,7 +81,7 @@ fn collect() -> anyhow::Result<Overview> {
     let registry = Registry::read(&run_dir);
     let declared = registry.owned();
     let unmonitored = declared.map(|key| key.to_string()).filter(|key| !watched.contains(key.as_str())).collect();
-    Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows(&registry)? })
+    Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows(&registry, with_traffic)? })
 }
 
 /// Asks a health monitor for its status. `None` means that no health monitor of this name runs, and that only its
@@ -95,33 +96,48 @@ fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<HealthMonitorS
     }
 }
 
-fn kernel_rows(registry: &Registry) -> anyhow::Result<Vec<KernelRow>> {
+/// Returns what the kernel holds. Its counters of traffic cost a question for each service, so they are asked for only where
+/// they are shown.
+fn kernel_rows(registry: &Registry, with_traffic: bool) -> anyhow::Result<Vec<KernelRow>> {
     let Some(mut ipvs) = Ipvs::open()? else { return Ok(Vec::new()) };
+    let mut rows = Vec::new();
+    if !with_traffic {
+        for (key, real_servers) in ipvs.usage()? {
+            rows.extend(real_servers.iter().map(|(real, usage)| kernel_row((&key, real), usage, registry)));
+        }
+        return Ok(rows);
+    }
     let mut keys: Vec<ServiceKey> = ipvs.services()?.into_iter().map(|service| service.key).collect();
     keys.sort_unstable();
-    let mut rows = Vec::new();
     for key in keys {
         let mut in_use = ipvs.real_servers_in_use(&key)?;
         in_use.sort_unstable_by_key(|one| one.real_server.key);
-        rows.extend(in_use.into_iter().map(|one| kernel_row(&key, one, registry)));
+        rows.extend(in_use.into_iter().map(|one| {
+            let (real, traffic) = (one.real_server.key, Some(one.traffic.into()));
+            KernelRow { traffic, ..kernel_row((&key, &real), &one.into(), registry) }
+        }));
     }
     Ok(rows)
 }
 
-fn kernel_row(key: &ServiceKey, one: RealServerInUse, registry: &Registry) -> KernelRow {
-    let RealServerInUse { real_server: real, connections, traffic } = one;
-    let Traffic { connections: total, in_packets, out_packets, in_bytes, out_bytes } = traffic;
+impl From<Traffic> for TrafficRow {
+    fn from(traffic: Traffic) -> Self {
+        let Traffic { connections, in_packets, out_packets, in_bytes, out_bytes } = traffic;
+        Self { connections, in_packets, out_packets, in_bytes, out_bytes }
+    }
+}
+
+fn kernel_row((service, real): (&ServiceKey, &RealServerKey), usage: &Usage, registry: &Registry) -> KernelRow {
+    let drain = registry.drain_of(service, real);
     KernelRow {
-        service: key.to_string(),
-        real_server: real.key.to_string(),
-        forwarding: if real.local { "local".into() } else { real.forwarding.to_string() },
-        weight: real.weight,
-        active: connections.active,
-        inactive: connections.inactive,
-        traffic: TrafficRow { connections: total, in_packets, out_packets, in_bytes, out_bytes },
-        draining: registry
-            .drain_of(key, &real.key)
-            .map(|drain| (by_wall_clock(drain.since), by_wall_clock(drain.until))),
+        service: service.to_string(),
+        real_server: real.to_string(),
+        forwarding: usage.forwarding.map_or_else(|| "local".into(), |method| method.to_string()),
+        weight: usage.weight,
+        active: usage.connections.active,
+        inactive: usage.connections.inactive,
+        traffic: None,
+        draining: drain.map(|drain| (by_wall_clock(drain.since), by_wall_clock(drain.until))),
     }
 }
 
@@ -285,7 +301,7 @@ mod tests {
             weight: 3,
             active: 12,
             inactive: 345,
-            traffic: TrafficRow::default(),
+            traffic: None,
             draining: None,
         };
         let drained = KernelRow {

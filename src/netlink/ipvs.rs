@@ -17,6 +17,7 @@ mod family;
 mod proc_connections;
 mod proc_table;
 mod sync_daemons;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ pub use compare::{ComparisonDepth, Held, ONE_BY_ONE};
 pub use connections::{Connections, RealServerInUse, Traffic};
 pub use proc_connections::{count_connections, each_connection};
 pub use sync_daemons::SyncDaemons;
+pub use usage::{TableUsage, Usage};
 
 use super::message::NetlinkRequest;
 use super::module::load_module;

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::connections::Connections;
 use crate::model::{
     Family, ForwardingMethod, Protocol, RealServer, RealServerKey, ServiceEntry, ServiceFlags, ServiceKey, Table,
     VirtualService,
@@ -65,7 +66,7 @@ impl ProcTable {
 
     fn take_line<'d>(&mut self, line: &[u8], section: &mut Option<ProcSection<'d>>, desired: &'d Table) {
         match (line.strip_prefix(b"  -> "), &mut *section) {
-            (Some(real), Some(section)) => section.add(real_server(real)),
+            (Some(real), Some(section)) => section.add(real_server(real).map(|(held, _)| held)),
             (Some(_), None) => self.is_whole = false,
             (None, _) => {
                 self.take(section.take());
@@ -110,7 +111,7 @@ fn tells_all_of(wanted: &VirtualService) -> bool {
 }
 
 /// What the line of a service tells.
-struct HeldService<'a> {
+pub(super) struct HeldService<'a> {
     scheduler: &'a str,
     is_persistent: bool,
     one_packet: bool,
@@ -125,16 +126,16 @@ impl HeldService<'_> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct HeldRealServer {
-    key: RealServerKey,
-    weight: u32,
+pub(super) struct HeldRealServer {
+    pub key: RealServerKey,
+    pub weight: u32,
     /// `None` stands for the director itself, of which the kernel does not say the method.
-    forwarding: Option<ForwardingWord>,
+    pub forwarding: Option<ForwardingWord>,
 }
 
 /// How a packet reaches the real server, in the text's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum ForwardingWord {
+pub(super) enum ForwardingWord {
     Masq,
     Route,
     Tunnel,
@@ -198,7 +199,7 @@ impl<'d> ProcSection<'d> {
     }
 }
 
-enum NextLine {
+pub(super) enum NextLine {
     /// A whole line, without its end.
     Whole,
     End,
@@ -206,7 +207,7 @@ enum NextLine {
     Cut,
 }
 
-fn next_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> NextLine {
+pub(super) fn next_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> NextLine {
     line.clear();
     match source.read_until(b'\n', line) {
         Ok(0) => NextLine::End,
@@ -215,7 +216,7 @@ fn next_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> NextLine {
     }
 }
 
-fn has_header(source: &mut impl BufRead, line: &mut Vec<u8>) -> bool {
+pub(super) fn has_header(source: &mut impl BufRead, line: &mut Vec<u8>) -> bool {
     let mut expect =
         |is_right: &dyn Fn(&[u8]) -> bool| matches!(next_line(source, line), NextLine::Whole) && is_right(line);
     expect(&|line| line.starts_with(VERSION)) && COLUMNS.iter().all(|columns| expect(&|line| line == *columns))
@@ -227,7 +228,7 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Reads `TCP  0A090064:0050 wrr persistent 36000 FFFFFF00`. `None` means that the line is no service. A service of
 /// another kind has no key, and one that is not understood has no rest.
-fn service(line: &[u8]) -> Option<(Option<ServiceKey>, Option<HeldService<'_>>)> {
+pub(super) fn service(line: &[u8]) -> Option<(Option<ServiceKey>, Option<HeldService<'_>>)> {
     let mut words = words(line);
     let protocol = match words.next()? {
         b"TCP" => Protocol::Tcp,
@@ -258,8 +259,8 @@ fn attributes<'a>(scheduler: &'a [u8], mut words: impl Iterator<Item = &'a [u8]>
     Some(held)
 }
 
-/// Reads `0A090101:0050      Route   1      0          0`.
-fn real_server(text: &[u8]) -> Option<HeldRealServer> {
+/// Reads `0A090101:0050      Route   1      0          0`. The last two words are the counts of connections.
+pub(super) fn real_server(text: &[u8]) -> Option<(HeldRealServer, Connections)> {
     let mut words = words(text);
     let (address, port) = socket(words.next()?)?;
     let forwarding = match words.next()? {
@@ -270,9 +271,8 @@ fn real_server(text: &[u8]) -> Option<HeldRealServer> {
         _ => return None,
     };
     let weight = decimal(words.next()?)?;
-    // The two words are the counts of connections.
-    decimal(words.next()?).and(decimal(words.next()?))?;
-    Some(HeldRealServer { key: RealServerKey { address, port }, weight, forwarding })
+    let connections = Connections { active: decimal(words.next()?)?, inactive: decimal(words.next()?)?, persistent: 0 };
+    Some((HeldRealServer { key: RealServerKey { address, port }, weight, forwarding }, connections))
 }
 
 /// Reads `0A090101:0050` or `[2001:0db8:...:0001]:0050`.
