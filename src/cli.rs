@@ -8,6 +8,7 @@ mod status;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +88,9 @@ enum CliCommand {
         /// Where to log when the configuration does not say: a path, or a syslog facility
         #[arg(long)]
         logfile: Option<String>,
+        /// Where metrics can be read when the configuration does not say: ADDRESS:PORT
+        #[arg(long)]
+        metrics: Option<SocketAddr>,
         /// Keep the process number in this file
         #[arg(long, hide = true)]
         pid_file: Option<PathBuf>,
@@ -142,12 +146,21 @@ fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
             out.write_all(text.as_bytes())?;
         }
         CliCommand::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        CliCommand::Daemon { instance, configfile, logfile, pid_file, executes, detach, ready_within } => {
+        CliCommand::Daemon { instance, configfile, logfile, metrics, pid_file, executes, detach, ready_within } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
             let run_dir = RunDir::system();
             run_daemon(
-                HealthMonitorOptions { instance, configfile, logfile, pid_file, executes, ready_within, run_dir },
+                HealthMonitorOptions {
+                    instance,
+                    configfile,
+                    logfile,
+                    metrics,
+                    pid_file,
+                    executes,
+                    ready_within,
+                    run_dir,
+                },
                 detach,
             )?;
         }

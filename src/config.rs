@@ -26,7 +26,7 @@ mod value;
 mod words;
 mod written;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,8 @@ pub struct Global {
     pub autoreload: bool,
     /// Program to run after the file has changed, with the file's path as its only argument.
     pub callback: Option<PathBuf>,
+    /// Where metrics can be read; `None`: where whoever started it said, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// Where the daemon logs; `None`: where whoever started it said.
     pub logfile: Option<LogTarget>,
     /// Stay in the foreground and log to standard output, for a supervisor that the original's command line is called by.

@@ -19,6 +19,7 @@ mod loader;
 mod log;
 mod mail;
 mod maintenance;
+mod metrics;
 mod monitor_file;
 mod pid_file;
 mod presence;
@@ -31,6 +32,7 @@ mod status;
 mod sync;
 mod view;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -50,6 +52,7 @@ use self::loader::Loader;
 use self::log::Log;
 use self::mail::MailAlerts;
 use self::maintenance::MaintenanceWatch;
+use self::metrics::Metrics;
 use self::monitor_file::MonitorFiles;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
@@ -78,6 +81,8 @@ pub struct HealthMonitorOptions {
     pub configfile: Option<PathBuf>,
     /// The log's place when the configuration names none.
     pub logfile: Option<LogTarget>,
+    /// Where metrics can be read when the configuration names no place.
+    pub metrics: Option<SocketAddr>,
     /// The file that holds the process number as long as the health monitor lives.
     pub pid_file: Option<PathBuf>,
     /// Whether the files are started and stopped that `execute` names, as by the original's command line. A resource
@@ -99,6 +104,7 @@ impl HealthMonitorOptions {
             instance: instance.to_owned(),
             configfile: None,
             logfile: None,
+            metrics: None,
             pid_file: None,
             executes: false,
             ready_within: READY_WITHIN,
@@ -176,6 +182,8 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
             .context("fallbackcommand: start its thread")?,
     );
     sinks.add(MailAlerts::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("emailalert: start its thread")?);
+    let (forward, tell) = (deliver(&inbox, LoopMessage::Call), Box::new(deliver(&inbox, LoopMessage::Sink)));
+    sinks.add(Metrics::start(options.metrics, forward, tell).context("metrics")?);
     if let Some(file) = options.configfile.as_ref().filter(|_| options.executes) {
         sinks.add(Executes::new(file, deliver(&inbox, LoopMessage::Sink)));
     }

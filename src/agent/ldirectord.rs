@@ -59,6 +59,13 @@ pub(super) const DESCRIPTION: Description = Description {
             "Path, or syslog facility, for when the configuration file names none. Default: /var/log/ldirectord.log",
         ),
         Parameter::new(
+            "metrics",
+            ParameterKind::Text,
+            "address of the metrics",
+            "ADDRESS:PORT on which Prometheus and a browser can read the state (/metrics and /), for when the configuration \
+             file names none. Not set: nowhere. Everything that can connect there can read it.",
+        ),
+        Parameter::new(
             "ldirectord",
             ParameterKind::Text,
             "path of ldirectord",
@@ -77,12 +84,13 @@ pub(super) const DESCRIPTION: Description = Description {
 pub(super) struct LdirectordParameters {
     configfile: Option<String>,
     logfile: Option<String>,
+    metrics: Option<String>,
 }
 
 impl LdirectordParameters {
     pub(super) fn of(call: &Call) -> Self {
         let text = |name| call.text(name).map(str::to_owned);
-        Self { configfile: text("configfile"), logfile: text("logfile") }
+        Self { configfile: text("configfile"), logfile: text("logfile"), metrics: text("metrics") }
     }
 }
 

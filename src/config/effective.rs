@@ -29,6 +29,7 @@ fn global(outside: &Outside) -> Global {
         autoreload: values.flag("autoreload"),
         supervised: values.flag("supervised"),
         callback: values.path("callback"),
+        metrics: values.text("metrics").parse().ok(),
         logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
         executed: outside.executed.clone(),
     }

@@ -285,6 +285,7 @@ pub const DIRECTIVES: &[Directive] = &[
     value("supervised", Scope::Outside, Kind::YesNo).default("no"),
     value("callback", Scope::Outside, Kind::LenientlyQuoted),
     value("logfile", Scope::Outside, Kind::LenientlyQuoted),
+    value("metrics", Scope::Outside, Kind::Judged(words::metrics_address)),
     ignored("fork", "all checks run at once anyway"),
     ignored("load", "ldirectord never used it either"),
     Directive::new("execute", Scope::Outside, Form::Execute),

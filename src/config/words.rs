@@ -1,7 +1,7 @@
 //! The words that values can be. Each function answers the word that counts, or what was expected instead.
 
 use std::borrow::Cow;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::SmtpTls;
 use super::value;
@@ -162,6 +162,14 @@ pub(super) fn mail_address(word: &str) -> Result<Box<str>, String> {
         None => is_part(address) && address == word,
     };
     if is_address { Ok(word.into()) } else { Err("expected a mail address".into()) }
+}
+
+/// Where metrics can be read.
+pub(super) fn metrics_address(word: &str) -> Result<Box<str>, String> {
+    match word.parse::<SocketAddr>() {
+        Ok(address) if address.port() != 0 => Ok(word.into()),
+        _ => Err("expected ADDRESS:PORT or [IPV6]:PORT".into()),
+    }
 }
 
 /// States of the health monitor.

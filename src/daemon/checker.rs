@@ -39,8 +39,16 @@ pub struct Job {
 pub struct Finished {
     pub job: Arc<Job>,
     pub outcome: Outcome,
-    /// By how much the run started after it was due.
+    pub timing: Timing,
+}
+
+/// When a run took place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// By how much it started after it was due.
     pub late: Duration,
+    /// From its start to its end.
+    pub took: Duration,
 }
 
 /// Called with batches of results, in the checking thread.

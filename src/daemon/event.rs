@@ -4,8 +4,9 @@
 //! what they speak of, so an event that no sink wants costs nothing but the call.
 
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::checker::Timing;
 use crate::config::Config;
 use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
@@ -63,8 +64,7 @@ impl DaemonPhase {
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A check of a real server ended, well or not, and began `late` after it was due. This is by far the most frequent
-    /// event.
+    /// A check of a real server ended, well or not. This is by far the most frequent event.
     Result {
         /// The virtual service.
         service: &'a ServiceKey,
@@ -72,8 +72,8 @@ pub enum Event<'a> {
         real: &'a RealServerKey,
         /// What came of the check.
         outcome: &'a Outcome,
-        /// The time from when the check was due to its start.
-        late: Duration,
+        /// When it was made.
+        timing: Timing,
     },
     /// The health of a real server changed, or came nearer to a change.
     Transition {

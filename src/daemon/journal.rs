@@ -72,7 +72,7 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
         | Event::Ending
         | Event::Phase(_)
         | Event::DebugToggled => Vec::new(),
-        Event::Result { service, real, outcome, late } => vec![result_sentence(service, real, outcome, *late)],
+        Event::Result { service, real, outcome, timing } => vec![result_sentence(service, real, outcome, timing.late)],
         Event::Transition { pool, real, transition } => {
             transition_sentence(pool, real, *transition).into_iter().collect()
         }
@@ -245,6 +245,7 @@ mod tests {
 
     use super::*;
     use crate::config::LogTarget;
+    use crate::daemon::checker::Timing;
     use crate::health::{PoolSettings, RealServerSettings};
     use crate::testing::{real_server as real, virtual_service};
 
@@ -358,8 +359,12 @@ mod tests {
     fn each_level_adds_its_events_and_the_results_of_checks_belong_to_debug() {
         let (service, real) = (pool().key(), real(2, 3).key);
         let (good, bad) = (Outcome::Good, Outcome::Bad("refused".into()));
-        let result =
-            |outcome| Event::Result { service: &service, real: &real, outcome, late: Duration::from_millis(7) };
+        let result = |outcome| Event::Result {
+            service: &service,
+            real: &real,
+            outcome,
+            timing: Timing { late: Duration::from_millis(7), ..Timing::default() },
+        };
         let events =
             [Event::Fault { cause: "full" }, Event::Life { sentence: "Starting" }, result(&good), result(&bad)];
         let all = [

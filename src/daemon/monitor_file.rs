@@ -198,6 +198,7 @@ mod tests {
 
     use super::*;
     use crate::config::{AnyName, parse_file};
+    use crate::daemon::checker::Timing;
     use crate::testing::Scratch;
 
     fn config(text: &str) -> Config {
@@ -259,7 +260,12 @@ mod tests {
         }
 
         fn hear(&mut self, service: ServiceKey, outcome: &Outcome) {
-            self.sink.receive(&Event::Result { service: &service, real: &self.real, outcome, late: Duration::ZERO });
+            self.sink.receive(&Event::Result {
+                service: &service,
+                real: &self.real,
+                outcome,
+                timing: Timing::default(),
+            });
         }
 
         fn next(&self) -> SinkNews {

@@ -276,12 +276,12 @@ impl Services {
     /// Takes the result of a check and returns whether it has changed anything. The result of a job that is no longer
     /// wanted changes nothing.
     pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) -> bool {
-        let Finished { job, outcome, late } = finished;
+        let Finished { job, outcome, timing } = finished;
         let Some(concerned) = self.questions.note(job, outcome, sinks) else { return false };
         let mut has_changed = false;
         for (key, real) in concerned {
             let Some(watched) = self.watched.get_mut(key) else { continue };
-            sinks.emit(Event::Result { service: key, real, outcome, late: *late });
+            sinks.emit(Event::Result { service: key, real, outcome, timing: *timing });
             let events = watched.pool.note(*real, outcome, now);
             if !events.is_empty() {
                 has_changed = true;

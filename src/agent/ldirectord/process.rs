@@ -43,7 +43,11 @@ fn start_process(call: &Call, parameters: &LdirectordParameters, pid_file: Optio
     let mut command = own_program("lvs-agents: ldirectord");
     let ready_within = (call.timeout / 2).as_secs().to_string();
     command.args(["daemon", "--detach", "--ready-within", &ready_within, &agent::instance_argument(&call.instance)]);
-    for (option, value) in [("--configfile", &parameters.configfile), ("--logfile", &parameters.logfile)] {
+    for (option, value) in [
+        ("--configfile", &parameters.configfile),
+        ("--logfile", &parameters.logfile),
+        ("--metrics", &parameters.metrics),
+    ] {
         if let Some(value) = value {
             command.args([option, value.as_str()]);
         }

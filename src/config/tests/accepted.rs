@@ -491,12 +491,13 @@ fn layout_is_free() {
 
 #[test]
 fn global_values_are_kept() {
-    let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\n");
+    let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\nmetrics=[::1]:9117\n");
     assert_eq!(
         config.global,
         Global {
             autoreload: true,
             callback: Some("/bin/a".into()),
+            metrics: "[::1]:9117".parse().ok(),
             logfile: Some(LogTarget::Syslog("local0".into())),
             supervised: false,
             executed: Vec::new(),

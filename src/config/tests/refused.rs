@@ -60,6 +60,8 @@ fn numbers_and_words() {
         ("checkcount=x", "line 1: checkcount \"x\": expected a whole number from 1 to 4294967295"),
         ("quiescent=maybe", "line 1: quiescent \"maybe\": expected yes or no"),
         ("autoreload=Yes", "line 1: autoreload \"Yes\": expected yes or no"),
+        ("metrics=9117", "line 1: metrics \"9117\": expected ADDRESS:PORT or [IPV6]:PORT"),
+        ("metrics=[::1]:0", "line 1: metrics \"[::1]:0\": expected ADDRESS:PORT or [IPV6]:PORT"),
         ("logfile=\"\"", "line 1: logfile \"\": expected text between the double quotes"),
     ]);
     let in_section = |line: &str, expected: &str| {

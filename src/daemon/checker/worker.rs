@@ -11,7 +11,7 @@ use tokio::time::sleep_until;
 use super::lateness::Lateness;
 use super::peak::Peak;
 use super::schedule::{DueRun, JobId, Schedule};
-use super::{Deliver, Finished, Job, Shared};
+use super::{Deliver, Finished, Job, Shared, Timing};
 use crate::check::{self, Burden, CheckFailure, CheckKind, FailureKind, lag};
 use crate::health::Outcome;
 use crate::system::{descriptors, memory};
@@ -64,13 +64,14 @@ struct RunReport {
     ended: Arc<Mutex<Vec<EndedRun>>>,
     id: JobId,
     late: Duration,
+    begun: Instant,
     outcome: Option<Outcome>,
 }
 
 struct EndedRun {
     id: JobId,
     outcome: Outcome,
-    late: Duration,
+    timing: Timing,
 }
 
 impl RunReport {
@@ -84,7 +85,8 @@ impl Drop for RunReport {
         let outcome = self.outcome.take();
         let outcome = outcome
             .unwrap_or_else(|| Outcome::NotAsked("check: ended without a result (a fault of lvs-agents)".into()));
-        lock(&self.ended).push(EndedRun { id: self.id, outcome, late: self.late });
+        let timing = Timing { late: self.late, took: self.begun.elapsed() };
+        lock(&self.ended).push(EndedRun { id: self.id, outcome, timing });
     }
 }
 
@@ -151,11 +153,11 @@ impl Worker {
         let ended = mem::take(&mut *lock(&self.ended));
         let now = Instant::now();
         let mut finished = Vec::with_capacity(ended.len());
-        for EndedRun { id, outcome, late } in ended {
+        for EndedRun { id, outcome, timing } in ended {
             if let Some(running) = self.running.remove(&id) {
                 self.used -= running.weight;
             }
-            finished.extend(self.schedule.finished(id, &outcome, now).map(|job| Finished { job, outcome, late }));
+            finished.extend(self.schedule.finished(id, &outcome, now).map(|job| Finished { job, outcome, timing }));
         }
         finished
     }
@@ -176,7 +178,7 @@ impl Worker {
     }
 
     fn start(&mut self, DueRun { id, job, late, is_between }: DueRun) {
-        let report = RunReport { ended: Arc::clone(&self.ended), id, late, outcome: None };
+        let report = RunReport { ended: Arc::clone(&self.ended), id, late, begun: Instant::now(), outcome: None };
         let weight = weight(&job);
         let task = tokio::spawn(async move {
             let between = if is_between { check::between(&job.check) } else { None };

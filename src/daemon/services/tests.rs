@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::parse_file;
+use crate::daemon::checker::Timing;
 use crate::daemon::event::Sink;
 use crate::health::Outcome;
 use crate::model::RealServer;
@@ -99,7 +100,7 @@ impl ServicesLab {
     fn hear(&mut self, host: u8, outcome: Outcome) -> bool {
         let ends = |job: &&Arc<Job>| job.check.target.ip() == real(host, 1).key.address;
         let job = self.services.jobs().iter().find(ends).cloned().expect("a job");
-        let finished = Finished { job, outcome, late: Duration::ZERO };
+        let finished = Finished { job, outcome, timing: Timing::default() };
         self.services.note(&finished, self.now, &mut self.sinks)
     }
 
@@ -239,7 +240,8 @@ fn a_result_of_a_check_that_is_gone_leaves_no_fault() {
     let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     let job = lab.services.jobs().into_iter().next().expect("a job");
     lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]).replace("connect", "ping"), Table::new());
-    let finished = Finished { job, outcome: Outcome::NotAsked("too many open files".into()), late: Duration::ZERO };
+    let finished =
+        Finished { job, outcome: Outcome::NotAsked("too many open files".into()), timing: Timing::default() };
     lab.services.note(&finished, lab.now, &mut lab.sinks);
     assert_eq!(lab.services.check_error(), None);
 }
