@@ -9,6 +9,9 @@ SOURCES=({10.9.0.22,2001:db8::e}{5,6,7,8})
 HELD=7003
 SERVICES=("gate=$VIP:$GATE" "masq=$VIP:$MASQ" "persistent=$VIP:$HELD" "gate6=[2001:db8::100]:$GATE" "persistent-masq6=[2001:db8::100]:$MASQ")
 
+# What the addresses of the real servers begin with, by family.
+declare -A REAL=([4]="10.9.0.2" [6]="[2001:db8::2")
+
 # ipv6_up HOST: gives the host an address of the lab's second family.
 ipv6_up() { ip -n "$1" addr add "2001:db8::${ADDRESS[$1]##*.}/64" dev eth0 nodad; }
 
@@ -20,26 +23,21 @@ node_up() {
 realserver_up() {
 	host_start "$1" && realserver_by_hand "$1" && ipv6_up "$1" &&
 		ip -n "$1" addr add 2001:db8::100/128 dev lo nodad &&
-		ip -n "$1" route add 10.9.0.224/28 via $GATEWAY table 100 &&
-		ip -n "$1" -6 rule add ipproto tcp sport $MASQ lookup 100 &&
+		ip -n "$1" route add 10.9.0.224/28 via "$GATEWAY" table 100 &&
+		ip -n "$1" -6 rule add ipproto tcp sport "$MASQ" lookup 100 &&
 		ip -n "$1" -6 route add 2001:db8::e0/124 via 2001:db8::99 table 100
 }
 
 # services: prints ldirectord.cf.
 services() {
-	local service name endpoint forwarding server
+	local service name port six forwarding server
 	printf 'checktimeout=3\ncheckinterval=1\n'
 	for service in "${SERVICES[@]}"; do
-		name=${service%%=*} endpoint=${service#*=} forwarding=gate
+		name=${service%%=*} port=${service##*:} six='' forwarding=gate
+		[[ $name != *6 ]] || six=6
 		[[ $name != *masq* ]] || forwarding=masq
-		printf 'virtual=%s\n' "$endpoint"
-		for server in 1 2; do
-			if [[ $name == *6 ]]; then
-				printf '\treal=[2001:db8::2%d]:%s %s\n' $server "${endpoint##*:}" $forwarding
-			else
-				printf '\treal=10.9.0.2%d:%s %s\n' $server "${endpoint##*:}" $forwarding
-			fi
-		done
+		printf 'virtual%s=%s\n' "$six" "${service#*=}"
+		for server in "${REAL[${six:-4}]}"{1,2}"${six:+]}"; do printf '\treal%s=%s:%s %s\n' "$six" "$server" "$port" $forwarding; done
 		printf '\tscheduler=wrr\n\tprotocol=tcp\n\tchecktype=connect\n'
 		[[ $name != persistent* ]] || printf '\tpersistent=600\n'
 	done

@@ -13,6 +13,7 @@ give_up() {
 	exit 1
 }
 
+# node_up HOST: switches a director on, and waits until the cluster has it.
 node_up() {
 	host_start "$1" director && watch_start "$1" && director_forwards "$1" &&
 		wait_for 150 "cluster: $1 joins" cluster_has "$1"
@@ -26,21 +27,20 @@ stands() {
 }
 stands_by() { [[ $kind != clone ]] || knows_all "$1"; }
 
-# answers_since TIME: succeeds when the probe was answered twenty times after TIME, and in the last second not refused.
+# answers_since TIME: succeeds when the last twenty answers were to attempts made after TIME, and none of them was a refusal.
 answers_since() {
 	tail -n 20 "$OUT/client/probe" | awk -v since="$1" 'NF == 2 && $1 > since { good++ } END { exit good < 20 }'
 }
 
-# change EVENT COMMAND...: opens the connections, runs the command, which ends the rule of $active, and measures.
+# change EVENT COMMAND...: opens the connections, runs the command, by which $standby becomes the director, and measures. Then
+# `active` and `standby` change their names.
 change() {
 	local event=$1 since floor=''
 	shift
+	connections_start $TALKING $IDLE || give_up "connections"
 	if [[ $event == crash-after-reboot ]]; then
-		connections_start $TALKING $IDLE || give_up "connections"
 		host_kill "$standby"
 		node_up "$standby" || give_up "$standby"
-	else
-		connections_start $TALKING $IDLE || give_up "connections"
 	fi
 	wait_for 120 "$standby stands by" stands "$active" "$standby" || give_up "not ready"
 	wait_for 60 "$standby knows all connections" stands_by "$standby" || give_up "not ready"
@@ -62,6 +62,7 @@ change() {
 }
 runs_on() { [[ $(cluster_node_of db-vip) == "$1" ]]; }
 
+# move: asks the cluster to let the other director take over.
 move() {
 	if [[ $kind == clone ]]; then
 		quietly_on "$active" crm_resource --move --promoted --resource db-lvs-clone
@@ -77,6 +78,7 @@ unmove() {
 
 crash() { host_kill "$active"; }
 
+# play_kind: plays the changes with the cluster's configuration $kind.
 play_kind() {
 	local active standby=n1
 	cluster_use "takeover-$kind.crm" || give_up "crm configure load update"
