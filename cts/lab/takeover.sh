@@ -39,8 +39,10 @@ connections_open() {
 	rm -f "$CONNECTIONS"
 	ip netns exec client "$PYTHON" "$CTS/lab/takeover/connections.py" "$CONNECTIONS" "$@" >>"$OUT/client/output.log" 2>&1 &
 	CONNECTIONS_PID=$!
-	wait_for 300 "connections: open" test -e "$CONNECTIONS"
+	wait_for 600 "connections: open" connections_are_tried
+	[[ -e $CONNECTIONS ]] || { warn "connections: not all could be opened (see client/output.log)" && return 1; }
 }
+connections_are_tried() { [[ -e $CONNECTIONS ]] || ! kill -0 "$CONNECTIONS_PID" 2>/dev/null; }
 connections_start() { connections_open "$1" "$2" "gate=$VIP:$GATE" "masq=$VIP:$MASQ"; }
 
 # connections_end: lets every connection ask once more, and counts those that have answered to the end in $CONNECTIONS.

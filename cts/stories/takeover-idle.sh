@@ -20,8 +20,10 @@ node_up() {
 		on "$1" "$BASH" -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 }
 
+# realserver_up HOST: starts a real server. A director cannot be kept from IPv6's redirects, so it does not heed them.
 realserver_up() {
 	host_start "$1" && realserver_by_hand "$1" && ipv6_up "$1" &&
+		on "$1" "$BASH" -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_redirects' &&
 		ip -n "$1" addr add 2001:db8::100/128 dev lo nodad &&
 		ip -n "$1" route add 10.9.0.224/28 via "$GATEWAY" table 100 &&
 		ip -n "$1" -6 rule add ipproto tcp sport "$MASQ" lookup 100 &&

@@ -37,12 +37,13 @@ answers_since() {
 change() {
 	local event=$1 since floor=''
 	shift
+	wait_for 120 "$active directs, $standby stands by" stands "$active" "$standby" || give_up "not ready"
 	connections_start $TALKING $IDLE || give_up "connections"
 	if [[ $event == crash-after-reboot ]]; then
 		host_kill "$standby"
 		node_up "$standby" || give_up "$standby"
+		wait_for 120 "$standby stands by" stands "$active" "$standby" || give_up "not ready"
 	fi
-	wait_for 120 "$standby stands by" stands "$active" "$standby" || give_up "not ready"
 	wait_for 60 "$standby knows all connections" stands_by "$standby" || give_up "not ready"
 	# A surviving DC sleeps for a second before it plans; token is 1 s.
 	if [[ $event != move ]]; then
