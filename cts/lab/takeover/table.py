@@ -49,9 +49,9 @@ def main():
     for event, title in EVENTS.items():
         own = [run for run in runs if run["event"] == event]
         if own:
-            print(f"\n{title:<44}" + "".join(f"{kind:>14}" for kind in kinds))
+            print(f"\n{title:<50}" + "".join(f"{kind:>14}" for kind in kinds))
             for name, texts in rows(own, kinds):
-                print(f"  {name:<42}" + "".join(f"{text:>14}" for text in texts))
+                print(f"  {name:<48}" + "".join(f"{text:>14}" for text in texts))
 
 
 main()
