@@ -62,15 +62,15 @@ for host in n1 n2; do
 	services >"$L/hosts/$host/etc-ha.d/ldirectord.cf"
 	node_up "$host" || exit 1
 done
-wait_for 150 "cluster: both nodes online" cluster_has_both || exit 1
+wait_for 300 "cluster: both nodes online" cluster_has_both || exit 1
 network_plug client && mkdir -p "$OUT/client" && ipv6_up client
 # Those of IPv6 are found to be unique long before the cluster is ready.
 for source in "${SOURCES[@]}"; do ip -n client addr add "$source" dev eth0; done
 sed 's|10.9.0.99"|10.9.0.99 2001:db8::100/128 2001:db8::99/128"|' "$CTS/config/takeover-clone.crm" >"$L/takeover-idle.crm"
-cluster_use "$L/takeover-idle.crm" && wait_for 120 "the address" cluster_node_of db-vip >/dev/null || exit 1
+cluster_use "$L/takeover-idle.crm" && wait_for 300 "the address" cluster_node_of db-vip >/dev/null || exit 1
 active=$(cluster_node_of db-vip) standby=n1
 [[ $active == n2 ]] || standby=n2
-wait_for 120 "$standby stands by" is_pair "$active" "$standby" || exit 1
+wait_for 300 "$standby stands by" is_pair "$active" "$standby" || exit 1
 
 begin=$EPOCHREALTIME
 connections_open 0 $((STEPS / ${#SERVICES[@]})) "${SERVICES[@]}" --sources "${SOURCES[@]}" || exit 1
@@ -83,9 +83,9 @@ say "the rebooted standby knows $STEPS connections: $known"
 entries "$active" >"$OUT/entries.active"
 entries "$standby" >"$OUT/entries.standby"
 say "connections of the director that the standby does not know at the same real server: $(comm -23 "$OUT"/entries.{active,standby} | wc -l) of $(wc -l <"$OUT/entries.active")"
-wait_for 120 "$standby stands by" is_pair "$active" "$standby" || exit 1
+wait_for 300 "$standby stands by" is_pair "$active" "$standby" || exit 1
 host_kill "$active"
-wait_for 120 "$standby directs" is_promoted "$standby" || exit 1
+wait_for 300 "$standby directs" is_promoted "$standby" || exit 1
 connections_end || exit 1
 say "after the director's death, from the same real servers:"
 sed 's/0 of 0 talking, //; s/ idle, .*/ answer/' "$CONNECTIONS" | indent

@@ -16,7 +16,7 @@ give_up() {
 # node_up HOST: switches a director on, and waits until the cluster has it.
 node_up() {
 	host_start "$1" director && watch_start "$1" && director_forwards "$1" &&
-		wait_for 150 "cluster: $1 joins" cluster_has "$1"
+		wait_for 300 "cluster: $1 joins" cluster_has "$1"
 }
 cluster_has() { [[ $(cluster_status) =~ Online:\ \[[^]]*\ $1\  ]]; }
 
@@ -37,14 +37,14 @@ answers_since() {
 change() {
 	local event=$1 since floor=''
 	shift
-	wait_for 120 "$active directs, $standby stands by" stands "$active" "$standby" || give_up "not ready"
+	wait_for 300 "$active directs, $standby stands by" stands "$active" "$standby" || give_up "not ready"
 	connections_start $TALKING $IDLE || give_up "connections"
 	if [[ $event == crash-after-reboot ]]; then
 		host_kill "$standby"
 		node_up "$standby" || give_up "$standby"
-		wait_for 120 "$standby stands by" stands "$active" "$standby" || give_up "not ready"
+		wait_for 300 "$standby stands by" stands "$active" "$standby" || give_up "not ready"
 	fi
-	wait_for 60 "$standby knows all connections" stands_by "$standby" || give_up "not ready"
+	wait_for 300 "$standby knows all connections" stands_by "$standby" || give_up "not ready"
 	# A surviving DC sleeps for a second before it plans; token is 1 s.
 	if [[ $event != move ]]; then
 		floor=3.2
@@ -52,7 +52,7 @@ change() {
 	fi
 	since=$EPOCHREALTIME
 	"$@" || give_up "$*"
-	wait_for 120 "answers by $standby" answers_since "$since" || give_up "no answer"
+	wait_for 300 "answers by $standby" answers_since "$since" || give_up "no answer"
 	wait_for 60 "db-vip on $standby" runs_on "$standby" || give_up "db-vip is elsewhere"
 	wait_for 30 "answers without a failure" answers_since "$EPOCHREALTIME"
 	connections_end || give_up "connections"
@@ -83,7 +83,7 @@ crash() { host_kill "$active"; }
 play_kind() {
 	local active standby=n1
 	cluster_use "takeover-$kind.crm" || give_up "crm configure load update"
-	wait_for 120 "the address" cluster_node_of db-vip >/dev/null || give_up "no director"
+	wait_for 300 "the address" cluster_node_of db-vip >/dev/null || give_up "no director"
 	active=$(cluster_node_of db-vip)
 	[[ $active == n2 ]] || standby=n2
 	change move move
@@ -101,7 +101,7 @@ cluster_prepare
 for host in rs1 rs2; do host_start "$host" && realserver_by_hand "$host" || exit 1; done
 echo_start
 for host in n1 n2; do node_up "$host" || exit 1; done
-wait_for 150 "cluster: both nodes online" cluster_has_both || exit 1
+wait_for 300 "cluster: both nodes online" cluster_has_both || exit 1
 network_plug client && mkdir -p "$OUT/client"
 ip netns exec client "$PYTHON" "$CTS/lab/takeover/probe.py" "$VIP" "$GATE" "$OUT/client/probe" >>"$OUT/client/output.log" 2>&1 &
 begin=$EPOCHREALTIME

@@ -22,6 +22,8 @@ PAUSE = 0.25
 PATIENCE = 60
 # So many connections are opened at once, and so many idle ones ask at once at the end: real servers have a backlog.
 AT_ONCE = 200
+# Each connection has one.
+DESCRIPTORS = 1 << 16
 
 
 class Schedule:
@@ -123,8 +125,7 @@ async def main():
     parser.add_argument("services", type=service, nargs="+")
     parser.add_argument("--sources", nargs="*", default=[])
     asked = parser.parse_args()
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     schedule = Schedule((asked.talking + asked.idle) * len(asked.services))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, schedule.end.set)
     connections, lives = [], []

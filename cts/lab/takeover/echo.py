@@ -11,6 +11,9 @@ import sys
 # A connection is accepted with its first question: those of the probe, which asks nothing, cost no process anything.
 SECONDS_DEFERRED = 30
 
+# Each connection has one.
+DESCRIPTORS = 1 << 16
+
 
 class Connection(asyncio.Protocol):
     def __init__(self, name):
@@ -26,8 +29,7 @@ class Connection(asyncio.Protocol):
 
 async def main():
     name, ports = sys.argv[1].encode(), [int(port) for port in sys.argv[2:]]
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     for port in ports:
         server = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096)
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SECONDS_DEFERRED)
