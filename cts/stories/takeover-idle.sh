@@ -33,7 +33,7 @@ realserver_up() {
 # services: prints ldirectord.cf.
 services() {
 	local service name port six forwarding server
-	printf 'checktimeout=3\ncheckinterval=1\n'
+	printf 'checktimeout=3\ncheckinterval=1\nfailurecount=3\n'
 	for service in "${SERVICES[@]}"; do
 		name=${service%%=*} port=${service##*:} six='' forwarding=gate
 		[[ $name != *6 ]] || six=6
