@@ -121,7 +121,7 @@ sessions_survived() {
 	kill -TERM "$sessions"
 	connections_end || failed "the connections end"
 	must 60 "the sessions end" sessions_are_counted
-	seen "database by gate: $(<"$SESSIONS")" "$(<"$CONNECTIONS")"
+	seen "database by gate: $(<"$SESSIONS")"$'\n'"$(<"$CONNECTIONS")"
 	[[ $(<"$SESSIONS") == "$TALKING of $TALKING talking, $IDLE of $IDLE idle, "* ]] || failed "sessions were lost"
 	[[ $(<"$CONNECTIONS") == "gate: $all"*$'\n'"masq: $all"* ]] || failed "connections were lost"
 }
