@@ -1,0 +1,113 @@
+#!/bin/bash
+# This story lets the director of two echo services change, by a planned move and by two crashes, in each kind of cluster
+# that STEPS names: clone, group, peers. A line of JSON for each change is appended to $OUT/changes.
+. "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
+. "$CTS/lab/takeover.sh"
+
+TALKING=200 IDLE=100
+# What belongs to a take-over first, on the new director.
+declare -A CALL=([clone]=promote:db-lvs [group]=start:db-lvs [peers]=start:db-vip)
+
+give_up() {
+	warn "$kind, $event: $*"
+	exit 1
+}
+
+# node_up HOST: switches a director on, and waits until the cluster has it.
+node_up() {
+	host_start "$1" director && watch_start "$1" && director_forwards "$1" &&
+		wait_for 300 "cluster: $1 joins" cluster_has "$1"
+}
+cluster_has() { [[ $(cluster_status) =~ Online:\ \[[^]]*\ $1\  ]]; }
+
+# stands ACTIVE STANDBY: succeeds when ACTIVE directs and STANDBY can take over.
+stands() {
+	[[ $(cluster_node_of db-vip) == "$1" ]] && echo_serves "$1" && cluster_has "$2" || return
+	[[ $kind != clone ]] || { [[ $(cluster_status) == *"Unpromoted: [ $2 ]"* ]] && echo_serves "$2"; }
+}
+stands_by() { [[ $kind != clone ]] || knows_all "$1"; }
+
+# answers_since TIME: succeeds when the last twenty answers were to attempts made after TIME, and none of them was a refusal.
+answers_since() {
+	tail -n 20 "$OUT/client/probe" | awk -v since="$1" 'NF == 2 && $1 > since { good++ } END { exit good < 20 }'
+}
+
+# change EVENT COMMAND...: opens the connections, runs the command, by which $standby becomes the director, and measures. Then
+# `active` and `standby` change their names.
+change() {
+	local event=$1 since floor=''
+	shift
+	wait_for 300 "$active directs, $standby stands by" stands "$active" "$standby" || give_up "not ready"
+	connections_start $TALKING $IDLE || give_up "connections"
+	if [[ $event == crash-after-reboot ]]; then
+		host_kill "$standby"
+		node_up "$standby" || give_up "$standby"
+		wait_for 300 "$standby stands by" stands "$active" "$standby" || give_up "not ready"
+	fi
+	wait_for 300 "$standby knows all connections" stands_by "$standby" || give_up "not ready"
+	# A surviving DC sleeps for a second before it plans; token is 1 s.
+	if [[ $event != move ]]; then
+		floor=3.2
+		[[ $(cluster_status) != *"Current DC: $active "* ]] || floor=2.2
+	fi
+	since=$EPOCHREALTIME
+	"$@" || give_up "$*"
+	wait_for 300 "answers by $standby" answers_since "$since" || give_up "no answer"
+	wait_for 60 "db-vip on $standby" runs_on "$standby" || give_up "db-vip is elsewhere"
+	wait_for 30 "answers without a failure" answers_since "$EPOCHREALTIME"
+	connections_end || give_up "connections"
+	# shellcheck disable=SC2086
+	"$PYTHON" "$CTS/lab/takeover/measure.py" "$event" "$kind" "$since" "${CALL[$kind]}" "$OUT" "$active" "$standby" $floor |
+		tee -a "$OUT/changes"
+	read -r active standby <<<"$standby $active"
+}
+runs_on() { [[ $(cluster_node_of db-vip) == "$1" ]]; }
+
+# move: asks the cluster to let the other director take over.
+move() {
+	if [[ $kind == clone ]]; then
+		quietly_on "$active" crm_resource --move --promoted --resource db-lvs-clone
+	else
+		quietly_on "$active" crm_resource --move --resource db --node "$standby"
+	fi
+}
+unmove() {
+	local resource=db
+	[[ $kind != clone ]] || resource=db-lvs-clone
+	quietly_on "$active" crm_resource --clear --resource "$resource"
+}
+
+crash() { host_kill "$active"; }
+
+# play_kind: plays the changes with the cluster's configuration $kind.
+play_kind() {
+	local active standby=n1
+	cluster_use "takeover-$kind.crm" || give_up "crm configure load update"
+	wait_for 300 "the address" cluster_node_of db-vip >/dev/null || give_up "no director"
+	active=$(cluster_node_of db-vip)
+	[[ $active == n2 ]] || standby=n2
+	change move move
+	unmove || give_up "crm_resource --clear"
+	change crash crash
+	node_up "$standby" || give_up "$standby"
+	change crash-after-reboot crash
+	node_up "$standby" || give_up "$standby"
+	cluster_clear
+}
+
+network_up
+product_install && echo_file || exit 1
+cluster_prepare
+for host in rs1 rs2; do host_start "$host" && realserver_by_hand "$host" || exit 1; done
+echo_start
+for host in n1 n2; do node_up "$host" || exit 1; done
+wait_for 300 "cluster: both nodes online" cluster_has_both || exit 1
+network_plug client && mkdir -p "$OUT/client"
+ip netns exec client "$PYTHON" "$CTS/lab/takeover/probe.py" "$VIP" "$GATE" "$OUT/client/probe" >>"$OUT/client/output.log" 2>&1 &
+begin=$EPOCHREALTIME
+on n1 "$BASH" -c 'for _ in {1..20}; do lvs-agents --version; done' >/dev/null
+say "starting a process takes $(awk -v s="$(since "$begin")" 'BEGIN { printf "%.0f", s / 20 * 1000 }') ms here"
+for kind in $STEPS; do
+	event=begin
+	play_kind
+done
