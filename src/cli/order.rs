@@ -68,7 +68,10 @@ pub fn give(
     out: &mut impl Write,
 ) -> anyhow::Result<ExitStatus> {
     let OrderArguments { subject, duration, until, reason } = arguments;
-    let object = format!("{kind} {}", subject.server);
+    let object = match kind {
+        OrderKind::Drain | OrderKind::Disable => format!("{kind} {}", subject.server),
+        OrderKind::Weight(weight) => format!("weight {} {weight}", subject.server),
+    };
     needs_root(&object)?;
     let (run_dir, now) = (RunDir::system(), Zoned::now());
     let known = KnownServers::read(&run_dir);

@@ -199,7 +199,7 @@ mod tests {
         view.take(absent(), start);
         view.take(absent(), start + PASSING);
         assert_eq!((view.kept.clone(), view.silence(start + PASSING)), (kept("drain"), None));
-        let expected = "ask the cluster: cibadmin: a; those that were known last are obeyed";
+        let expected = "ask the cluster: /usr/sbin/cibadmin: a; those that were known last are obeyed";
         assert_eq!(view.silence(start + PASSING * 2).as_deref(), Some(expected), "since it fell silent");
     }
 

@@ -16,8 +16,7 @@ pub const VERSION: u32 = 3;
 /// The first version whose health monitors obey operators' orders.
 pub const ORDERS_VERSION: u32 = 3;
 
-/// What can be asked of a health monitor. A request with arguments is a variant with fields:
-/// `{"drain": {"server": "10.0.0.1"}}`.
+/// What can be asked of a health monitor. A request with arguments is a variant with fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlRequest {

@@ -12,7 +12,8 @@ use crate::system::program;
 /// This node's copy of the cluster's configuration: it is replaced with each change, so its age says when to ask.
 pub const CIB_FILE: &str = "/var/lib/pacemaker/cib/cib.xml";
 
-const PROGRAM: &str = "cibadmin";
+/// In full: the cluster's tools call agents with whatever PATH they have.
+const PROGRAM: &str = "/usr/sbin/cibadmin";
 
 /// How long a change may take: every node has to have it.
 const CHANGE: Duration = Duration::from_secs(20);
@@ -114,6 +115,6 @@ mod tests {
         for code in [Some(4), Some(78), Some(124), Some(1), None] {
             assert!(matches!(refusal(code), ClusterError::Failed(_)), "{code:?}");
         }
-        assert_eq!(refusal(Some(76)).to_string(), "cibadmin: exit status 76");
+        assert_eq!(refusal(Some(76)).to_string(), "/usr/sbin/cibadmin: exit status 76");
     }
 }

@@ -288,7 +288,7 @@ fn when_the_last_real_server_is_drained_the_fallback_serves_new_clients() {
 fn a_new_health_monitor_keeps_the_entry_of_a_drained_real_server_and_its_connections() {
     let mut observed = Pool::new(settings(&[(1, 1)], false), None, &KnownHealth::default(), now()).entry(now());
     observed.real_servers.insert(real(1, 0).key, real(1, 0));
-    crate::testing::check_rows([(true, vec![(1, 0)]), (false, vec![])], |(is_drained, expected)| {
+    crate::testing::check_rows([(true, vec![(1, 0), (FALLBACK, 1)]), (false, vec![])], |(is_drained, expected)| {
         let drained = is_drained.then_some(real(1, 1).key).into_iter().collect();
         let known = KnownHealth { drained, ..KnownHealth::default() };
         let mut pool = Pool::new(settings(&[(1, 1)], false), Some(&observed), &known, now());
