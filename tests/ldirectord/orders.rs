@@ -40,7 +40,7 @@ fn a_drained_real_server_keeps_its_connections_and_the_command_waits_for_their_e
     let mut talk = Talk::begin(&client, "10.9.0.100:80", &listener);
     order(&host, 0, &format!("enable {ONE}"));
     let said = order(&host, 3, &format!("drain {TWO} --wait 1s --reason disk"));
-    assert!(said.contains("10.9.1.2:80: the time is over: 1 connections are left\n"), "{said}");
+    assert!(said.contains("10.9.1.2:80: the time is over, 1 connection left\n"), "{said}");
     until_weights(&host, &[(ONE, 1), (TWO, 0)]);
     talk.goes_on();
     talk.reset();

@@ -52,12 +52,12 @@ impl KnownServers {
     }
 
     /// Returns every real server that an order about the subject is about.
-    pub fn covered_by(&self, subject: &OrderSubject) -> Vec<(ServiceKey, RealServerKey)> {
+    pub fn covered_by(&self, subject: &OrderSubject) -> BTreeSet<(ServiceKey, RealServerKey)> {
         self.servers.iter().filter(|(service, real)| subject.covers(service, real)).copied().collect()
     }
 
     /// Returns, in words, why an order may not do what it shall on this node.
-    pub fn doubts(&self, targets: &[(ServiceKey, RealServerKey)], kind: OrderKind) -> Vec<String> {
+    pub fn doubts(&self, targets: &BTreeSet<(ServiceKey, RealServerKey)>, kind: OrderKind) -> Vec<String> {
         let services: BTreeSet<ServiceKey> = targets.iter().map(|(service, _)| *service).collect();
         let obeys = |service: &ServiceKey| {
             self.monitors.iter().any(|(_, version, own)| *version >= ORDERS_VERSION && own.contains(service))
@@ -109,7 +109,7 @@ mod tests {
             ],
             |(monitors, kind, expected)| {
                 let known = KnownServers { monitors, clinging: [one].into(), ..KnownServers::default() };
-                assert_eq!(known.doubts(&[(one, real)], kind), expected);
+                assert_eq!(known.doubts(&[(one, real)].into(), kind), expected);
             },
         );
     }

@@ -1,5 +1,6 @@
 //! Waits for the connections of real servers to end, as the kernel of the director counts them.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ struct Seen {
 ///
 /// # Errors
 /// Fails when this node does not direct one of the services.
-pub fn refuse_on_standby(run_dir: &RunDir, targets: &[(ServiceKey, RealServerKey)]) -> anyhow::Result<()> {
+pub fn refuse_on_standby(run_dir: &RunDir, targets: &BTreeSet<(ServiceKey, RealServerKey)>) -> anyhow::Result<()> {
     let registry = Registry::read(run_dir);
     for (service, _) in targets {
         let Some(ServiceOwner::Lvs(instance)) = registry.owner_of(service) else { continue };
@@ -48,7 +49,7 @@ pub fn refuse_on_standby(run_dir: &RunDir, targets: &[(ServiceKey, RealServerKey
 /// Fails when the kernel cannot be asked.
 pub fn until_empty(
     subject: &OrderSubject,
-    targets: &[(ServiceKey, RealServerKey)],
+    targets: &BTreeSet<(ServiceKey, RealServerKey)>,
     limit: Duration,
     out: &mut impl Write,
 ) -> anyhow::Result<ExitStatus> {
@@ -63,21 +64,25 @@ pub fn until_empty(
         if Instant::now() >= deadline {
             let unheard =
                 if seen.serves { ", and its weight in the kernel is not 0: see lvs-agents status" } else { "" };
-            writeln!(out, "{subject}: the time is over: {} connections are left{unheard}", seen.connections)?;
+            writeln!(out, "{subject}: the time is over, {} left{unheard}", counted(seen.connections))?;
             return Ok(CONNECTIONS_LEFT);
         }
         if said != Some(seen) {
-            writeln!(out, "{subject}: {} connections", seen.connections)?;
+            writeln!(out, "{subject}: {}", counted(seen.connections))?;
             said = Some(seen);
         }
         thread::sleep(LOOK);
     }
 }
 
-fn look(targets: &[(ServiceKey, RealServerKey)]) -> anyhow::Result<Seen> {
+fn counted(connections: u32) -> String {
+    if connections == 1 { "1 connection".into() } else { format!("{connections} connections") }
+}
+
+fn look(targets: &BTreeSet<(ServiceKey, RealServerKey)>) -> anyhow::Result<Seen> {
     let mut seen = Seen::default();
     let Some(mut ipvs) = Ipvs::open_loaded()? else { return Ok(seen) };
-    for service in targets.iter().map(|(service, _)| service).collect::<std::collections::BTreeSet<_>>() {
+    for service in targets.iter().map(|(service, _)| service).collect::<BTreeSet<_>>() {
         if ipvs.service(service)?.is_none() {
             continue;
         }
