@@ -56,7 +56,7 @@ pub struct OrderArguments {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Why, for those who look at `status`
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 

@@ -19,12 +19,14 @@ use crate::system::RunDir;
 const LOOK: Duration = Duration::from_millis(200);
 /// How often the cluster is asked without a sign of a change.
 const ASK: Duration = Duration::from_secs(5);
+/// These questions take at most one part in this many of the time: a machine that is busy is not kept busy by them.
+const ASK_SHARE: u32 = 20;
 /// How long an answer of the cluster may take; nothing but this thread waits for it.
-const ANSWER: Duration = Duration::from_secs(4);
+const ANSWER: Duration = Duration::from_secs(10);
 /// The same at the start, which waits for it.
 const FIRST_ANSWER: Duration = Duration::from_secs(1);
-/// How long the cluster may be silent until that is a fault: an update of it passes.
-const PASSING: Duration = Duration::from_secs(30);
+/// How long the cluster may be silent until that is a fault: an update of it, and a busy machine, pass.
+const PASSING: Duration = Duration::from_secs(60);
 
 /// What the thread has found out.
 #[derive(Debug, Default)]
@@ -119,7 +121,7 @@ impl Looks {
             // A change while the cluster answers has a newer stamp.
             self.stamp = stamp;
             self.of_cluster.take(Cluster::ask(now + answer).map(|cluster| cluster.kept()), Instant::now());
-            self.ask_at = Instant::now() + ASK;
+            self.ask_at = Instant::now() + ASK.max(now.elapsed() * ASK_SHARE);
         }
     }
 

@@ -88,7 +88,7 @@ fn an_order_outlives_a_killed_health_monitor_a_restart_and_a_reload_and_every_re
     assert_eq!(order(&host, 0, "orders"), "there are no orders\n");
     until("the log", || host.read(LOG).contains("Order ends: 10.9.1.2:80").then_some(()));
     monitor.stop();
-    assert_eq!(host.run_files(), [""; 0]);
+    assert!(!host.run_files().iter().any(|file| file.ends_with(".order")), "{:?}", host.run_files());
 }
 
 #[test]
