@@ -4,6 +4,7 @@ mod called_as;
 mod check_config;
 mod install;
 mod ldirectord;
+mod order;
 mod status;
 
 use std::ffi::{OsStr, OsString};
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
 use crate::daemon::{self, HealthMonitorOptions, Readiness};
+use crate::model::OrderKind;
 use crate::ocf::{self, Agent};
 use crate::system::{RunDir, memory};
 
@@ -41,6 +43,38 @@ struct Arguments {
 enum CliCommand {
     /// Show virtual services, the health of their real servers, and the reason of every weight
     Status {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Drain a real server: it gets no new connections, and keeps those that it has
+    Drain {
+        #[command(flatten)]
+        order: order::OrderArguments,
+        /// Wait until it has no established connection; exit status 3 when this time is over before
+        #[arg(long, value_name = "TIME", value_parser = order::duration)]
+        wait: Option<Duration>,
+    },
+    /// Remove a real server, with its connections
+    Disable {
+        #[command(flatten)]
+        order: order::OrderArguments,
+    },
+    /// Give a real server another weight than its configuration does
+    Weight {
+        #[command(flatten)]
+        order: order::OrderArguments,
+        /// The weight
+        #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(i32::MAX)))]
+        weight: u32,
+    },
+    /// End every order about a real server: its configuration counts again
+    Enable {
+        #[command(flatten)]
+        subject: order::SubjectArguments,
+    },
+    /// Show the orders that drain, disable and weight have given
+    Orders {
         /// As JSON, for programs
         #[arg(long)]
         json: bool,
@@ -135,6 +169,11 @@ fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
     let mut out = std::io::stdout();
     match command {
         CliCommand::Status { json } => status::run(json, &mut out)?,
+        CliCommand::Drain { order, wait } => return order::give(OrderKind::Drain, order, wait, &mut out),
+        CliCommand::Disable { order } => return order::give(OrderKind::Disable, order, None, &mut out),
+        CliCommand::Weight { order, weight } => return order::give(OrderKind::Weight(weight), order, None, &mut out),
+        CliCommand::Enable { subject } => return order::end(&subject, &mut out),
+        CliCommand::Orders { json } => return order::list(json, &mut out),
         CliCommand::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
         CliCommand::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
         CliCommand::MetaData { agent, format } => {

@@ -21,6 +21,7 @@ mod mail;
 mod maintenance;
 mod metrics;
 mod monitor_file;
+mod orders;
 mod pid_file;
 mod presence;
 pub mod protocol;
@@ -168,6 +169,9 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         view.clone(),
         deliver(&inbox, LoopMessage::Call),
     )?;
+    // Before the loader: the loop knows the orders when it gets its first configuration, and writes no weight without them.
+    orders::watch(&options.run_dir, deliver(&inbox, LoopMessage::Orders))
+        .context("operators' orders: start their thread")?;
     let name = source.name();
     let report = deliver(&inbox, LoopMessage::Configuration);
     let loader = Loader::start(source, &options, report).context("configuration: start its thread")?;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::netlink::Ipvs;
-use crate::plan::{self, EntryEnds};
+use crate::plan;
 use crate::system::{FileError, sysctl};
 
 pub use load::{NameMissing, described, load_file, load_file_of_resource, refuse_executed_files};
@@ -25,9 +25,7 @@ pub use trial::refusals;
 pub fn prepare(config: &Config, mut log: impl FnMut(String)) -> Result<(), FileError> {
     let needed = config.services.iter().flat_map(|service| {
         let reals = service.real_servers.iter().map(|real| &real.real_server);
-        let drains = !service.drain_timeout.is_zero();
-        let ends = EntryEnds { by_weight: service.quiescent || drains, by_removal: !service.quiescent || drains };
-        plan::director_sysctls(&service.service, reals, ends)
+        plan::director_sysctls(&service.service, reals)
     });
     for setting in needed.collect::<BTreeSet<_>>() {
         if setting == plan::BACKUP_ONLY && sends_and_receives() {

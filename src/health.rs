@@ -7,5 +7,5 @@
 mod member;
 mod pool;
 
-pub use member::{Admission, Health, Member, Outcome, ServingState, Transition, unasked_limit};
+pub use member::{Admission, Health, Member, Outcome, Override, ServingState, Transition, unasked_limit};
 pub use pool::{DrainingServer, KnownHealth, Pool, PoolEvent, PoolSettings, RealServerSettings};

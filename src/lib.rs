@@ -20,6 +20,7 @@ pub mod health;
 pub mod model;
 pub mod netlink;
 pub mod ocf;
+pub mod orders;
 pub mod ownership;
 pub mod plan;
 pub mod sync;

@@ -15,6 +15,7 @@
 mod address;
 mod change;
 mod check;
+mod order;
 mod parse;
 mod real_server;
 mod scheduler;
@@ -26,6 +27,7 @@ mod virtual_service;
 pub use address::{AddressChange, AddressOptions, Family, InterfaceAddress};
 pub use change::Change;
 pub use check::{Between, Check, Field, Question, Secret};
+pub use order::{ORDER_PREFIX, Order, OrderKind, OrderSubject};
 pub use parse::InvalidValue;
 pub use real_server::{ForwardingMethod, RealServer, RealServerKey, TunnelChecksum};
 pub use scheduler::Scheduler;

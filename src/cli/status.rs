@@ -1,8 +1,8 @@
 //! `lvs-agents status` shows what each health monitor of this node knows, beside what the kernel holds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 use serde::Serialize;
@@ -16,7 +16,8 @@ use crate::model::{RealServerKey, ServiceKey};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::{Traffic, Usage};
 use crate::ownership::Registry;
-use crate::system::{Lock, RunDir, seconds_since_boot};
+use crate::plan::EXPIRE_QUIESCED;
+use crate::system::{Lock, RunDir, seconds_since_boot, sysctl};
 
 /// Everything that `status` shows.
 #[derive(Debug, Serialize)]
@@ -27,6 +28,8 @@ struct Overview {
     /// Declared virtual services that no health monitor checks.
     unmonitored: Vec<String>,
     kernel: Vec<KernelRow>,
+    /// What keeps an operator's order from doing what it shall.
+    doubts: Vec<String>,
 }
 
 /// A real server as the kernel holds it.
@@ -70,7 +73,7 @@ fn collect(with_traffic: bool) -> anyhow::Result<Overview> {
     let run_dir = RunDir::system();
     let (mut monitors, mut silent) = (Vec::new(), Vec::new());
     for instance in run_dir.monitors().instances() {
-        match ask(&run_dir, &instance) {
+        match ask(&run_dir, &instance, MONITOR_ANSWER_TIME) {
             Ok(Some(status)) => monitors.push(status),
             Ok(None) => {}
             Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
@@ -81,16 +84,44 @@ fn collect(with_traffic: bool) -> anyhow::Result<Overview> {
     let registry = Registry::read(&run_dir);
     let declared = registry.owned();
     let unmonitored = declared.map(|key| key.to_string()).filter(|key| !watched.contains(key.as_str())).collect();
-    Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows(&registry, with_traffic)? })
+    let doubts = order_doubts(&monitors);
+    Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows(&registry, with_traffic)?, doubts })
+}
+
+/// Why the known clients of a persistent service stay with a real server of weight 0.
+pub const CLINGS: &str = "persistence keeps sending known clients to a real server of weight 0: \
+     net.ipv4.vs.expire_quiescent_template is 0, set it to 1";
+
+/// Returns the services whose known clients stay with a real server of weight 0, as far as the kernel tells.
+pub fn clinging_services() -> BTreeSet<ServiceKey> {
+    if sysctl::read(EXPIRE_QUIESCED.name).is_ok_and(|value| value == EXPIRE_QUIESCED.value) {
+        return BTreeSet::new();
+    }
+    let services = Ipvs::open_loaded().and_then(|ipvs| ipvs.map(|mut ipvs| ipvs.services()).transpose());
+    let persistent = services.ok().flatten().into_iter().flatten().filter(|service| service.persistence.is_some());
+    persistent.map(|service| service.key).collect()
+}
+
+fn order_doubts(monitors: &[HealthMonitorStatus]) -> Vec<String> {
+    let is_drained = |service: &ServiceStatus| {
+        service.real_servers.iter().any(|real| real.order.is_some() && real.wanted_weight == Some(0))
+    };
+    let services = monitors.iter().flat_map(|monitor| &monitor.services).filter(|service| is_drained(service));
+    let drained: Vec<ServiceKey> = services.filter_map(|service| service.service.parse().ok()).collect();
+    if drained.is_empty() {
+        return Vec::new();
+    }
+    let clinging = clinging_services();
+    drained.into_iter().filter(|key| clinging.contains(key)).map(|key| format!("{key}: {CLINGS}")).collect()
 }
 
 /// Asks a health monitor for its status. `None` means that no health monitor of this name runs, and that only its
 /// record is left.
-fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<HealthMonitorStatus>> {
+pub fn ask(run_dir: &RunDir, instance: &str, patience: Duration) -> anyhow::Result<Option<HealthMonitorStatus>> {
     if !Lock::is_held(&run_dir.lock(instance))? {
         return Ok(None);
     }
-    match control::ask(&run_dir.socket(instance), &ControlRequest::Status, MONITOR_ANSWER_TIME)? {
+    match control::ask(&run_dir.socket(instance), &ControlRequest::Status, patience)? {
         ControlReply::Status(status) => Ok(Some(*status)),
         _ => bail!("the answer makes no sense"),
     }
@@ -156,6 +187,7 @@ fn render(overview: &Overview, now: SystemTime) -> String {
         lines.extend(monitor.sync.iter().flat_map(sync_lines));
         lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &kernel, now)));
     }
+    lines.extend(overview.doubts.iter().cloned());
     lines.extend(overview.silent.iter().cloned());
     for service in &overview.unmonitored {
         lines.push(format!("{service}  not monitored"));
@@ -280,6 +312,7 @@ mod tests {
             health: health.into(),
             since: 40,
             reason: reason.into(),
+            order: None,
         };
         let service = ServiceStatus {
             service: "tcp 192.0.2.1:80".into(),
@@ -323,7 +356,7 @@ mod tests {
         };
         let unmonitored = vec![drained.service.clone()];
         let kernel = vec![kernel, drained];
-        let overview = Overview { monitors: vec![monitor], silent: vec![], unmonitored, kernel };
+        let overview = Overview { monitors: vec![monitor], silent: vec![], unmonitored, kernel, doubts: vec![] };
         let expected = "\
 health monitor db-health (pid 4711), /run/lvs-agents/services
 tcp 192.0.2.1:80  wrr

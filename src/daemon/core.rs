@@ -27,6 +27,7 @@ use super::kernel::{KernelAnswer, KernelThread};
 use super::loader::{Loaded, LoaderNews, LoaderReport};
 use super::log::Log;
 use super::maintenance::{MaintenanceNews, MaintenanceWatch};
+use super::orders::OrderNews;
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest, SyncStatus};
 use super::services::{LastingFault, Services};
@@ -55,6 +56,7 @@ pub enum LoopMessage {
     ToggleDebug,
     Sink(SinkNews),
     Maintenance(MaintenanceNews),
+    Orders(OrderNews),
     Sync(SyncNews),
     Terminate(&'static str),
 }
@@ -198,6 +200,7 @@ impl<'a> Core<'a> {
                 }
                 LoopMessage::Sink(news) => self.note_sink_news(news),
                 LoopMessage::Maintenance(news) => self.handle_maintenance(news),
+                LoopMessage::Orders(news) => self.handle_orders(news),
                 LoopMessage::Sync(news) => self.handle_sync(news),
                 LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
@@ -228,6 +231,15 @@ impl<'a> Core<'a> {
         sentences.iter().for_each(|sentence| self.say(sentence));
         troubles.into_iter().for_each(|news| self.note_sink_news(news));
         if self.services.note_maintenance(listings, Instant::now(), &mut self.sinks) {
+            self.record.outdate();
+        }
+        self.clock.something_happened();
+    }
+
+    fn handle_orders(&mut self, OrderNews { in_force, trouble }: OrderNews) {
+        trouble.into_iter().for_each(|news| self.note_sink_news(news));
+        let Some(in_force) = in_force else { return };
+        if self.services.note_orders(in_force, Instant::now(), &mut self.sinks) {
             self.record.outdate();
         }
         self.clock.something_happened();

@@ -141,6 +141,8 @@ fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition
         Transition::MaintenanceBegan => {
             Some(format!("Server maintenance begins: {real} ({service}): {}", reason(pool, real)))
         }
+        Transition::OrderBegan => Some(format!("Order begins: {real} ({service}): {}", reason(pool, real))),
+        Transition::OrderEnded => Some(format!("Order ends: {real} ({service})")),
         Transition::MaintenanceEnded => Some(format!("Server maintenance ends: {real} ({service})")),
         // The changes of the table and the line of the unmade check say it already.
         Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => None,

@@ -7,12 +7,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Order;
+
 /// Version of this language: version 1 had no `version` at all, and none of the fields that have a default in
 /// [`Liveness`].
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
-/// What can be asked of a health monitor. A request with arguments is a variant with fields:
-/// `{"drain": {"server": "10.0.0.1"}}`.
+/// The first version whose health monitors obey operators' orders.
+pub const ORDERS_VERSION: u32 = 3;
+
+/// What can be asked of a health monitor. A request with arguments is a variant with fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlRequest {
@@ -181,6 +185,40 @@ pub struct RealServerStatus {
     pub since: u64,
     /// Why it serves or not.
     pub reason: String,
+    /// The operator's order that counts for it, if there is one.
+    #[serde(default)]
+    pub order: Option<OrderStatus>,
+}
+
+/// An operator's order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderStatus {
+    /// Which real servers it is about: `10.0.0.2:80`, `10.0.0.2` or `10.0.0.2:80 in tcp 10.0.0.1:80`.
+    pub subject: String,
+    /// `drain`, `disable` or `weight 5`.
+    pub order: String,
+    /// When it was given, in seconds since 1970; 0 means that it is not known.
+    pub since: u64,
+    /// When it ends by itself, in seconds since 1970; `None` means that a person ends it.
+    pub until: Option<u64>,
+    /// Who gave it; may be empty.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+impl From<&Order> for OrderStatus {
+    fn from(order: &Order) -> Self {
+        let Order { subject, kind, since, until, by, reason } = order;
+        Self {
+            subject: subject.to_string(),
+            order: kind.to_string(),
+            since: *since,
+            until: *until,
+            by: by.clone(),
+            reason: reason.clone(),
+        }
+    }
 }
 
 /// The fallback of a virtual service.

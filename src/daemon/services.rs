@@ -9,6 +9,7 @@
 mod drain;
 mod fault;
 mod known;
+mod overrides;
 mod questions;
 mod removal;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::config;
 use crate::health::{DrainingServer, Pool, PoolEvent, PoolSettings, RealServerSettings};
 use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
+use crate::orders::OrdersInForce;
 use crate::ownership::Registry;
 use crate::plan::{self, TableRole};
 
@@ -88,9 +90,10 @@ impl WatchedService {
         wanted
     }
 
-    fn look_for_maintenance(&mut self, listings: &Listings, now: Instant) -> Vec<PoolEvent> {
-        let files = self.maintenance.as_ref();
-        self.pool.set_maintenance(|real| files?.find(real, listings), now)
+    fn look_for_overrides(&mut self, listings: &Listings, orders: &OrdersInForce, now: Instant) -> Vec<PoolEvent> {
+        let (service, files) = (self.pool.key(), self.maintenance.as_ref());
+        let file_of = |real: &RealServerKey| files?.find(real, listings);
+        self.pool.set_overrides(|real| overrides::override_of(file_of(real), orders.find(&service, real)), now)
     }
 }
 
@@ -107,6 +110,7 @@ pub struct Services {
     next_change: Option<Instant>,
     remembered: RecentHealth,
     maintenance: KnownMaintenance,
+    orders: OrdersInForce,
 }
 
 impl Services {
@@ -120,6 +124,7 @@ impl Services {
             next_change: None,
             remembered: RecentHealth::default(),
             maintenance: KnownMaintenance::default(),
+            orders: OrdersInForce::default(),
         }
     }
 
@@ -207,7 +212,8 @@ impl Services {
                 }
                 None => {
                     let held = observed.remove(&key);
-                    let known = self.remembered.recall(&key, known, now);
+                    let mut known = self.remembered.recall(&key, known, now);
+                    known.drained = overrides::drained(service, &self.orders);
                     let pool = Pool::new(settings, held.as_ref(), &known, now);
                     WatchedService {
                         pool,
@@ -223,7 +229,7 @@ impl Services {
             // What is declared anew is put in force as a whole.
             watched.deleted_by_hand.clear();
             watched.maintenance = MaintenanceFiles::of(service, &self.maintenance.host_names);
-            let events = watched.look_for_maintenance(&self.maintenance.listings, now);
+            let events = watched.look_for_overrides(&self.maintenance.listings, &self.orders, now);
             emit(&watched.pool, events, sinks);
             self.watched.insert(key, watched);
             self.removal.done(&key);
@@ -255,9 +261,28 @@ impl Services {
     /// Takes the files of maintenance folders and returns whether they have changed anything.
     pub fn note_maintenance(&mut self, listings: Listings, now: Instant, sinks: &mut Sinks) -> bool {
         self.maintenance.listings.extend(listings);
+        self.look_for_overrides(|watched| watched.maintenance.is_some(), now, sinks)
+    }
+
+    /// Takes the operators' orders and returns whether they have changed anything.
+    pub fn note_orders(&mut self, orders: OrdersInForce, now: Instant, sinks: &mut Sinks) -> bool {
+        self.orders = orders;
+        self.look_for_overrides(|_| true, now, sinks)
+    }
+
+    pub fn orders(&self) -> &OrdersInForce {
+        &self.orders
+    }
+
+    fn look_for_overrides(
+        &mut self,
+        concerns: impl Fn(&WatchedService) -> bool,
+        now: Instant,
+        sinks: &mut Sinks,
+    ) -> bool {
         let mut has_changed = false;
-        for (key, watched) in self.watched.iter_mut().filter(|(_, watched)| watched.maintenance.is_some()) {
-            let events = watched.look_for_maintenance(&self.maintenance.listings, now);
+        for (key, watched) in self.watched.iter_mut().filter(|(_, watched)| concerns(watched)) {
+            let events = watched.look_for_overrides(&self.maintenance.listings, &self.orders, now);
             if !events.is_empty() {
                 has_changed = true;
                 self.dirty.insert(*key);

@@ -3,14 +3,18 @@
 use std::time::Instant;
 
 use super::core::{seconds, wall_clock};
-use super::protocol::{FallbackStatus, RealServerStatus, ServiceStatus};
+use super::protocol::{FallbackStatus, OrderStatus, RealServerStatus, ServiceStatus};
 use crate::health::{DrainingServer, Member, Pool, ServingState};
 use crate::model::{RealServer, ServiceEntry};
+use crate::orders::OrdersInForce;
 
-pub fn service(pool: &Pool, now: Instant) -> ServiceStatus {
+pub fn service(pool: &Pool, orders: &OrdersInForce, now: Instant) -> ServiceStatus {
     let settings = pool.settings();
     let entry = pool.entry(now);
-    let row = |(real, member, serving_state)| real_server(real, member, serving_state, &entry, now);
+    let row = |(real, member, serving_state): (&RealServer, &Member, ServingState)| {
+        let order = orders.find(&pool.key(), &real.key).map(OrderStatus::from);
+        RealServerStatus { order, ..real_server(real, member, serving_state, &entry, now) }
+    };
     let drained = pool.draining().filter(|one| pool.serving_state(&one.real_server.key).is_none());
     ServiceStatus {
         service: pool.key().to_string(),
@@ -34,6 +38,7 @@ fn drained_row(DrainingServer { real_server, since, until }: &DrainingServer, no
         health: "draining".into(),
         since: seconds(wall_clock(*since, now)),
         reason: format!("left the configuration: goes with its last connection, in {left} s at the latest"),
+        order: None,
     }
 }
 
@@ -52,5 +57,6 @@ fn real_server(
         health: member.health().to_string(),
         since: seconds(wall_clock(member.since(), now)),
         reason: serving_state.reason,
+        order: None,
     }
 }

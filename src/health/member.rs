@@ -87,10 +87,42 @@ pub enum Transition {
     },
     /// A good check of a real server that is up and could not be asked before.
     AskedAgain,
-    /// An administrator takes the real server out, whatever its checks say.
+    /// A file of an administrator takes the real server out, whatever its checks say.
     MaintenanceBegan,
-    /// Its checks decide again.
+    /// There is no such file any more.
     MaintenanceEnded,
+    /// An operator has ordered something of the real server, or something else than before.
+    OrderBegan,
+    /// The order has ended: the configuration counts again.
+    OrderEnded,
+}
+
+/// What a person has said of a real server by hand: it goes before the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Override {
+    /// A file of an administrator makes it count as failed.
+    Maintenance {
+        /// The name of the file.
+        file: String,
+    },
+    /// An operator has ordered another weight. It does not serve when its checks fail.
+    Weight {
+        /// The weight; 0 quiesces it.
+        weight: u32,
+        /// The order in words.
+        reason: String,
+    },
+    /// An operator has ordered its removal.
+    Removal {
+        /// The order in words.
+        reason: String,
+    },
+}
+
+impl Override {
+    fn is_order(&self) -> bool {
+        !matches!(self, Self::Maintenance { .. })
+    }
 }
 
 /// Returns how many times in a row this node may be unable to ask a real server until the real server counts as failed.
@@ -110,8 +142,7 @@ pub struct Member {
     failures: ResultRow,
     /// Attempts since the last good or bad check.
     unasked: ResultRow,
-    /// The administrator's file that keeps it out, whatever its checks say.
-    maintenance: Option<String>,
+    overridden: Option<Override>,
 }
 
 /// Equal results in a row.
@@ -137,7 +168,7 @@ impl Member {
             since: now,
             failures: ResultRow::default(),
             unasked: ResultRow::default(),
-            maintenance: None,
+            overridden: None,
         }
     }
 
@@ -161,13 +192,36 @@ impl Member {
         }
     }
 
-    /// Takes which file of an administrator keeps it out, if there is one. Its checks go on meanwhile.
-    pub fn set_maintenance(&mut self, file: Option<String>) -> Option<Transition> {
-        match (std::mem::replace(&mut self.maintenance, file), &self.maintenance) {
-            (None, Some(_)) => Some(Transition::MaintenanceBegan),
-            (Some(_), None) => Some(Transition::MaintenanceEnded),
-            _ => None,
+    /// Takes what a person says of it by hand, if anything. Its checks go on meanwhile.
+    pub fn set_override(&mut self, overridden: Option<Override>) -> Option<Transition> {
+        let before = std::mem::replace(&mut self.overridden, overridden);
+        match (&before, &self.overridden) {
+            (before, now) if before == now => None,
+            // Another file for the same purpose is nothing new.
+            (Some(Override::Maintenance { .. }), Some(Override::Maintenance { .. })) => None,
+            (_, Some(now)) if now.is_order() => Some(Transition::OrderBegan),
+            (_, Some(_)) => Some(Transition::MaintenanceBegan),
+            (Some(before), None) if before.is_order() => Some(Transition::OrderEnded),
+            (_, None) => Some(Transition::MaintenanceEnded),
         }
+    }
+
+    /// Returns the weight at which it serves, instead of the configured one where a person has ordered so.
+    pub fn weight(&self, configured: u32) -> u32 {
+        match &self.overridden {
+            Some(Override::Weight { weight, .. }) => *weight,
+            _ => configured,
+        }
+    }
+
+    /// Whether it has no entry, not even one of weight 0.
+    pub fn is_removed(&self) -> bool {
+        matches!(self.overridden, Some(Override::Removal { .. }))
+    }
+
+    /// Whether a person keeps it from serving, whatever its checks say.
+    fn is_kept_out(&self) -> bool {
+        matches!(self.overridden, Some(Override::Maintenance { .. } | Override::Removal { .. }))
     }
 
     fn succeed(&mut self, now: Instant) -> Option<Transition> {
@@ -220,12 +274,14 @@ impl Member {
     /// Whether its state rests on a good check, of this health monitor or the one before: it is then worth
     /// `failurecount` bad checks, and the next health monitor is told.
     pub fn is_known_up(&self) -> bool {
-        self.maintenance.is_none() && matches!(self.health, Health::Up | Health::Unknown(Admission::KnownUp))
+        !self.is_kept_out() && matches!(self.health, Health::Up | Health::Unknown(Admission::KnownUp))
     }
 
-    /// Whether it was down when it was last known, or is under maintenance.
+    /// Whether it was down when it was last known, or a person keeps it from serving clients.
     pub fn is_known_down(&self) -> bool {
-        self.maintenance.is_some() || matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown))
+        self.is_kept_out()
+            || matches!(self.overridden, Some(Override::Weight { weight: 0, .. }))
+            || matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown))
     }
 
     /// Whether no check of it has ended yet, well or not.
@@ -236,7 +292,7 @@ impl Member {
     /// Whether the real server may serve.
     pub fn serves(&self) -> bool {
         match self.health {
-            _ if self.maintenance.is_some() => false,
+            _ if self.is_kept_out() => false,
             Health::Up => true,
             Health::Down => false,
             Health::Unknown(admission) => admission.serves(),
@@ -245,20 +301,26 @@ impl Member {
 
     /// Returns whether it serves and why, for `failurecount` failures in a row until down.
     pub fn serving_state(&self, failurecount: u32) -> ServingState {
-        if let Some(file) = &self.maintenance {
-            return ServingState { serves: false, reason: format!("maintenance: file {file}") };
-        }
+        let ordered = match &self.overridden {
+            Some(Override::Maintenance { file }) => {
+                return ServingState { serves: false, reason: format!("maintenance: file {file}") };
+            }
+            Some(Override::Removal { reason }) => return ServingState { serves: false, reason: reason.clone() },
+            Some(Override::Weight { reason, .. }) => Some(reason.as_str()),
+            None => None,
+        };
         let counted = |what: &str, row: &ResultRow, limit: u32| {
             (row.times > 0).then(|| format!("{what} {} of {limit}: {}", row.times.min(limit), row.cause))
         };
         let failed = counted("check failed", &self.failures, failurecount);
         let unasked = counted("could not be asked", &self.unasked, unasked_limit(failurecount));
-        let reason = match (failed, unasked) {
-            (Some(failed), Some(unasked)) => format!("{failed}; {unasked}"),
-            (Some(trouble), None) | (None, Some(trouble)) => trouble,
-            (None, None) => self.untroubled().into(),
-        };
-        ServingState { serves: self.serves(), reason }
+        // In the order in which they matter: an order is the reason of the weight, a failure that of an absence.
+        let mut reasons: Vec<String> = failed.into_iter().chain(unasked).collect();
+        if reasons.is_empty() && (ordered.is_none() || self.health != Health::Up) {
+            reasons.push(self.untroubled().into());
+        }
+        reasons.splice(0..0, ordered.map(str::to_owned));
+        ServingState { serves: self.serves(), reason: reasons.join("; ") }
     }
 
     /// Returns why it serves or not while nothing has gone wrong.

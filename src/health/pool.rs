@@ -5,7 +5,7 @@ mod tally;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use super::{Admission, Member, Outcome, ServingState, Transition};
+use super::{Admission, Member, Outcome, Override, ServingState, Transition};
 use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey, VirtualService};
 use tally::Tally;
 
@@ -58,6 +58,8 @@ pub struct KnownHealth {
     pub up: BTreeSet<RealServerKey>,
     /// The real servers that were down.
     pub down: BTreeSet<RealServerKey>,
+    /// The real servers whose weight of 0 in the kernel is what an operator has ordered, and says nothing of their health.
+    pub drained: BTreeSet<RealServerKey>,
 }
 
 /// What has happened to a virtual service.
@@ -145,11 +147,13 @@ impl Pool {
     pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, known: &KnownHealth, now: Instant) -> Self {
         let held = |key: &RealServerKey| observed.and_then(|entry| entry.real_servers.get(key));
         let admission = |real: &RealServer| match held(&real.key) {
-            // Weight 0 is a failed real server that was quiesced, unless it is what the configuration asks for.
-            Some(held) if held.weight > 0 || real.weight == 0 => match known.up.contains(&real.key) {
-                true => Admission::KnownUp,
-                false => Admission::Unchecked,
-            },
+            // Weight 0 is a failed real server that was quiesced, unless it is what the configuration or an operator asks for.
+            Some(held) if held.weight > 0 || real.weight == 0 || known.drained.contains(&real.key) => {
+                match known.up.contains(&real.key) {
+                    true => Admission::KnownUp,
+                    false => Admission::Unchecked,
+                }
+            }
             _ if known.down.contains(&real.key) => Admission::KnownDown,
             _ => Admission::Outside,
         };
@@ -228,10 +232,10 @@ impl Pool {
         events
     }
 
-    /// Takes which real servers an administrator keeps out: `file_of` returns the file that says so, if there is one.
-    pub fn set_maintenance(
+    /// Takes what people say by hand: `override_of` returns it for each real server of which anything is said.
+    pub fn set_overrides(
         &mut self,
-        file_of: impl Fn(&RealServerKey) -> Option<String>,
+        override_of: impl Fn(&RealServerKey) -> Option<Override>,
         now: Instant,
     ) -> Vec<PoolEvent> {
         let before = self.unserved_state();
@@ -239,7 +243,7 @@ impl Pool {
         for (real, member) in self.settings.real_servers.iter().zip(&mut self.members) {
             let key = real.real_server.key;
             self.tally -= Tally::of(real, member);
-            let transition = member.set_maintenance(file_of(&key));
+            let transition = member.set_override(override_of(&key));
             self.tally += Tally::of(real, member);
             events.extend(transition.map(|transition| PoolEvent::Member { real: key, transition }));
         }
@@ -324,10 +328,11 @@ impl Pool {
 
     /// Returns the real server as it shall stand in the kernel, if at all.
     fn placed(&self, real: &RealServerSettings, member: &Member) -> Option<RealServer> {
+        let at = |weight| RealServer { weight, ..real.real_server.clone() };
         if !real.disabled && member.serves() {
-            return Some(real.real_server.clone());
+            return Some(at(member.weight(real.real_server.weight)));
         }
-        self.settings.quiescent.then(|| RealServer { weight: 0, ..real.real_server.clone() })
+        (self.settings.quiescent && !member.is_removed()).then(|| at(0))
     }
 
     /// Returns the real servers that have left the configuration and keep the connections that they have.

@@ -8,26 +8,17 @@ const IPV6_FORWARDING: Sysctl = Sysctl::required("net/ipv6/conf/all/forwarding",
 /// being answered, and the client hangs (Documentation/networking/ipvs-sysctl.rst).
 const EXPIRE_REMOVED: Sysctl = Sysctl::required("net/ipv4/vs/expire_nodest_conn", "1");
 /// Without it, a persistence template keeps sending known clients to a real server of weight 0.
-const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiescent_template", "1");
+pub const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiescent_template", "1");
 /// Without it, a standby director that holds the table and is a real server of the active one directs what that one
 /// has sent it, maybe straight back: a loop that only the packet's TTL ends. With it, a director whose sync daemon is
 /// in backup state directs nothing; without a sync daemon it changes nothing.
 pub const BACKUP_ONLY: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
 
-/// How real servers of a virtual service may cease to serve.
-#[derive(Debug, Clone, Copy)]
-pub struct EntryEnds {
-    /// Some keep their entry at weight 0: they have failed (`quiescent`), or are drained.
-    pub by_weight: bool,
-    /// Some lose their entry while they have connections.
-    pub by_removal: bool,
-}
-
-/// Returns what a director needs for one virtual service.
+/// Returns what a director needs for one virtual service. Each of its real servers may get weight 0 and may be removed at any
+/// time, if not by a check then by an operator's order.
 pub fn director_sysctls<'a>(
     service: &VirtualService,
     real_servers: impl IntoIterator<Item = &'a RealServer>,
-    ends: EntryEnds,
 ) -> Vec<Sysctl> {
     let real_servers: Vec<&RealServer> = real_servers.into_iter().collect();
     let masquerades = real_servers.iter().any(|real| real.forwarding == ForwardingMethod::Masq);
@@ -39,8 +30,8 @@ pub fn director_sysctls<'a>(
     let candidates = [
         (masquerades, forwarding),
         (leaves_address, BACKUP_ONLY),
-        (ends.by_removal, EXPIRE_REMOVED),
-        (ends.by_weight && service.persistence.is_some(), EXPIRE_QUIESCED),
+        (true, EXPIRE_REMOVED),
+        (service.persistence.is_some(), EXPIRE_QUIESCED),
     ];
     candidates.into_iter().filter(|(needed, _)| *needed).map(|(_, sysctl)| sysctl).collect()
 }
@@ -51,23 +42,23 @@ mod tests {
     use crate::model::Persistence;
     use crate::testing::{real_server, virtual_service};
 
-    fn names(key: &str, forwarding: ForwardingMethod, persistent: bool, quiescent: bool) -> Vec<&'static str> {
+    fn names(key: &str, forwarding: ForwardingMethod, persistent: bool) -> Vec<&'static str> {
         let persistence = persistent.then_some(Persistence::by_address(60, 32));
         let service = VirtualService { persistence, ..virtual_service(key) };
         let real = RealServer { forwarding, ..real_server(1, 1) };
-        let ends = EntryEnds { by_weight: quiescent, by_removal: !quiescent };
-        director_sysctls(&service, [&real], ends).iter().map(|sysctl| sysctl.name).collect()
+        director_sysctls(&service, [&real]).iter().map(|sysctl| sysctl.name).collect()
     }
 
     #[test]
     fn each_configuration_gets_the_sysctls_that_it_needs() {
         use ForwardingMethod::{Gate, Ipip, Masq};
         let v4 = "tcp 192.0.2.9:80";
-        assert_eq!(names(v4, Gate, false, false), ["net/ipv4/vs/backup_only", "net/ipv4/vs/expire_nodest_conn"]);
-        assert_eq!(names(v4, Ipip, false, true), ["net/ipv4/vs/backup_only"]);
-        let persistent = ["net/ipv4/vs/backup_only", "net/ipv4/vs/expire_quiescent_template"];
-        assert_eq!(names(v4, Gate, true, true), persistent);
-        assert_eq!(names(v4, Masq, false, true), ["net/ipv4/ip_forward"]);
-        assert_eq!(names("fwmark 7 ipv6", Masq, false, true), ["net/ipv6/conf/all/forwarding"]);
+        const REMOVED: &str = "net/ipv4/vs/expire_nodest_conn";
+        assert_eq!(names(v4, Gate, false), ["net/ipv4/vs/backup_only", REMOVED]);
+        assert_eq!(names(v4, Ipip, false), ["net/ipv4/vs/backup_only", REMOVED]);
+        let persistent = ["net/ipv4/vs/backup_only", REMOVED, "net/ipv4/vs/expire_quiescent_template"];
+        assert_eq!(names(v4, Gate, true), persistent);
+        assert_eq!(names(v4, Masq, false), ["net/ipv4/ip_forward", REMOVED]);
+        assert_eq!(names("fwmark 7 ipv6", Masq, false), ["net/ipv6/conf/all/forwarding", REMOVED]);
     }
 }

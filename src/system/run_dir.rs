@@ -56,6 +56,11 @@ impl RunDir {
         self.folder("monitors", "json")
     }
 
+    /// The operators' orders that are kept on this node, each by its name.
+    pub fn orders(&self) -> Folder {
+        self.folder("orders", "order")
+    }
+
     /// The record of each `realserver` instance: what it has set.
     pub fn real_servers(&self) -> Folder {
         self.folder("realserver", "json")

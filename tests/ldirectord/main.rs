@@ -8,6 +8,7 @@ mod common;
 mod following;
 mod health;
 mod metrics;
+mod orders;
 mod overload;
 mod process;
 mod refused;

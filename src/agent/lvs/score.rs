@@ -81,7 +81,7 @@ pub fn tell(call: &Call, score: Option<u32>) -> Result<(), String> {
     let cause = match ended {
         Ok(ended) if ended.status.success() => return Ok(()),
         Ok(ended) => ended.status.to_string(),
-        Err(cause) => cause,
+        Err(cause) => cause.to_string(),
     };
     let shown = score.map_or_else(|| "none".into(), |score| score.to_string());
     Err(format!("promotion score {shown}: {PROGRAM} {name}: {cause}"))

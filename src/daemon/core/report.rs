@@ -50,7 +50,7 @@ impl Core<'_> {
                 false => self.configuration.source.clone(),
             },
             liveness: self.view.liveness(now),
-            services: self.services.pools().map(|pool| status::service(pool, now)).collect(),
+            services: self.services.pools().map(|pool| status::service(pool, self.services.orders(), now)).collect(),
             sync: self.sync.clone(),
         }
     }

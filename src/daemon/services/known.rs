@@ -32,6 +32,7 @@ impl RecentHealth {
             _ => KnownHealth {
                 up: before.known_up(key).copied().collect(),
                 down: before.known_down(key).copied().collect(),
+                ..KnownHealth::default()
             },
         }
     }
@@ -56,7 +57,7 @@ impl RecentHealth {
 }
 
 fn knowledge(pool: &Pool) -> KnownHealth {
-    KnownHealth { up: pool.known_up().collect(), down: pool.known_down().collect() }
+    KnownHealth { up: pool.known_up().collect(), down: pool.known_down().collect(), ..KnownHealth::default() }
 }
 
 fn texts(keys: &BTreeSet<RealServerKey>) -> Vec<String> {

@@ -1,4 +1,5 @@
 mod drain;
+mod orders;
 
 use std::time::Duration;
 

@@ -117,11 +117,65 @@ proptest! {
 #[test]
 fn a_member_under_maintenance_does_not_serve_whatever_its_checks_say_and_the_next_health_monitor_is_told() {
     let mut member = Member::new(Admission::KnownUp, at(0));
-    assert_eq!(member.set_maintenance(Some("web1".into())), Some(Transition::MaintenanceBegan));
-    assert_eq!(member.set_maintenance(Some("web1:80".into())), None);
+    let file = |name: &str| Some(Override::Maintenance { file: name.into() });
+    assert_eq!(member.set_override(file("web1")), Some(Transition::MaintenanceBegan));
+    assert_eq!(member.set_override(file("web1:80")), None);
     member.note(&Outcome::Good, 1, at(1));
     assert_eq!((member.serves(), member.is_known_up(), member.is_known_down()), (false, false, true));
     assert_eq!(member.serving_state(1).reason, "maintenance: file web1:80");
-    assert_eq!(member.set_maintenance(None), Some(Transition::MaintenanceEnded));
+    assert_eq!(member.set_override(None), Some(Transition::MaintenanceEnded));
     assert_eq!((member.serves(), member.is_known_up(), member.is_known_down()), (true, true, false));
+}
+
+fn weight(weight: u32, reason: &str) -> Option<Override> {
+    Some(Override::Weight { weight, reason: reason.into() })
+}
+
+#[test]
+fn an_order_begins_again_when_it_says_something_else_and_not_when_it_is_repeated() {
+    let mut member = Member::new(Admission::KnownUp, at(0));
+    let removal = || Some(Override::Removal { reason: "disabled by anna".into() });
+    let file = || Some(Override::Maintenance { file: "web1".into() });
+    let steps = [
+        (weight(0, "drained by anna"), Some(Transition::OrderBegan)),
+        (weight(0, "drained by anna"), None),
+        (weight(0, "drained by ben"), Some(Transition::OrderBegan)),
+        (removal(), Some(Transition::OrderBegan)),
+        (file(), Some(Transition::MaintenanceBegan)),
+        (weight(7, "weight 7"), Some(Transition::OrderBegan)),
+        (None, Some(Transition::OrderEnded)),
+        (None, None),
+        (file(), Some(Transition::MaintenanceBegan)),
+        (None, Some(Transition::MaintenanceEnded)),
+    ];
+    for (overridden, expected) in steps {
+        assert_eq!(member.set_override(overridden.clone()), expected, "{overridden:?}");
+    }
+}
+
+#[test]
+fn an_ordered_weight_counts_as_long_as_the_checks_let_the_real_server_serve_and_the_reason_says_both() {
+    let mut member = Member::new(Admission::KnownUp, at(0));
+    member.set_override(weight(0, "drained by anna"));
+    assert_eq!((member.weight(3), member.serves()), (0, true));
+    assert_eq!(member.serving_state(2).reason, "drained by anna; not checked yet, was serving before");
+    member.note(&Outcome::Good, 2, at(1));
+    assert_eq!(member.serving_state(2).reason, "drained by anna");
+    assert_eq!((member.is_known_up(), member.is_known_down()), (true, true), "well, and for no client");
+    member.note(&failure(), 2, at(2));
+    assert_eq!(member.serving_state(2).reason, "drained by anna; check failed 1 of 2: refused");
+    member.note(&failure(), 2, at(3));
+    assert!(!member.serves() && !member.is_known_up());
+    member.set_override(None);
+    assert_eq!((member.weight(3), member.serves()), (3, false), "the end of an order brings no failed one in");
+}
+
+#[test]
+fn one_whose_removal_is_ordered_does_not_serve_whatever_its_checks_say() {
+    let mut member = Member::new(Admission::KnownUp, at(0));
+    member.set_override(Some(Override::Removal { reason: "disabled by anna".into() }));
+    member.note(&Outcome::Good, 1, at(1));
+    assert!(!member.serves() && member.is_removed() && member.is_known_down() && !member.is_known_up());
+    assert_eq!(member.serving_state(1).reason, "disabled by anna");
+    assert_eq!(member.health(), Health::Up, "its checks go on");
 }

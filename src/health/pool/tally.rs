@@ -35,7 +35,7 @@ impl Tally {
         if real.disabled {
             return Self::default();
         }
-        let (weighted, unasked) = (real.real_server.weight > 0, member.awaits_first_result());
+        let (weighted, unasked) = (member.weight(real.real_server.weight) > 0, member.awaits_first_result());
         let (serving, known_up) = (weighted && member.serves(), member.is_known_up());
         Self {
             enabled: 1,

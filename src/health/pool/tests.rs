@@ -73,7 +73,7 @@ fn a_health_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
     let mut restarted = Pool::new(
         strict,
         Some(&observed),
-        &KnownHealth { up: pool.known_up().collect(), down: pool.known_down().collect() },
+        &KnownHealth { up: pool.known_up().collect(), down: pool.known_down().collect(), ..Default::default() },
         now(),
     );
     note(&mut restarted, 1, false);
@@ -231,4 +231,68 @@ fn ten_thousand_real_servers_go_down_and_come_back_with_one_event_each() {
         assert_eq!(events, 10_000 + extra);
         assert_eq!(pool.tally, Tally::count(&pool.settings.real_servers, &pool.members));
     }
+}
+
+fn order(pool: &mut Pool, host: u8, overridden: Option<Override>) -> Vec<PoolEvent> {
+    pool.set_overrides(|key| overridden.clone().filter(|_| *key == real(host, 1).key), now())
+}
+
+fn ordered(weight: u32) -> Option<Override> {
+    Some(Override::Weight { weight, reason: "ordered".into() })
+}
+
+#[test]
+fn an_order_goes_before_the_configured_weight_and_a_failed_check_before_the_order() {
+    let removal = || Some(Override::Removal { reason: "ordered".into() });
+    crate::testing::check_rows(
+        [
+            (false, true, ordered(0), vec![(1, 0), (2, 3)]),
+            (false, true, ordered(7), vec![(1, 7), (2, 3)]),
+            (false, true, removal(), vec![(2, 3)]),
+            (false, false, ordered(0), vec![(2, 3)]),
+            (false, false, ordered(7), vec![(2, 3)]),
+            (true, true, removal(), vec![(2, 3)]),
+            (true, false, ordered(7), vec![(1, 0), (2, 3)]),
+            (true, false, removal(), vec![(2, 3)]),
+        ],
+        |(quiescent, good, overridden, expected)| {
+            let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], quiescent), None, &KnownHealth::default(), now());
+            note(&mut pool, 1, good);
+            note(&mut pool, 2, true);
+            order(&mut pool, 1, overridden);
+            assert_eq!(placed(&pool), expected);
+            order(&mut pool, 1, None);
+            let before = match (good, quiescent) {
+                (true, _) => vec![(1, 1), (2, 3)],
+                (false, true) => vec![(1, 0), (2, 3)],
+                (false, false) => vec![(2, 3)],
+            };
+            assert_eq!(placed(&pool), before, "the end of the order");
+        },
+    );
+}
+
+#[test]
+fn when_the_last_real_server_is_drained_the_fallback_serves_new_clients() {
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], false), None, &KnownHealth::default(), now());
+    note(&mut pool, 1, true);
+    note(&mut pool, 2, false);
+    let events = order(&mut pool, 1, ordered(0));
+    assert!(events.contains(&PoolEvent::FallbackIn), "{events:?}");
+    assert_eq!(placed(&pool), [(1, 0), (FALLBACK, 1)], "its connections go on");
+    assert!(order(&mut pool, 1, None).contains(&PoolEvent::FallbackOut));
+    assert_eq!(placed(&pool), [(1, 1)]);
+}
+
+#[test]
+fn a_new_health_monitor_keeps_the_entry_of_a_drained_real_server_and_its_connections() {
+    let mut observed = Pool::new(settings(&[(1, 1)], false), None, &KnownHealth::default(), now()).entry(now());
+    observed.real_servers.insert(real(1, 0).key, real(1, 0));
+    crate::testing::check_rows([(true, vec![(1, 0), (FALLBACK, 1)]), (false, vec![])], |(is_drained, expected)| {
+        let drained = is_drained.then_some(real(1, 1).key).into_iter().collect();
+        let known = KnownHealth { drained, ..KnownHealth::default() };
+        let mut pool = Pool::new(settings(&[(1, 1)], false), Some(&observed), &known, now());
+        order(&mut pool, 1, ordered(0).filter(|_| is_drained));
+        assert_eq!(placed(&pool), expected);
+    });
 }

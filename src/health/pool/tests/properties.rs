@@ -50,7 +50,7 @@ fn any_pool() -> impl Strategy<Value = Pool> {
             service: settings.service.clone(),
             real_servers: held.into_iter().map(|(host, weight)| (real(host, 1).key, real(host, weight))).collect(),
         });
-        Pool::new(settings, observed.as_ref(), &KnownHealth { up, down }, now())
+        Pool::new(settings, observed.as_ref(), &KnownHealth { up, down, ..Default::default() }, now())
     })
 }
 

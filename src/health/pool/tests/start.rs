@@ -58,7 +58,7 @@ fn an_ordinary_cold_start_brings_no_fallback_and_no_alarm() {
 
 #[test]
 fn the_fallback_does_not_wait_for_those_that_the_health_monitor_before_knew_to_be_down() {
-    let known = KnownHealth { up: BTreeSet::new(), down: keys(&[1, 2]) };
+    let known = KnownHealth { down: keys(&[1, 2]), ..Default::default() };
     let observed = held(&[(2, 0)]);
     let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&observed), &known, now());
     assert_eq!(placed(&pool), [(1, 0), (2, 0), (FALLBACK, 1)]);
@@ -100,7 +100,7 @@ fn a_start_waits_for_the_first_result_of_those_that_were_put_in_without_a_check(
     assert!(!pool.is_decided(now()));
     note(&mut pool, 2, false);
     assert!(pool.is_decided(now()));
-    let known = KnownHealth { up: keys(&[1, 2]), down: BTreeSet::new() };
+    let known = KnownHealth { up: keys(&[1, 2]), ..Default::default() };
     assert!(Pool::new(settings(&[(1, 1), (2, 3)], false), Some(&observed), &known, now()).is_decided(now()));
 }
 
@@ -132,7 +132,7 @@ fn a_start_waits_for_nothing_where_nothing_is_asked() {
 
 #[test]
 fn real_servers_that_this_node_can_never_ask_give_way_to_the_fallback() {
-    let known = KnownHealth { up: keys(&[1]), down: BTreeSet::new() };
+    let known = KnownHealth { up: keys(&[1]), ..Default::default() };
     let mut pool = Pool::new(settings(&[(1, 1)], false), Some(&held(&[(1, 1)])), &known, now());
     for _ in 1..5 {
         pool.note(real(1, 1).key, &not_asked(), now());
