@@ -213,3 +213,24 @@ fn forged_addresses_take_no_memory_and_silent_standbys_are_forgotten() {
     director.judge(0, start + Director::SILENT);
     assert_eq!(director.standbys().count(), 0);
 }
+
+#[test]
+fn the_latest_are_sent_to_a_standby_that_listens_unless_the_table_is_large() {
+    crate::testing::check_rows(
+        [(0, 30_000, false), (1, 30_000, true), (1, 30_001, false), (25, 100, false)],
+        |(seconds_until_heard, connections, expected)| {
+            let mut pair = Pair::new(connections);
+            if seconds_until_heard == 1 {
+                pair.run(1);
+            } else if seconds_until_heard > 0 {
+                pair.run(1);
+                // The standby has been silent for longer than one of them is.
+                pair.now += Duration::from_secs(seconds_until_heard);
+                pair.step();
+            } else {
+                pair.step();
+            }
+            assert_eq!(pair.director.may_send_latest(), expected, "{seconds_until_heard} s, {connections}");
+        },
+    );
+}
