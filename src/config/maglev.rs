@@ -5,13 +5,13 @@
 //! end, some have had one round more than others, so the fewer rounds there are, the less the shares are what weights say.
 
 /// The slots of a kernel with the default `CONFIG_IP_VS_MH_TAB_INDEX=12`.
-const SLOTS: u64 = 4093;
+const SLOTS: u128 = 4093;
 /// The most slots that a real server gets in a round; larger weights are halved, with all others, until they are not.
-const MOST_TURNS: u64 = 63;
+const MOST_TURNS: u128 = 63;
 /// The error of a share, in per cent, up to which nothing is said.
-const TOLERATED: u64 = 10;
+const TOLERATED: u128 = 10;
 /// With so many slots in a round, the error is the tolerated one.
-const ROUND: u64 = SLOTS * TOLERATED / 100;
+const ROUND: u128 = SLOTS * TOLERATED / 100;
 
 /// Returns what is wrong with weights that `mh` cannot keep. `None` for another scheduler.
 pub(super) fn doubt(scheduler: &str, weights: &[u32]) -> Option<String> {
@@ -26,15 +26,15 @@ pub(super) fn doubt(scheduler: &str, weights: &[u32]) -> Option<String> {
 }
 
 /// Returns by how many per cent the share of a real server may differ from what the weights say.
-fn largest_error(weights: &[u32]) -> u64 {
-    let weights: Vec<u64> = weights.iter().map(|weight| u64::from(*weight)).filter(|weight| *weight > 0).collect();
+fn largest_error(weights: &[u32]) -> u128 {
+    let weights: Vec<u128> = weights.iter().map(|weight| u128::from(*weight)).filter(|weight| *weight > 0).collect();
     let divisor = weights.iter().copied().fold(0, greatest_common_divisor).max(1);
     let largest = weights.iter().max().map_or(0, |weight| weight / divisor);
     let halvings = (0..).find(|halvings| largest >> halvings <= MOST_TURNS).unwrap_or(0);
-    let turns = |weight: u64| ((weight / divisor) >> halvings).max(1);
-    let round: u64 = weights.iter().copied().map(turns).sum();
-    let sum: u64 = weights.iter().sum();
-    let error = |weight: u64| {
+    let turns = |weight: u128| ((weight / divisor) >> halvings).max(1);
+    let round: u128 = weights.iter().copied().map(turns).sum();
+    let sum: u128 = weights.iter().sum();
+    let error = |weight: u128| {
         let fewest = SLOTS / round * turns(weight);
         let most = if SLOTS.is_multiple_of(round) { fewest } else { fewest + turns(weight) };
         let right = SLOTS * weight;
@@ -43,7 +43,7 @@ fn largest_error(weights: &[u32]) -> u64 {
     weights.iter().map(|weight| error(*weight)).max().unwrap_or(0)
 }
 
-fn greatest_common_divisor(one: u64, other: u64) -> u64 {
+fn greatest_common_divisor(one: u128, other: u128) -> u128 {
     if other == 0 { one } else { greatest_common_divisor(other, one % other) }
 }
 

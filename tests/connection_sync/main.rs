@@ -190,6 +190,6 @@ fn a_health_monitor_that_hangs_holds_no_demotion_up() {
     until("it has the role", || {
         Pair::status(&pair.director)["sync"]["promoted"].as_bool().filter(|promoted| *promoted)
     });
-    pair.director.sh("kill -STOP $(pgrep -f daemon)");
+    pair.director.sh("kill -STOP $(pgrep -f '[d]aemon')");
     director.run("demote").expect(0).silent();
 }

@@ -34,7 +34,7 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
     }
     // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
     if let Some(text) = undeclared {
-        config.warnings.iter().for_each(|warning| call.log().warning(warning));
+        source::tell_warnings(call, &config);
         declare(call, &run_dir, &mut ipvs, &config, &text)?;
     }
     let _programming = lock.end_declaring();
