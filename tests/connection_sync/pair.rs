@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lvs_agents::sync::{Endpoints, MessageWriter, SyncMessage, SyncRecord};
 
-use super::common::{Agent, Host, until};
+use super::common::{Agent, Host, PATIENCE, until};
 
 const PORT: u16 = 8848;
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 81);
@@ -94,8 +94,10 @@ impl Pair {
         let Some(listener) = self.listeners.first() else { return 0 };
         let accepted: Vec<TcpStream> =
             listener.incoming().take(connections).map(|peer| peer.expect("accept")).collect();
+        let end = Instant::now() + PATIENCE;
         let brings = |mut peer: &TcpStream| {
-            peer.set_read_timeout(Some(Duration::from_secs(10))).is_ok() && matches!(peer.read(&mut [0]), Ok(1))
+            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            peer.set_read_timeout(Some(left)).is_ok() && matches!(peer.read(&mut [0]), Ok(1))
         };
         accepted.iter().filter(|peer| brings(peer)).count()
     }
