@@ -15,6 +15,7 @@ mod effective;
 mod explain;
 mod file;
 mod line;
+mod maglev;
 mod names;
 mod parameters;
 mod problem;

@@ -64,6 +64,7 @@ use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
 pub use core::SINKS_END;
 pub use readiness::{ANSWER_READY, Readiness};
+pub use sync::SENDING_PATIENCE;
 
 /// The most messages that wait for the loop. A thread that delivers more than the loop can handle waits: checks
 /// stretch, and nothing piles up.

@@ -8,6 +8,7 @@ mod trial;
 use std::collections::BTreeSet;
 
 use crate::config::Config;
+use crate::model::Sysctl;
 use crate::netlink::Ipvs;
 use crate::plan;
 use crate::system::{FileError, sysctl};
@@ -33,9 +34,25 @@ pub fn prepare(config: &Config, mut log: impl FnMut(String)) -> Result<(), FileE
             log(format!("{}: left as it is: {reason}", setting.name));
             continue;
         }
-        if let Some(former) = sysctl::ensure(&setting)? {
-            log(format!("{}: set to {} (was {former})", setting.name, setting.value));
-        }
+        ensure(&setting, &mut log)?;
+    }
+    Ok(())
+}
+
+/// Sets what is missing for a director that takes TCP connections over without having heard of them, and gives `log` a sentence
+/// for it.
+///
+/// # Errors
+///
+/// Fails when the setting cannot be read or written.
+pub fn prepare_stateless(config: &Config, log: impl FnOnce(String)) -> Result<(), FileError> {
+    let setting = plan::stateless_sysctl(config.services.iter().map(|service| &service.service));
+    setting.map_or(Ok(()), |setting| ensure(&setting, log))
+}
+
+fn ensure(setting: &Sysctl, log: impl FnOnce(String)) -> Result<(), FileError> {
+    if let Some(former) = sysctl::ensure(setting)? {
+        log(format!("{}: set to {} (was {former})", setting.name, setting.value));
     }
     Ok(())
 }

@@ -16,4 +16,4 @@ pub use difference::{Difference, DifferenceKind, differences, entry_differences}
 pub use drain::{HeldRealServer, drain_changes};
 pub use ipvs::{TableRole, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
-pub use sysctls::{BACKUP_ONLY, EXPIRE_QUIESCED, director_sysctls};
+pub use sysctls::{BACKUP_ONLY, EXPIRE_QUIESCED, director_sysctls, stateless_sysctl};

@@ -1,6 +1,8 @@
 """Says what the watchers' records tell about addresses.
 
 addresses.py lost WATCH FROM TO ADDRESS         prints every time within which that host had ADDRESS on no interface
+addresses.py both WATCH WATCH FROM TO ADDRESS   prints every time within which both hosts had ADDRESS on eth0, or were both
+                                                promoted
 addresses.py frames WATCH CAPTURE ADDRESS       prints how many frames of CAPTURE (tcpdump -tt) came while ADDRESS was
                                                 not on eth0 there, and how many while it was
 addresses.py arrivals SINCE PREFIX WATCH...     prints how many addresses that begin with PREFIX came to the hosts, and
@@ -14,7 +16,7 @@ END = float("inf")
 
 
 def changes(path):
-    """Yields (time, sign, address, place). Sign and the rest are None where a watch begins, since no address is there.
+    """Yields (time, sign, address, place). Sign and the rest are None where a watch begins or ends: no address is there.
     A place is an interface and a prefix: in the middle of a change, an interface has an address twice."""
     with open(path) as file:
         for line in file:
@@ -44,8 +46,34 @@ def lost(path, begin, end, address):
             print(f"{since:.6f} for {(until - since) * 1000:.1f} ms")
 
 
+def times_on_eth0(path, address):
+    return [(since, until) for since, until, held in places(path, address) if "eth0" in dict(held)]
+
+
+def times_promoted(path):
+    """Returns the times (from, to) within which a resource was promoted on that host."""
+    times, since = [], None
+    with open(path) as file:
+        for line in file:
+            words = line.split()
+            if words[1] in ("promoted", "watch"):
+                if since is not None:
+                    times.append((since, float(words[0])))
+                since = float(words[0]) if words[1] == "promoted" and words[2:] else None
+    return times + ([(since, END)] if since is not None else [])
+
+
+def both(one, other, begin, end, address):
+    for what, times in (("had " + address, lambda path: times_on_eth0(path, address)), ("were promoted", times_promoted)):
+        for first in times(one):
+            for second in times(other):
+                since, until = max(first[0], second[0], begin), min(first[1], second[1], end)
+                if since < until:
+                    print(f"both {what}: {since:.6f} for {(until - since) * 1000:.1f} ms")
+
+
 def frames(path, capture, address):
-    director = [(since, until) for since, until, held in places(path, address) if "eth0" in dict(held)]
+    director = times_on_eth0(path, address)
     with open(capture) as file:
         times = [float(line.split()[0]) for line in file if line.strip()]
     while_director = sum(any(since <= time < until for since, until in director) for time in times)
@@ -66,6 +94,8 @@ def main():
     command, *words = sys.argv[1:]
     if command == "lost":
         lost(words[0], float(words[1]), float(words[2]), words[3])
+    elif command == "both":
+        both(words[0], words[1], float(words[2]), float(words[3]), words[4])
     elif command == "frames":
         frames(*words)
     elif command == "arrivals":

@@ -16,6 +16,9 @@ watch_start() {
 	on "$1" "$PYTHON" "$CTS/lab/watch.py" "$OUT/$1/changes" >>"$OUT/$1/watch.log" 2>&1 &
 }
 
+# watch_ends HOST: notes that HOST, whose watcher has ended with it, has lost everything that was recorded of it.
+watch_ends() { printf '%s watch ends\n' "$EPOCHREALTIME" >>"$OUT/$1/changes"; }
+
 # client_counts FROM [TO]: prints the answers of each server, the failures and the longest gap.
 client_counts() { "$PYTHON" "$CTS/lab/report.py" counts "$CLIENT_RECORD" "$@"; }
 

@@ -2,12 +2,14 @@
 
 watch.py RECORD [SECONDS_BETWEEN]
 
-The lines are `TIME watch begins`; `TIME address + 10.9.0.100 eth0 32` and `TIME address - 10.9.0.100 eth0 32` (the
-prefix), each as the kernel announced it; and `TIME table SERVICE=DESTINATION:WEIGHT,... ...` for every change of the
-kernel's IPVS table. The table is read from /proc, so no process is started and no change is missed for longer than the
-pause.
+The lines are `TIME watch begins`, and `TIME watch ends` where the lab has switched the host off; `TIME address + 10.9.0.100 eth0 32` and `TIME address - 10.9.0.100 eth0 32` (the
+prefix), each as the kernel announced it; `TIME table SERVICE=DESTINATION:WEIGHT,... ...` for every change of the
+kernel's IPVS table; and `TIME promoted RESOURCE ...` for every change of the resources that are promoted here. Table and
+roles are read from files, so no process is started and no change is missed for longer than the pause.
 """
 
+import glob
+import json
 import os
 import select
 import socket
@@ -18,6 +20,7 @@ import time
 RTMGRP_IPV4_IFADDR, RTM_NEWADDR, RTM_DELADDR, IFA_LOCAL = 0x10, 20, 21, 2
 SO_RCVBUFFORCE = 33
 TABLE = "/proc/net/ip_vs"
+ROLES = "/run/lvs-agents/services/*.role"
 
 
 def addresses(data):
@@ -55,6 +58,20 @@ def table(text):
     return " ".join(f"{name}={','.join(sorted(servers))}" for name, servers in sorted(services)) or "empty"
 
 
+def promoted():
+    """Returns the resources that have the promoted role, as the agents have recorded it."""
+    names = []
+    for path in glob.glob(ROLES):
+        try:
+            with open(path) as file:
+                if json.load(file)["promoted"]:
+                    names.append(os.path.basename(path).removesuffix(".role"))
+        except (OSError, ValueError, KeyError):
+            # It is gone, or is being written.
+            continue
+    return " ".join(sorted(names))
+
+
 def write(record, kind, rest):
     os.write(record, f"{time.time():.6f} {kind} {rest}\n".encode())
 
@@ -67,12 +84,16 @@ def main():
     monitor.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
     monitor.bind((0, RTMGRP_IPV4_IFADDR))
     write(record, "watch", "begins")
-    before = None
+    before, roles = None, ""
     while True:
         # Waiting messages come before anything that takes long: the time of an address is that of reading its message.
         while select.select([monitor], [], [], pause)[0]:
             for change in addresses(monitor.recv(65536)):
                 write(record, "address", " ".join(change))
+        here = promoted()
+        if here != roles:
+            write(record, "promoted", here)
+            roles = here
         if not os.path.exists(TABLE):
             continue
         with open(TABLE) as file:

@@ -14,6 +14,7 @@ use super::words::{self, FIREWALL_MARK};
 use super::written::{Effective, Located, Values};
 use super::{
     Config, Draining, Global, LogTarget, MailSettings, Notices, RealServerConfig, Relay, Resolver, Service, SmtpTls,
+    maglev,
 };
 use crate::model::{
     Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, Secret, ServiceFlags,
@@ -179,6 +180,10 @@ impl<'a> Resolution<'a> {
         }
         let fallback = self.fallback(section, key);
         let (service, template) = (service?, template?);
+        let weights = real_servers.iter().map(|real| real.real_server.weight);
+        if let Some(text) = maglev::doubt(service.scheduler.as_str(), &weights.collect::<Vec<_>>()) {
+            self.warn_of(section, "scheduler", &text);
+        }
         Some(Service {
             origin: section.origin,
             service,

@@ -4,6 +4,7 @@
 //! that is dead.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::protocol::{ControlReply, ControlRequest};
 use super::view::LivenessView;
@@ -127,7 +129,7 @@ fn ask_loop(request: ControlRequest, sent: Receiver<()>, forward: &impl Fn(Contr
 /// Fails when no process listens, when no answer comes within `timeout`, and when the answer makes no sense.
 pub fn ask(path: &Path, request: &ControlRequest, timeout: Duration) -> anyhow::Result<ControlReply> {
     let name = path.display();
-    let stream = UnixStream::connect(path).with_context(|| format!("{name}: connect"))?;
+    let stream = connect(path, timeout).with_context(|| format!("{name}: connect"))?;
     stream.set_read_timeout(Some(timeout)).with_context(|| format!("{name}: set timeout"))?;
     stream.set_write_timeout(Some(timeout)).with_context(|| format!("{name}: set timeout"))?;
     let mut text = serde_json::to_string(request).context("request: encode")?;
@@ -139,6 +141,14 @@ pub fn ask(path: &Path, request: &ControlRequest, timeout: Duration) -> anyhow::
         bail!("{name}: closed without an answer");
     }
     serde_json::from_str(&line).with_context(|| format!("{name}: understand the answer"))
+}
+
+/// A health monitor that hangs accepts nobody, and when its queue is full the kernel lets the next one wait.
+fn connect(path: &Path, timeout: Duration) -> std::io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(timeout))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(OwnedFd::from(socket).into())
 }
 
 #[cfg(test)]
@@ -181,6 +191,19 @@ mod tests {
             panic!("the loop has ended")
         };
         assert_eq!(cause, "the health monitor is ending");
+    }
+
+    #[test]
+    fn a_health_monitor_whose_queue_is_full_is_waited_for_no_longer_than_said() {
+        let scratch = Scratch::new("control-full");
+        let path = scratch.path().join("socket");
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("socket");
+        socket.bind(&SockAddr::unix(&path).expect("path")).expect("bind");
+        socket.listen(0).expect("listen");
+        let waiting = UnixStream::connect(&path).expect("the queue takes one");
+        let refused = ask(&path, &ControlRequest::Alive, Duration::from_millis(50)).expect_err("nobody accepts");
+        assert!(format!("{refused:#}").contains("connect: "), "{refused:#}");
+        drop(waiting);
     }
 
     #[test]

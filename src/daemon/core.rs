@@ -267,6 +267,7 @@ impl<'a> Core<'a> {
             ControlRequest::DeclarationsInForce => {
                 self.reply(&call, ControlReply::DeclarationsInForce(self.declarations_are_in_force()));
             }
+            ControlRequest::SendLatest => self.threads.sync.send_latest(call.reply),
         }
         None
     }

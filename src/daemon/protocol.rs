@@ -33,6 +33,9 @@ pub enum ControlRequest {
     /// wire is `settled`.
     #[serde(rename = "settled")]
     DeclarationsInForce,
+    /// Sends the connections whose packets came last to the standbys, once and for a part of a second: this node is about to
+    /// be demoted. It is answered when that is over.
+    SendLatest,
 }
 
 /// An answer of the health monitor.
@@ -292,6 +295,7 @@ mod tests {
                 (ControlRequest::Reload, "\"reload\""),
                 (ControlRequest::Stop, "\"stop\""),
                 (ControlRequest::DeclarationsInForce, "\"settled\""),
+                (ControlRequest::SendLatest, "\"send-latest\""),
             ],
             |(request, word)| {
                 assert_eq!(serde_json::to_string(&request).expect("encoded"), word);

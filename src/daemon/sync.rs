@@ -15,15 +15,19 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::event::SinkNews;
-use super::protocol::{StandbyStatus, SyncStatus};
+use super::protocol::{ControlReply, StandbyStatus, SyncStatus};
 use super::source::{ServiceSource, Stamp};
 use crate::netlink::ipvs::count_connections;
 use crate::sync::{Coverage, Director, DirectorStep, Notice, Speakers, Standby, SyncEvent, SyncMessage};
 use crate::system::{RunDir, random};
 use group::{GroupSocket, own_addresses};
 use part::SyncPart;
-use sending::send_table;
+use sending::{send_latest, send_table};
 
+/// How long a demotion may wait for the sending of the latest connections. Its own patience ([`SENDING_PATIENCE`]) is longer.
+const LATEST: Duration = Duration::from_millis(150);
+/// How long the caller of [`super::protocol::ControlRequest::SendLatest`] should wait for the answer.
+pub const SENDING_PATIENCE: Duration = Duration::from_millis(200);
 /// How often the sockets are looked at, and the time of the folder of declarations.
 const TICK: Duration = Duration::from_millis(50);
 /// The same where no connections are synchronised.
@@ -46,9 +50,18 @@ pub struct SyncNews {
     pub trouble: Option<SinkNews>,
 }
 
+/// What the loop wants of the thread.
+#[derive(Debug)]
+enum Order {
+    /// See [`SyncThread::follow`].
+    Follow(bool),
+    /// See [`SyncThread::send_latest`].
+    SendLatest(Sender<ControlReply>),
+}
+
 /// The loop's end of the thread.
 #[derive(Debug)]
-pub struct SyncThread(Sender<bool>);
+pub struct SyncThread(Sender<Order>);
 
 impl SyncThread {
     /// Starts the thread, which does nothing yet. `deliver` returns false when the loop has ended.
@@ -65,7 +78,13 @@ impl SyncThread {
     /// Says whether this health monitor is the one that follows the declarations. Only that one synchronises.
     pub fn follow(&self, follows: bool) {
         // A thread that has panicked has said so.
-        let _ = self.0.send(follows);
+        let _ = self.0.send(Order::Follow(follows));
+    }
+
+    /// Sends the connections whose packets came last, if this node is the director and a standby listens, and answers then.
+    pub fn send_latest(&self, reply: Sender<ControlReply>) {
+        // The reply of a thread that has panicked is dropped, which the caller sees.
+        let _ = self.0.send(Order::SendLatest(reply));
     }
 }
 
@@ -99,12 +118,19 @@ impl Worker {
         Self { run_dir, follows: false, stamp: Stamp::default(), read: None, session: None, retry: None, trouble: None }
     }
 
-    fn work(&mut self, orders: &Receiver<bool>, deliver: &impl Fn(SyncNews) -> bool) {
+    fn work(&mut self, orders: &Receiver<Order>, deliver: &impl Fn(SyncNews) -> bool) {
         let mut told = None;
         loop {
             let tick = if self.session.is_some() { TICK } else { IDLE_TICK };
             match orders.recv_timeout(tick) {
-                Ok(follows) => self.obey(follows),
+                Ok(Order::Follow(follows)) => self.follow(follows),
+                Ok(Order::SendLatest(reply)) => {
+                    let sent = self.session.as_ref().map_or(Ok(()), |session| session.send_latest(&self.run_dir));
+                    let answer =
+                        sent.map_or_else(|error| ControlReply::Failed(format!("{error:#}")), |()| ControlReply::Done);
+                    // A caller that has waited long enough wants no answer.
+                    let _ = reply.send(answer);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -117,7 +143,7 @@ impl Worker {
         }
     }
 
-    fn obey(&mut self, follows: bool) {
+    fn follow(&mut self, follows: bool) {
         self.follows = follows;
         self.read = None;
         // The loop forgets faults with each configuration.
@@ -278,6 +304,14 @@ impl Session {
             Role::Standby(_) | Role::Director(_) => {}
         }
         Ok(())
+    }
+
+    /// Sends what standbys may not know yet: the kernel sends a connection with its third packet, and a sending of the whole
+    /// table follows another one after a second at the earliest.
+    fn send_latest(&self, run_dir: &RunDir) -> Result<()> {
+        let (Role::Director(director), Some(sockets)) = (&self.role, &self.sockets) else { return Ok(()) };
+        let Some(socket) = sockets.messages.as_ref().filter(|_| director.may_send_latest()) else { return Ok(()) };
+        send_latest(socket, &self.part.channel, Instant::now() + LATEST, || self.part.is_current(run_dir))
     }
 
     fn note_clash(&mut self, sockets: &Sockets, now: Instant, events: &mut Vec<SyncEvent>) {

@@ -1,6 +1,6 @@
 //! Kernel settings without which a configuration works only on the drawing board.
 
-use crate::model::{Family, ForwardingMethod, RealServer, Sysctl, VirtualService};
+use crate::model::{Family, ForwardingMethod, Protocol, RealServer, ServiceKey, Sysctl, VirtualService};
 
 const IPV4_FORWARDING: Sysctl = Sysctl::required("net/ipv4/ip_forward", "1");
 const IPV6_FORWARDING: Sysctl = Sysctl::required("net/ipv6/conf/all/forwarding", "1");
@@ -13,6 +13,19 @@ pub const EXPIRE_QUIESCED: Sysctl = Sysctl::required("net/ipv4/vs/expire_quiesce
 /// has sent it, maybe straight back: a loop that only the packet's TTL ends. With it, a director whose sync daemon is
 /// in backup state directs nothing; without a sync daemon it changes nothing.
 pub const BACKUP_ONLY: Sysctl = Sysctl::optional("net/ipv4/vs/backup_only", "1");
+
+/// Without it, a director that takes over resets every TCP connection of which it has not heard. With it, it schedules the next
+/// packet of one as if the connection began with it.
+const SLOPPY_TCP: Sysctl = Sysctl::required("net/ipv4/vs/sloppy_tcp", "1");
+
+/// Returns what a director needs to take TCP connections over that nobody has told it of: the scheduler `mh` chooses the same
+/// real server for a client on every director.
+pub fn stateless_sysctl<'a>(services: impl IntoIterator<Item = &'a VirtualService>) -> Option<Sysctl> {
+    let may_be_tcp =
+        |key: &ServiceKey| !matches!(key, ServiceKey::Address { protocol: Protocol::Udp | Protocol::Sctp, .. });
+    let mut services = services.into_iter();
+    services.any(|service| service.scheduler.as_str() == "mh" && may_be_tcp(&service.key)).then_some(SLOPPY_TCP)
+}
 
 /// Returns what a director needs for one virtual service. Each of its real servers may get weight 0 and may be removed at any
 /// time, if not by a check then by an operator's order.
@@ -39,7 +52,7 @@ pub fn director_sysctls<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Persistence;
+    use crate::model::{Persistence, Scheduler};
     use crate::testing::{real_server, virtual_service};
 
     fn names(key: &str, forwarding: ForwardingMethod, persistent: bool) -> Vec<&'static str> {
@@ -60,5 +73,22 @@ mod tests {
         assert_eq!(names(v4, Gate, true), persistent);
         assert_eq!(names(v4, Masq, false), ["net/ipv4/ip_forward", REMOVED]);
         assert_eq!(names("fwmark 7 ipv6", Masq, false), ["net/ipv6/conf/all/forwarding", REMOVED]);
+    }
+
+    #[test]
+    fn tcp_by_mh_alone_is_taken_over_without_synchronisation() {
+        crate::testing::check_rows(
+            [
+                ("tcp 192.0.2.9:80", "mh", true),
+                ("fwmark 7", "mh", true),
+                ("tcp 192.0.2.9:80", "wrr", false),
+                ("udp 192.0.2.9:53", "mh", false),
+                ("sctp 192.0.2.9:7", "mh", false),
+            ],
+            |(key, scheduler, expected)| {
+                let service = VirtualService { scheduler: Scheduler::named(scheduler), ..virtual_service(key) };
+                assert_eq!(stateless_sysctl([&service]).is_some(), expected, "{key} {scheduler}");
+            },
+        );
     }
 }

@@ -135,6 +135,12 @@ impl Director {
         self.last = Some((Sending { withheld, cost: longest / Self::SHARE }, now));
     }
 
+    /// Whether the latest connections are sent when this node is about to be demoted: a standby listens, and they are so few
+    /// that reading them does not hold the demotion up.
+    pub fn may_send_latest(&self) -> bool {
+        !self.standbys.is_empty() && self.connections <= Self::EVERY_ONE
+    }
+
     /// Returns what has changed since the last call.
     pub fn take_events(&mut self) -> Vec<SyncEvent> {
         std::mem::take(&mut self.events)

@@ -7,9 +7,10 @@ mod common;
 mod pair;
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::TcpStream;
 
-use common::{until, until_equal};
+use common::{Agent, Host, until, until_equal};
 use pair::{Group, Heard, Pair};
 
 /// The sync id of the pair.
@@ -140,4 +141,55 @@ fn a_missing_interface_is_told_and_the_services_are_served() {
         (status["sync"]["interface"] == "eth0" && status["liveness"]["sink_errors"] == serde_json::json!([]))
             .then_some(())
     });
+}
+
+/// The `lvs` resource of a node as a promotable clone.
+fn clone(host: &Host) -> Agent<'_> {
+    let lvs = pair::lvs(host).params(&[("sync_interface", "eth0"), ("sync_id", &ID.to_string())]);
+    lvs.variable("OCF_RESKEY_CRM_meta_promoted_max", "1")
+}
+
+fn until_a_standby_is_heard(pair: &Pair) {
+    until("a standby is heard", || {
+        let status = Pair::status(&pair.director);
+        status["sync"]["standbys"].as_array().filter(|standbys| !standbys.is_empty()).map(|_| ())
+    });
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn connections_that_are_too_young_for_the_kernel_go_on_after_a_planned_move() {
+    const YOUNG: usize = 50;
+    let pair = Pair::new(Group::Ipv4);
+    let (director, standby) = (clone(&pair.director), clone(&pair.standby));
+    for (agent, host) in [(&director, &pair.director), (&standby, &pair.standby)] {
+        agent.start();
+        pair.start_health_monitor(host);
+    }
+    director.run("promote").expect(0).silent();
+    until_a_standby_is_heard(&pair);
+    // The handshake alone has passed of each: the kernel sends a connection with its third packet.
+    let mut streams: Vec<TcpStream> = (0..YOUNG).map(|_| pair.connect("10.9.0.100:80")).collect();
+    director.run("demote").expect(0).silent();
+    standby.run("promote").expect(0).silent();
+    pair.move_address();
+    for stream in &mut streams {
+        stream.write_all(b"?").expect("write");
+    }
+    assert_eq!(pair.arrived(YOUNG), YOUNG);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_health_monitor_that_hangs_holds_no_demotion_up() {
+    let pair = Pair::new(Group::Ipv4);
+    let director = clone(&pair.director);
+    director.start();
+    director.run("promote").expect(0).silent();
+    pair.start_health_monitor(&pair.director);
+    until("it has the role", || {
+        Pair::status(&pair.director)["sync"]["promoted"].as_bool().filter(|promoted| *promoted)
+    });
+    pair.director.sh("kill -STOP $(pgrep -f '[d]aemon')");
+    director.run("demote").expect(0).silent();
 }

@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lvs_agents::sync::{Endpoints, MessageWriter, SyncMessage, SyncRecord};
 
-use super::common::{Host, until};
+use super::common::{Agent, Host, PATIENCE, until};
 
 const PORT: u16 = 8848;
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 81);
@@ -34,8 +34,8 @@ pub struct Pair {
     pub standby: Host,
     pub client: Host,
     group: Group,
-    /// They accept for the real servers, whose kernels take the connections.
-    _listeners: Vec<TcpListener>,
+    /// The real servers, whose kernels take the connections. The first one has 10.9.0.100:80.
+    listeners: Vec<TcpListener>,
     _others: [Host; 3],
 }
 
@@ -72,7 +72,7 @@ impl Pair {
             listen(&masq, "10.9.0.22:8081"),
             listen(&masq, "[2001:db8::22]:8081"),
         ];
-        Self { director, standby, client, group, _listeners: listeners, _others: [switch, gate, masq] }
+        Self { director, standby, client, group, listeners, _others: [switch, gate, masq] }
     }
 
     /// Connects the client to a service.
@@ -80,6 +80,26 @@ impl Pair {
         let address: SocketAddr = service.parse().expect(service);
         let connect = move || TcpStream::connect_timeout(&address, Duration::from_secs(10));
         self.client.enter(connect).unwrap_or_else(|cause| panic!("{service}: connect: {cause}"))
+    }
+
+    /// Moves the addresses of the first service to the standby.
+    pub fn move_address(&self) {
+        self.director.sh("ip address del 10.9.0.100/32 dev eth0");
+        self.standby.sh("ip address add 10.9.0.100/32 dev eth0");
+        self.client.sh("ip neigh flush dev eth0");
+    }
+
+    /// Returns how many of so many connections of the first service bring a byte to the real server.
+    pub fn arrived(&self, connections: usize) -> usize {
+        let Some(listener) = self.listeners.first() else { return 0 };
+        let accepted: Vec<TcpStream> =
+            listener.incoming().take(connections).map(|peer| peer.expect("accept")).collect();
+        let end = Instant::now() + PATIENCE;
+        let brings = |mut peer: &TcpStream| {
+            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            peer.set_read_timeout(Some(left)).is_ok() && matches!(peer.read(&mut [0]), Ok(1))
+        };
+        accepted.iter().filter(|peer| brings(peer)).count()
     }
 
     /// Gives a node its role and starts its health monitor.
@@ -162,11 +182,14 @@ impl Pair {
     }
 }
 
+pub fn lvs(host: &Host) -> Agent<'_> {
+    let service = [("virtual", "10.9.0.100:80"), ("real", "10.9.0.21 gate"), ("checktype", "on"), ("scheduler", "rr")];
+    host.agent("lvs").params(&service)
+}
+
 /// Fills a node's table: one service is declared, so that the health monitor has something to look after.
 fn declare(host: &Host) {
-    host.agent("lvs")
-        .params(&[("virtual", "10.9.0.100:80"), ("real", "10.9.0.21 gate"), ("checktype", "on"), ("scheduler", "rr")])
-        .start();
+    lvs(host).start();
     for (service, real) in [
         ("-t 10.9.0.100:81 -s rr", "10.9.0.22:8081 -m"),
         ("-t 10.9.0.100:82 -s rr -p 300", "10.9.0.21:82 -g"),

@@ -13,6 +13,7 @@ mod monitored;
 mod promotable;
 mod refused;
 mod reload;
+mod stateless;
 mod together;
 mod traffic;
 

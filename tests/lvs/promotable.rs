@@ -11,7 +11,7 @@ fn host() -> Host {
     Host::with_eth0(&["10.9.0.1/24"])
 }
 
-fn promotable(agent: Agent<'_>) -> Agent<'_> {
+pub fn promotable(agent: Agent<'_>) -> Agent<'_> {
     agent.variable("OCF_RESKEY_CRM_meta_promoted_max", "1")
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::locks::DeclaringLock;
-use super::{drain, promotion, refusals, source, wanted};
+use super::{channel, drain, promotion, refusals, source, wanted};
 use crate::agent::changes;
 use crate::config::Config;
 use crate::director;
@@ -29,8 +29,12 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
     let registry = Registry::read_others(&run_dir, &call.instance);
     refuse_conflicts(&registry, call, &keys(&config))?;
     director::prepare(&config, |text| call.log().info(text))?;
+    if role.is_some() && channel::channel(call)?.is_none() {
+        director::prepare_stateless(&config, |text| call.log().info(text))?;
+    }
     // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
     if let Some(text) = undeclared {
+        source::tell_warnings(call, &config);
         declare(call, &run_dir, &mut ipvs, &config, &text)?;
     }
     let _programming = lock.end_declaring();

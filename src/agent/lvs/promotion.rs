@@ -1,14 +1,19 @@
 //! What the actions of a promotable clone do besides those of a plain resource: they take a role on, and leave it.
 
+use std::time::Instant;
+
 use super::locks::DeclaringLock;
 use super::role::{self, Sight, SyncOrder};
 use super::score::{self, Fitness};
 use super::{channel, source};
+use crate::daemon::SENDING_PATIENCE;
+use crate::daemon::control;
+use crate::daemon::protocol::ControlRequest;
 use crate::model::SyncChannel;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::SyncDaemons;
 use crate::ocf::{Action, Call, Failure, PromotionRole, Status};
-use crate::ownership::{self, Declaration, RoleRecord, SyncKnowledge};
+use crate::ownership::{self, Declaration, Registry, RoleRecord, SyncKnowledge};
 use crate::system::{Lock, RunDir, sysctl};
 
 /// With which of its packets a connection is sent.
@@ -72,6 +77,9 @@ fn set_threshold(call: &Call) -> Result<(), Failure> {
 /// Gives up the active role. The table stays: the next director that becomes active finds it complete.
 pub fn demote(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     let stopped = || Failure::not_running("not started on this node");
+    if role(call, run_dir).is_some_and(|record| record.promoted && record.channel.is_some()) {
+        send_latest_connections(run_dir);
+    }
     let _lock = DeclaringLock::acquire(call, run_dir)?;
     if ownership::declaration(run_dir, &call.instance) == Declaration::Absent {
         return Err(stopped());
@@ -79,6 +87,19 @@ pub fn demote(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     let record = role(call, run_dir).unwrap_or_default();
     let mut ipvs = Ipvs::open()?.ok_or_else(stopped)?;
     enter(call, run_dir, &mut ipvs, RoleRecord { promoted: false, ..record })
+}
+
+/// Has the health monitor send the connections that are too young for the kernel to have sent them. One that cannot, or is too
+/// old to know how, is as good: nothing holds a demotion up.
+fn send_latest_connections(run_dir: &RunDir) {
+    let end = Instant::now() + SENDING_PATIENCE;
+    for health_monitor in Registry::read_health_monitors(run_dir).followers() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        let _sent_or_not = control::ask(&run_dir.socket(health_monitor), &ControlRequest::SendLatest, left);
+    }
 }
 
 /// Ends the sync daemon of this resource and forgets its role.

@@ -60,6 +60,12 @@ fn load_parameters(call: &Call, resolver: &dyn config::Resolver) -> Result<Confi
     })
 }
 
+/// Logs what was accepted but may not be what was meant.
+pub fn tell_warnings(call: &Call, config: &Config) {
+    let place = call.text("configfile").map(|path| format!("configfile {path}: ")).unwrap_or_default();
+    config.warnings.iter().for_each(|warning| call.log().warning(format!("{place}{warning}")));
+}
+
 /// Returns a number that is another one for other parameters, as they are written: a name may mean another address each time that
 /// it is looked up.
 pub fn fingerprint(call: &Call) -> u64 {

@@ -28,7 +28,7 @@ fn an_interface_that_is_not_there_is_told_once_and_tried_again_ever_more_rarely(
     let (mut worker, start) = (Worker::new(run_dir.clone()), Instant::now());
     assert_eq!(troubles(&mut worker, start, [0]), [], "another health monitor follows the declarations");
     assert!(worker.session.is_none());
-    worker.obey(true);
+    worker.follow(true);
     let told = troubles(&mut worker, start, (50..60_000).step_by(50));
     assert_eq!(told, [(50, Some("find the interface: No such device".to_owned()))]);
     let pause = worker.retry.as_ref().map(|retry| retry.pause);
@@ -42,7 +42,7 @@ fn another_role_begins_anew_and_the_same_one_goes_on() {
     let scratch = Scratch::new("role");
     let run_dir = RunDir::at(scratch.path());
     let (mut worker, start) = (Worker::new(run_dir.clone()), Instant::now());
-    worker.obey(true);
+    worker.follow(true);
     let mut promoted = |seconds| {
         let news = worker.turn(start + Duration::from_secs(seconds));
         (worker.retry.as_ref().map(|retry| retry.pause.as_secs()), news.status.map(|status| status.promoted))

@@ -213,3 +213,15 @@ fn forged_addresses_take_no_memory_and_silent_standbys_are_forgotten() {
     director.judge(0, start + Director::SILENT);
     assert_eq!(director.standbys().count(), 0);
 }
+
+#[test]
+fn the_latest_are_sent_to_a_standby_that_listens_unless_the_table_is_large() {
+    let may_send = |connections| {
+        let mut pair = Pair::new(connections);
+        let alone = pair.director.may_send_latest();
+        pair.run(1);
+        (alone, pair.director.may_send_latest())
+    };
+    assert_eq!(may_send(30_000), (false, true));
+    assert_eq!(may_send(30_001), (false, false));
+}
