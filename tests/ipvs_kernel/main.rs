@@ -2,6 +2,10 @@
 //! table, of its own. Needs root, ip and ipvsadm.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod steps;
+#[path = "../../src/testing/tables.rs"]
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -11,7 +15,9 @@ use lvs_agents::model::{
     Change, ForwardingMethod, Persistence, PersistenceEngine, RealServer, RealServerKey, Scheduler, ServiceEntry,
     ServiceFlags, ServiceKey, Table, TunnelChecksum, VirtualService,
 };
+// The ways are made of the crate's own types, in whichever program they are compiled.
 use lvs_agents::netlink::ipvs::{ComparisonDepth, Connections, Ipvs, Traffic, Version};
+use lvs_agents::{model, plan};
 use nix::sched::{CloneFlags, unshare};
 
 fn in_namespace(test: impl FnOnce(Ipvs) + Send + 'static) {
