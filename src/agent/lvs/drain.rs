@@ -123,7 +123,7 @@ mod tests {
 
     fn config(lines: &str) -> Config {
         let text = format!("virtual=192.0.2.1:80\n\tchecktype=on\n{lines}");
-        config::parse_file(text.as_bytes(), &config::AnyName::default()).expect("right")
+        config::parse_declaration(text.as_bytes()).expect("right")
     }
 
     #[test]
