@@ -15,8 +15,8 @@ use lvs_agents::model::{
     Change, ForwardingMethod, Persistence, PersistenceEngine, RealServer, RealServerKey, Scheduler, ServiceEntry,
     ServiceFlags, ServiceKey, Table, TunnelChecksum, VirtualService,
 };
-// The ways are made of the crate's own types, in whichever program they are compiled.
 use lvs_agents::netlink::ipvs::{ComparisonDepth, Connections, Ipvs, Traffic, Version};
+// The paths under which `tables` knows the library, of which it is a part for the tests of the plan.
 use lvs_agents::{model, plan};
 use nix::sched::{CloneFlags, unshare};
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::real_server;
 
 /// A text that uses most of the language.
 const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfile=\"local0\"\nfallback=127.0.0.1:80\n\
