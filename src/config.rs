@@ -1,7 +1,7 @@
 //! The one language in which users write services: the grammar of `ldirectord.cf`.
 //!
 //! A file ([`parse_file`]) and the parameters of a cluster resource ([`parse_parameters`]) give the same [`Config`], and
-//! [`render()`] writes one as a file that reads back to it. Text becomes lines, lines become a section whose values are
+//! [`render()`] writes one as a declaration that reads back to it ([`parse_declaration`]). Text becomes lines, lines become a section whose values are
 //! still as written, and when all of it is read, names are looked up, defaults filled in and the section judged as a
 //! whole. A first look at a file finds what has to be known before that: what stands outside of sections, and all names.
 //! Every mistake is reported, not only the first, and nothing half-valid leaves this module.
@@ -36,7 +36,7 @@ use crate::model::{Between, Check, Family, Protocol, Question, RealServer, Secre
 
 pub use directive::Directive;
 pub use explain::explain;
-pub use file::{executed_files, parse_file, parse_part, warnings};
+pub use file::{executed_files, parse_declaration, parse_declared_part, parse_file, warnings};
 pub use names::{AnyName, NoNames};
 pub use parameters::parse_parameters;
 pub use problem::{Origin, Problem};

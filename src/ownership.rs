@@ -5,11 +5,13 @@
 //! read once.
 
 mod declaration;
+mod leaving;
 mod record;
 mod registry;
 mod role;
 
 pub use declaration::{Declaration, Declared, Drain, declaration, keys};
+pub use leaving::{Left, drain_left, leaving};
 pub use record::{HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};
 pub use role::{RoleRecord, SyncKnowledge};

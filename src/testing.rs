@@ -1,6 +1,7 @@
 //! Helpers for the tests of several modules.
 
 mod rows;
+pub(crate) mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -231,18 +231,19 @@ fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
 }
 
 /// Does what a health monitor that was killed could not do itself. The record of one that only followed `lvs` resources
-/// stays, so that they go on accepting what it made of their real servers. What it knew of the real servers does not
-/// stay: the next health monitor comes to a table that no process has watched in between.
+/// stays, so that they go on accepting what it made of their real servers. Of one with services of its own stays what is
+/// drained of those that are still there. What it knew of the real servers does not stay: the next health monitor comes
+/// to a table that no process has watched in between.
 fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     super::changes::delete_services(call, &orphans(call, run_dir))?;
-    match run_dir.monitors().read_json::<HealthRecord>(&call.instance) {
-        Some(record) if record.owns_services => super::forget(call, &run_dir.monitors()),
-        Some(record) => {
-            if let Err(error) = run_dir.monitors().write_json(&call.instance, &record.without_knowledge()) {
-                call.log().warning(error);
-            }
-        }
-        None => {}
+    let Some(record) = run_dir.monitors().read_json::<HealthRecord>(&call.instance) else { return Ok(()) };
+    let remains = if record.owns_services { record.after_end() } else { Some(record.without_knowledge()) };
+    let written = match remains {
+        Some(record) => run_dir.monitors().write_json(&call.instance, &record),
+        None => run_dir.monitors().remove(&call.instance),
+    };
+    if let Err(error) = written {
+        call.log().warning(error);
     }
     Ok(())
 }

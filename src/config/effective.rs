@@ -24,6 +24,9 @@ use crate::model::{
 /// More addresses in one range are a slip of the finger, and would fill the memory.
 const LARGEST_RANGE: u32 = 65536;
 
+const UNWRITTEN: &str =
+    "draining: expected only in what lvs itself declares: a real server whose line is removed is drained";
+
 fn global(outside: &Outside) -> Global {
     let values = Effective { section: &Values::default(), outside: &outside.values };
     Global {
@@ -68,16 +71,24 @@ fn mail(to: Box<str>, values: Effective) -> MailSettings {
     }
 }
 
+/// Who wrote a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    User,
+    /// The `lvs` agent, which declares what a user wrote.
+    Lvs,
+}
+
 /// All sections at once, where they are few.
 pub(super) fn resolve(
     outside: &Outside,
     sections: &[Section],
-    resolver: &dyn Resolver,
+    (resolver, author): (&dyn Resolver, Author),
     report: Report,
 ) -> Result<Config, Vec<Problem>> {
     let (mut preview, questions) = (Preview::default(), Questions::new(resolver));
     sections.iter().for_each(|section| preview.note(section));
-    let mut resolution = Resolution::new(outside, &preview, resolver, &questions);
+    let mut resolution = Resolution::new(outside, &preview, (resolver, author), &questions);
     sections.iter().for_each(|section| resolution.add(section));
     resolution.finish(report).result()
 }
@@ -101,6 +112,7 @@ impl Judged {
 pub(super) struct Resolution<'a> {
     outside: &'a Outside,
     resolver: &'a dyn Resolver,
+    author: Author,
     questions: &'a Questions<'a>,
     report: Report,
     seen: BTreeMap<ServiceKey, Origin>,
@@ -111,14 +123,14 @@ impl<'a> Resolution<'a> {
     pub fn new(
         outside: &'a Outside,
         preview: &Preview,
-        resolver: &'a dyn Resolver,
+        (resolver, author): (&'a dyn Resolver, Author),
         questions: &'a Questions<'a>,
     ) -> Self {
         let own = preview.host_names.iter().map(|(name, family)| (name.as_str(), *family));
         let global = outside.fallbacks().filter_map(|(spec, family)| Some((spec.value.target.host.name()?, family)));
         resolver.prepare(own.chain(global).collect());
         let (report, seen) = (Report::default(), BTreeMap::new());
-        let mut resolution = Self { outside, resolver, questions, report, seen, services: Vec::new() };
+        let mut resolution = Self { outside, resolver, author, questions, report, seen, services: Vec::new() };
         resolution.check_unused_fallbacks(&preview.families);
         resolution
     }
@@ -165,6 +177,10 @@ impl<'a> Resolution<'a> {
                     continue;
                 }
                 if let Some(since) = spec.value.options.draining {
+                    if self.author == Author::User {
+                        self.complain(spec, "real", section.family, UNWRITTEN);
+                        continue;
+                    }
                     draining.push(Draining { real_server: RealServer { weight: 0, ..real_server }, since });
                     continue;
                 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::check::Questions;
 use super::directive::Directive;
-use super::effective::Resolution;
+use super::effective::{Author, Resolution};
 use super::file::{Depth, read};
 use super::problem::{Origin, Problem, Report};
 use super::section::{Outside, Preview, Section};
@@ -24,7 +24,7 @@ pub fn explain(text: &[u8], resolver: &dyn Resolver, out: &mut String) -> Result
     let mut preview = Preview::default();
     sections.iter().for_each(|section| preview.note(section));
     let questions = Questions::new(resolver);
-    let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
+    let mut resolution = Resolution::new(&outside, &preview, (resolver, Author::User), &questions);
     sections.iter().for_each(|section| resolution.add(section));
     let config = resolution.finish(report).result()?;
     // Writing into a string cannot fail.

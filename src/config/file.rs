@@ -3,7 +3,7 @@
 use super::address;
 use super::check::Questions;
 use super::directive::{Directive, Form, Kind, Scope};
-use super::effective::{Judged, Resolution};
+use super::effective::{Author, Judged, Resolution};
 use super::line::{self, Line};
 use super::problem::{Origin, Problem, Report};
 use super::real;
@@ -11,25 +11,37 @@ use super::section::{Outside, Preview, Section};
 use super::table;
 use super::value;
 use super::written::{Entry, Located};
-use super::{Config, ExecutedFile, Resolver, effective};
+use super::{Config, ExecutedFile, NoNames, Resolver, effective};
 use crate::model::Family;
 
 /// Reads the text of an `ldirectord.cf`. All errors are returned, in the order of their lines.
 pub fn parse_file(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
-    judge(text, resolver).result()
+    judge(text, resolver, Author::User).result()
+}
+
+/// Reads a declaration, as [`render`](super::render()) writes it. It has no names, and may say what only its author knows.
+pub fn parse_declaration(text: &[u8]) -> Result<Config, Vec<Problem>> {
+    judge(text, &NoNames, Author::Lvs).result()
+}
+
+/// As [`parse_declaration`], for a text that is small enough to be read once and remembered.
+pub fn parse_declared_part(text: &[u8]) -> Result<Config, Vec<Problem>> {
+    let (mut report, mut sections) = (Report::default(), Vec::new());
+    let outside = read(text, Depth::Whole, &mut report, |section| sections.push(section));
+    effective::resolve(&outside, &sections, (&NoNames, Author::Lvs), report)
 }
 
 /// The warnings of a text, in the order of their lines, whatever else is wrong with it.
 pub fn warnings(text: &[u8], resolver: &dyn Resolver) -> Vec<Problem> {
-    judge(text, resolver).config.warnings
+    judge(text, resolver, Author::User).config.warnings
 }
 
-fn judge(text: &[u8], resolver: &dyn Resolver) -> Judged {
+fn judge(text: &[u8], resolver: &dyn Resolver, author: Author) -> Judged {
     // Twice: what the last line says outside of sections counts for the first section.
     let mut preview = Preview::default();
     let outside = read(text, Depth::Preview, &mut Report::default(), |section| preview.note(&section));
     let questions = Questions::new(resolver);
-    let mut resolution = Resolution::new(&outside, &preview, resolver, &questions);
+    let mut resolution = Resolution::new(&outside, &preview, (resolver, author), &questions);
     let mut report = Report::default();
     read(text, Depth::Whole, &mut report, |section| resolution.add(&section));
     resolution.finish(report)
@@ -38,13 +50,6 @@ fn judge(text: &[u8], resolver: &dyn Resolver) -> Judged {
 /// The files that the text executes, whatever else is wrong with it.
 pub fn executed_files(text: &[u8]) -> Vec<ExecutedFile> {
     read(text, Depth::Preview, &mut Report::default(), |_| {}).executed
-}
-
-/// As [`parse_file`], for a text that is small enough to be read once and remembered.
-pub fn parse_part(text: &[u8], resolver: &dyn Resolver) -> Result<Config, Vec<Problem>> {
-    let (mut report, mut sections) = (Report::default(), Vec::new());
-    let outside = read(text, Depth::Whole, &mut report, |section| sections.push(section));
-    effective::resolve(&outside, &sections, resolver, report)
 }
 
 /// How much of each section is read.

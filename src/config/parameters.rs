@@ -2,6 +2,7 @@
 //! file has in double quotes comes without them.
 
 use super::directive::{Directive, Form, Scope};
+use super::effective::Author;
 use super::problem::{Origin, Problem, Report};
 use super::section::{Outside, Section};
 use super::written::Entry;
@@ -35,7 +36,7 @@ pub fn parse_parameters(
     if sections.is_empty() {
         report.error(Origin::Parameter(VIRTUAL), "expected ADDRESS:PORT or a firewall mark");
     }
-    effective::resolve(&Outside::default(), &sections, resolver, report)
+    effective::resolve(&Outside::default(), &sections, (resolver, Author::User), report)
 }
 
 fn store(name: &'static str, value: &str, section: &mut Section, report: &mut Report) {

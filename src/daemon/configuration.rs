@@ -1,14 +1,14 @@
 //! Which configuration is in force, why a newer one is not, and which callers wait for the next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Sender;
 
 use super::loader::{Loaded, Loader};
 use super::protocol::ControlReply;
 use super::source::Stamp;
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::model::ServiceKey;
-use crate::ownership;
+use crate::ownership::{self, Left};
 use crate::plan::TableRole;
 
 /// What the loop still needs of a configuration after its services are looked after.
@@ -21,16 +21,22 @@ pub struct InForce {
     pub removed_at_stop: BTreeSet<ServiceKey>,
     /// The files that it executes.
     pub executed: BTreeSet<String>,
+    /// The real servers of services of our own that a health monitor before this one drained.
+    pub drains: BTreeMap<ServiceKey, Left>,
 }
 
 impl InForce {
     pub fn new(config: &Config, role: TableRole, stamp: Stamp) -> Self {
         let removed = config.services.iter().filter(|service| role == TableRole::OwnsServices && service.cleanstop);
+        let drains =
+            config.services.iter().filter(|service| role == TableRole::OwnsServices && !service.draining.is_empty());
+        let left = |service: &Service| service.draining.iter().map(|one| (one.real_server.key, one.since)).collect();
         Self {
             role: Some(role),
             stamp,
             services: ownership::keys(config).into_iter().collect(),
             removed_at_stop: removed.map(|service| service.service.key).collect(),
+            drains: drains.map(|service| (service.service.key, left(service))).collect(),
             executed: config.global.executed.iter().map(|file| file.name.to_string()).collect(),
         }
     }

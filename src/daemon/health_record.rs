@@ -1,14 +1,14 @@
 //! The record that the health monitor leaves for calls that come when it is dead, and for `lvs start`:
 //! `<run>/monitors/<instance>.json`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::configuration::InForce;
 use super::protocol::SyncStatus;
 use super::services::Services;
 use crate::model::ServiceKey;
-use crate::ownership::HealthRecord;
+use crate::ownership::{HealthRecord, Left};
 use crate::plan::TableRole;
 use crate::system::{FileError, RunDir};
 
@@ -63,6 +63,9 @@ impl HealthRecordFile {
     ) -> Result<(), FileError> {
         let (known_up, known_down) = services.known(now);
         let leaving = services.leaving();
+        // Until its services are looked after, a configuration alone knows what is drained of them.
+        let mut drains = in_force.drains.clone();
+        drains.extend(services.drains(now));
         let both = |keys: fn(&InForce) -> &BTreeSet<ServiceKey>| {
             before.map(keys).into_iter().chain([keys(in_force)]).flatten().collect::<BTreeSet<_>>()
         };
@@ -79,11 +82,27 @@ impl HealthRecordFile {
                 executed: executed.into_iter().cloned().collect(),
                 known_up,
                 known_down,
+                draining: written(drains),
                 sync_coverage: self.sync_coverage,
                 sync_clash: self.sync_clash.clone(),
             },
             now,
         )
+    }
+
+    /// Leaves of the record what the end of a health monitor of services of its own leaves, where `removed` have left the
+    /// table.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written or removed.
+    pub fn end(&mut self, removed: &BTreeSet<ServiceKey>, services: &Services, now: Instant) -> Result<(), FileError> {
+        let removed_at_stop = removed.iter().map(ToString::to_string).collect();
+        let draining = written(services.drains(now));
+        let record = HealthRecord { owns_services: true, removed_at_stop, draining, ..HealthRecord::default() };
+        match record.after_end() {
+            Some(record) => self.write_record(&record, now),
+            None => self.run_dir.monitors().remove(&self.instance),
+        }
     }
 
     /// Writes the record at the end of a health monitor that only moved real servers: it watched the table up to now,
@@ -109,12 +128,9 @@ impl HealthRecordFile {
     pub fn exists(&self) -> bool {
         self.run_dir.monitors().file(&self.instance).exists()
     }
+}
 
-    /// Removes the record.
-    ///
-    /// # Errors
-    /// Fails when the file is still there afterwards.
-    pub fn remove(&self) -> Result<(), FileError> {
-        self.run_dir.monitors().remove(&self.instance)
-    }
+fn written(drains: BTreeMap<ServiceKey, Left>) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let reals = |left: Left| left.into_iter().map(|(real, since)| (real.to_string(), since)).collect();
+    drains.into_iter().filter(|(_, left)| !left.is_empty()).map(|(key, left)| (key.to_string(), reals(left))).collect()
 }

@@ -34,7 +34,7 @@ use crate::health::{DrainingServer, Pool, PoolEvent, PoolSettings, RealServerSet
 use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
 use crate::orders::OrdersInForce;
-use crate::ownership::Registry;
+use crate::ownership::{Left, Registry};
 use crate::plan::{self, TableRole};
 
 /// One virtual service.
@@ -60,11 +60,11 @@ impl WatchedService {
             let stays_away = |key: &RealServerKey| self.deleted_by_hand.contains(key) && !self.serves(key);
             entry.real_servers.retain(|key, _| !stays_away(key));
         }
-        // What is drained is never brought back.
-        let held = self.held.as_ref();
-        for key in self.pool.draining().map(|draining| draining.real_server.key).filter(|key| !self.serves(key)) {
-            if held.is_none_or(|held| !held.real_servers.contains_key(&key)) {
-                entry.real_servers.remove(&key);
+        // What is drained is never brought back, unless it serves or is the fallback.
+        let is_held = |key| self.held.as_ref().is_some_and(|held| held.real_servers.contains_key(key));
+        for key in self.pool.draining().map(|draining| &draining.real_server.key).filter(|key| !is_held(key)) {
+            if !self.serves(key) && entry.real_servers.get(key).is_some_and(|real| real.weight == 0) {
+                entry.real_servers.remove(key);
             }
         }
         entry
@@ -423,6 +423,15 @@ impl Services {
     pub fn draining(&self) -> Vec<ServiceKey> {
         let watched = self.watched.iter().filter(|(_, watched)| watched.pool.draining().next().is_some());
         watched.map(|(key, _)| *key).collect()
+    }
+
+    /// Returns the real servers that are drained of services of our own, each with the time at which it left, in seconds since
+    /// this machine was started.
+    pub fn drains(&self, now: Instant) -> BTreeMap<ServiceKey, Left> {
+        match self.role {
+            TableRole::OwnsServices => drain::left(self.pools(), Moment::of(now)),
+            TableRole::MovesRealServers | TableRole::Observes => BTreeMap::new(),
+        }
     }
 
     /// Notes a count of connections, which was made when the kernel's table had been compared.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 
-use crate::config::{self, Config, NoNames, Service};
+use crate::config::{self, Config, Service};
 use crate::director;
 use crate::system::RunDir;
 
@@ -138,7 +138,7 @@ impl ServiceSource {
 
 fn parse(text: &str, path: &Path) -> anyhow::Result<Vec<Service>> {
     config::refuse_newer_form(text).map_err(|cause| anyhow!("{}: {cause}", path.display()))?;
-    let config = config::parse_file(text.as_bytes(), &NoNames);
+    let config = config::parse_declaration(text.as_bytes());
     Ok(config.map_err(|problems| anyhow!(director::described(path, &problems)))?.services)
 }
 

@@ -104,7 +104,7 @@ fn each_service(text: &str, mut take: impl FnMut(config::Service)) -> Result<(),
 /// by itself, and what is known of its checks is forgotten before the next: a configuration of a thousand services as a
 /// whole takes ten megabytes, which cost a health monitor more than everything else that it does.
 fn parts(text: &str) -> impl Iterator<Item = Result<Config, Vec<Problem>>> {
-    sections(text).map(|section| config::parse_part(section.as_bytes(), &config::NoNames))
+    sections(text).map(|section| config::parse_declared_part(section.as_bytes()))
 }
 
 /// Cuts the text before each line that begins a section.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Left;
 use crate::model::{RealServerKey, ServiceKey};
 
 /// The record that a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
@@ -23,6 +24,9 @@ pub struct HealthRecord {
     pub known_up: BTreeMap<String, Vec<String>>,
     /// The real servers that it knew to be down, by virtual service. They are empty after an orderly end.
     pub known_down: BTreeMap<String, Vec<String>>,
+    /// The real servers that have left services of its own and were drained, by virtual service, each with the time at which
+    /// it left, in seconds since this machine was started.
+    pub draining: BTreeMap<String, BTreeMap<String, u64>>,
     /// The share of the director's connections that this standby knows, in per cent, as of the last time that it heard the
     /// director; `None` on the director itself, and where none was heard. It is empty after an orderly end.
     pub sync_coverage: Option<u8>,
@@ -36,6 +40,24 @@ impl HealthRecord {
     pub fn without_knowledge(self) -> Self {
         let Self { owns_services, services, removed_at_stop, executed, .. } = self;
         Self { owns_services, services, removed_at_stop, executed, ..Self::default() }
+    }
+
+    /// Returns what is left of the record when a health monitor of services of its own has ended: the drains of those that
+    /// stay in the table. `None` where there is none.
+    pub fn after_end(self) -> Option<Self> {
+        let Self { owns_services, removed_at_stop, mut draining, .. } = self;
+        draining.retain(|service, reals| !removed_at_stop.contains(service) && !reals.is_empty());
+        (owns_services && !draining.is_empty()).then(|| Self { owns_services, draining, ..Self::default() })
+    }
+
+    /// Returns the real servers of a service that this health monitor knew, as if each left now, and those that had left
+    /// already.
+    pub fn left(&self, service: &ServiceKey, now: u64) -> Left {
+        let name = service.to_string();
+        let known = [&self.known_up, &self.known_down].into_iter().filter_map(|known| known.get(&name)).flatten();
+        let draining = self.draining.get(&name).into_iter().flatten();
+        let times = known.map(|real| (real, now)).chain(draining.map(|(real, since)| (real, *since)));
+        times.filter_map(|(real, since)| Some((real.parse().ok()?, since))).collect()
     }
 }
 
@@ -57,5 +79,29 @@ impl Refusal {
     /// Creates the record of one refused entry.
     pub fn new(service: &ServiceKey, real_server: Option<&RealServerKey>, reason: String) -> Self {
         Self { service: service.to_string(), real_server: real_server.map(ToString::to_string), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_health_monitor_leaves_the_drains_of_services_that_stay() {
+        let drains = |services: &[&str]| -> BTreeMap<String, BTreeMap<String, u64>> {
+            let reals = || BTreeMap::from([("192.0.2.2:80".to_owned(), 5)]);
+            services.iter().map(|service| ((*service).to_owned(), reals())).collect()
+        };
+        let owner = HealthRecord {
+            owns_services: true,
+            services: vec!["a".into(), "b".into()],
+            removed_at_stop: vec!["a".into()],
+            draining: drains(&["a", "b"]),
+            ..HealthRecord::default()
+        };
+        let left = HealthRecord { owns_services: true, draining: drains(&["b"]), ..HealthRecord::default() };
+        assert_eq!(owner.clone().after_end(), Some(left));
+        assert_eq!(HealthRecord { draining: drains(&["a"]), ..owner.clone() }.after_end(), None);
+        assert_eq!(HealthRecord { owns_services: false, ..owner }.after_end(), None);
     }
 }

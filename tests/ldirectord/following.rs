@@ -11,7 +11,7 @@ use super::common::talk::Talk;
 use super::common::{Agent, Host, until, until_equal};
 use super::{FALLBACK, ONE, TWO, both, daemons, host, status};
 
-fn lvs(host: &Host) -> Agent<'_> {
+pub fn lvs(host: &Host) -> Agent<'_> {
     host.agent("lvs").params(&[
         ("virtual", "10.9.0.100:80"),
         ("real", "10.9.1.1 gate 1, 10.9.1.2 gate 3"),

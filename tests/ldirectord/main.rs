@@ -7,6 +7,7 @@ mod common;
 
 mod following;
 mod health;
+mod killed;
 mod metrics;
 mod orders;
 mod overload;

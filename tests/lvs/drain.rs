@@ -57,6 +57,25 @@ fn a_real_server_that_has_left_goes_with_its_last_connection_and_never_waits() {
 
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_real_server_that_becomes_the_fallback_keeps_its_connection() {
+    let (host, client) = with_client();
+    let listener = host.enter(|| TcpListener::bind("0.0.0.0:80")).expect("listen");
+    alone(&host, "10.9.1.1 gate 1").start();
+    let mut talk = Talk::begin(&client, "10.9.0.100:80", &listener);
+    let after = alone(&host, "10.9.1.2 gate 3").param("fallback", "10.9.1.1:80");
+    after.run("reload-agent").expect(0).silent();
+    assert_eq!(host.ipvs_table(), DRAINING);
+    talk.goes_on();
+    after.monitor().expect(0).silent();
+    talk.reset();
+    until_equal("table", &DRAINED.map(str::to_owned).to_vec(), || {
+        after.monitor().expect(0).silent();
+        host.ipvs_table()
+    });
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
 fn a_connection_that_goes_on_is_cut_off_when_the_time_is_over() {
     let (host, client) = with_client();
     let (after, mut talk) = drained_by(&host, &client, "reload-agent");

@@ -73,20 +73,20 @@ fn program(
     call: &Call,
     run_dir: &RunDir,
     ipvs: &mut Ipvs,
-    declared: Declared,
+    mut declared: Declared,
     registry: &Registry,
 ) -> Result<(), Failure> {
-    let Declared { table: mut desired, draining, .. } = declared;
+    let mut desired = std::mem::take(&mut declared.table);
     let count = desired.len();
     let compared = ipvs.compare(&desired, ComparisonDepth::Quick)?;
     let differing: BTreeSet<ServiceKey> = compared.iter().map(|(key, _)| *key).collect();
     desired.retain(|key, _| differing.contains(key));
     let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
-    drain::keep(&mut desired, &observed, &draining);
+    drain::keep(&mut desired, &observed, &declared.draining);
     wanted::leave_to_monitors(&mut desired, &observed, registry);
     let changes = plan::table_changes(&desired, &observed, TableRole::OwnsServices);
     let refused = changes::apply(call, ipvs, &changes)?;
     refusals::note(run_dir, &call.instance, &refused)?;
-    drain::advance(call, ipvs, &draining, registry)?;
+    drain::advance(call, ipvs, &declared, registry)?;
     refused.answer(call, count)
 }

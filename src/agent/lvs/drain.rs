@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::agent::changes;
-use crate::config::{Config, Draining, Service};
+use crate::config::Config;
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey, Table};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::Held;
 use crate::ocf::{Call, Failure};
-use crate::ownership::{self, Declaration, Declared, Drain, RealServerMover, Registry};
+use crate::ownership::{self, Declaration, Declared, Drain, Left, RealServerMover, Registry};
 use crate::plan::{self, HeldRealServer};
 use crate::system::{Lock, RunDir, seconds_since_boot};
 
@@ -21,38 +21,24 @@ pub fn carry_over(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, config: &mut C
     let now = seconds_since_boot();
     let mut are_there = false;
     for service in &mut config.services {
-        let leaving = leaving(service, &before, now);
-        if leaving.is_empty() {
+        let left = ownership::leaving(service, declared(&before, &service.service.key, now));
+        if left.is_empty() {
             continue;
         }
         let held = ipvs.service(&service.service.key)?.map(|entry| entry.real_servers).unwrap_or_default();
-        let drained = leaving.into_iter().filter_map(|(key, since)| {
-            let real_server = RealServer { weight: 0, ..held.get(&key)?.clone() };
-            Some(Draining { real_server, since })
-        });
-        service.draining.extend(drained);
+        ownership::drain_left(service, left, &held);
         are_there |= !service.draining.is_empty();
     }
     Ok(are_there)
 }
 
-/// Returns the real servers that the service has no more, each with the time at which it has left.
-fn leaving(service: &Service, before: &Declared, now: u64) -> BTreeMap<RealServerKey, u64> {
-    let key = service.service.key;
-    if service.drain_timeout.is_zero() {
-        return BTreeMap::new();
-    }
-    let declared = before.table.get(&key).into_iter().flat_map(|entry| entry.real_servers.keys());
-    let mut leaving: BTreeMap<RealServerKey, u64> = declared.map(|real| (*real, now)).collect();
-    let drained = before.draining.get(&key).into_iter().flatten();
-    leaving.extend(drained.map(|(real, drain)| (*real, drain.since)));
-    let stay = service.real_servers.iter().map(|real| real.real_server.key);
-    let stay = stay.chain(service.draining.iter().map(|draining| draining.real_server.key));
-    // The health monitor alone decides over the fallback.
-    for key in stay.chain(service.fallback.iter().map(|fallback| fallback.key)) {
-        leaving.remove(&key);
-    }
-    leaving
+/// Returns the real servers that were declared of a service, as if each left now, and those that have left already.
+fn declared(before: &Declared, key: &ServiceKey, now: u64) -> Left {
+    let reals = before.table.get(key).into_iter().flat_map(|entry| entry.real_servers.keys());
+    let mut left: Left = reals.map(|real| (*real, now)).collect();
+    let drained = before.draining.get(key).into_iter().flatten();
+    left.extend(drained.map(|(real, drain)| (*real, drain.since)));
+    left
 }
 
 /// Makes those that are drained part of the desired table, at weight 0, as far as the kernel holds them.
@@ -79,24 +65,29 @@ pub fn are_held(declared: &BTreeMap<ServiceKey, Drains>, observed: &Held) -> boo
 pub type Drains = BTreeMap<RealServerKey, Drain>;
 
 /// Does the next step of each drain that no living health monitor takes care of.
-pub fn advance(
-    call: &Call,
-    ipvs: &mut Ipvs,
-    declared: &BTreeMap<ServiceKey, Drains>,
-    registry: &Registry,
-) -> Result<(), Failure> {
+pub fn advance(call: &Call, ipvs: &mut Ipvs, declared: &Declared, registry: &Registry) -> Result<(), Failure> {
     let now = seconds_since_boot();
-    let mut steps: Vec<Change> = Vec::new();
-    for (key, drains) in declared {
+    let mut changes: Vec<Change> = Vec::new();
+    for (key, drains) in &declared.draining {
         if registry.real_server_mover(key) == RealServerMover::HealthMonitor {
             continue;
         }
-        let until = drains.iter().map(|(real, drain)| (*real, drain.until)).collect();
         let held = ipvs.real_servers_in_use(key)?.into_iter();
         let held = held.map(|one| HeldRealServer { real_server: one.real_server, connections: one.connections.open() });
-        steps.extend(plan::drain_changes(*key, &until, &held.collect::<Vec<_>>(), &now));
+        let until = drains.iter().map(|(real, drain)| (*real, drain.until)).collect();
+        let held = without_serving_fallback(held, declared.fallbacks.get(key));
+        changes.extend(plan::drain_changes(*key, &until, &held, &now));
     }
-    if steps.is_empty() { Ok(()) } else { changes::apply_all(call, ipvs, &steps) }
+    if changes.is_empty() { Ok(()) } else { changes::apply_all(call, ipvs, &changes) }
+}
+
+/// Leaves out the fallback where it serves: a health monitor that has ended has put it in, when no real server was well.
+fn without_serving_fallback(
+    held: impl Iterator<Item = HeldRealServer>,
+    fallback: Option<&RealServerKey>,
+) -> Vec<HeldRealServer> {
+    held.filter(|HeldRealServer { real_server, .. }| Some(&real_server.key) != fallback || real_server.weight == 0)
+        .collect()
 }
 
 /// Does the same for what is declared now, unless another action of this resource is under way: that one may be about
@@ -108,7 +99,7 @@ pub fn advance_unless_busy(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, regis
         Err(error) => return call.log().warning(error),
     };
     if let Declaration::Services(declared) = ownership::declaration(run_dir, &call.instance) {
-        advance(call, ipvs, &declared.draining, registry).unwrap_or_else(|failure| call.log().warning(failure));
+        advance(call, ipvs, &declared, registry).unwrap_or_else(|failure| call.log().warning(failure));
     }
     drop(lock);
 }
@@ -123,7 +114,7 @@ mod tests {
 
     fn config(lines: &str) -> Config {
         let text = format!("virtual=192.0.2.1:80\n\tchecktype=on\n{lines}");
-        config::parse_file(text.as_bytes(), &config::AnyName::default()).expect("right")
+        config::parse_declaration(text.as_bytes()).expect("right")
     }
 
     #[test]
@@ -135,15 +126,33 @@ mod tests {
                 (before, vec![]),
                 ("\treal=192.0.2.8:80 gate 5\n", vec![(seven, 90), (nine, 5)]),
                 ("\treal=192.0.2.9:80 gate\n", vec![(seven, 90), (eight, 90)]),
-                ("\tfallback=192.0.2.7:80 gate\n", vec![(eight, 90), (nine, 5)]),
+                // A fallback that was a real server has the connections of that time.
+                ("\tfallback=192.0.2.7:80 gate\n", vec![(seven, 90), (eight, 90), (nine, 5)]),
                 ("\tdrain_timeout=0\n", vec![]),
             ],
             |(after, expected)| {
                 let before = Declared::from(config(before));
                 let after = config(after);
-                assert_eq!(leaving(&after.services[0], &before, 90).into_iter().collect::<Vec<_>>(), expected);
+                let before = super::declared(&before, &virtual_service(KEY).key, 90);
+                assert_eq!(ownership::leaving(&after.services[0], before).into_iter().collect::<Vec<_>>(), expected);
             },
         );
+    }
+
+    #[test]
+    fn the_fallback_that_a_health_monitor_has_left_in_is_not_drained() {
+        let held = |pairs: &[(u8, u32)]| -> Vec<HeldRealServer> {
+            let entry = |(host, weight): &(u8, u32)| HeldRealServer {
+                real_server: real_server(*host, *weight),
+                connections: 1,
+            };
+            pairs.iter().map(entry).collect()
+        };
+        let fallback = real_server(8, 1).key;
+        for (before, after) in [(&[(7, 1), (8, 1)][..], &[(7, 1)][..]), (&[(8, 0)], &[(8, 0)])] {
+            assert_eq!(without_serving_fallback(held(before).into_iter(), Some(&fallback)), held(after));
+        }
+        assert_eq!(without_serving_fallback(held(&[(8, 1)]).into_iter(), None), held(&[(8, 1)]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::real_server;
 
 /// A text that uses most of the language.
 const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfile=\"local0\"\nfallback=127.0.0.1:80\n\
@@ -26,7 +27,7 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
     virtual=10.1.9.9:8081\n\tservice=http\n\tchecktype=4\n\tchecktimeout=2\n\tnegotiatetimeout=8\n\treal=10.1.0.2 masq\n\
     virtual=10.1.9.9:23\n\tchecktype=external-perl\n\tcheckcommand=\"/x.pl\"\n\treal=10.1.0.2 gate\n\
     virtual=7\n\tservice=https\n\treal=10.1.0.2 gate\n\treal=10.1.0.3:444 gate\n\
-    \treal=10.1.0.9 gate 0 l:1 u:9 draining:1732000000\n\tdrain_timeout=60\n\
+    \tdrain_timeout=60\n\
     virtual6=7\n\tchecktype=off\n\treal6=[2001:db8::2] gate 0\nvirtual=10.1.9.9:22\n\
     virtual=10.1.9.9:21\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:21\n\tservice=ftp\n\treal=10.1.0.2 gate\n\
     virtual=10.1.9.9:5060\n\tprotocol=udp\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:5060\n\tservice=sip\n\
@@ -34,10 +35,13 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
 
 #[test]
 fn a_rendered_file_reads_back_without_warnings() {
-    let config = accept(FULL);
+    let mut config = accept(FULL);
     assert_eq!(config.services.len(), 18);
+    let last = config.services.last_mut().expect("a service");
+    let real_server = RealServer { upper_threshold: 9, lower_threshold: 1, ..real_server(9, 0) };
+    last.draining.push(Draining { real_server, since: 1_732_000_000 });
     let text = render(&config);
-    let again = accept(&text);
+    let again = parse_declaration(text.as_bytes()).expect(&text);
     assert_eq!(meanings(&again), meanings(&config), "{text}");
     assert_eq!(displayed(&again.warnings), Vec::<String>::new(), "{text}");
     assert_eq!(render(&again), text);

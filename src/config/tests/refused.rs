@@ -164,6 +164,10 @@ fn real_servers() {
         ("10.1.0.2 gue tun-port:0", "\"tun-port:0\": expected a port number from 1 to 65535"),
         ("10.1.0.2 gue tun-csum tun-remcsum", "tun-csum, tun-remcsum: given twice"),
         ("10.1.0.2 gate draining:soon", "\"draining:soon\": expected seconds since this machine was started"),
+        (
+            "10.1.0.2 gate 0 draining:5",
+            "draining: expected only in what lvs itself declares: a real server whose line is removed is drained",
+        ),
         ("10.1.0.2 gate abc", "\"abc\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -5", "\"-5\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate -w", "\"\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),

@@ -23,7 +23,7 @@ enum Farewell {
     Nothing,
     /// The table and the record of what was looked after stay as they are.
     Handover,
-    /// These services leave the table, and the record is removed.
+    /// These services leave the table, and of the record stays what is drained of others.
     Removal(BTreeSet<ServiceKey>),
 }
 
@@ -46,17 +46,15 @@ impl Core<'_> {
         self.sinks.emit(Event::Ending);
         let in_force = self.configuration.in_force.clone();
         match farewell(&in_force, self.services.leaving()) {
-            Farewell::Nothing => return None,
-            Farewell::Handover => {
-                return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
-            }
+            Farewell::Nothing => None,
+            Farewell::Handover => self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string()),
             Farewell::Removal(ours) => {
                 if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {
                     return Some(failure);
                 }
+                self.record.end(&ours, &self.services, Instant::now()).err().map(|error| error.to_string())
             }
         }
-        self.record.remove().err().map(|error| error.to_string())
     }
 
     /// Waits until the kernel has done what it is doing, orders the removal, and waits for that.

@@ -158,7 +158,8 @@ impl Core<'_> {
                 memory::give_back();
             }
         }
-        if self.record.is_due(now) {
+        // Without a configuration in force there is nothing to say: the record would name no owner, and outlive the stop.
+        if !self.configuration.is_first() && self.record.is_due(now) {
             self.write_record(now);
         }
         if now >= self.clock.publish_at {

@@ -15,7 +15,7 @@ use crate::model::{ServiceKey, Table};
 use crate::netlink::ipvs::{Ipvs, ONE_BY_ONE};
 use crate::ownership::{self, HealthRecord, Registry, ServiceOwner};
 use crate::plan::TableRole;
-use crate::system::RunDir;
+use crate::system::{RunDir, seconds_since_boot};
 
 /// Reads the source, and remembers from one reading to the next what it needs.
 pub struct SourceReader {
@@ -65,7 +65,7 @@ impl SourceReader {
             ServiceSource::File(_) => None,
             ServiceSource::Declarations(run_dir) => Some(declaring::hold(run_dir)),
         };
-        let Reading { config, stamp, troubles } = self.source.read(&mut self.remembered)?;
+        let Reading { mut config, stamp, troubles } = self.source.read(&mut self.remembered)?;
         let known = Registry::read_health_monitors(&self.run_dir);
         let mut refused = KnownRefusals::default();
         let mut sentences: Vec<String> = declarations.as_ref().and_then(declaring::Held::warning).into_iter().collect();
@@ -81,7 +81,9 @@ impl SourceReader {
         }
         let role = if self.source.owns_services() { TableRole::OwnsServices } else { TableRole::MovesRealServers };
         let observed = self.observe(&config)?;
-        let orphans = self.orphans();
+        let before = self.record_before();
+        take_over_drains(&mut config, &before, &observed);
+        let orphans = orphans(&before);
         self.refused = refused;
         drop(declarations);
         // A name server and a file system may be slow: nothing waits for them meanwhile.
@@ -104,15 +106,12 @@ impl SourceReader {
         }
     }
 
-    /// Returns what a killed health monitor of this name has not removed; for the first configuration, which takes it
-    /// over.
-    fn orphans(&self) -> Vec<ServiceKey> {
-        if self.has_read || !self.source.owns_services() {
-            return Vec::new();
-        }
-        let record: Option<HealthRecord> = self.run_dir.monitors().read_json(&self.instance);
-        let removed = record.into_iter().flat_map(|record| record.removed_at_stop);
-        removed.filter_map(|text| text.parse().ok()).collect()
+    /// Returns the record of a health monitor of this name that owned its services, for the first configuration, which
+    /// takes over what that one has left. It is empty else.
+    fn record_before(&self) -> HealthRecord {
+        let is_first = !self.has_read && self.source.owns_services();
+        let record = is_first.then(|| self.run_dir.monitors().read_json(&self.instance)).flatten();
+        record.filter(|record: &HealthRecord| record.owns_services).unwrap_or_default()
     }
 
     /// Two owners of one virtual service would undo each other's work for ever.
@@ -154,6 +153,22 @@ impl SourceReader {
     }
 }
 
+/// Returns what a killed health monitor has not removed.
+fn orphans(before: &HealthRecord) -> Vec<ServiceKey> {
+    before.removed_at_stop.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Makes those real servers part of the configuration that were drained or have left since, as far as the kernel holds them.
+fn take_over_drains(config: &mut Config, before: &HealthRecord, observed: &Table) {
+    let now = seconds_since_boot();
+    for service in &mut config.services {
+        let key = service.service.key;
+        let Some(held) = observed.get(&key) else { continue };
+        let left = ownership::leaving(service, before.left(&key, now));
+        ownership::drain_left(service, left, &held.real_servers);
+    }
+}
+
 /// What the kernel refuses of the configuration in force: that is no reason to refuse the next one too.
 #[derive(Debug, Default)]
 struct KnownRefusals(HashSet<String>);
@@ -172,8 +187,11 @@ impl KnownRefusals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Origin;
-    use crate::testing::Scratch;
+    use std::collections::BTreeMap;
+
+    use crate::config::{NoNames, Origin, parse_file};
+    use crate::model::ServiceEntry;
+    use crate::testing::{Scratch, real_server, virtual_service};
 
     #[test]
     fn what_the_kernel_refuses_already_is_no_reason_to_refuse_the_next_configuration() {
@@ -182,6 +200,34 @@ mod tests {
         let edited = [problem(5, "real server 192.0.2.255:80: refused"), problem(9, "scheduler twos: refused")];
         assert_eq!(in_force.new_of(&edited), [&edited[1]], "it has only moved to another line");
         assert_eq!(KnownRefusals::default().new_of(&edited).len(), 2);
+    }
+
+    #[test]
+    fn what_was_drained_or_has_left_since_is_drained_from_then_on_as_far_as_the_kernel_holds_it() {
+        let key = virtual_service("tcp 192.0.2.1:80").key;
+        let real = |host: u8| real_server(host, 5).key.to_string();
+        let of_key = |reals: &[u8]| BTreeMap::from([(key.to_string(), reals.iter().map(|host| real(*host)).collect())]);
+        let record = HealthRecord {
+            draining: BTreeMap::from([(key.to_string(), BTreeMap::from([(real(3), 5), ("nonsense".into(), 6)]))]),
+            known_up: of_key(&[2, 4]),
+            known_down: of_key(&[5, 6]),
+            ..HealthRecord::default()
+        };
+        // 192.0.2.6 has gone, and 192.0.2.7 is of another program.
+        let held = [2, 3, 4, 5, 7].map(|host| real_server(host, 5)).map(|real| (real.key, real));
+        let service = virtual_service("tcp 192.0.2.1:80");
+        let observed = Table::from([(key, ServiceEntry { service, real_servers: held.into() })]);
+        for (more, drained) in [("", &[3, 4, 5][..]), ("\tdrain_timeout=0\n", &[])] {
+            let text = format!("virtual=192.0.2.1:80\n\treal=192.0.2.2 gate\n\tchecktype=on\n{more}");
+            let mut config = parse_file(text.as_bytes(), &NoNames).expect("right");
+            take_over_drains(&mut config, &record, &observed);
+            let found = &config.services[0].draining;
+            assert_eq!(
+                found.iter().map(|one| one.real_server.clone()).collect::<Vec<_>>(),
+                drained.iter().map(|host| real_server(*host, 0)).collect::<Vec<_>>()
+            );
+            assert!(found.iter().all(|one| (one.since == 5) == (one.real_server.key == real_server(3, 0).key)));
+        }
     }
 
     #[test]
@@ -194,7 +240,9 @@ mod tests {
         let reader =
             |source, instance: &str| SourceReader::new(source, &HealthMonitorOptions::new(instance, run_dir.clone()));
         let file = || ServiceSource::File("ldirectord.cf".into());
-        let orphans = |reader: &SourceReader| reader.orphans().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let orphans = |reader: &SourceReader| {
+            super::orphans(&reader.record_before()).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
         let mut owner = reader(file(), "killed");
         assert_eq!(orphans(&owner), ["tcp 192.0.2.1:80", "tcp 192.0.2.9:80"]);
         owner.has_read = true;

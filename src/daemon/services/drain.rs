@@ -7,6 +7,7 @@ use crate::config::Service;
 use crate::health::{DrainingServer, Pool};
 use crate::model::{Change, RealServer, RealServerKey, ServiceEntry, ServiceKey};
 use crate::netlink::ipvs::RealServerInUse;
+use crate::ownership::Left;
 use crate::plan::{self, HeldRealServer, TableRole};
 use crate::system::seconds_since_boot;
 
@@ -31,6 +32,11 @@ impl Moment {
         let ago = Duration::from_secs(self.boot.saturating_sub(boot));
         self.now.checked_sub(ago).unwrap_or(self.now)
     }
+
+    /// Returns the seconds for which this machine had run at an earlier time.
+    pub fn boot_at(self, earlier: Instant) -> u64 {
+        self.boot.saturating_sub(self.now.saturating_duration_since(earlier).as_secs())
+    }
 }
 
 /// Returns the real servers of `service` that are drained from now on, as far as the kernel holds them: those that are
@@ -52,7 +58,6 @@ pub fn draining(
     }
     since.extend(service.draining.iter().map(|one| (one.real_server.key, moment.at(one.since))));
     since.extend(before.into_iter().flat_map(|pool| pool.draining()).map(|one| (one.real_server.key, one.since)));
-    since.retain(|key, _| service.fallback.as_ref().is_none_or(|fallback| fallback.key != *key));
     let drained = since.into_iter().filter_map(|(key, since)| {
         let real_server = RealServer { weight: 0, ..held.real_servers.get(&key)?.clone() };
         // A time that no clock reaches is none; the configuration has 32 bits of seconds.
@@ -60,6 +65,12 @@ pub fn draining(
         Some(DrainingServer { real_server, since, until })
     });
     drained.collect()
+}
+
+/// Returns what is drained of each pool, and since when.
+pub fn left<'a>(pools: impl Iterator<Item = &'a Pool>, moment: Moment) -> BTreeMap<ServiceKey, Left> {
+    let of_pool = |pool: &Pool| pool.draining().map(|one| (one.real_server.key, moment.boot_at(one.since))).collect();
+    pools.map(|pool| (pool.key(), of_pool(pool))).collect()
 }
 
 /// Returns the real servers of `pool` whose drain is over.

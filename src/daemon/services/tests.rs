@@ -4,7 +4,7 @@ mod orders;
 use std::time::Duration;
 
 use super::*;
-use crate::config::parse_file;
+use crate::config::{parse_declaration, parse_file};
 use crate::daemon::checker::Timing;
 use crate::daemon::event::Sink;
 use crate::health::Outcome;
@@ -60,7 +60,11 @@ impl ServicesLab {
     }
 
     fn configure(&mut self, role: TableRole, text: &str, observed: Table) {
-        let config = parse_file(text.as_bytes(), &crate::config::AnyName::default()).expect("right");
+        let config = match text.contains("draining:") {
+            true => parse_declaration(text.as_bytes()),
+            false => parse_file(text.as_bytes(), &crate::config::AnyName::default()),
+        };
+        let config = config.expect("right");
         let known = Registry::default();
         self.services.configure(&config.services, role, observed, &known, self.now, &mut self.sinks);
     }

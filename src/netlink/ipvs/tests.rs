@@ -463,7 +463,7 @@ fn without_its_own_family_a_real_server_has_the_services() {
 
 #[test]
 fn a_kernel_without_ipvs_is_none_and_not_an_error() {
-    // With IPVS the other answer is right; tests/ipvs_kernel.rs covers that.
+    // With IPVS the other answer is right; tests/ipvs_kernel covers that.
     let has_ipvs = std::path::Path::new("/proc/net/ip_vs").exists();
     let opened = Ipvs::open().expect("open");
     assert_eq!(opened.is_some(), has_ipvs);

@@ -65,7 +65,7 @@ fn what_is_a_fault_depends_on_who_decides_over_the_real_servers() {
 #[test]
 fn what_is_drained_is_right_for_everyone() {
     let text = format!("{TEXT}\treal=192.0.2.7:80 gate 0 draining:5\n");
-    let config = config::parse_file(text.as_bytes(), &config::AnyName::default()).expect("right");
+    let config = config::parse_declaration(text.as_bytes()).expect("right");
     let declared = Declared::from(config);
     let key = virtual_service(KEY).key;
     check_rows([(7, 0, 0), (6, 0, 1)], |(host, wrong, degraded)| {

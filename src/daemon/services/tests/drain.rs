@@ -145,3 +145,59 @@ fn a_follower_drains_what_the_declaration_names_and_never_brings_it_back() {
     plain.tick_all();
     assert_eq!(plain.weights(SERVICE), DRAINED);
 }
+
+/// The connections are of the time when it was a real server.
+#[test]
+fn one_that_is_or_becomes_the_fallback_is_drained_while_that_is_not_called_for() {
+    let fallback = without_third("").replace("127.0.0.1", "192.0.2.3");
+    for texts in [vec![&fallback], vec![&without_third(""), &fallback]] {
+        let mut lab = lab(TableRole::OwnsServices);
+        for text in texts {
+            lab.configure(TableRole::OwnsServices, text, Table::new());
+            lab.tick_all();
+            lab.count(1);
+        }
+        assert_eq!(lab.weights(SERVICE), DRAINING);
+        for connections in [1, 0] {
+            lab.hear(2, bad());
+            lab.tick_all();
+            lab.count(connections);
+            assert_eq!(lab.weights(SERVICE), ["192.0.2.3=1"], "it serves as the fallback");
+            lab.hear(2, Outcome::Good);
+            lab.tick_all();
+            assert_eq!(lab.weights(SERVICE), DRAINING);
+        }
+        lab.count(0);
+        assert_eq!(lab.weights(SERVICE), DRAINED);
+        lab.hear(2, bad());
+        lab.tick_all();
+        assert_eq!(lab.weights(SERVICE), ["192.0.2.3=1"]);
+    }
+}
+
+#[test]
+fn a_drained_fallback_that_another_program_has_deleted_comes_back_when_it_is_called_for() {
+    let mut lab = lab(TableRole::OwnsServices);
+    lab.configure(TableRole::OwnsServices, &without_third("").replace("127.0.0.1", "192.0.2.3"), Table::new());
+    lab.tick_all();
+    lab.table.get_mut(&SERVICE.parse().expect("key")).expect("there").real_servers.remove(&real(3, 1).key);
+    lab.compare();
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE), DRAINED);
+    lab.hear(2, bad());
+    lab.tick_all();
+    assert_eq!(lab.weights(SERVICE), ["192.0.2.3=1"]);
+}
+
+#[test]
+fn the_drains_of_own_services_are_known_by_the_time_at_which_they_began() {
+    let mut lab = lab(TableRole::OwnsServices);
+    let began = Moment::of(lab.now).boot;
+    lab.configure(TableRole::OwnsServices, &without_third(""), Table::new());
+    lab.tick_all();
+    lab.after(7);
+    let drains = lab.services.drains(lab.now);
+    let since: Vec<u64> = drains.values().flat_map(|left| left.values().copied()).collect();
+    // The clock of the machine stands still meanwhile.
+    assert!(matches!(since[..], [since] if since <= began && since + 8 >= began), "{since:?}, began {began}");
+}

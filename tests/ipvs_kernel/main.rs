@@ -2,6 +2,10 @@
 //! table, of its own. Needs root, ip and ipvsadm.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod steps;
+#[path = "../../src/testing/tables.rs"]
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -12,6 +16,8 @@ use lvs_agents::model::{
     ServiceFlags, ServiceKey, Table, TunnelChecksum, VirtualService,
 };
 use lvs_agents::netlink::ipvs::{ComparisonDepth, Connections, Ipvs, Traffic, Version};
+// The paths under which `tables` knows the library, of which it is a part for the tests of the plan.
+use lvs_agents::{model, plan};
 use nix::sched::{CloneFlags, unshare};
 
 fn in_namespace(test: impl FnOnce(Ipvs) + Send + 'static) {
