@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use nix::net::if_::if_nametoindex;
+
 use crate::model::{Family, SyncChannel};
 use crate::netlink::route::Route;
 use crate::ocf::{Call, Failure, Parameter, ParameterKind, Problems, ValidationLevel};
@@ -133,6 +135,11 @@ fn id_of(instance: &str) -> u8 {
     let name = instance.split(':').next().unwrap_or_default();
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     u8::try_from(hash % 255 + 1).unwrap_or(1)
+}
+
+/// Returns the index of the channel's interface; `None` where there is no such interface.
+pub fn interface_index(channel: &SyncChannel) -> Option<u32> {
+    if_nametoindex(channel.interface.as_str()).ok()
 }
 
 /// The kernel starts its daemon on an interface without an address, and says only in its log that it does nothing.
