@@ -1,6 +1,6 @@
 # This file gives a story everything that it needs: `. lab.sh`, then lab_up. It is sourced in the lab.
 . "${BASH_SOURCE[0]%/*}/common.sh"
-for part in network database cluster host client product many scenario keep; do . "$CTS/lab/$part.sh"; done
+for part in network database cluster host client product many scenario clone keep; do . "$CTS/lab/$part.sh"; done
 export DATABASE_TEMPLATE
 
 # lab_up: starts directors and real servers; returns when the cluster is whole and every database answers.

@@ -5,7 +5,7 @@ scenario() {
 	cluster_use clone.crm || failed "crm configure load update (see n1/commands.log)"
 	seen "loaded config/clone.crm by crmsh: db-lvs as a promotable clone, db-health as a clone, db-vip where db-lvs is promoted"
 	must 120 "a promoted director with the address" pair_is_whole
-	read -r active standby <<<"$(pair)"
+	pair_read
 	roles_are_right
 	seen "$active is promoted, $standby stands by with the same table; their sync daemons: master, backup"
 
@@ -43,7 +43,7 @@ scenario() {
 
 	cluster_use clone.pcs || failed "the commands of pcs (see n1/commands.log)"
 	must 120 "a promoted director with the address" pair_is_whole
-	read -r active standby <<<"$(pair)"
+	pair_read
 	roles_are_right
 	seen "the same was made by pcs (config/clone.pcs)"
 	# The resources of the next scenario have the same names.
@@ -60,31 +60,6 @@ crash() {
 	seen "$active died: $(client_outage "$from" "$standby")"
 	read -r active standby <<<"$standby $active"
 }
-
-# pair: prints the promoted and the other director.
-pair() {
-	local status active other=n1
-	status=$(cluster_status)
-	[[ $status =~ Promoted:\ \[\ (n[12])\ \] ]] || return
-	active=${BASH_REMATCH[1]}
-	[[ $active == n2 ]] || other=n2
-	[[ $status == *"Unpromoted: [ $other ]"* && $(cluster_node_of db-vip) == "$active" ]] || return
-	printf '%s %s\n' "$active" "$other"
-}
-pair_is_whole() { pair >/dev/null && [[ $(cluster_status) == *"Clone Set: db-health-clone"*"Started: [ n1 n2 ]"* ]]; }
-pair_is() { [[ $(pair) == "$1 $2" ]]; }
-promoted_on() { [[ $(cluster_status) == *"Promoted: [ $1 ]"* ]]; }
-
-# roles_are_right: ends the scenario unless both directors have the whole table, and each its own sync daemon only.
-roles_are_right() {
-	local host
-	for host in n1 n2; do
-		must 60 "both real servers in $host's table" table_has "$host" "=$RS1:1,$RS2:3"
-	done
-	[[ $(sync_daemons "$active") == master ]] || failed "$active is promoted, its sync daemons: $(sync_daemons "$active")"
-	[[ $(sync_daemons "$standby") == backup ]] || failed "$standby stands by, its sync daemons: $(sync_daemons "$standby")"
-}
-sync_daemons() { on "$1" ipvsadm -L --daemon | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $1 }'; }
 
 sessions_start() {
 	SESSIONS=$OUT/client/sessions
@@ -117,11 +92,4 @@ standby_is_warm() {
 		printf -v source %04X "$source"
 		[[ $known == *"$source"* ]] || return
 	done
-}
-
-# no_failed_actions: crm_mon lists those that answered 190 as well. A busy machine may answer so that its checks are late.
-no_failed_actions() {
-	local failed
-	failed=$(cluster_status | grep " returned '" | grep -v "'OCF_DEGRADED' (checks are late by ")
-	[[ -z $failed ]] || failed "actions have failed: $failed"
 }

@@ -2,9 +2,9 @@
 
 use crate::ownership::RoleRecord;
 
-/// The seconds for which a health monitor may be missing without a word: the cluster restarts one that was killed meanwhile, and
-/// another director that took over for that would have moved the address in vain.
-const PATIENCE: u64 = 15;
+/// The seconds for which a health monitor may be missing without a word: the cluster restarts one that was killed meanwhile, and a
+/// start may take 20 of them. Another director that took over for that would have moved the address in vain.
+const PATIENCE: u64 = 30;
 
 /// Returns since when no health monitor makes the checks of the services. `is_checked` says whether one runs; `now` is in seconds
 /// since the machine was started.
