@@ -208,7 +208,7 @@ fn a_sync_daemon_works_again_after_its_interface_was_deleted_and_made_again_or_h
     on_s0.monitor().expect(8).silent();
     assert_ne!(host.sh("ss --udp --no-header --numeric --all"), before, "it was not started again");
     on_s0.probe().expect(8).silent();
-    // Without an address its socket can send to no one, and the kernel does not mind.
+    // Without an address the kernel takes that of another interface.
     host.sh("ip address flush dev s0");
     on_s0.run("demote").expect(0);
     on_s0.run("promote").expect(0);

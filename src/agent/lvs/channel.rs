@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use nix::net::if_::if_nametoindex;
-
 use crate::model::{Family, SyncChannel};
 use crate::netlink::route::Route;
 use crate::ocf::{Call, Failure, Parameter, ParameterKind, Problems, ValidationLevel};
@@ -137,13 +135,9 @@ fn id_of(instance: &str) -> u8 {
     u8::try_from(hash % 255 + 1).unwrap_or(1)
 }
 
-/// Returns the index of the channel's interface; `None` where there is no such interface.
-pub fn interface_index(channel: &SyncChannel) -> Option<u32> {
-    if_nametoindex(channel.interface.as_str()).ok()
-}
-
-/// The kernel starts its daemon on an interface without an address, and says only in its log that it does nothing.
-pub fn look_at_interface(channel: &SyncChannel) -> Result<(), Failure> {
+/// Returns the index of the channel's interface, or why it can carry no connections. The kernel starts its daemon on an interface
+/// without an address too, and says only in its log that it has none.
+pub fn look_at_interface(channel: &SyncChannel) -> Result<u32, Failure> {
     let name = &channel.interface;
     let bad = |cause: String| Failure::bad_here(format!("{INTERFACE} \"{name}\": {cause}"));
     let mut route = Route::open()?;
@@ -156,7 +150,7 @@ pub fn look_at_interface(channel: &SyncChannel) -> Result<(), Failure> {
     let addresses = route.addresses_on(&[link])?;
     let addresses = addresses.iter().map(|observed| &observed.address).filter(|address| address.interface == index);
     if addresses.map(|address| Family::of(address.address)).any(|found| found == family) {
-        return Ok(());
+        return Ok(index);
     }
     let family = match family {
         Family::Ipv4 => "IPv4",

@@ -63,7 +63,7 @@ fn usable_channel(call: &Call, before: Option<&RoleRecord>, configured: Option<S
     let present = before.and_then(|before| before.channel.clone());
     match &configured {
         Some(channel) if present.is_some() && present != configured => match channel::look_at_interface(channel) {
-            Ok(()) => configured,
+            Ok(_) => configured,
             Err(failure) => {
                 call.log().warning(failure);
                 present
@@ -162,12 +162,9 @@ pub fn mend(call: &Call, run_dir: &RunDir) {
     }
 }
 
-/// Returns the index of the interface on which the sync daemon of this role is to run, if it can carry connections. That of the
-/// record could.
+/// Returns the index of the interface on which the sync daemon of this role is to run, if it can carry connections.
 fn interface_index(role: &RoleRecord) -> Option<u32> {
-    let channel = role.channel.as_ref()?;
-    let index = channel::interface_index(channel)?;
-    (role.interface_index == Some(index) || channel::look_at_interface(channel).is_ok()).then_some(index)
+    role.channel.as_ref().and_then(|channel| channel::look_at_interface(channel).ok())
 }
 
 /// Returns the role that the resource has; `None` for one that is not promotable, or does not run.
@@ -184,14 +181,15 @@ pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
 pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
     let Some(role) = role(call, run_dir) else { return table };
     let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
-    let interface = role.channel.as_ref().map_or(Ok(()), channel::look_at_interface);
-    let mut troubles: Vec<String> = interface.err().into_iter().map(|failure| failure.to_string()).collect();
+    let interface = role.channel.as_ref().map(channel::look_at_interface).transpose();
+    let (interface_index, trouble) =
+        interface.map_or_else(|failure| (None, Some(failure.to_string())), |index| (index, None));
+    let mut troubles = Vec::from_iter(trouble);
     if has_new_channel(call, &role) {
         troubles.push("the connections are synchronised with other parameters than sync_* say now".to_owned());
     }
     troubles.extend(SyncKnowledge::read(run_dir).clash.map(|address| role::clash_text(&address)));
     troubles.extend(unchecked::trouble(&role, seconds_since_boot()));
-    let interface_index = interface_index(&role);
     role::judge(&role, Sight { running, interface_index, backup_only: backup_only(), troubles }, table)
 }
 
