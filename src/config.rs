@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::check::{Burden, CheckKind};
 use crate::model::{Between, Check, Family, Protocol, Question, RealServer, Secret, VirtualService};
 
 pub use directive::Directive;
@@ -243,6 +244,16 @@ pub struct RealServerConfig {
     pub real_server: RealServer,
     /// How it is checked.
     pub check: Check,
+}
+
+impl Config {
+    /// Whether a real server of these services is asked anything. With `checktype=on` and `off` the configuration has the answer.
+    pub fn has_checks(&self) -> bool {
+        let asks = |real: &RealServerConfig| {
+            CheckKind::find(real.check.question.kind).is_some_and(|kind| kind.burden != Burden::Nothing)
+        };
+        self.services.iter().flat_map(|service| &service.real_servers).any(asks)
+    }
 }
 
 #[cfg(test)]

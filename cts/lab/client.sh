@@ -73,6 +73,10 @@ table_gaps() {
 	"$PYTHON" "$CTS/lab/report.py" gaps "$OUT/$host/changes" "$@"
 }
 
+# table_lacked HOST TABLE SINCE [FROM TO...]: prints every time, outside of the times FROM-TO, within which HOST had the
+# address and another table. An empty output is good.
+table_lacked() { "$PYTHON" "$CTS/lab/report.py" lacking "$OUT/$1/changes" "$VIP" "${@:2}"; }
+
 # client_never_failed SINCE: ends the scenario unless every attempt since then was answered.
 client_never_failed() {
 	local counts

@@ -20,8 +20,9 @@ kernel_run() {
 	rm -f "$OUT"/{status,namespaces.pid}
 	: >"$OUT/story.log"
 	printf '%q ' "$@" >"$OUT/job"
-	printf 'export BINARY=%q OUT_NAME=%q DATABASE_TEMPLATE=%q KEEP=%q PRODUCT=%q STEPS=%q BESIDE=%q\n' \
-		"${BINARY:-}" "$OUT" "$DATABASE_TEMPLATE" "${KEEP:-}" "${PRODUCT:-ours}" "${STEPS:-}" "${BESIDE:-}" >"$OUT/environment"
+	printf 'export BINARY=%q OUT_NAME=%q DATABASE_TEMPLATE=%q KEEP=%q PRODUCT=%q STEPS=%q BESIDE=%q KILLS=%q SEED=%q\n' \
+		"${BINARY:-}" "$OUT" "$DATABASE_TEMPLATE" "${KEEP:-}" "${PRODUCT:-ours}" "${STEPS:-}" "${BESIDE:-}" "${KILLS:-}" "${SEED:-}" \
+		>"$OUT/environment"
 	# A lab that is to stay has no time limit.
 	[[ -z ${KEEP:-} ]] || seconds=0
 	if kernel_has_ipvs; then kernel_namespaces "$seconds" & else kernel_uml "$seconds" & fi

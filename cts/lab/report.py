@@ -4,6 +4,8 @@ report.py counts RECORD FROM [TO]           prints answers per server, failures,
 report.py outage RECORD EVENT [LOG...]      prints what the client saw around EVENT, and its parts from corosync's log
                                             and a watcher's record (--json for machines)
 report.py gaps WATCH FROM TO SERVER...      prints the times at which a real server was missing in the table
+report.py lacking WATCH ADDRESS TABLE SINCE FROM TO...    prints the times, outside of all of the times FROM-TO, within
+                                            which the host had ADDRESS on eth0 and another table than TABLE
 report.py strays RECORD SINCE FROM TO...    prints failed attempts that lie outside all of the times FROM-TO
 report.py others RECORD SERVERS SINCE FROM TO...    prints answers, outside all of the times FROM-TO, of a server whose
                                             name does not match SERVERS
@@ -173,6 +175,35 @@ def gaps(path, since, until, servers):
                 print(f"{stamp} without {', '.join(missing)}: {state}")
 
 
+def times_lacking(path, address, table):
+    """Yields (from, to, table) of each time within which a host had the address and another table."""
+    held, state, begin = False, "empty", None
+    with open(path) as file:
+        for line in file:
+            stamp, kind, rest = line.rstrip("\n").split(" ", 2)
+            before = state
+            if kind == "watch":
+                held, state = False, "empty"
+            elif kind == "address" and rest.split()[1:3] == [address, "eth0"]:
+                held = rest.startswith("+")
+            elif kind == "table":
+                state = rest
+            if begin is not None and (not held or state != before):
+                yield begin, float(stamp), before
+                begin = None
+            if begin is None and held and state != table:
+                begin = float(stamp)
+    if begin is not None:
+        yield begin, END, state
+
+
+def lacking(path, address, table, since, edges):
+    windows = list(zip(edges[::2], edges[1::2]))
+    for begin, end, state in times_lacking(path, address, table):
+        if end >= since and not any(begin <= close and end >= open_ for open_, close in windows):
+            print(f"{begin:.3f} for {end - begin:.3f} s: {state}")
+
+
 def main():
     words = [word for word in sys.argv[1:] if word != "--json"]
     if words[0] == "counts":
@@ -182,6 +213,8 @@ def main():
         print(json.dumps(seen)) if "--json" in sys.argv else print_outage(seen)
     elif words[0] == "gaps":
         gaps(words[1], float(words[2]), float(words[3]), words[4:])
+    elif words[0] == "lacking":
+        lacking(*words[1:4], float(words[4]), [float(word) for word in words[5:]])
     elif words[0] == "strays":
         strays(words[1], float(words[2]), [float(word) for word in words[3:]])
     elif words[0] == "others":

@@ -69,24 +69,6 @@ crash() {
 	read -r active standby <<<"$standby $active"
 }
 
-# must_have_roles: waits until one director is promoted and the other one stands by; sets `active` and `standby`.
-must_have_roles() {
-	must 120 "a promoted director with the address" pair_is_whole
-	read -r active standby <<<"$(pair)"
-	roles_are_right
-}
-
-# roles_are_right: ends the scenario unless both directors have the whole table, and each its own sync daemon only.
-roles_are_right() {
-	local host
-	for host in n1 n2; do
-		must 60 "both real servers in $host's table" table_has "$host" "=$RS1:1,$RS2:3"
-	done
-	[[ $(sync_daemons "$active") == master ]] || failed "$active is promoted, its sync daemons: $(sync_daemons "$active")"
-	[[ $(sync_daemons "$standby") == backup ]] || failed "$standby stands by, its sync daemons: $(sync_daemons "$standby")"
-}
-sync_daemons() { on "$1" ipvsadm -L --daemon | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $1 }'; }
-
 # sessions_start: opens the sessions and the connections; returns when the standby knows all of them.
 sessions_start() {
 	SESSIONS=$OUT/client/sessions

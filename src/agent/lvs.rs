@@ -14,6 +14,7 @@ mod refusals;
 mod role;
 mod score;
 mod source;
+mod unchecked;
 mod verdict;
 mod wanted;
 
@@ -85,8 +86,7 @@ impl Agent for Lvs {
 
     fn monitor(&self, call: &Call) -> Result<Status, Failure> {
         let run_dir = RunDir::system();
-        let role = promotion::role(call, &run_dir);
-        if role.is_some_and(|role| promotion::has_new_parameters(call, &role))
+        if promotion::is_behind(call, &run_dir)
             && let Err(failure) = bring_up(call, Some(PromotionRole::Unpromoted))
         {
             // What runs goes on as it was; a restart would end it, and fail for the same reason.

@@ -124,6 +124,11 @@ impl Call {
         self.environment.meta(name)
     }
 
+    /// Whether such a variable has a word that means yes.
+    pub fn meta_is_true(&self, name: &str) -> bool {
+        self.meta(name).and_then(parameter::boolean) == Some(true)
+    }
+
     /// Returns the name of this node as the cluster knows it. A call by hand has none.
     pub fn node(&self) -> Option<&str> {
         self.meta("on_node")

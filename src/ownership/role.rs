@@ -19,6 +19,13 @@ pub struct RoleRecord {
     pub parameters: Option<u64>,
     /// The promotion score that the cluster was told last.
     pub score: Option<u32>,
+    /// The index of the interface on which the sync daemon was started: one that was deleted and made again has another. `None`
+    /// where it could not carry connections then.
+    pub interface_index: Option<u32>,
+    /// Whether the services have checks, which a health monitor has to make.
+    pub has_checks: bool,
+    /// When no health monitor was seen here to make them, in seconds since this machine was started; `None` while one runs.
+    pub unchecked_since: Option<u64>,
 }
 
 /// What a living health monitor of this node says of the synchronisation. Without one nothing is known.

@@ -1,8 +1,10 @@
 //! The roles of a promotable clone, as the kernel has them: its sync daemons are what `ipvsadm -L --daemon` shows.
 
+use lvs_agents::system::Lock;
+
 use super::common::agent::AGENT_LOG;
 use super::common::table::Watcher;
-use super::common::{Agent, Host, kill};
+use super::common::{Agent, Host, kill, until};
 use super::{TABLE, lvs, sorted};
 
 const ROLE: &str = "/run/lvs-agents/services/my-lvs.role";
@@ -171,6 +173,115 @@ fn a_standby_is_promoted_whatever_has_become_of_what_surrounds_it() {
     from_file.stop();
     // Without a start there is nothing to fall back on.
     assert_ne!(from_file.run("promote").code, Some(0));
+}
+
+/// The kernel lets a sync daemon run on with sockets of the interface that is gone.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_sync_daemon_works_again_after_its_interface_was_deleted_and_made_again_or_had_no_address() {
+    let host = host();
+    let make = "ip link add s0 type veth peer name s1 && ip link set s0 up && ip address add 10.8.0.1/24 dev s0";
+    // The kernel's groups of an interface; its sync daemon needs 224.0.0.81.
+    let is_member = || {
+        let groups = host.sh("ip -oneline maddress show dev s0");
+        groups.contains("224.0.0.81")
+    };
+    host.sh(make);
+    let on_s0 = clone(&host).param("sync_interface", "s0");
+    on_s0.start();
+    assert!(is_member());
+    host.sh("ip link delete s0");
+    on_s0.monitor().expect(190).says("no such interface");
+    host.sh(make);
+    assert!(!is_member(), "the kernel has joined again by itself");
+    on_s0.probe().expect(190).says("sync daemon backup on s0: was started before this interface was there");
+    assert!(!is_member(), "a probe changes nothing");
+    on_s0.monitor().expect(0).silent();
+    assert!(is_member());
+    // The one that sends: its socket has the address and the index of the interface.
+    on_s0.run("promote").expect(0).silent();
+    let before = host.sh("ss --udp --no-header --numeric --all");
+    on_s0.monitor().expect(8).silent();
+    assert_eq!(host.sh("ss --udp --no-header --numeric --all"), before, "it runs, and is left alone");
+    host.sh(&format!("ip link delete s0; {make}"));
+    on_s0.probe().expect(191).says("sync daemon master on s0: was started before this interface was there");
+    on_s0.monitor().expect(8).silent();
+    assert_ne!(host.sh("ss --udp --no-header --numeric --all"), before, "it was not started again");
+    on_s0.probe().expect(8).silent();
+    // Without an address the kernel takes that of another interface.
+    host.sh("ip address flush dev s0");
+    on_s0.run("demote").expect(0);
+    on_s0.run("promote").expect(0);
+    on_s0.monitor().expect(191).says("it has no IPv4 address");
+    host.sh("ip address add 10.8.0.1/24 dev s0");
+    let deaf = host.sh("ss --udp --no-header --numeric --all");
+    on_s0.monitor().expect(8).silent();
+    let sockets = host.sh("ss --udp --no-header --numeric --all");
+    assert!(sockets != deaf && sockets.contains("10.8.0.1:"), "{deaf}\n{sockets}");
+    // A role that is taken on between the two looks at the interface too.
+    host.sh(&format!("ip link delete s0; {make}"));
+    on_s0.run("demote").expect(0).silent();
+    assert!(is_member());
+    on_s0.probe().expect(0).silent();
+    on_s0.stop();
+    assert_eq!(daemons(&host), [""; 0]);
+}
+
+/// `crm_resource --force-start` passes what the configuration of the clone has, and not what the cluster makes of it.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn an_instance_without_a_role_takes_one_on() {
+    let host = host();
+    let by_hand = lvs(&host).params(&[("sync_interface", "eth0"), ("sync_id", "7")]);
+    by_hand.clone().variable("OCF_RESKEY_CRM_meta_promotable", "true").start();
+    assert_eq!(daemons(&host), daemon("backup"));
+    // The record is lost, or an action ran that did not know of the clone.
+    let clone = clone(&host);
+    let lose_record = || drop(host.sh(&format!("rm {ROLE}")));
+    for lose in [&lose_record as &dyn Fn(), &|| lvs(&host).start()] {
+        lose();
+        clone.probe().expect(0);
+        assert_eq!(host.read(ROLE), "", "a probe changes nothing");
+        clone.monitor().expect(0).silent();
+        assert_eq!(daemons(&host), daemon("backup"));
+    }
+    clone.run("promote").expect(0).silent();
+    lose_record();
+    clone.clone().variable("OCF_RESKEY_CRM_meta_role", "Promoted").monitor().expect(0);
+    assert_eq!(daemons(&host), daemon("master"), "it directs until the cluster has it promoted again");
+    clone.run("promote").expect(0).silent();
+    clone.stop();
+    assert_eq!(daemons(&host), [""; 0]);
+}
+
+/// Its table is right until a real server dies.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_director_that_no_health_monitor_checks_says_so_once_it_is_missing_for_long() {
+    let host = host();
+    let checked = clone(&host).param("checktype", "connect");
+    checked.start();
+    checked.monitor().expect(0).silent();
+    let record = host.read(ROLE);
+    let since = record.split_once("\"unchecked_since\":").expect("since when").1;
+    let since: String = since.chars().take_while(char::is_ascii_digit).collect();
+    let long_ago = record.replace(&format!("\"unchecked_since\":{since}"), "\"unchecked_since\":0");
+    host.write(ROLE, &long_ago);
+    // This machine may not have been up for that long.
+    until("it is missing for long", || (checked.monitor().code == Some(190)).then_some(()));
+    checked.monitor().expect(190).says("health monitor: none runs on this node");
+    checked.run("promote").expect(0).silent();
+    checked.monitor().expect(191).says("health monitor: none runs on this node");
+    // One that runs, of which only its record and its lock are here.
+    host.write("/run/lvs-agents/monitors/health.json", "{}");
+    let lock = Lock::try_acquire(&host.path("/run/lvs-agents/health.lock")).expect("lock").expect("free");
+    checked.monitor().expect(8).silent();
+    drop(lock);
+    checked.monitor().expect(8).silent();
+    host.write(ROLE, &long_ago);
+    // What is never asked needs none.
+    clone(&host).run("reload-agent").expect(0);
+    clone(&host).monitor().expect(0).silent();
 }
 
 #[test]

@@ -38,8 +38,10 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
         declare(call, &run_dir, &mut ipvs, &config, &text)?;
     }
     let _programming = lock.end_declaring();
+    let has_checks = config.has_checks();
     program(call, &run_dir, &mut ipvs, config.into(), &registry)?;
-    role.map_or(Ok(()), |role| promotion::take_on(call, &run_dir, &mut ipvs, role))
+    let wanted = role.map(|role| promotion::WantedRole { role, has_checks });
+    wanted.map_or(Ok(()), |wanted| promotion::take_on(call, &run_dir, &mut ipvs, wanted))
 }
 
 /// Returns what the parameters say, with what is drained of an earlier declaration, and the text that declares it; `None` where

@@ -135,8 +135,9 @@ fn id_of(instance: &str) -> u8 {
     u8::try_from(hash % 255 + 1).unwrap_or(1)
 }
 
-/// The kernel starts its daemon on an interface without an address, and says only in its log that it does nothing.
-pub fn look_at_interface(channel: &SyncChannel) -> Result<(), Failure> {
+/// Returns the index of the channel's interface, or why it can carry no connections. The kernel starts its daemon on an interface
+/// without an address too, and says only in its log that it has none.
+pub fn look_at_interface(channel: &SyncChannel) -> Result<u32, Failure> {
     let name = &channel.interface;
     let bad = |cause: String| Failure::bad_here(format!("{INTERFACE} \"{name}\": {cause}"));
     let mut route = Route::open()?;
@@ -149,7 +150,7 @@ pub fn look_at_interface(channel: &SyncChannel) -> Result<(), Failure> {
     let addresses = route.addresses_on(&[link])?;
     let addresses = addresses.iter().map(|observed| &observed.address).filter(|address| address.interface == index);
     if addresses.map(|address| Family::of(address.address)).any(|found| found == family) {
-        return Ok(());
+        return Ok(index);
     }
     let family = match family {
         Family::Ipv4 => "IPv4",

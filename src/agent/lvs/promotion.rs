@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::locks::DeclaringLock;
 use super::role::{self, Sight, SyncOrder};
 use super::score::{self, Fitness};
-use super::{channel, source};
+use super::{channel, source, unchecked};
 use crate::daemon::SENDING_PATIENCE;
 use crate::daemon::control;
 use crate::daemon::protocol::ControlRequest;
@@ -14,26 +14,39 @@ use crate::netlink::Ipvs;
 use crate::netlink::ipvs::SyncDaemons;
 use crate::ocf::{Action, Call, Failure, PromotionRole, Status};
 use crate::ownership::{self, Declaration, Registry, RoleRecord, SyncKnowledge};
-use crate::system::{Lock, RunDir, sysctl};
+use crate::system::{Lock, RunDir, seconds_since_boot, sysctl};
 
 /// With which of its packets a connection is sent.
 const THRESHOLD: &str = "net/ipv4/vs/sync_threshold";
 
 /// Whether the cluster runs the resource as a promotable clone. Pacemaker says so by the number of instances that it may
-/// promote, under the older name too.
+/// promote, under the older name too. Its `crm_resource --force-start` says it only as the configuration of the clone does: an
+/// instance that took itself for a plain resource then would end its sync daemon.
 pub fn is_promotable(call: &Call) -> bool {
-    ["promoted_max", "master_max"].into_iter().any(|name| call.meta(name).is_some())
+    let has_number = ["promoted_max", "master_max"].into_iter().any(|name| call.meta(name).is_some());
+    has_number || call.meta_is_true("promotable")
+}
+
+/// The role that an action gives a resource.
+#[derive(Debug, Clone, Copy)]
+pub struct WantedRole {
+    /// What the cluster calls it.
+    pub role: PromotionRole,
+    /// Whether the services have checks.
+    pub has_checks: bool,
 }
 
 /// Gives this resource a role, and the sync daemon that belongs to it. A synchronisation that does not work is no reason to
 /// refuse the role: monitor shows it and tries again.
-pub fn take_on(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, role: PromotionRole) -> Result<(), Failure> {
+pub fn take_on(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, wanted: WantedRole) -> Result<(), Failure> {
+    let WantedRole { role, has_checks } = wanted;
     let promoted = role == PromotionRole::Promoted;
     let before = self::role(call, run_dir);
     let channel = usable_channel(call, before.as_ref(), channel::channel(call)?);
     set_threshold(call).unwrap_or_else(|failure| call.log().warning(failure));
     let parameters = Some(source::fingerprint(call));
-    enter(call, run_dir, ipvs, RoleRecord { promoted, channel, parameters, ..RoleRecord::default() })
+    let before = before.unwrap_or_default();
+    enter(call, run_dir, ipvs, RoleRecord { promoted, channel, parameters, has_checks, ..before })
 }
 
 /// Takes the active role on with what an earlier action has declared and programmed, when what the parameters say now cannot be
@@ -55,7 +68,7 @@ fn usable_channel(call: &Call, before: Option<&RoleRecord>, configured: Option<S
     let present = before.and_then(|before| before.channel.clone());
     match &configured {
         Some(channel) if present.is_some() && present != configured => match channel::look_at_interface(channel) {
-            Ok(()) => configured,
+            Ok(_) => configured,
             Err(failure) => {
                 call.log().warning(failure);
                 present
@@ -124,12 +137,24 @@ pub fn leave(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether an instance that is not promoted has to take on parameters that have changed since it was started. Pacemaker has an
-/// instance that was demoted reload nothing, but it monitors it again at once. The contents of a file are not followed, nor what
-/// becomes of a name.
-pub fn has_new_parameters(call: &Call, role: &RoleRecord) -> bool {
-    let may_be_new = !call.is_probe && !role.promoted && call.problems().is_empty();
-    may_be_new && (role.parameters != Some(source::fingerprint(call)) || has_new_channel(call, role))
+/// Whether an instance that is not promoted has to take on parameters that have changed since it was started, or the role itself,
+/// of which the record is lost. Pacemaker has an instance that was demoted reload nothing, but it monitors it again at once. The
+/// contents of a file are not followed, nor what becomes of a name.
+pub fn is_behind(call: &Call, run_dir: &RunDir) -> bool {
+    if call.is_probe || !call.problems().is_empty() {
+        return false;
+    }
+    match role(call, run_dir) {
+        Some(role) => {
+            !role.promoted && (role.parameters != Some(source::fingerprint(call)) || has_new_channel(call, &role))
+        }
+        // Where the cluster takes it for the promoted one it has it promoted again.
+        None => is_promotable(call) && call.meta("role") != Some("Promoted") && is_declared(call, run_dir),
+    }
+}
+
+fn is_declared(call: &Call, run_dir: &RunDir) -> bool {
+    run_dir.services().file(&call.instance).exists()
 }
 
 /// Whether another channel is configured than the one that is used.
@@ -137,18 +162,30 @@ fn has_new_channel(call: &Call, role: &RoleRecord) -> bool {
     channel::channel(call).is_ok_and(|channel| channel != role.channel)
 }
 
-/// Starts and stops sync daemons as the role of this resource says, unless another action of it is under way. What goes wrong is
-/// in what [`judge`] says.
+/// Starts and stops sync daemons as the role of this resource says, and notes whether a health monitor runs, unless another
+/// action of the resource is under way. What goes wrong is in what [`judge`] says.
 pub fn mend(call: &Call, run_dir: &RunDir) {
     if role(call, run_dir).is_none() {
         return;
     }
     let Ok(Some(_lock)) = Lock::try_acquire(&run_dir.services().lock_of(&call.instance)) else { return };
-    let (Some(role), Ok(Some(mut ipvs))) = (role(call, run_dir), Ipvs::open()) else { return };
+    let (Some(record), Ok(Some(mut ipvs))) = (role(call, run_dir), Ipvs::open()) else { return };
     let running = ipvs.sync_daemons().unwrap_or_default();
-    for order in role::orders(Some(&role), &running, &role) {
-        let _judged = execute(call, &mut ipvs, &order);
+    let wanted = RoleRecord { interface_index: interface_index(&record), ..record.clone() };
+    let orders = role::orders(Some(&record), &running, &wanted);
+    let failed = orders.iter().filter(|order| execute(call, &mut ipvs, order).is_err()).count();
+    let is_checked = !Registry::read_health_monitors(run_dir).followers().is_empty();
+    let unchecked_since = unchecked::since(&record, is_checked, seconds_since_boot());
+    let interface_index = wanted.interface_index.filter(|_| failed == 0).or(record.interface_index);
+    let new = RoleRecord { interface_index, unchecked_since, ..wanted };
+    if new != record {
+        run_dir.roles().write_json(&call.instance, &new).unwrap_or_else(|error| call.log().warning(error));
     }
+}
+
+/// Returns the index of the interface on which the sync daemon of this role is to run, if it can carry connections.
+fn interface_index(role: &RoleRecord) -> Option<u32> {
+    role.channel.as_ref().and_then(|channel| channel::look_at_interface(channel).ok())
 }
 
 /// Returns the role that the resource has; `None` for one that is not promotable, or does not run.
@@ -165,13 +202,16 @@ pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
 pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
     let Some(role) = role(call, run_dir) else { return table };
     let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
-    let interface = role.channel.as_ref().map_or(Ok(()), channel::look_at_interface);
-    let mut troubles: Vec<String> = interface.err().into_iter().map(|failure| failure.to_string()).collect();
+    let interface = role.channel.as_ref().map(channel::look_at_interface).transpose();
+    let (interface_index, trouble) =
+        interface.map_or_else(|failure| (None, Some(failure.to_string())), |index| (index, None));
+    let mut troubles = Vec::from_iter(trouble);
     if has_new_channel(call, &role) {
         troubles.push("the connections are synchronised with other parameters than sync_* say now".to_owned());
     }
     troubles.extend(SyncKnowledge::read(run_dir).clash.map(|address| role::clash_text(&address)));
-    role::judge(&role, Sight { running, backup_only: backup_only(), troubles }, table)
+    troubles.extend(unchecked::trouble(&role, seconds_since_boot()));
+    role::judge(&role, Sight { running, interface_index, backup_only: backup_only(), troubles }, table)
 }
 
 /// Returns what monitor answers for a resource without a role: it directs nothing either while the backup daemon of another
@@ -201,7 +241,9 @@ fn backup_only() -> bool {
 /// Tells the cluster how fit this director is. `answer` is what monitor answers.
 pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Failure>) {
     let Some(role) = role(call, run_dir) else { return };
-    let Some(fitness) = Fitness::of(&role, answer, SyncKnowledge::read(run_dir).coverage) else { return };
+    let is_unchecked = unchecked::trouble(&role, seconds_since_boot()).is_some();
+    let counted = SyncKnowledge::read(run_dir).coverage;
+    let Some(fitness) = Fitness::of(&role, answer, counted, is_unchecked) else { return };
     let score = score::score(fitness);
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
     let may_be_forgotten = call.is_probe || call.action == Action::Start;
@@ -231,12 +273,12 @@ fn enter(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, wanted: RoleRecord) -> 
         return Err(Failure::generic(reason));
     }
     let wanted = RoleRecord { channel: wanted.channel.filter(|channel| is_only_one(call, run_dir, channel)), ..wanted };
+    let wanted = RoleRecord { interface_index: interface_index(&wanted), ..wanted };
     let orders = role::orders(record.as_ref(), &running, &wanted);
     let (stops, starts): (Vec<_>, Vec<_>) = orders.into_iter().partition(|order| matches!(order, SyncOrder::Stop(_)));
-    let score = record.as_ref().and_then(|before| before.score);
-    let new = RoleRecord { score, ..wanted };
-    let write = || run_dir.roles().write_json(&call.instance, &new);
-    let same_channel = record.as_ref().is_none_or(|before| before.channel == new.channel);
+    let write = || run_dir.roles().write_json(&call.instance, &wanted);
+    let channel_of = |role: &RoleRecord| (role.channel.clone(), role.interface_index);
+    let same_channel = record.as_ref().is_none_or(|before| channel_of(before) == channel_of(&wanted));
     if same_channel {
         write()?;
     }

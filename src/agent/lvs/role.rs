@@ -37,6 +37,13 @@ pub fn is_ours(record: &RoleRecord, channel: &SyncChannel) -> bool {
     record.channel.as_ref().is_some_and(|own| (&own.interface, own.id) == (&channel.interface, channel.id))
 }
 
+/// Whether the sync daemon was started on another interface than the one that has the name now, or before it had an address. The
+/// kernel lets it run on, without its group and its address, and says nothing. `index` is that of the interface, if it can carry
+/// connections: before that, another daemon would be no better.
+fn is_orphan(record: &RoleRecord, index: Option<u32>) -> bool {
+    index.is_some() && record.interface_index != index
+}
+
 /// Decides what to stop and what to start. A director that becomes the active one stops receiving before it sends: a stale
 /// message of the other one could replace connections that it serves by then. The daemon of another program is left alone; one
 /// that does exactly what is wanted is adopted, as a service of the table is.
@@ -45,7 +52,8 @@ pub fn orders(record: Option<&RoleRecord>, running: &SyncDaemons, wanted: &RoleR
         wanted.channel.as_ref() == Some(channel) || record.is_some_and(|record| is_ours(record, channel))
     };
     let of_role = daemon_of(wanted);
-    let is_right = |daemon, channel| daemon == of_role && wanted.channel.as_ref() == Some(channel);
+    let is_orphan = record.is_some_and(|record| is_orphan(record, wanted.interface_index));
+    let is_right = |daemon, channel| daemon == of_role && wanted.channel.as_ref() == Some(channel) && !is_orphan;
     let ours = BOTH
         .into_iter()
         .filter_map(|daemon| Some((daemon, running.channel(daemon).filter(|channel| is_ours(channel))?)));
@@ -71,6 +79,8 @@ pub fn in_the_way(running: &SyncDaemons, backup_only: bool) -> Option<String> {
 pub struct Sight {
     /// The daemons that run.
     pub running: SyncDaemons,
+    /// The index of the interface that the channel names, if it can carry connections.
+    pub interface_index: Option<u32>,
     /// Whether the kernel leaves all packets alone while a backup daemon runs.
     pub backup_only: bool,
     /// What else is wrong with it, in words.
@@ -80,10 +90,10 @@ pub struct Sight {
 /// Returns what monitor answers for a resource with this role, whose table was judged already. A synchronisation that does not
 /// work is shown: it is no reason to end what serves, and each monitor tries it again.
 pub fn judge(record: &RoleRecord, sight: Sight, table: Result<Status, Failure>) -> Result<Status, Failure> {
-    let Sight { running, backup_only, mut troubles } = sight;
+    let Sight { running, interface_index, backup_only, mut troubles } = sight;
     let one_is_left =
         BOTH.into_iter().filter_map(|daemon| running.channel(daemon)).any(|channel| is_ours(record, channel));
-    troubles.splice(0..0, differences(record, &running));
+    troubles.splice(0..0, differences(record, &running, interface_index));
     let blocked = in_the_way(&running, backup_only).filter(|_| record.promoted);
     match (table, blocked) {
         (Ok(Status::Stopped), _) if !one_is_left => Ok(Status::Stopped),
@@ -109,7 +119,7 @@ fn working(record: &RoleRecord, troubles: Vec<String>) -> Status {
 }
 
 /// Returns, in words, what is not as the record says.
-fn differences(record: &RoleRecord, running: &SyncDaemons) -> Vec<String> {
+fn differences(record: &RoleRecord, running: &SyncDaemons, interface_index: Option<u32>) -> Vec<String> {
     let Some(channel) = &record.channel else { return Vec::new() };
     let of_role = daemon_of(record);
     let difference = |daemon: SyncDaemon| match (running.channel(daemon), daemon == of_role) {
@@ -122,6 +132,10 @@ fn differences(record: &RoleRecord, running: &SyncDaemons) -> Vec<String> {
         (Some(found), true) if found != channel => {
             Some(format!("sync daemon {daemon} on {}: runs with another group, port, ttl or maxlen", channel.interface))
         }
+        (Some(_), true) if is_orphan(record, interface_index) => Some(format!(
+            "sync daemon {daemon} on {}: was started before this interface was there with its address, and works no more",
+            channel.interface
+        )),
         (Some(found), false) if is_ours(record, found) => {
             Some(format!("sync daemon {daemon} on {}: still runs", found.interface))
         }

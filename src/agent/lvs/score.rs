@@ -17,11 +17,18 @@ pub struct Fitness {
     pub coverage: Option<u8>,
     /// The score that the cluster has.
     pub before: Option<u32>,
+    /// No health monitor makes the checks of the services: the table is right until a real server dies.
+    pub unchecked: bool,
 }
 
 impl Fitness {
     /// Judges a director by what its monitor answers, and by what its health monitor counts; `None` for one that does not run.
-    pub fn of(role: &RoleRecord, answer: &Result<Status, Failure>, counted: Option<u8>) -> Option<Self> {
+    pub fn of(
+        role: &RoleRecord,
+        answer: &Result<Status, Failure>,
+        counted: Option<u8>,
+        unchecked: bool,
+    ) -> Option<Self> {
         let complete = match answer {
             Ok(Status::Stopped) => return None,
             Ok(Status::FailedPromoted(_)) | Err(_) => false,
@@ -33,7 +40,7 @@ impl Fitness {
             Ok(Status::Degraded(_)) => Some(0),
             _ => counted,
         };
-        Some(Self { complete, coverage, before: role.score })
+        Some(Self { complete, coverage, before: role.score, unchecked })
     }
 }
 
@@ -42,6 +49,10 @@ const WHOLE: u32 = 100;
 
 /// The scores of a director that is whole, each with the per cent of the connections from which on it counts.
 const LEVELS: [(u32, u8); 2] = [(1000, 95), (500, 50)];
+
+/// The highest score of a director without a health monitor. The other one takes over where it knows the connections: a dead
+/// real server would cost more of them. It does not where it would lose half of them.
+const UNCHECKED: u32 = 500;
 
 /// So many per cent less keep a score that the cluster has. Connections come and go while they are counted, and each change of a
 /// score makes pacemaker plan anew.
@@ -52,14 +63,15 @@ const SLACK: u8 = 15;
 /// A change of role changes no score: pacemaker would plan anew in the middle of a take-over, which takes longer then. A
 /// director that was the active one knows the connections, until they are counted.
 pub fn score(fitness: Fitness) -> u32 {
-    let Fitness { complete, coverage, before } = fitness;
+    let Fitness { complete, coverage, before, unchecked } = fitness;
     if !complete {
         return 5;
     }
+    let highest = if unchecked { UNCHECKED } else { u32::MAX };
     let before = before.unwrap_or(0);
-    let Some(percent) = coverage else { return before.max(WHOLE) };
+    let Some(percent) = coverage else { return before.max(WHOLE).min(highest) };
     let is_reached = |(level, from): &(u32, u8)| percent >= if before >= *level { from - SLACK } else { *from };
-    LEVELS.iter().find(|level| is_reached(level)).map_or(WHOLE, |(level, _)| *level)
+    LEVELS.iter().find(|level| is_reached(level)).map_or(WHOLE, |(level, _)| *level).min(highest)
 }
 
 /// Tells the cluster the score of this director, or that it has none any more. Every change makes pacemaker plan anew.
@@ -111,9 +123,22 @@ mod tests {
                 (false, Some(100), Some(1000), 5),
             ],
             |(complete, coverage, before, expected)| {
-                assert_eq!(score(Fitness { complete, coverage, before }), expected);
+                assert_eq!(score(Fitness { complete, coverage, before, unchecked: false }), expected);
             },
         );
+    }
+
+    #[test]
+    fn a_director_without_a_health_monitor_gives_way_to_one_that_is_checked_and_warm_and_to_no_other() {
+        let of = |coverage, unchecked| score(Fitness { complete: true, coverage, before: None, unchecked });
+        // Pacemaker adds a resource-stickiness of 100 twice to the active one.
+        let stays = |active, standby| active + 200 >= standby;
+        assert!(!stays(of(Some(100), true), of(Some(95), false)));
+        assert!(stays(of(Some(100), true), of(Some(94), false)));
+        assert!(stays(of(Some(100), true), of(Some(100), true)));
+        // What it knew when its health monitor ended is not known any more.
+        assert_eq!(score(Fitness { complete: true, coverage: None, before: Some(1000), unchecked: true }), 500);
+        assert_eq!(score(Fitness { complete: false, coverage: None, before: Some(1000), unchecked: true }), 5);
     }
 
     #[test]
@@ -132,8 +157,10 @@ mod tests {
             ],
             |(promoted, answer, counted, expected)| {
                 let role = RoleRecord { promoted, score: Some(500), ..RoleRecord::default() };
-                let expected = expected.map(|(complete, coverage)| Fitness { complete, coverage, before: Some(500) });
-                assert_eq!(Fitness::of(&role, &answer, counted), expected);
+                for unchecked in [false, true] {
+                    let fitness = |(complete, coverage)| Fitness { complete, coverage, before: Some(500), unchecked };
+                    assert_eq!(Fitness::of(&role, &answer, counted, unchecked), expected.map(fitness));
+                }
             },
         );
     }

@@ -33,6 +33,22 @@ fn an_empty_file_has_every_default() {
 }
 
 #[test]
+fn services_whose_real_servers_are_asked_something_have_checks() {
+    let web = "virtual=10.1.9.9:80\n\treal=10.1.0.2 gate";
+    for (text, has_checks) in [
+        (web.to_owned(), true),
+        (format!("{web}\n\tchecktype=connect"), true),
+        (format!("{web}\n\tchecktype=on"), false),
+        (format!("{web}\n\tchecktype=off"), false),
+        (format!("{web}\n\tservice=none"), false),
+        (format!("{web}\n\tchecktype=on\nvirtual=10.1.9.9:81\n\treal=10.1.0.2 gate\n\tchecktype=ping"), true),
+        ("virtual=10.1.9.9:80".to_owned(), false),
+    ] {
+        assert_eq!(accept(&text).has_checks(), has_checks, "{text:?}");
+    }
+}
+
+#[test]
 fn virtual_services_have_their_keys() {
     for (text, key) in [
         ("virtual=10.1.9.9:80", "tcp 10.1.9.9:80"),

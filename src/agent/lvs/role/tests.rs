@@ -73,6 +73,38 @@ fn a_role_stops_what_does_not_belong_to_it_before_it_starts_what_does() {
 }
 
 #[test]
+fn a_daemon_on_an_interface_that_was_deleted_or_had_no_address_is_started_again_once_there_is_one_that_has() {
+    let at = |interface_index, promoted| RoleRecord { interface_index, ..record(promoted, Some(7)) };
+    let orphan = "was started before this interface was there";
+    check_rows(
+        [
+            (Some(4), Some(6), true),
+            (Some(4), Some(4), false),
+            // There is none yet, or it has no address; and the daemon was started when it had none.
+            (Some(4), None, false),
+            (None, Some(6), true),
+            (None, None, false),
+        ],
+        |(before, now, is_ended)| {
+            for (promoted, daemon, running) in [
+                (UNPROMOTED, SyncDaemon::Backup, running(None, Some(7))),
+                (PROMOTED, SyncDaemon::Master, running(Some(7), None)),
+            ] {
+                let expected = [SyncOrder::Stop(daemon), SyncOrder::Start(daemon, channel(7))];
+                let expected = if is_ended { expected.to_vec() } else { vec![] };
+                assert_eq!(orders(Some(&at(before, promoted)), &running, &at(now, promoted)), expected);
+                let sight = Sight { running, interface_index: now, ..Sight::default() };
+                let answer = judge(&at(before, promoted), sight, Ok(Status::Running)).expect("a status");
+                assert_eq!(format!("{answer:?}").contains(orphan), is_ended, "{answer:?}");
+            }
+        },
+    );
+    // There is nothing to end.
+    let orders = orders(Some(&at(Some(4), UNPROMOTED)), &running(None, None), &at(Some(6), UNPROMOTED));
+    assert_eq!(orders, [SyncOrder::Start(SyncDaemon::Backup, channel(7))]);
+}
+
+#[test]
 fn monitor_says_the_role_and_shows_a_synchronisation_that_does_not_work() {
     let degraded = |text: &str| Ok(Status::Degraded(text.to_owned()));
     let promoted = |text: &str| Ok(Status::DegradedPromoted(text.to_owned()));
@@ -130,7 +162,7 @@ fn monitor_says_the_role_and_shows_a_synchronisation_that_does_not_work() {
 #[test]
 fn a_director_that_directs_nothing_is_broken_and_a_standby_may() {
     let answer = |promoted, daemons: SyncDaemons, backup_only| {
-        let sight = Sight { running: daemons, backup_only, troubles: vec!["x".into()] };
+        let sight = Sight { running: daemons, backup_only, troubles: vec!["x".into()], ..Sight::default() };
         judge(&record(promoted, None), sight, Ok(Status::Running))
     };
     let blocked = answer(PROMOTED, running(None, Some(9)), true).expect("a status");
