@@ -6,7 +6,7 @@
 CHECKS=(checks/{ipvs-tests,ocf-tester,stand-in,tools,no-fork})
 # The two labs of the whole suite take about the same time when these are played beside the scenarios.
 LONG_CHECKS=(checks/{faults,beside-original})
-SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2 two-in-one many clone drain clone-tools clone-dead-server clone-faults fencing)
+SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2 two-in-one many clone-tools clone-dead-server clone-faults clone drain fencing)
 # Of random faults the whole suite has time for a few.
 [[ $STEPS != "" && $STEPS != all-* ]] || KILLS=${KILLS:-8}
 case $STEPS in

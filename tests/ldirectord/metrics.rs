@@ -57,7 +57,10 @@ fn metrics_say_what_the_kernel_and_the_health_monitor_know_and_follow_the_file()
         assert!(text.contains(line), "{line:?} in\n{text}");
     }
     let page = get(&host, "/");
-    assert!(page.starts_with("HTTP/1.1 200 OK") && page.contains("<!DOCTYPE html>") && page.contains("10.9.1.2:80"), "{page}");
+    assert!(
+        page.starts_with("HTTP/1.1 200 OK") && page.contains("<!DOCTYPE html>") && page.contains("10.9.1.2:80"),
+        "{page}"
+    );
     assert!(ask(&host, "POST", "/metrics").starts_with("HTTP/1.1 405 "));
     assert!(get(&host, "/etc/passwd").starts_with("HTTP/1.1 404 "));
 

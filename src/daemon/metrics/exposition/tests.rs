@@ -17,6 +17,7 @@ pub fn example() -> Snapshot {
         health: health.into(),
         since: 1_700_000_000,
         reason: reason.into(),
+        order: None,
     };
     let service = ServiceStatus {
         service: "tcp 10.9.0.100:80".into(),
