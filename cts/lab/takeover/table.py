@@ -24,7 +24,7 @@ def seconds(values):
 
 def survivors(counts):
     """Returns the worst of them."""
-    return min(counts, key=lambda count: int(count.split()[0]))
+    return min(counts, key=lambda count: int(count.split()[0]), default="-")
 
 
 def rows(runs, kinds):
