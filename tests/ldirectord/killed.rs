@@ -35,7 +35,7 @@ fn a_start_of_lvs_that_was_killed_anywhere_harms_neither_another_resource_nor_th
         |index, place| {
             other.monitor().expect(0).silent();
             health.monitor().expect(0).silent();
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 lvs.start();
                 until_equal(place, &weights(&[(ONE, 1), (OTHER, 7)]), || host.weights());
                 lvs.monitor().expect(0).silent();
@@ -92,7 +92,7 @@ fn a_health_monitor_that_was_killed_anywhere_can_be_stopped_or_started_anew() {
         for number in 1..=count {
             let place = format!("killed at {name} {number}");
             run(&host, &format!("-o /dev/null -e trace={name} -e inject={name}:signal=KILL:when={number}"));
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 assert!([Some(1), Some(7)].contains(&ldirectord.monitor().code), "{place}");
                 ldirectord.start();
                 assert_eq!(host.weights(), weights(&[(ONE, 1)]), "{place}");

@@ -384,7 +384,7 @@ fn each_action_that_was_killed_anywhere_is_made_good_by_the_next_one() {
         assert_eq!((daemons(&host), host.ipvs_table(), records), (vec![], vec![], vec![]), "{place}");
     };
     let demote = |index: usize, place: &str| {
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             is_stopped(place);
             return clone.start();
         }
