@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use super::common::agent::AGENT_LOG;
 use super::common::{Agent, Host, PATIENCE};
 use super::promotable::promotable;
 
@@ -154,4 +155,21 @@ fn sloppy_tcp_is_set_for_a_promotable_mh_without_synchronisation_only() {
     stateless(&synchronised, one_server).param("sync_interface", "eth0").start();
     stateless(&other_scheduler, one_server).param("scheduler", "wrr").param("schedflags", "").start();
     assert_eq!([&plain, &synchronised, &other_scheduler].map(|host| host.sh(SLOPPY)), ["0\n"; 3]);
+}
+
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn weights_that_the_table_of_mh_cannot_keep_are_in_the_log() {
+    let host = Host::with_eth0(&["10.9.0.11/24"]);
+    by_hash(&host, "10.9.0.21 gate 1, 10.9.0.22 gate 63").start();
+    assert_eq!(host.read(AGENT_LOG).matches("mh gives").count(), 0);
+    let uneven = by_hash(&host, "10.9.0.21 gate 1, 10.9.0.22 gate 64");
+    uneven.run("reload-agent").expect(0).silent();
+    uneven.monitor().expect(0).silent();
+    let log = host.read(AGENT_LOG);
+    assert_eq!(
+        log.matches("parameter scheduler: mh gives some real servers a share that is wrong").count(),
+        1,
+        "{log}"
+    );
 }
