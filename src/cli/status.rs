@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 use serde::Serialize;
@@ -73,7 +73,7 @@ fn collect(with_traffic: bool) -> anyhow::Result<Overview> {
     let run_dir = RunDir::system();
     let (mut monitors, mut silent) = (Vec::new(), Vec::new());
     for instance in run_dir.monitors().instances() {
-        match ask(&run_dir, &instance, MONITOR_ANSWER_TIME) {
+        match ask(&run_dir, &instance) {
             Ok(Some(status)) => monitors.push(status),
             Ok(None) => {}
             Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
@@ -117,11 +117,11 @@ fn order_doubts(monitors: &[HealthMonitorStatus]) -> Vec<String> {
 
 /// Asks a health monitor for its status. `None` means that no health monitor of this name runs, and that only its
 /// record is left.
-pub fn ask(run_dir: &RunDir, instance: &str, patience: Duration) -> anyhow::Result<Option<HealthMonitorStatus>> {
+pub fn ask(run_dir: &RunDir, instance: &str) -> anyhow::Result<Option<HealthMonitorStatus>> {
     if !Lock::is_held(&run_dir.lock(instance))? {
         return Ok(None);
     }
-    match control::ask(&run_dir.socket(instance), &ControlRequest::Status, patience)? {
+    match control::ask(&run_dir.socket(instance), &ControlRequest::Status, MONITOR_ANSWER_TIME)? {
         ControlReply::Status(status) => Ok(Some(*status)),
         _ => bail!("the answer makes no sense"),
     }

@@ -15,6 +15,9 @@ use super::event::SinkNews;
 use crate::orders::{CIB_FILE, Cluster, ClusterError, Kept, NodeOrders, OrdersInForce, has_cluster};
 use crate::system::RunDir;
 
+/// What the thread works on, as its troubles name it.
+pub const OBJECT: &str = "operators' orders";
+
 /// How often the ages of the files and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often the cluster is asked without a sign of a change.
@@ -85,7 +88,7 @@ impl Told {
         }
         if trouble != self.trouble {
             self.trouble.clone_from(&trouble);
-            news.trouble = Some(SinkNews { object: "operators' orders".into(), trouble });
+            news.trouble = Some(SinkNews { object: OBJECT.into(), trouble });
         }
         news
     }

@@ -8,8 +8,8 @@ use super::{Kept, has_cluster};
 use crate::model::{Order, OrderSubject};
 use crate::system::RunDir;
 
-/// How long the cluster may take for an answer.
-const ANSWER: Duration = Duration::from_secs(10);
+/// How long the cluster may take for an answer: a person waits, and a director that is overloaded is drained most of all.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Every order that is kept for this node, and the places that keep them.
 #[derive(Debug)]

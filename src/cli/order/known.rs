@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::agent::MONITOR_ANSWER_TIME;
 use crate::cli::status;
 use crate::daemon::protocol::{HealthMonitorStatus, ORDERS_VERSION};
 use crate::model::{OrderKind, OrderSubject, RealServerKey, ServiceKey};
@@ -26,7 +25,7 @@ impl KnownServers {
         let mut known = Self { clinging: status::clinging_services(), ..Self::default() };
         for instance in run_dir.monitors().instances() {
             // One that does not answer is said with the others that do not obey.
-            if let Ok(Some(status)) = status::ask(run_dir, &instance, MONITOR_ANSWER_TIME) {
+            if let Ok(Some(status)) = status::ask(run_dir, &instance) {
                 known.add_monitor(status);
             }
         }

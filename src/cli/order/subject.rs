@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn an_order_about_a_real_server_that_has_left_can_be_ended() {
         let order = Order::read("lvs-order-10.0.0.9_80_in_fwmark_7", "drain").expect("an order");
-        let end = |text: &str, filter| shown(ordered(&word(text), &filter, &example(), &[order.clone()]));
+        let end = |text: &str, filter| shown(ordered(&word(text), &filter, &example(), std::slice::from_ref(&order)));
         assert_eq!(end("10.0.0.9", ServiceFilter::Clear), "10.0.0.9");
         assert_eq!(end("10.0.0.9:80", ServiceFilter::One("fwmark 7")), "10.0.0.9:80 in fwmark 7");
         assert_eq!(end("10.0.0.2:80", ServiceFilter::Clear), "10.0.0.2:80");
