@@ -9,6 +9,7 @@ mod configuration;
 pub mod control;
 mod core;
 mod declaring;
+mod drift;
 pub mod event;
 mod executes;
 mod fallback_command;

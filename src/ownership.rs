@@ -5,11 +5,13 @@
 //! read once.
 
 mod declaration;
+mod drift;
 mod record;
 mod registry;
 mod role;
 
 pub use declaration::{Declaration, Declared, Drain, declaration, keys};
-pub use record::{HealthRecord, Refusal};
+pub use drift::DriftTimes;
+pub use record::{DriftRecord, HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};
 pub use role::{RoleRecord, SyncKnowledge};

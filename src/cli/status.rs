@@ -10,13 +10,13 @@ use serde::Serialize;
 use crate::agent::{LATE_CHECKS, MONITOR_ANSWER_TIME};
 use crate::daemon::control;
 use crate::daemon::protocol::{
-    ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus, StandbyStatus, SyncStatus,
+    ControlReply, ControlRequest, EntryDrift, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus, StandbyStatus, SyncStatus,
 };
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::{RealServerInUse, Traffic};
 use crate::ownership::Registry;
-use crate::system::{Lock, RunDir, seconds_since_boot};
+use crate::system::{Lock, RunDir, boot_by_wall_clock};
 
 /// Everything that `status` shows.
 #[derive(Debug, Serialize)]
@@ -121,12 +121,30 @@ fn kernel_row(key: &ServiceKey, one: RealServerInUse, registry: &Registry) -> Ke
         traffic: TrafficRow { connections: total, in_packets, out_packets, in_bytes, out_bytes },
         draining: registry
             .drain_of(key, &real.key)
-            .map(|drain| (by_wall_clock(drain.since), by_wall_clock(drain.until))),
+            .map(|drain| (boot_by_wall_clock(drain.since), boot_by_wall_clock(drain.until))),
     }
 }
 
 /// The kernel's rows by service and real server.
 type Rows<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a KernelRow>>;
+
+/// The drift by service and real server; `None` is the virtual service itself.
+struct Drifts<'a>(BTreeMap<&'a str, BTreeMap<Option<&'a str>, &'a EntryDrift>>);
+
+impl<'a> Drifts<'a> {
+    fn of(liveness: &'a Liveness) -> Self {
+        let mut drifts = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for drift in &liveness.drifts {
+            drifts.entry(drift.service.as_str()).or_default().insert(drift.real_server.as_deref(), drift);
+        }
+        Self(drifts)
+    }
+
+    /// Takes those of one service.
+    fn of_service(&self, service: &str) -> BTreeMap<Option<&'a str>, &'a EntryDrift> {
+        self.0.get(service).cloned().unwrap_or_default()
+    }
+}
 
 fn render(overview: &Overview, now: SystemTime) -> String {
     let mut lines = Vec::new();
@@ -138,7 +156,8 @@ fn render(overview: &Overview, now: SystemTime) -> String {
         lines.push(format!("health monitor {} (pid {}), {}", monitor.instance, monitor.pid, monitor.source));
         lines.extend(trouble_lines(&monitor.liveness, now));
         lines.extend(monitor.sync.iter().flat_map(sync_lines));
-        lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &kernel, now)));
+        let drifts = Drifts::of(&monitor.liveness);
+        lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &drifts, &kernel, now)));
     }
     lines.extend(overview.silent.iter().cloned());
     for service in &overview.unmonitored {
@@ -193,17 +212,23 @@ fn sync_lines(sync: &SyncStatus) -> Vec<String> {
     lines
 }
 
-fn service_lines(service: &ServiceStatus, kernel: &Rows<'_>, now: SystemTime) -> Vec<String> {
+fn service_lines(service: &ServiceStatus, drifts: &Drifts<'_>, kernel: &Rows<'_>, now: SystemTime) -> Vec<String> {
+    let mut drifts = drifts.of_service(&service.service);
     let row = |real: &str| kernel.get(service.service.as_str())?.get(real).copied();
     let numbers = |real: &str| match row(real) {
         Some(row) => format!("{:>6}  {:>6}  {:>8}", row.weight, row.active, row.inactive),
         None => format!("{:>6}  {:>6}  {:>8}", "-", "-", "-"),
     };
-    let mut lines = vec![format!("{}  {}", service.service, service.scheduler), HEADING.to_owned()];
+    let mut lines = vec![format!("{}  {}", service.service, service.scheduler)];
+    lines.extend(drifts.remove(&None).map(|drift| format!("  {}", drift.words(now))));
+    lines.push(HEADING.to_owned());
     for real in &service.real_servers {
         let (numbers, since) = (numbers(&real.real_server), duration(real.since, now));
         let (name, method, health) = (&real.real_server, &real.forwarding, &real.health);
-        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<8}  {since:<8}  {}", real.reason));
+        let drift = drifts.remove(&Some(name.as_str()));
+        let reason = [Some(real.reason.clone()), drift.map(|drift| drift.words(now))];
+        let reason = reason.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<8}  {since:<8}  {reason}"));
     }
     if let Some(fallback) = &service.fallback {
         let (numbers, method) = (numbers(&fallback.real_server), &fallback.forwarding);
@@ -212,6 +237,12 @@ fn service_lines(service: &ServiceStatus, kernel: &Rows<'_>, now: SystemTime) ->
             "  {:<25} {method:<6} {numbers}  {:<8}  {:<8}  {reason}",
             fallback.real_server, "fallback", ""
         ));
+    }
+    // Those that are left are not configured.
+    for (name, drift) in drifts.into_iter().filter_map(|(real, drift)| Some((real?, drift))) {
+        let (numbers, method) = (numbers(name), row(name).map_or("-", |row| row.forwarding.as_str()));
+        let (health, since) = ("by hand", duration(drift.since, now));
+        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<8}  {since:<8}  {}", drift.words(now)));
     }
     lines
 }
@@ -227,11 +258,6 @@ fn plain_line(row: &KernelRow, now: SystemTime) -> String {
         )
     });
     format!("  {real_server:<25} {forwarding:<6} {weight:>6}  {active:>6}  {inactive:>8}{reason}")
-}
-
-/// Returns when this machine had run for so many seconds, in seconds since 1970: for display only.
-fn by_wall_clock(boot: u64) -> u64 {
-    seconds(SystemTime::now()).saturating_sub(seconds_since_boot()).saturating_add(boot)
 }
 
 fn seconds(now: SystemTime) -> u64 {

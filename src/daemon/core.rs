@@ -397,7 +397,9 @@ impl<'a> Core<'a> {
             }
             KernelAnswer::Compared { desired, found, in_use } => {
                 self.note_table_fault(None, now);
-                self.services.compared(desired, found, now, &mut self.sinks);
+                if self.services.compared(desired, found, now, &mut self.sinks) {
+                    self.record.outdate();
+                }
                 self.services.counted(in_use, now, &mut self.sinks);
                 self.clock.compared(now, took);
             }

@@ -1,11 +1,13 @@
 //! The log's sentences: ldirectord's, so that scripts that read its log go on working, each followed by the reason that
 //! ldirectord left out.
 
+mod drift;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{DaemonPhase, Event, LogLevel, Sink, SinkNews};
+use super::event::{DaemonPhase, Event, LogLevel, Repair, Sink, SinkNews};
 use super::log::Log;
 use crate::health::{Health, Outcome, Pool, Transition};
 use crate::model::{Change, Family, RealServer, RealServerKey, ServiceEntry, ServiceKey};
@@ -81,14 +83,22 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
         }
         Event::ServedAgain { service } => vec![format!("{}: is served again", name(service))],
         Event::Drained { service, real } => vec![format!("Drained real server: {real} ({})", name(service))],
-        Event::Changed { change, held, pool } => change_sentences(*pool, change, *held, phase)
+        Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => Vec::new(),
+        Event::Changed { change, held, pool, repair } => change_sentences(*pool, change, *held, phase)
             .into_iter()
-            .map(|(sentence, reason)| if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") })
+            .map(|(sentence, reason)| {
+                let told = [reason].into_iter().filter(|reason| !reason.is_empty());
+                let told: Vec<String> = told.chain(repair.as_ref().map(drift::repair_words)).collect();
+                if told.is_empty() { sentence } else { format!("{sentence}: {}", told.join("; ")) }
+            })
             .collect(),
-        Event::Drift { differences, .. } => differences
-            .iter()
-            .map(|difference| format!("WARNING: the kernel's table was changed by another program: {difference}"))
-            .collect(),
+        Event::Drift { service, difference, on_drift } => {
+            vec![drift::began_sentence(&entry_name(service, difference.real_server()), difference, *on_drift)]
+        }
+        Event::DriftEnded { service, real } => vec![drift::ended_sentence(&entry_name(service, real.as_ref()))],
+        Event::RepairedAgain { service, real, times } => {
+            vec![drift::again_sentence(&entry_name(service, real.as_ref()), *times)]
+        }
         Event::WriteRefused { cause, .. } | Event::TableFailed { cause } | Event::Fault { cause } => {
             vec![format!("ERROR: {cause}")]
         }
@@ -212,6 +222,14 @@ pub fn name(key: &ServiceKey) -> String {
     }
 }
 
+/// Returns the entry as ldirectord names it.
+fn entry_name(service: &ServiceKey, real: Option<&RealServerKey>) -> String {
+    match real {
+        Some(real) => format!("real server: {real} ({})", name(service)),
+        None => format!("virtual server: {}", name(service)),
+    }
+}
+
 /// Returns the service as ldirectord tells services apart: `tcp:IP:PORT`, `fwm:MARK` or `fwm6:MARK`.
 fn id(key: &ServiceKey) -> String {
     let protocol = match key {
@@ -268,7 +286,7 @@ mod tests {
         let mut held = pool.entry(now);
         held.real_servers.insert(real(2, 0).key, real(2, 0));
         let say = |pool: &Pool, change| {
-            let event = Event::Changed { change: &change, held: Some(&held), pool: Some(pool) };
+            let event = Event::Changed { change: &change, held: Some(&held), pool: Some(pool), repair: None };
             sentences(&event, DaemonPhase::Stopping).join("\n")
         };
         assert_eq!(
@@ -292,17 +310,17 @@ mod tests {
         let purged =
             "Purged real server (stop): 192.0.2.3:80 (192.0.2.1:80)\nPurged virtual server (stop): 192.0.2.1:80";
         held.real_servers.insert(real(3, 1).key, real(3, 1));
-        let event = Event::Changed { change: &Change::DeleteService(key), held: Some(&held), pool: Some(&pool) };
+        let event = Event::Changed { change: &Change::DeleteService(key), held: Some(&held), pool: Some(&pool), repair: None };
         assert_eq!(sentences(&event, DaemonPhase::Stopping).join("\n"), purged);
         let strange = Change::DeleteRealServer(key, real(7, 1).key);
-        let event = Event::Changed { change: &strange, held: None, pool: Some(&pool) };
+        let event = Event::Changed { change: &strange, held: None, pool: Some(&pool), repair: None };
         assert_eq!(
             sentences(&event, DaemonPhase::Running),
             ["Purged real server (start): 192.0.2.7:80 (192.0.2.1:80)"]
         );
         pool.note(real(2, 3).key, &Outcome::Bad("refused".into()), now);
         let again = Change::AddRealServer(key, real(2, 0));
-        let event = Event::Changed { change: &again, held: None, pool: Some(&pool) };
+        let event = Event::Changed { change: &again, held: None, pool: Some(&pool), repair: None };
         assert_eq!(
             sentences(&event, DaemonPhase::Running),
             [

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::event::{DaemonPhase, Event, Sink, SinkNews, TellLoop};
+use super::event::{DaemonPhase, Event, Repair, Sink, SinkNews, TellLoop};
 use super::journal;
 use crate::config::{Config, MailSettings, Service};
 use crate::health::Pool;
@@ -138,7 +138,8 @@ impl Sink for MailAlerts {
             Event::Phase(phase) => self.phase = *phase,
             Event::Ending => self.phase = DaemonPhase::Stopping,
             Event::Transition { pool, real, .. } => self.note_health(pool, *real, Instant::now()),
-            Event::Changed { change, held, pool } if self.services.contains_key(change.service()) => {
+            Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => {}
+            Event::Changed { change, held, pool, .. } if self.services.contains_key(change.service()) => {
                 self.note_change(change, journal::change_sentences(*pool, change, *held, self.phase));
             }
             _ => {}

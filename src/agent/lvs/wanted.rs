@@ -2,21 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Table;
+use crate::model::{ServiceKey, Table};
 use crate::ownership::{RealServerMover, Registry};
 
 /// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor
 /// took out: a service that exists keeps those that it has, and a new one gets all but those that are known to be down.
+/// What the monitor knows as the doing of other programs is undone.
 pub fn leave_to_monitors(desired: &mut Table, observed: &Table, registry: &Registry) {
     for (key, entry) in
         desired.iter_mut().filter(|(key, _)| registry.real_server_mover(key) == RealServerMover::HealthMonitor)
     {
-        match observed.get(key) {
-            Some(held) => entry.real_servers.clone_from(&held.real_servers),
-            None => {
-                let down: BTreeSet<_> = registry.known_down(key).collect();
-                entry.real_servers.retain(|real, _| !down.contains(real));
-            }
+        let down: BTreeSet<_> = registry.known_down(key).collect();
+        entry.real_servers.retain(|real, _| !down.contains(real));
+        let Some(held) = observed.get(key) else { continue };
+        let drifting: BTreeSet<_> = registry.drifts().real_servers(key).collect();
+        entry.real_servers.retain(|real, _| drifting.contains(real));
+        let kept = held.real_servers.iter().filter(|(real, _)| !drifting.contains(real));
+        entry.real_servers.extend(kept.map(|(real, held)| (*real, held.clone())));
+    }
+}
+
+/// Makes what exists of these services what is wanted.
+pub fn leave_drift(desired: &mut Table, observed: &Table, reporting: &BTreeSet<ServiceKey>) {
+    for key in reporting {
+        if let (Some(entry), Some(held)) = (desired.get_mut(key), observed.get(key)) {
+            entry.clone_from(held);
         }
     }
 }

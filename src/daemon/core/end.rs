@@ -48,7 +48,8 @@ impl Core<'_> {
         match farewell(&in_force, self.services.leaving()) {
             Farewell::Nothing => return None,
             Farewell::Handover => {
-                return self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string());
+                let written = self.record.write_end(&in_force, &self.services, Instant::now());
+                return written.err().map(|error| error.to_string());
             }
             Farewell::Removal(ours) => {
                 if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Core;
 use crate::daemon::event::DaemonPhase;
-use crate::daemon::protocol::{HealthMonitorStatus, Liveness, ServiceFault, VERSION};
+use crate::daemon::protocol::{EntryDrift, HealthMonitorStatus, Liveness, ServiceFault, VERSION};
 use crate::daemon::services::LastingFault;
 use crate::daemon::status;
+use crate::plan::Difference;
 
 /// How long the table may be unreadable or unwritable until that is reported as a fault: a module that is being loaded
 /// and a busy kernel pass.
@@ -19,6 +20,7 @@ impl Core<'_> {
             cause: fault.cause.clone(),
             since: seconds(wall_clock(fault.since, now)),
         };
+        let drift = |(difference, since): (&Difference, _)| EntryDrift::new(difference, seconds(wall_clock(since, now)));
         let silent = self.threads.kernel.waits_for(now);
         let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
         let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
@@ -34,6 +36,7 @@ impl Core<'_> {
             starts_or_ends: matches!(self.phase, DaemonPhase::Starting | DaemonPhase::Stopping),
             sink_errors: self.sink_troubles.iter().map(|(object, cause)| format!("{object}: {cause}")).collect(),
             following_error: self.configuration.trouble.clone(),
+            drifts: self.services.drifts().map(drift).collect(),
             ..Liveness::default()
         }
     }

@@ -94,7 +94,7 @@ impl MailLab {
     /// The kernel has quiesced the real server.
     fn quiesce(&mut self) {
         let change = Change::EditRealServer(self.pool.key(), real(2, 0));
-        self.sink.receive(&Event::Changed { change: &change, held: None, pool: Some(&self.pool) });
+        self.sink.receive(&Event::Changed { change: &change, held: None, pool: Some(&self.pool), repair: None });
     }
 
     fn next(&self) -> SinkNews {

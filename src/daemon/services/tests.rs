@@ -1,4 +1,5 @@
 mod drain;
+mod drift;
 
 use std::time::Duration;
 
@@ -22,8 +23,12 @@ impl Sink for Heard {
         let word = match event {
             Event::Result { .. } => return,
             Event::Transition { real, transition, .. } => format!("{real} {transition:?}"),
-            Event::Changed { change, .. } => change.to_string(),
-            Event::Drift { differences, .. } => format!("drift: {}", differences.join("; ")),
+            Event::Changed { change, repair: None, .. } => change.to_string(),
+            Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => "repaired again".to_owned(),
+            Event::Changed { repair: Some(Repair { difference, .. }), .. } => format!("repaired: {difference}"),
+            Event::Drift { difference, .. } => format!("drift: {difference}"),
+            Event::DriftEnded { real, .. } => format!("drift ended: {real:?}"),
+            Event::RepairedAgain { times, .. } => format!("repaired {times} times"),
             Event::WriteRefused { cause, .. } => format!("refused: {cause}"),
             Event::WriteAccepted { service } => format!("accepted: {service}"),
             Event::CheckNotMade { cause } => format!("not made: {cause}"),
@@ -193,11 +198,12 @@ fn what_another_program_changed_is_reported_and_mended() {
     let key: ServiceKey = SERVICE.parse().expect("key");
     lab.table.get_mut(&key).expect("there").real_servers.remove(&real(3, 1).key);
     lab.compare();
+    assert_eq!(lab.heard.take_all(), [""; 0], "the repair is told, once, when it is done");
+    lab.tick_all();
     assert_eq!(
         lab.heard.take_all(),
-        [format!("drift: virtual service {SERVICE}: real server 192.0.2.3:80 is missing")]
+        [format!("repaired: virtual service {SERVICE}: real server 192.0.2.3:80 is missing")]
     );
-    lab.tick_all();
     assert_eq!(lab.weights(SERVICE).len(), 2);
     lab.compare();
     assert!(lab.tick_all().is_empty());

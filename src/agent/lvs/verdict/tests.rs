@@ -103,7 +103,7 @@ fn what_the_kernel_refused_is_reported_and_causes_no_restart() {
 
 #[test]
 fn what_a_restart_mends_comes_before_what_is_only_reported() {
-    let answer = |held: &[(u8, u32)], care| verdict(Some(held), care, &[]).answer();
+    let answer = |held: &[(u8, u32)], care| verdict(Some(held), care, &[]).answer(Vec::new());
     assert_eq!(answer(&[(8, 1), (9, 3)], RealServerMover::ServiceOwner), Ok(Status::Running));
     let failure =
         answer(&[(8, 1), (7, 1)], RealServerMover::ServiceOwner).expect_err("a declared one is missing").to_string();
