@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::agent::{LATE_CHECKS, MONITOR_ANSWER_TIME};
 use crate::daemon::control;
 use crate::daemon::protocol::{
-    ControlReply, ControlRequest, EntryDrift, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus, StandbyStatus, SyncStatus,
+    ControlReply, ControlRequest, EntryDrift, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus,
+    StandbyStatus, SyncStatus,
 };
 use crate::model::ServiceKey;
 use crate::netlink::Ipvs;
@@ -345,6 +346,47 @@ tcp 192.0.2.9:80  not monitored
   192.0.2.2:80              gate        0       1         0  draining  10s       left the configuration: goes with its last connection, in 290 s at the latest
 ";
         assert_eq!(render(&overview, UNIX_EPOCH + std::time::Duration::from_secs(100)), expected);
+    }
+
+    #[test]
+    fn drift_stands_beside_its_entry_and_what_is_not_configured_has_a_line_of_its_own() {
+        let (now, service) = (UNIX_EPOCH + std::time::Duration::from_secs(100), "tcp 192.0.2.1:80");
+        let drift = |real: Option<&str>, kernel: &str| EntryDrift {
+            service: service.into(),
+            real_server: real.map(str::to_owned),
+            kernel: kernel.into(),
+            configured: "3".into(),
+            since: 90,
+            command: None,
+        };
+        let drifts = vec![
+            drift(None, "scheduler rr"),
+            drift(Some("192.0.2.2:80"), "weight 0"),
+            drift(Some("192.0.2.7:80"), "the real server with weight 1"),
+        ];
+        let liveness = Liveness { drifts, ..Liveness::default() };
+        let real = RealServerStatus {
+            real_server: "192.0.2.2:80".into(),
+            forwarding: "gate".into(),
+            configured_weight: 3,
+            wanted_weight: Some(3),
+            health: "up".into(),
+            since: 40,
+            reason: "configured".into(),
+        };
+        let real_servers = vec![real];
+        let service = ServiceStatus { service: service.into(), scheduler: "wrr".into(), real_servers, fallback: None };
+        let told = liveness.drifts.iter().map(|drift| drift.words(now)).collect::<Vec<_>>();
+        let lines = service_lines(&service, &Drifts::of(&liveness), &Rows::new(), now);
+        let nothing = "     -       -         -";
+        let expected = [
+            "tcp 192.0.2.1:80  wrr".to_owned(),
+            format!("  {}", told[0]),
+            HEADING.to_owned(),
+            format!("  192.0.2.2:80              gate   {nothing}  up        1m00s     configured; {}", told[1]),
+            format!("  192.0.2.7:80              -      {nothing}  by hand   10s       {}", told[2]),
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use super::{OnDrift, SmtpTls};
 use super::value;
+use super::{OnDrift, SmtpTls};
 use crate::check::{CheckKind, NamedBy};
 use crate::model::{Family, PersistenceEngine, Protocol, Scheduler};
 

@@ -26,7 +26,10 @@ impl EntryDrift {
         let Self { kernel, configured, command, .. } = self;
         let since = wall_clock_time(self.since, now, &TimeZone::system());
         let command = command.as_ref().map(|command| format!("; the command for this is: {command}"));
-        format!("drift: the kernel has {kernel} since {since}, configured is {configured}{}", command.unwrap_or_default())
+        format!(
+            "drift: the kernel has {kernel} since {since}, configured is {configured}{}",
+            command.unwrap_or_default()
+        )
     }
 
     /// Returns the same with the name of the entry.
@@ -75,11 +78,15 @@ mod tests {
             [
                 (
                     Some(entry("wrr", &[(8, 1), (9, 0)])),
-                    format!("{real}: drift: the kernel has weight 0 since {time}, configured is 3; {command} drain 192.0.2.9:80"),
+                    format!(
+                        "{real}: drift: the kernel has weight 0 since {time}, configured is 3; {command} drain 192.0.2.9:80"
+                    ),
                 ),
                 (
                     Some(entry("wrr", &[(8, 1), (9, 5)])),
-                    format!("{real}: drift: the kernel has weight 5 since {time}, configured is 3; {command} weight 192.0.2.9:80 5"),
+                    format!(
+                        "{real}: drift: the kernel has weight 5 since {time}, configured is 3; {command} weight 192.0.2.9:80 5"
+                    ),
                 ),
                 (
                     Some(entry("wrr", &[(8, 1)])),
@@ -99,7 +106,12 @@ mod tests {
                     Some(entry("rr", &[(8, 1), (9, 3)])),
                     format!("drift: the kernel has scheduler rr since {time}, configured is wrr"),
                 ),
-                (None, format!("drift: the kernel has no such virtual service since {time}, configured is the virtual service")),
+                (
+                    None,
+                    format!(
+                        "drift: the kernel has no such virtual service since {time}, configured is the virtual service"
+                    ),
+                ),
             ],
             |(held, expected)| {
                 let differences = entry_differences(&wanted, held.as_ref());

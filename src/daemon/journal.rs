@@ -310,7 +310,8 @@ mod tests {
         let purged =
             "Purged real server (stop): 192.0.2.3:80 (192.0.2.1:80)\nPurged virtual server (stop): 192.0.2.1:80";
         held.real_servers.insert(real(3, 1).key, real(3, 1));
-        let event = Event::Changed { change: &Change::DeleteService(key), held: Some(&held), pool: Some(&pool), repair: None };
+        let event =
+            Event::Changed { change: &Change::DeleteService(key), held: Some(&held), pool: Some(&pool), repair: None };
         assert_eq!(sentences(&event, DaemonPhase::Stopping).join("\n"), purged);
         let strange = Change::DeleteRealServer(key, real(7, 1).key);
         let event = Event::Changed { change: &strange, held: None, pool: Some(&pool), repair: None };

@@ -23,12 +23,7 @@ pub enum KernelOrder {
     Write(Vec<Change>),
     /// Finds the services that the kernel holds otherwise, looks at those of `drifting` as exactly as they were looked at
     /// when their drift was found, and then counts the connections of those of `draining`.
-    Compare {
-        desired: Table,
-        depth: ComparisonDepth,
-        drifting: Vec<ServiceKey>,
-        draining: Vec<ServiceKey>,
-    },
+    Compare { desired: Table, depth: ComparisonDepth, drifting: Vec<ServiceKey>, draining: Vec<ServiceKey> },
 }
 
 /// What became of an order.

@@ -80,9 +80,8 @@ impl WatchedService {
         if !self.drifts.is_any() {
             return Some(wanted);
         }
-        let stays = |place: &Place| {
-            self.drifts.stands(place) && drift::may_stay(&self.pool, self.on_drift, role, place)
-        };
+        let stays =
+            |place: &Place| self.drifts.stands(place) && drift::may_stay(&self.pool, self.on_drift, role, place);
         plan::keep_drift(wanted, self.held.as_ref(), stays)
     }
 
@@ -225,7 +224,8 @@ impl Services {
                 }
                 None => {
                     let held = observed.remove(&key);
-                    let drifts = Drifts::inherited(known.drifts().of(&key).map(|(place, boot)| (place, moment.at(boot))));
+                    let drifts =
+                        Drifts::inherited(known.drifts().of(&key).map(|(place, boot)| (place, moment.at(boot))));
                     let known = self.remembered.recall(&key, known, now);
                     let adopted = held.as_ref().map(|held| drifts.undone(held, &settings.real_servers));
                     let pool = Pool::new(settings, adopted.as_ref(), &known, now);

@@ -38,3 +38,32 @@ impl DriftTimes {
         self.0.get(&(*service, *place)).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_service_has_its_own_entries_the_first_time_counts_and_what_is_not_understood_is_skipped() {
+        let record = |service: &str, real: Option<&str>, since| DriftRecord {
+            service: service.into(),
+            real_server: real.map(str::to_owned),
+            since,
+        };
+        let (one, two) = ("tcp 192.0.2.1:80", "tcp 192.0.2.2:80");
+        let mut times = DriftTimes::default();
+        times.add(&[
+            record(one, None, 1),
+            record(one, Some("192.0.2.9:80"), 2),
+            record(two, Some("192.0.2.9:80"), 3),
+            record(one, Some("192.0.2.9:80"), 4),
+            record("nonsense", None, 5),
+            record(one, Some("nonsense"), 6),
+        ]);
+        let of = |service: &str| times.of(&service.parse().expect("key")).map(|(_, since)| since).collect::<Vec<_>>();
+        assert_eq!((of(one), of(two), of("fwmark 7")), (vec![1, 2], vec![3], vec![]));
+        let real = "192.0.2.9:80".parse().expect("key");
+        assert_eq!(times.since(&one.parse().expect("key"), &Some(real)), Some(2));
+        assert_eq!(times.real_servers(&one.parse().expect("key")).collect::<Vec<_>>(), [real]);
+    }
+}

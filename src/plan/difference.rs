@@ -103,7 +103,9 @@ impl fmt::Display for Difference {
             DifferenceKind::RealServerDiffers(real, details) => {
                 write!(f, "real server {real}: {}", described(details))
             }
-            DifferenceKind::RealServerIsSurplus(real, _) => write!(f, "real server {real} was added by another program"),
+            DifferenceKind::RealServerIsSurplus(real, _) => {
+                write!(f, "real server {real} was added by another program")
+            }
         }
     }
 }

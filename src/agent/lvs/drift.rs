@@ -27,7 +27,9 @@ pub fn note(call: &Call, run_dir: &RunDir, registry: &Registry, drift: &[Differe
         done.unwrap_or_else(|error| call.log().warning(error));
     }
     let known = drift.iter().zip(&records);
-    known.map(|(one, record)| EntryDrift::new(one, boot_by_wall_clock(record.since)).sentence(SystemTime::now())).collect()
+    known
+        .map(|(one, record)| EntryDrift::new(one, boot_by_wall_clock(record.since)).sentence(SystemTime::now()))
+        .collect()
 }
 
 /// What is not known yet has begun now.

@@ -108,7 +108,9 @@ fn judge_difference(difference: &Difference, care: &Care<'_>, is_known: bool) ->
     let Care { mover, fallback, reports } = care;
     let is_drift = *reports && (is_known || *mover == RealServerMover::ServiceOwner);
     match (&difference.kind, mover) {
-        (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) if *reports => DifferenceVerdict::Drift,
+        (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) if *reports => {
+            DifferenceVerdict::Drift
+        }
         (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) => DifferenceVerdict::Wrong,
         (DifferenceKind::RealServerIsSurplus(real, _), mover) => match (*fallback == Some(real), mover) {
             (true, RealServerMover::HealthMonitor) => DifferenceVerdict::Right,

@@ -37,7 +37,7 @@ mod tests {
 
     use super::*;
     use crate::model::ServiceEntry;
-    use crate::ownership::HealthRecord;
+    use crate::ownership::{DriftRecord, HealthRecord};
     use crate::testing::{check_rows, real_server, virtual_service};
 
     const KEY: &str = "tcp 192.0.2.1:80";
@@ -54,6 +54,22 @@ mod tests {
         let mut registry = Registry::default();
         registry.add_health_monitor("health", &record, lives);
         registry
+    }
+
+    #[test]
+    fn a_start_undoes_what_the_health_monitor_knows_as_done_by_hand_and_a_take_over_leaves_it() {
+        let declared = with_reals(&[(6, 2), (8, 1), (9, 3)]);
+        let observed = with_reals(&[(5, 1), (7, 5), (8, 1), (9, 0)]);
+        let mut registry = registry(true);
+        let key = virtual_service(KEY).key;
+        let drifts = [7, 8, 9].map(|host| DriftRecord::new(&key, &Some(real_server(host, 1).key), 5)).to_vec();
+        registry.add_health_monitor("health", &HealthRecord { drifts, ..HealthRecord::default() }, true);
+        let mut desired = declared.clone();
+        leave_to_monitors(&mut desired, &observed, &registry);
+        // 8 is known to be down, and neither 5 nor 6 is known as done by hand.
+        assert_eq!(desired, with_reals(&[(5, 1), (9, 3)]));
+        leave_drift(&mut desired, &observed, &BTreeSet::from([key]));
+        assert_eq!(desired, observed);
     }
 
     #[test]

@@ -20,7 +20,8 @@ impl Core<'_> {
             cause: fault.cause.clone(),
             since: seconds(wall_clock(fault.since, now)),
         };
-        let drift = |(difference, since): (&Difference, _)| EntryDrift::new(difference, seconds(wall_clock(since, now)));
+        let drift =
+            |(difference, since): (&Difference, _)| EntryDrift::new(difference, seconds(wall_clock(since, now)));
         let silent = self.threads.kernel.waits_for(now);
         let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
         let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);

@@ -97,7 +97,8 @@ impl Drifts {
             let known = before.remove(&place);
             match verdict {
                 DriftVerdict::Stays => {
-                    let is_as_before = |known: &StandingDrift| known.difference.as_ref().is_none_or(|d| *d == difference);
+                    let is_as_before =
+                        |known: &StandingDrift| known.difference.as_ref().is_none_or(|d| *d == difference);
                     let since = known.filter(is_as_before).map(|known| known.since);
                     if since.is_none() {
                         tell(DriftNews::Began(&difference));

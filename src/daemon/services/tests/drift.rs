@@ -222,8 +222,8 @@ fn the_next_health_monitor_knows_of_it_and_since_when() {
     let mut known = Registry::default();
     let record = crate::ownership::HealthRecord { drifts, ..Default::default() };
     known.add_health_monitor("before", &record, false);
-    let config =
-        parse_file(format!("{KEPT}{}", text(&["192.0.2.1"])).as_bytes(), &crate::config::AnyName::default()).expect("right");
+    let config = parse_file(format!("{KEPT}{}", text(&["192.0.2.1"])).as_bytes(), &crate::config::AnyName::default())
+        .expect("right");
     lab.now += Duration::from_secs(100);
     lab.services.configure(&config.services, role, table.clone(), &known, lab.now, &mut lab.sinks);
     lab.pass(2);
