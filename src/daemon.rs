@@ -175,7 +175,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         FallbackCommands::start(Box::new(deliver(&inbox, LoopMessage::Sink)))
             .context("fallbackcommand: start its thread")?,
     );
-    sinks.add(MailAlerts::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("emailalert: start its thread")?);
+    sinks.add(MailAlerts::new(Box::new(deliver(&inbox, LoopMessage::Sink))));
     if let Some(file) = options.configfile.as_ref().filter(|_| options.executes) {
         sinks.add(Executes::new(file, deliver(&inbox, LoopMessage::Sink)));
     }
@@ -191,8 +191,8 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
 /// Returns a function that puts a value into the loop's inbox and answers false when the loop has ended.
 fn deliver<T>(
     inbox: &SyncSender<LoopMessage>,
-    wrap: impl Fn(T) -> LoopMessage + Clone + Send + 'static,
-) -> impl Fn(T) -> bool + Clone + Send + 'static {
+    wrap: impl Fn(T) -> LoopMessage + Clone + Send + Sync + 'static,
+) -> impl Fn(T) -> bool + Clone + Send + Sync + 'static {
     let inbox = inbox.clone();
     move |thing| inbox.send(wrap(thing)).is_ok()
 }

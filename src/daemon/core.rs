@@ -29,7 +29,7 @@ use super::log::Log;
 use super::maintenance::{MaintenanceNews, MaintenanceWatch};
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest, SyncStatus};
-use super::services::{LastingFault, Services};
+use super::services::{LastingFault, Moment, Services};
 use super::sync::{SyncNews, SyncThread};
 use super::view::LivenessView;
 use super::{HealthMonitorOptions, Readiness, log_target};
@@ -397,7 +397,7 @@ impl<'a> Core<'a> {
             }
             KernelAnswer::Compared { desired, found, in_use } => {
                 self.note_table_fault(None, now);
-                if self.services.compared(desired, found, now, &mut self.sinks) {
+                if self.services.compared(desired, found, Moment::of(now), &mut self.sinks) {
                     self.record.outdate();
                 }
                 self.services.counted(in_use, now, &mut self.sinks);

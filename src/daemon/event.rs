@@ -288,7 +288,7 @@ pub struct SinkNews {
 }
 
 /// Tells the loop; the answer is false when the loop has ended.
-pub type TellLoop = Box<dyn Fn(SinkNews) -> bool + Send>;
+pub type TellLoop = Box<dyn Fn(SinkNews) -> bool + Send + Sync>;
 
 /// All sinks of this health monitor.
 #[derive(Default)]

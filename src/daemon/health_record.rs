@@ -79,7 +79,7 @@ impl HealthRecordFile {
                 executed: executed.into_iter().cloned().collect(),
                 known_up,
                 known_down,
-                drifts: services.drift_records(now),
+                drifts: services.drift_records(),
                 sync_coverage: self.sync_coverage,
                 sync_clash: self.sync_clash.clone(),
             },
@@ -93,7 +93,7 @@ impl HealthRecordFile {
     /// # Errors
     /// Fails when the file cannot be written.
     pub fn write_end(&mut self, in_force: &InForce, services: &Services, now: Instant) -> Result<(), FileError> {
-        let drifts = services.drift_records(now);
+        let drifts = services.drift_records();
         let services = in_force.services.iter().map(ToString::to_string).collect();
         self.write_record(&HealthRecord { services, drifts, ..HealthRecord::default() }, now)
     }

@@ -87,9 +87,11 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
         Event::Changed { change, held, pool, repair } => change_sentences(*pool, change, *held, phase)
             .into_iter()
             .map(|(sentence, reason)| {
-                let told = [reason].into_iter().filter(|reason| !reason.is_empty());
-                let told: Vec<String> = told.chain(repair.as_ref().map(drift::repair_words)).collect();
-                if told.is_empty() { sentence } else { format!("{sentence}: {}", told.join("; ")) }
+                let reason = match repair {
+                    Some(repair) => repair_reason(*pool, repair),
+                    None => reason,
+                };
+                if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") }
             })
             .collect(),
         Event::Drift { service, difference, on_drift } => {
@@ -251,6 +253,13 @@ fn told_reason(pool: Option<&Pool>, real: &RealServerKey) -> String {
     pool.map(|pool| reason(pool, real)).filter(|reason| reason != "configured").unwrap_or_default()
 }
 
+/// Returns why the entry is as it was before another program changed it, and what was found.
+fn repair_reason(pool: Option<&Pool>, repair: &Repair<'_>) -> String {
+    let real = repair.difference.real_server();
+    let why = pool.zip(real).map(|(pool, real)| reason(pool, real)).filter(|why| !why.is_empty());
+    [why, Some(drift::repair_words(repair))].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
 fn reason(pool: &Pool, real: &RealServerKey) -> String {
     let drained = || pool.draining().any(|draining| draining.real_server.key == *real).then(|| LEFT.to_owned());
     let state = pool.serving_state(real).map(|serving_state| serving_state.reason);
@@ -327,6 +336,43 @@ mod tests {
             [
                 "Readd Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused"
             ]
+        );
+    }
+
+    #[test]
+    fn a_repair_is_one_line_with_the_reason_what_was_found_and_the_command_for_it() {
+        let (mut pool, now) = (pool(), Instant::now());
+        let key = pool.key();
+        let mut say = |outcome: &Outcome, wanted: RealServer, held: RealServer, is_again| {
+            pool.note(wanted.key, outcome, now);
+            let entry = |real: &RealServer| ServiceEntry {
+                service: virtual_service("tcp 192.0.2.1:80"),
+                real_servers: [(real.key, real.clone())].into(),
+            };
+            let found = crate::plan::entry_differences(&entry(&wanted), Some(&entry(&held)));
+            let [difference] = found.as_slice() else { panic!("{found:?}") };
+            let change = Change::EditRealServer(key, wanted);
+            let repair = Some(Repair { difference, is_again });
+            let event = Event::Changed { change: &change, held: Some(&entry(&held)), pool: Some(&pool), repair };
+            assert_eq!(event.level(), LogLevel::Error);
+            sentences(&event, DaemonPhase::Running)
+        };
+        let words = "repaired: another program had changed it: the kernel had weight";
+        let command = "; the command for this is: lvs-agents";
+        assert_eq!(
+            say(&Outcome::Good, real(2, 3), real(2, 0), false),
+            [format!(
+                "Restored real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 3): configured; {words} 0, must have \
+                 3{command} drain 192.0.2.2:80"
+            )]
+        );
+        assert_eq!(say(&Outcome::Good, real(2, 3), real(2, 0), true), [""; 0]);
+        assert_eq!(
+            say(&Outcome::Bad("refused".into()), real(2, 0), real(2, 7), false),
+            [format!(
+                "Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused; \
+                 {words} 7, must have 0{command} weight 192.0.2.2:80 7"
+            )]
         );
     }
 

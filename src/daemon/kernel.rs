@@ -5,6 +5,7 @@
 //! when the order was given, and an answer never describes a table from before the loop's own last change.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -125,8 +126,8 @@ impl TableAccess {
                 let compared = self.with(|ipvs| {
                     let mut found: BTreeMap<_, _> = ipvs.compare(&desired, depth)?.into_iter().collect();
                     for key in drifting {
-                        if !found.contains_key(&key) {
-                            found.insert(key, ipvs.service(&key)?);
+                        if let Entry::Vacant(place) = found.entry(key) {
+                            place.insert(ipvs.service(&key)?);
                         }
                     }
                     let in_use = draining.iter().map(|key| Ok((*key, ipvs.real_servers_in_use(key)?)));

@@ -20,8 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use drain::InUse;
-use drain::Moment;
+pub use drain::{InUse, Moment};
 use drift::{Drifts, WrittenDrift};
 pub use fault::LastingFault;
 use known::RecentHealth;
@@ -224,8 +223,7 @@ impl Services {
                 }
                 None => {
                     let held = observed.remove(&key);
-                    let drifts =
-                        Drifts::inherited(known.drifts().of(&key).map(|(place, boot)| (place, moment.at(boot))));
+                    let drifts = Drifts::inherited(known.drifts().of(&key));
                     let known = self.remembered.recall(&key, known, now);
                     let adopted = held.as_ref().map(|held| drifts.undone(held, &settings.real_servers));
                     let pool = Pool::new(settings, adopted.as_ref(), &known, now);
@@ -422,8 +420,9 @@ impl Services {
         self.watched.iter().map(|(key, watched)| (*key, watched.entry(now))).collect()
     }
 
-    /// Returns what stays as other programs have made it, with the time since which it is known.
-    pub fn drifts(&self) -> impl Iterator<Item = (&Difference, Instant)> {
+    /// Returns what stays as other programs have made it, with the time at which it was found, in seconds since this
+    /// machine was started.
+    pub fn drifts(&self) -> impl Iterator<Item = (&Difference, u64)> {
         self.watched.values().flat_map(|watched| watched.drifts.differences())
     }
 
@@ -433,13 +432,11 @@ impl Services {
     }
 
     /// Returns the same as the next health monitor shall know it.
-    pub fn drift_records(&self, now: Instant) -> Vec<DriftRecord> {
-        let moment = Moment::of(now);
-        let of_service = |(key, watched): (&ServiceKey, &WatchedService)| -> Vec<DriftRecord> {
-            let places = watched.drifts.places();
-            places.map(|(place, since)| DriftRecord::new(key, place, moment.boot_at(since))).collect()
+    pub fn drift_records(&self) -> Vec<DriftRecord> {
+        let records = |(key, watched): (&ServiceKey, &WatchedService)| -> Vec<DriftRecord> {
+            watched.drifts.places().map(|(place, since)| DriftRecord::new(key, place, since)).collect()
         };
-        self.watched.iter().flat_map(of_service).collect()
+        self.watched.iter().flat_map(records).collect()
     }
 
     /// Returns the services whose real servers' connections are to be counted.

@@ -13,9 +13,9 @@ const BY_HAND: [(&str, &str, &str); 5] = [
         "3",
     ),
     (
-        "-d -t 10.9.0.100:80 -r 10.9.1.2:80",
-        "real server 10.9.1.2:80: drift: the kernel has no such real server since ",
-        "weight 3",
+        "-d -t 10.9.0.100:80 -r 10.9.1.1:80",
+        "real server 10.9.1.1:80: drift: the kernel has no such real server since ",
+        "weight 1",
     ),
     (
         "-a -t 10.9.0.100:80 -r 10.9.1.9:80 -g -w 1",
@@ -108,12 +108,12 @@ fn a_health_monitor_repairs_within_a_second_and_says_once_what_it_found_and_what
         assert_eq!(host.read(LOG).lines().count(), 1, "{}", host.read(LOG));
     }
     // Again and again, and no line for each.
+    host.write(LOG, "");
     for _ in 0..3 {
-        host.sh("ipvsadm -e -t 10.9.0.100:80 -r 10.9.1.1:80 -g -w 0");
+        host.sh("ipvsadm -e -t 10.9.0.100:80 -r 10.9.1.2:80 -g -w 0");
         until_equal("the table is repaired", &TABLE.map(str::to_owned).to_vec(), || host.ipvs_table());
     }
-    let said = logged(&host, "10.9.1.1:80");
-    assert!(matches!(said.as_slice(), [one] if one.ends_with("lvs-agents drain 10.9.1.1:80")), "{said:?}");
+    assert_eq!(host.read(LOG), "");
     health.monitor().expect(0).silent();
     health.stop();
 }
@@ -126,11 +126,10 @@ fn a_health_monitor_leaves_and_reports_what_was_done_by_hand_also_the_next_one_u
     lvs.start();
     health.start();
     let table = host.ipvs_table();
-    for (change, ..) in &BY_HAND[..4] {
+    let expected = &BY_HAND[1..4];
+    for (change, ..) in expected {
         host.sh(&format!("ipvsadm {change}"));
     }
-    // The weight is no more to be seen: its real server was deleted then.
-    let expected = &BY_HAND[1..4];
     let by_hand = host.ipvs_table();
     let has_all =
         |text: &str| expected.iter().all(|(_, kernel, _)| text.contains(kernel.trim_start_matches("real server ")));
@@ -154,7 +153,7 @@ fn a_health_monitor_leaves_and_reports_what_was_done_by_hand_also_the_next_one_u
     assert_eq!(host.ipvs_table(), table, "a start is an order");
     until_equal("it has ended", &Some(0), || health.monitor().code);
     lvs.monitor().expect(0).silent();
-    assert_eq!(logged(&host, "Drift has ended of").len(), 3, "{}", host.read(LOG));
+    until_equal("the log", &3, || logged(&host, "Drift has ended of").len());
     assert_eq!(host.ipvs_table(), table);
     health.stop();
 }

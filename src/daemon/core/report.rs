@@ -8,6 +8,7 @@ use crate::daemon::protocol::{EntryDrift, HealthMonitorStatus, Liveness, Service
 use crate::daemon::services::LastingFault;
 use crate::daemon::status;
 use crate::plan::Difference;
+use crate::system::boot_by_wall_clock;
 
 /// How long the table may be unreadable or unwritable until that is reported as a fault: a module that is being loaded
 /// and a busy kernel pass.
@@ -20,8 +21,7 @@ impl Core<'_> {
             cause: fault.cause.clone(),
             since: seconds(wall_clock(fault.since, now)),
         };
-        let drift =
-            |(difference, since): (&Difference, _)| EntryDrift::new(difference, seconds(wall_clock(since, now)));
+        let drift = |(difference, since): (&Difference, _)| EntryDrift::new(difference, boot_by_wall_clock(since));
         let silent = self.threads.kernel.waits_for(now);
         let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
         let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);

@@ -1,10 +1,9 @@
 //! What follows from a comparison of the kernel's table with the wanted one.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use super::drift::{self, DriftNews};
-use super::{Services, WatchedService, fault};
+use super::{Moment, Services, WatchedService, fault};
 use crate::config::OnDrift;
 use crate::daemon::event::{Event, Sinks};
 use crate::model::{ServiceEntry, ServiceKey, Table};
@@ -17,7 +16,7 @@ impl Services {
         &mut self,
         mut desired: Table,
         mut found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
-        now: Instant,
+        moment: Moment,
         sinks: &mut Sinks,
     ) -> bool {
         self.removal.try_again();
@@ -28,14 +27,14 @@ impl Services {
             let held = found.remove(key).unwrap_or_else(|| Some(wanted.clone()));
             let wanted = watched.leave_deleted(wanted, held.as_ref());
             let differences = differences(self.role, &wanted, held.as_ref());
-            let is_unwritten = watched.sort_drift(differences, held.as_ref(), self.role, now, |news, on_drift| {
+            let is_unwritten = watched.sort_drift(differences, held.as_ref(), self.role, moment, |news, on_drift| {
                 has_news |= !matches!(news, DriftNews::RepairedAgain { .. });
                 sinks.emit(event(*key, news, on_drift));
             });
             if is_unwritten {
                 self.dirty.insert(*key);
             } else {
-                fault::update(&mut watched.fault, key, None, now, sinks);
+                fault::update(&mut watched.fault, key, None, moment.now, sinks);
             }
             watched.held = held;
         }
@@ -50,13 +49,13 @@ impl WatchedService {
         differences: Vec<Difference>,
         held: Option<&ServiceEntry>,
         role: TableRole,
-        now: Instant,
+        moment: Moment,
         mut tell: impl FnMut(DriftNews<'_>, OnDrift),
     ) -> bool {
         let Self { pool, held: known, on_drift, drifts, .. } = self;
         let sighting = Sighting { known: known.as_ref(), held };
         let may_stay = |place: &_| drift::may_stay(pool, *on_drift, role, place);
-        drifts.note(differences, sighting, may_stay, now, |news| tell(news, *on_drift))
+        drifts.note(differences, sighting, may_stay, moment, |news| tell(news, *on_drift))
     }
 }
 

@@ -26,13 +26,8 @@ impl Moment {
         Self { now, boot: seconds_since_boot() }
     }
 
-    /// Returns for how many seconds this machine had run then.
-    pub fn boot_at(self, then: Instant) -> u64 {
-        self.boot.saturating_sub(self.now.saturating_duration_since(then).as_secs())
-    }
-
     /// Returns when this machine had run for so many seconds. A time to come counts as now.
-    pub fn at(self, boot: u64) -> Instant {
+    fn at(self, boot: u64) -> Instant {
         let ago = Duration::from_secs(self.boot.saturating_sub(boot));
         self.now.checked_sub(ago).unwrap_or(self.now)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::Moment;
 use crate::config::OnDrift;
 use crate::health::{Pool, RealServerSettings};
 use crate::model::{Change, ServiceEntry};
@@ -27,7 +28,8 @@ pub struct Drifts {
 struct StandingDrift {
     /// What was found; `None` until the first comparison, for one that the health monitor before this one has found.
     difference: Option<Difference>,
-    since: Instant,
+    /// Seconds since this machine was started: the next health monitor shall say the same.
+    since: u64,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,7 @@ struct RepeatedRepair {
 
 impl Drifts {
     /// Returns the drift that the health monitor before this one has left as it is.
-    pub fn inherited(standing: impl IntoIterator<Item = (Place, Instant)>) -> Self {
+    pub fn inherited(standing: impl IntoIterator<Item = (Place, u64)>) -> Self {
         let standing = standing.into_iter().map(|(place, since)| (place, StandingDrift { difference: None, since }));
         Self { standing: standing.collect(), ..Self::default() }
     }
@@ -62,13 +64,13 @@ impl Drifts {
         !self.standing.is_empty()
     }
 
-    /// Returns the entries that stay, each with the time since which it is known.
-    pub fn places(&self) -> impl Iterator<Item = (&Place, Instant)> {
+    /// Returns the entries that stay, each with the time at which it was found.
+    pub fn places(&self) -> impl Iterator<Item = (&Place, u64)> {
         self.standing.iter().map(|(place, drift)| (place, drift.since))
     }
 
     /// Returns what was found of them.
-    pub fn differences(&self) -> impl Iterator<Item = (&Difference, Instant)> {
+    pub fn differences(&self) -> impl Iterator<Item = (&Difference, u64)> {
         self.standing.values().filter_map(|drift| Some((drift.difference.as_ref()?, drift.since)))
     }
 
@@ -84,7 +86,7 @@ impl Drifts {
         differences: Vec<Difference>,
         sighting: Sighting<'_>,
         may_stay: impl Fn(&Place) -> bool,
-        now: Instant,
+        moment: Moment,
         mut tell: impl FnMut(DriftNews<'_>),
     ) -> bool {
         let mut before = std::mem::take(&mut self.standing);
@@ -103,7 +105,7 @@ impl Drifts {
                     if since.is_none() {
                         tell(DriftNews::Began(&difference));
                     }
-                    let drift = StandingDrift { difference: Some(difference), since: since.unwrap_or(now) };
+                    let drift = StandingDrift { difference: Some(difference), since: since.unwrap_or(moment.boot) };
                     self.standing.insert(place, drift);
                 }
                 DriftVerdict::Repaired => drop(self.found.insert(place, difference)),
@@ -112,7 +114,7 @@ impl Drifts {
             }
         }
         before.into_keys().for_each(|place| tell(DriftNews::Ended(place)));
-        self.count_repairs(now, &mut tell);
+        self.count_repairs(moment.now, &mut tell);
         is_unwritten
     }
 

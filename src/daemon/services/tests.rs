@@ -50,6 +50,7 @@ struct ServicesLab {
     table: Table,
     sinks: Sinks,
     heard: Heard,
+    started: Instant,
     now: Instant,
 }
 
@@ -57,7 +58,8 @@ impl ServicesLab {
     fn new(role: TableRole, text: &str, observed: Table) -> Self {
         let (mut sinks, heard) = (Sinks::default(), Heard::default());
         sinks.add(heard.clone());
-        let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, now: Instant::now() };
+        let now = Instant::now();
+        let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, started: now, now };
         lab.configure(role, text, observed);
         lab
     }
@@ -97,7 +99,8 @@ impl ServicesLab {
             (held != Some(wanted)).then(|| (*key, held.cloned()))
         };
         let found = desired.iter().filter_map(differs).collect();
-        self.services.compared(desired, found, self.now, &mut self.sinks);
+        let moment = Moment { now: self.now, boot: (self.now - self.started).as_secs() };
+        self.services.compared(desired, found, moment, &mut self.sinks);
     }
 
     /// Delivers the outcome of a check and returns whether it has changed anything.
