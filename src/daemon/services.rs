@@ -223,7 +223,8 @@ impl Services {
                 }
                 None => {
                     let held = observed.remove(&key);
-                    let drifts = Drifts::inherited(known.drifts().of(&key));
+                    let is_left = role == TableRole::MovesRealServers && service.on_drift == OnDrift::Report;
+                    let drifts = Drifts::inherited(known.drifts().of(&key).filter(|_| is_left));
                     let known = self.remembered.recall(&key, known, now);
                     let adopted = held.as_ref().map(|held| drifts.undone(held, &settings.real_servers));
                     let pool = Pool::new(settings, adopted.as_ref(), &known, now);
