@@ -150,6 +150,8 @@ pub struct Service {
     pub quiescent: bool,
     /// Such an entry is added again when another program has deleted it.
     pub readdquiescent: bool,
+    /// What becomes of an entry that another program has changed.
+    pub on_drift: OnDrift,
     /// Failed checks in a row after which a real server is down. At least 1.
     pub failurecount: u32,
     /// Between two checks of one real server. At least one second.
@@ -160,6 +162,15 @@ pub struct Service {
     pub maintenancedir: Option<PathBuf>,
     /// Who is told of what happens to it.
     pub notices: Notices,
+}
+
+/// What becomes of an entry of the kernel's table that another program has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDrift {
+    /// It is brought back to what is configured.
+    Repair,
+    /// It stays as it is and is reported.
+    Report,
 }
 
 /// A real server that has left the configuration.

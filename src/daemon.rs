@@ -9,6 +9,7 @@ mod configuration;
 pub mod control;
 mod core;
 mod declaring;
+mod drift;
 pub mod event;
 mod executes;
 mod fallback_command;
@@ -186,9 +187,9 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         FallbackCommands::start(Box::new(deliver(&inbox, LoopMessage::Sink)))
             .context("fallbackcommand: start its thread")?,
     );
-    sinks.add(MailAlerts::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("emailalert: start its thread")?);
     let (forward, tell) = (deliver(&inbox, LoopMessage::Call), Box::new(deliver(&inbox, LoopMessage::Sink)));
     sinks.add(Metrics::start(options.metrics, forward, tell).context("metrics")?);
+    sinks.add(MailAlerts::new(Box::new(deliver(&inbox, LoopMessage::Sink))));
     if let Some(file) = options.configfile.as_ref().filter(|_| options.executes) {
         sinks.add(Executes::new(file, deliver(&inbox, LoopMessage::Sink)));
     }
@@ -204,8 +205,8 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
 /// Returns a function that puts a value into the loop's inbox and answers false when the loop has ended.
 fn deliver<T>(
     inbox: &SyncSender<LoopMessage>,
-    wrap: impl Fn(T) -> LoopMessage + Clone + Send + 'static,
-) -> impl Fn(T) -> bool + Clone + Send + 'static {
+    wrap: impl Fn(T) -> LoopMessage + Clone + Send + Sync + 'static,
+) -> impl Fn(T) -> bool + Clone + Send + Sync + 'static {
     let inbox = inbox.clone();
     move |thing| inbox.send(wrap(thing)).is_ok()
 }

@@ -5,13 +5,15 @@
 //! read once.
 
 mod declaration;
+mod drift;
 mod leaving;
 mod record;
 mod registry;
 mod role;
 
 pub use declaration::{Declaration, Declared, Drain, declaration, keys};
+pub use drift::DriftTimes;
 pub use leaving::{Left, drain_left, leaving};
-pub use record::{HealthRecord, Refusal};
+pub use record::{DriftRecord, HealthRecord, Refusal};
 pub use registry::{RealServerMover, Registry, ServiceOwner};
 pub use role::{RoleRecord, SyncKnowledge};

@@ -4,6 +4,7 @@
 mod addresses;
 mod difference;
 mod drain;
+mod drift;
 mod ipvs;
 mod real_server;
 mod sysctls;
@@ -14,6 +15,7 @@ pub use addresses::{
 };
 pub use difference::{Difference, DifferenceKind, differences, entry_differences};
 pub use drain::{HeldRealServer, drain_changes};
+pub use drift::{DriftVerdict, Place, Sighting, keep_drift};
 pub use ipvs::{TableRole, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
 pub use sysctls::{BACKUP_ONLY, EXPIRE_QUIESCED, director_sysctls, stateless_sysctl};

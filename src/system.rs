@@ -16,7 +16,7 @@ mod run_dir;
 pub mod sysctl;
 pub mod syslog;
 
-pub use boot::seconds_since_boot;
+pub use boot::{boot_by_wall_clock, seconds_since_boot};
 pub use file::{FileError, age, write_private};
 pub use lock::Lock;
 pub use own_program::own_program;

@@ -8,6 +8,7 @@ mod bring_up;
 mod channel;
 mod description;
 mod drain;
+mod drift;
 mod locks;
 mod promotion;
 mod refusals;
@@ -80,6 +81,7 @@ impl Agent for Lvs {
         promotion::leave(call, &run_dir)?;
         // Last: killed before, the next stop still knows what is ours.
         super::forget(call, &run_dir.refusals());
+        super::forget(call, &run_dir.drifts());
         super::forget(call, &run_dir.services());
         Ok(())
     }
@@ -138,7 +140,9 @@ fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
         drain::advance_unless_busy(call, run_dir, &mut ipvs, &registry);
     }
     let view = verdict::DeclarationView { declared: &declared, observed: &observed };
-    let status = verdict::judge(&view, &registry, &refusals).answer()?;
+    let verdict = verdict::judge(&view, &registry, &refusals);
+    let drift = drift::note(call, run_dir, &registry, verdict.drift());
+    let status = verdict.answer(drift)?;
     Ok(promotion::judge_beside_others(call, run_dir, status, &mut ipvs))
 }
 

@@ -10,14 +10,15 @@ use serde::Serialize;
 use crate::agent::{LATE_CHECKS, MONITOR_ANSWER_TIME};
 use crate::daemon::control;
 use crate::daemon::protocol::{
-    ControlReply, ControlRequest, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus, StandbyStatus, SyncStatus,
+    ControlReply, ControlRequest, EntryDrift, HealthMonitorStatus, Liveness, ServiceFault, ServiceStatus,
+    StandbyStatus, SyncStatus,
 };
 use crate::model::{RealServerKey, ServiceKey};
 use crate::netlink::Ipvs;
 use crate::netlink::ipvs::{Traffic, Usage};
 use crate::ownership::Registry;
 use crate::plan::EXPIRE_QUIESCED;
-use crate::system::{Lock, RunDir, seconds_since_boot, sysctl};
+use crate::system::{Lock, RunDir, boot_by_wall_clock, sysctl};
 
 /// Everything that `status` shows.
 #[derive(Debug, Serialize)]
@@ -168,12 +169,30 @@ fn kernel_row((service, real): (&ServiceKey, &RealServerKey), usage: &Usage, reg
         active: usage.connections.active,
         inactive: usage.connections.inactive,
         traffic: None,
-        draining: drain.map(|drain| (by_wall_clock(drain.since), by_wall_clock(drain.until))),
+        draining: drain.map(|drain| (boot_by_wall_clock(drain.since), boot_by_wall_clock(drain.until))),
     }
 }
 
 /// The kernel's rows by service and real server.
 type Rows<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a KernelRow>>;
+
+/// The drift by service and real server; `None` is the virtual service itself.
+struct Drifts<'a>(BTreeMap<&'a str, BTreeMap<Option<&'a str>, &'a EntryDrift>>);
+
+impl<'a> Drifts<'a> {
+    fn of(liveness: &'a Liveness) -> Self {
+        let mut drifts = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for drift in &liveness.drifts {
+            drifts.entry(drift.service.as_str()).or_default().insert(drift.real_server.as_deref(), drift);
+        }
+        Self(drifts)
+    }
+
+    /// Takes those of one service.
+    fn of_service(&self, service: &str) -> BTreeMap<Option<&'a str>, &'a EntryDrift> {
+        self.0.get(service).cloned().unwrap_or_default()
+    }
+}
 
 fn render(overview: &Overview, now: SystemTime) -> String {
     let mut lines = Vec::new();
@@ -185,7 +204,8 @@ fn render(overview: &Overview, now: SystemTime) -> String {
         lines.push(format!("health monitor {} (pid {}), {}", monitor.instance, monitor.pid, monitor.source));
         lines.extend(trouble_lines(&monitor.liveness, now));
         lines.extend(monitor.sync.iter().flat_map(sync_lines));
-        lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &kernel, now)));
+        let drifts = Drifts::of(&monitor.liveness);
+        lines.extend(monitor.services.iter().flat_map(|service| service_lines(service, &drifts, &kernel, now)));
     }
     lines.extend(overview.doubts.iter().cloned());
     lines.extend(overview.silent.iter().cloned());
@@ -241,17 +261,23 @@ fn sync_lines(sync: &SyncStatus) -> Vec<String> {
     lines
 }
 
-fn service_lines(service: &ServiceStatus, kernel: &Rows<'_>, now: SystemTime) -> Vec<String> {
+fn service_lines(service: &ServiceStatus, drifts: &Drifts<'_>, kernel: &Rows<'_>, now: SystemTime) -> Vec<String> {
+    let mut drifts = drifts.of_service(&service.service);
     let row = |real: &str| kernel.get(service.service.as_str())?.get(real).copied();
     let numbers = |real: &str| match row(real) {
         Some(row) => format!("{:>6}  {:>6}  {:>8}", row.weight, row.active, row.inactive),
         None => format!("{:>6}  {:>6}  {:>8}", "-", "-", "-"),
     };
-    let mut lines = vec![format!("{}  {}", service.service, service.scheduler), HEADING.to_owned()];
+    let mut lines = vec![format!("{}  {}", service.service, service.scheduler)];
+    lines.extend(drifts.remove(&None).map(|drift| format!("  {}", drift.words(now))));
+    lines.push(HEADING.to_owned());
     for real in &service.real_servers {
         let (numbers, since) = (numbers(&real.real_server), duration(real.since, now));
         let (name, method, health) = (&real.real_server, &real.forwarding, &real.health);
-        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<8}  {since:<8}  {}", real.reason));
+        let drift = drifts.remove(&Some(name.as_str()));
+        let reason = [Some(real.reason.clone()), drift.map(|drift| drift.words(now))];
+        let reason = reason.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<8}  {since:<8}  {reason}"));
     }
     if let Some(fallback) = &service.fallback {
         let (numbers, method) = (numbers(&fallback.real_server), &fallback.forwarding);
@@ -260,6 +286,12 @@ fn service_lines(service: &ServiceStatus, kernel: &Rows<'_>, now: SystemTime) ->
             "  {:<25} {method:<6} {numbers}  {:<8}  {:<8}  {reason}",
             fallback.real_server, "fallback", ""
         ));
+    }
+    // Those that are left are not configured.
+    for (name, drift) in drifts.into_iter().filter_map(|(real, drift)| Some((real?, drift))) {
+        let (numbers, method) = (numbers(name), row(name).map_or("-", |row| row.forwarding.as_str()));
+        let (health, since) = ("by hand", duration(drift.since, now));
+        lines.push(format!("  {name:<25} {method:<6} {numbers}  {health:<8}  {since:<8}  {}", drift.words(now)));
     }
     lines
 }
@@ -275,11 +307,6 @@ fn plain_line(row: &KernelRow, now: SystemTime) -> String {
         )
     });
     format!("  {real_server:<25} {forwarding:<6} {weight:>6}  {active:>6}  {inactive:>8}{reason}")
-}
-
-/// Returns when this machine had run for so many seconds, in seconds since 1970: for display only.
-fn by_wall_clock(boot: u64) -> u64 {
-    seconds(SystemTime::now()).saturating_sub(seconds_since_boot()).saturating_add(boot)
 }
 
 fn seconds(now: SystemTime) -> u64 {
@@ -368,6 +395,47 @@ tcp 192.0.2.9:80  not monitored
   192.0.2.2:80              gate        0       1         0  draining  10s       left the configuration: goes with its last connection, in 290 s at the latest
 ";
         assert_eq!(render(&overview, UNIX_EPOCH + std::time::Duration::from_secs(100)), expected);
+    }
+
+    #[test]
+    fn drift_stands_beside_its_entry_and_what_is_not_configured_has_a_line_of_its_own() {
+        let (now, service) = (UNIX_EPOCH + std::time::Duration::from_secs(100), "tcp 192.0.2.1:80");
+        let drift = |real: Option<&str>, kernel: &str| EntryDrift {
+            service: service.into(),
+            real_server: real.map(str::to_owned),
+            kernel: kernel.into(),
+            configured: "3".into(),
+            since: 90,
+            command: None,
+        };
+        let drifts = vec![
+            drift(None, "scheduler rr"),
+            drift(Some("192.0.2.2:80"), "weight 0"),
+            drift(Some("192.0.2.7:80"), "the real server with weight 1"),
+        ];
+        let liveness = Liveness { drifts, ..Liveness::default() };
+        let real = RealServerStatus {
+            real_server: "192.0.2.2:80".into(),
+            forwarding: "gate".into(),
+            configured_weight: 3,
+            wanted_weight: Some(3),
+            health: "up".into(),
+            since: 40,
+            reason: "configured".into(),
+        };
+        let real_servers = vec![real];
+        let service = ServiceStatus { service: service.into(), scheduler: "wrr".into(), real_servers, fallback: None };
+        let told = liveness.drifts.iter().map(|drift| drift.words(now)).collect::<Vec<_>>();
+        let lines = service_lines(&service, &Drifts::of(&liveness), &Rows::new(), now);
+        let nothing = "     -       -         -";
+        let expected = [
+            "tcp 192.0.2.1:80  wrr".to_owned(),
+            format!("  {}", told[0]),
+            HEADING.to_owned(),
+            format!("  192.0.2.2:80              gate   {nothing}  up        1m00s     configured; {}", told[1]),
+            format!("  192.0.2.7:80              -      {nothing}  by hand   10s       {}", told[2]),
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -212,6 +212,7 @@ impl<'a> Resolution<'a> {
             between: template.between,
             quiescent: values.flag("quiescent"),
             readdquiescent: values.flag("readdquiescent"),
+            on_drift: words::drift_answer(values.text("on_drift")),
             failurecount: values.number("failurecount"),
             checkinterval: Duration::from_secs(values.number("checkinterval").into()),
             cleanstop: values.flag("cleanstop"),

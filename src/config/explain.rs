@@ -114,6 +114,7 @@ mod tests {
             "failurecount = 1 # default",
             "quiescent = no # default",
             "readdquiescent = no # default",
+            "on_drift = repair # default",
             "drain_timeout = 300 # default",
             "cleanstop = yes # default",
             "fallback = 127.0.0.1:3306 gate # line 8",

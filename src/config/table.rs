@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::directive::{Directive, Form, Kind, Scope, asked};
-use super::words;
+use super::{OnDrift, words};
 use crate::check::{CheckKind, NamedBy, TimeLimit};
 use crate::model::{Family, Field, Persistence, ServiceKey};
 
@@ -207,6 +207,17 @@ pub const DIRECTIVES: &[Directive] = &[
             "add deleted real servers of weight 0 again",
             "With quiescent: a failed real server whose entry was deleted by hand is added again with weight 0 (yes), or \
              stays away until it is healthy (no).",
+        ),
+    value("on_drift", Scope::Both, Kind::Word(words::on_drift))
+        .default(words::REPAIR)
+        .declared(|service| Some(words::drift_word(service.on_drift).into()))
+        // As with drain_timeout.
+        .implied(|service| service.on_drift == OnDrift::Repair)
+        .parameter(
+            "answer to changes by hand",
+            "What becomes of an entry that another program, such as ipvsadm, has changed, added or deleted: repair brings \
+             back what is configured; report leaves it and reports it (190) until it is undone, or until start or \
+             reload-agent.",
         ),
     value("drain_timeout", Scope::Both, Kind::AtMost(u32::MAX))
         .default(DRAIN_TIMEOUT)

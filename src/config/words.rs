@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::SmtpTls;
 use super::value;
+use super::{OnDrift, SmtpTls};
 use crate::check::{CheckKind, NamedBy};
 use crate::model::{Family, PersistenceEngine, Protocol, Scheduler};
 
@@ -136,6 +136,29 @@ pub(super) fn netmask(family: Family, prefix_length: u8) -> String {
 
 pub(super) fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
+}
+
+/// `on_drift`, where a difference stays and is reported.
+const REPORT: &str = "report";
+/// `on_drift`, where a difference is repaired.
+pub(super) const REPAIR: &str = "repair";
+
+pub(super) fn on_drift(word: &str) -> Result<Box<str>, String> {
+    match word {
+        REPAIR | REPORT => Ok(word.into()),
+        _ => Err("expected repair or report".into()),
+    }
+}
+
+pub(super) fn drift_answer(word: &str) -> OnDrift {
+    if word == REPORT { OnDrift::Report } else { OnDrift::Repair }
+}
+
+pub(super) fn drift_word(answer: OnDrift) -> &'static str {
+    match answer {
+        OnDrift::Repair => REPAIR,
+        OnDrift::Report => REPORT,
+    }
 }
 
 /// Addresses between commas, each `USER`, `USER@HOST` or `NAME <USER@HOST>`.

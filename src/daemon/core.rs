@@ -30,7 +30,7 @@ use super::maintenance::{MaintenanceNews, MaintenanceWatch};
 use super::orders::{self, OrderNews};
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest, SyncStatus};
-use super::services::{LastingFault, Services};
+use super::services::{LastingFault, Moment, Services};
 use super::sync::{SyncNews, SyncThread};
 use super::view::LivenessView;
 use super::{HealthMonitorOptions, Readiness, log_target};
@@ -410,7 +410,9 @@ impl<'a> Core<'a> {
             }
             KernelAnswer::Compared { desired, found, in_use } => {
                 self.note_table_fault(None, now);
-                self.services.compared(desired, found, now, &mut self.sinks);
+                if self.services.compared(desired, found, Moment::of(now), &mut self.sinks) {
+                    self.record.outdate();
+                }
                 self.services.counted(in_use, now, &mut self.sinks);
                 self.clock.compared(now, took);
             }

@@ -7,9 +7,10 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use super::checker::Timing;
-use crate::config::Config;
+use crate::config::{Config, OnDrift};
 use crate::health::{Outcome, Pool, Transition};
 use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
+use crate::plan::{Difference, Place};
 use crate::sync::SyncEvent;
 
 /// How much of what happens is wanted to be read.
@@ -119,13 +120,33 @@ pub enum Event<'a> {
         held: Option<&'a ServiceEntry>,
         /// The service's pool; `None` for a service that leaves.
         pool: Option<&'a Pool>,
+        /// What another program had made of the entry, if that was the cause.
+        repair: Option<Repair<'a>>,
     },
-    /// Another program has changed the kernel's entry of a service.
+    /// Another program has changed an entry of a service, and it stays so.
     Drift {
         /// The virtual service.
         service: ServiceKey,
-        /// What differs from the wanted entry, in words.
-        differences: &'a [String],
+        /// The entry, and what differs from the wanted one.
+        difference: &'a Difference,
+        /// What the configuration says of such changes: [`OnDrift::Repair`] where another program of ours repairs it.
+        on_drift: OnDrift,
+    },
+    /// The entry is as it is wanted again.
+    DriftEnded {
+        /// The virtual service.
+        service: ServiceKey,
+        /// The real server; `None` stands for the virtual service itself.
+        real: Place,
+    },
+    /// Another program changes an entry again and again, each time after it was repaired.
+    RepairedAgain {
+        /// The virtual service.
+        service: ServiceKey,
+        /// The real server; `None` stands for the virtual service itself.
+        real: Place,
+        /// How often it was repaired in the last minute without a [`Repair`] that is told.
+        times: u32,
     },
     /// The kernel has refused an entry of a service, for the first time or with another cause than before.
     WriteRefused {
@@ -197,6 +218,15 @@ pub enum Event<'a> {
     },
 }
 
+/// A change of ours that has repaired what another program had made of an entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Repair<'a> {
+    /// What was found.
+    pub difference: &'a Difference,
+    /// The same entry was repaired a short while ago: this repair is only counted, for [`Event::RepairedAgain`].
+    pub is_again: bool,
+}
+
 impl Event<'_> {
     /// The lowest level at which the event is worth reading.
     pub fn level(&self) -> LogLevel {
@@ -204,6 +234,8 @@ impl Event<'_> {
             Self::Result { .. } => LogLevel::Debug,
             Self::NobodyServes { .. }
             | Self::Drift { .. }
+            | Self::RepairedAgain { .. }
+            | Self::Changed { repair: Some(_), .. }
             | Self::WriteRefused { .. }
             | Self::TableFailed { .. }
             | Self::CheckNotMade { .. }
@@ -217,6 +249,7 @@ impl Event<'_> {
             | Self::ServedAgain { .. }
             | Self::Drained { .. }
             | Self::Changed { .. }
+            | Self::DriftEnded { .. }
             | Self::WriteAccepted { .. }
             | Self::TableRecovered
             | Self::ConfigurationChanged { .. }
@@ -255,7 +288,7 @@ pub struct SinkNews {
 }
 
 /// Tells the loop; the answer is false when the loop has ended.
-pub type TellLoop = Box<dyn Fn(SinkNews) -> bool + Send>;
+pub type TellLoop = Box<dyn Fn(SinkNews) -> bool + Send + Sync>;
 
 /// All sinks of this health monitor.
 #[derive(Default)]

@@ -83,6 +83,7 @@ impl HealthRecordFile {
                 known_up,
                 known_down,
                 draining: written(drains),
+                drifts: services.drift_records(),
                 sync_coverage: self.sync_coverage,
                 sync_clash: self.sync_clash.clone(),
             },
@@ -110,9 +111,10 @@ impl HealthRecordFile {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn write_end(&mut self, in_force: &InForce, now: Instant) -> Result<(), FileError> {
+    pub fn write_end(&mut self, in_force: &InForce, services: &Services, now: Instant) -> Result<(), FileError> {
+        let drifts = services.drift_records();
         let services = in_force.services.iter().map(ToString::to_string).collect();
-        self.write_record(&HealthRecord { services, ..HealthRecord::default() }, now)
+        self.write_record(&HealthRecord { services, drifts, ..HealthRecord::default() }, now)
     }
 
     fn write_record(&mut self, record: &HealthRecord, now: Instant) -> Result<(), FileError> {

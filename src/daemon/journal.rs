@@ -1,11 +1,13 @@
 //! The log's sentences: ldirectord's, so that scripts that read its log go on working, each followed by the reason that
 //! ldirectord left out.
 
+mod drift;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{DaemonPhase, Event, LogLevel, Sink, SinkNews};
+use super::event::{DaemonPhase, Event, LogLevel, Repair, Sink, SinkNews};
 use super::log::Log;
 use crate::health::{Health, Outcome, Pool, Transition};
 use crate::model::{Change, Family, RealServer, RealServerKey, ServiceEntry, ServiceKey};
@@ -81,14 +83,24 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
         }
         Event::ServedAgain { service } => vec![format!("{}: is served again", name(service))],
         Event::Drained { service, real } => vec![format!("Drained real server: {real} ({})", name(service))],
-        Event::Changed { change, held, pool } => change_sentences(*pool, change, *held, phase)
+        Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => Vec::new(),
+        Event::Changed { change, held, pool, repair } => change_sentences(*pool, change, *held, phase)
             .into_iter()
-            .map(|(sentence, reason)| if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") })
+            .map(|(sentence, reason)| {
+                let reason = match repair {
+                    Some(repair) => repair_reason(*pool, repair),
+                    None => reason,
+                };
+                if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") }
+            })
             .collect(),
-        Event::Drift { differences, .. } => differences
-            .iter()
-            .map(|difference| format!("WARNING: the kernel's table was changed by another program: {difference}"))
-            .collect(),
+        Event::Drift { service, difference, on_drift } => {
+            vec![drift::began_sentence(&entry_name(service, difference.real_server()), difference, *on_drift)]
+        }
+        Event::DriftEnded { service, real } => vec![drift::ended_sentence(&entry_name(service, real.as_ref()))],
+        Event::RepairedAgain { service, real, times } => {
+            vec![drift::again_sentence(&entry_name(service, real.as_ref()), *times)]
+        }
         Event::WriteRefused { cause, .. } | Event::TableFailed { cause } | Event::Fault { cause } => {
             vec![format!("ERROR: {cause}")]
         }
@@ -214,6 +226,14 @@ pub fn name(key: &ServiceKey) -> String {
     }
 }
 
+/// Returns the entry as ldirectord names it.
+fn entry_name(service: &ServiceKey, real: Option<&RealServerKey>) -> String {
+    match real {
+        Some(real) => format!("real server: {real} ({})", name(service)),
+        None => format!("virtual server: {}", name(service)),
+    }
+}
+
 /// Returns the service as ldirectord tells services apart: `tcp:IP:PORT`, `fwm:MARK` or `fwm6:MARK`.
 fn id(key: &ServiceKey) -> String {
     let protocol = match key {
@@ -233,6 +253,13 @@ fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
 /// Returns the reason, unless it is that the configuration says so.
 fn told_reason(pool: Option<&Pool>, real: &RealServerKey) -> String {
     pool.map(|pool| reason(pool, real)).filter(|reason| reason != "configured").unwrap_or_default()
+}
+
+/// Returns why the entry is as it was before another program changed it, and what was found.
+fn repair_reason(pool: Option<&Pool>, repair: &Repair<'_>) -> String {
+    let real = repair.difference.real_server();
+    let why = pool.zip(real).map(|(pool, real)| reason(pool, real)).filter(|why| !why.is_empty());
+    [why, Some(drift::repair_words(repair))].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn reason(pool: &Pool, real: &RealServerKey) -> String {
@@ -271,7 +298,7 @@ mod tests {
         let mut held = pool.entry(now);
         held.real_servers.insert(real(2, 0).key, real(2, 0));
         let say = |pool: &Pool, change| {
-            let event = Event::Changed { change: &change, held: Some(&held), pool: Some(pool) };
+            let event = Event::Changed { change: &change, held: Some(&held), pool: Some(pool), repair: None };
             sentences(&event, DaemonPhase::Stopping).join("\n")
         };
         assert_eq!(
@@ -295,22 +322,60 @@ mod tests {
         let purged =
             "Purged real server (stop): 192.0.2.3:80 (192.0.2.1:80)\nPurged virtual server (stop): 192.0.2.1:80";
         held.real_servers.insert(real(3, 1).key, real(3, 1));
-        let event = Event::Changed { change: &Change::DeleteService(key), held: Some(&held), pool: Some(&pool) };
+        let event =
+            Event::Changed { change: &Change::DeleteService(key), held: Some(&held), pool: Some(&pool), repair: None };
         assert_eq!(sentences(&event, DaemonPhase::Stopping).join("\n"), purged);
         let strange = Change::DeleteRealServer(key, real(7, 1).key);
-        let event = Event::Changed { change: &strange, held: None, pool: Some(&pool) };
+        let event = Event::Changed { change: &strange, held: None, pool: Some(&pool), repair: None };
         assert_eq!(
             sentences(&event, DaemonPhase::Running),
             ["Purged real server (start): 192.0.2.7:80 (192.0.2.1:80)"]
         );
         pool.note(real(2, 3).key, &Outcome::Bad("refused".into()), now);
         let again = Change::AddRealServer(key, real(2, 0));
-        let event = Event::Changed { change: &again, held: None, pool: Some(&pool) };
+        let event = Event::Changed { change: &again, held: None, pool: Some(&pool), repair: None };
         assert_eq!(
             sentences(&event, DaemonPhase::Running),
             [
                 "Readd Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused"
             ]
+        );
+    }
+
+    #[test]
+    fn a_repair_is_one_line_with_the_reason_what_was_found_and_the_command_for_it() {
+        let (mut pool, now) = (pool(), Instant::now());
+        let key = pool.key();
+        let mut say = |outcome: &Outcome, wanted: RealServer, held: RealServer, is_again| {
+            pool.note(wanted.key, outcome, now);
+            let entry = |real: &RealServer| ServiceEntry {
+                service: virtual_service("tcp 192.0.2.1:80"),
+                real_servers: [(real.key, real.clone())].into(),
+            };
+            let found = crate::plan::entry_differences(&entry(&wanted), Some(&entry(&held)));
+            let [difference] = found.as_slice() else { panic!("{found:?}") };
+            let change = Change::EditRealServer(key, wanted);
+            let repair = Some(Repair { difference, is_again });
+            let event = Event::Changed { change: &change, held: Some(&entry(&held)), pool: Some(&pool), repair };
+            assert_eq!(event.level(), LogLevel::Error);
+            sentences(&event, DaemonPhase::Running)
+        };
+        let words = "repaired: another program had changed it: the kernel had weight";
+        let command = "; the command for this is: lvs-agents";
+        assert_eq!(
+            say(&Outcome::Good, real(2, 3), real(2, 0), false),
+            [format!(
+                "Restored real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 3): configured; {words} 0, must have \
+                 3{command} drain 192.0.2.2:80"
+            )]
+        );
+        assert_eq!(say(&Outcome::Good, real(2, 3), real(2, 0), true), [""; 0]);
+        assert_eq!(
+            say(&Outcome::Bad("refused".into()), real(2, 0), real(2, 7), false),
+            [format!(
+                "Quiescent real server: 192.0.2.2:80 (192.0.2.1:80) (Weight set to 0): check failed 1 of 1: refused; \
+                 {words} 7, must have 0{command} weight 192.0.2.2:80 7"
+            )]
         );
     }
 

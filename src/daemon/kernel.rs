@@ -5,6 +5,7 @@
 //! when the order was given, and an answer never describes a table from before the loop's own last change.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,9 @@ use crate::system::{Lock, RunDir};
 pub enum KernelOrder {
     /// Executes the changes in order.
     Write(Vec<Change>),
-    /// Finds the services that the kernel holds otherwise, and then counts the connections of the services of
-    /// `draining`.
-    Compare { desired: Table, depth: ComparisonDepth, draining: Vec<ServiceKey> },
+    /// Finds the services that the kernel holds otherwise, looks at those of `drifting` as exactly as they were looked at
+    /// when their drift was found, and then counts the connections of those of `draining`.
+    Compare { desired: Table, depth: ComparisonDepth, drifting: Vec<ServiceKey>, draining: Vec<ServiceKey> },
 }
 
 /// What became of an order.
@@ -121,16 +122,19 @@ impl TableAccess {
     fn execute(&mut self, order: KernelOrder, guard: Option<&WriteGuard>) -> KernelAnswer {
         match order {
             KernelOrder::Write(changes) => self.write(changes, guard),
-            KernelOrder::Compare { desired, depth, draining } => {
+            KernelOrder::Compare { desired, depth, drifting, draining } => {
                 let compared = self.with(|ipvs| {
-                    let found = ipvs.compare(&desired, depth)?;
+                    let mut found: BTreeMap<_, _> = ipvs.compare(&desired, depth)?.into_iter().collect();
+                    for key in drifting {
+                        if let Entry::Vacant(place) = found.entry(key) {
+                            place.insert(ipvs.service(&key)?);
+                        }
+                    }
                     let in_use = draining.iter().map(|key| Ok((*key, ipvs.real_servers_in_use(key)?)));
                     Ok((found, in_use.collect::<Result<InUse, netlink::Error>>()?))
                 });
                 match compared {
-                    Ok((found, in_use)) => {
-                        KernelAnswer::Compared { desired, found: found.into_iter().collect(), in_use }
-                    }
+                    Ok((found, in_use)) => KernelAnswer::Compared { desired, found, in_use },
                     Err(error) => KernelAnswer::Failed { changes: Vec::new(), error },
                 }
             }

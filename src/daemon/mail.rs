@@ -1,29 +1,27 @@
 //! `emailalert`: a mail for each change of a real server, in ldirectord's words, and reminders of those that stay away.
 //!
-//! The loop only puts a mail into a queue; `sender` has a thread of its own for the relays, which `relay` talks to,
-//! `message` makes bytes of a mail, and [`reminders`] decides when a reminder is due.
+//! The loop only puts a mail into a queue. `queues` has one for each relay, so that no relay waits for another, `sender` is
+//! the thread behind it, `relay` talks to the relay, `message` makes bytes of a mail, and [`reminders`] decides when a
+//! reminder is due.
 
 mod message;
+mod queues;
 mod relay;
 mod reminders;
 mod sender;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::event::{DaemonPhase, Event, Sink, SinkNews, TellLoop};
+use super::event::{DaemonPhase, Event, Repair, Sink, SinkNews, TellLoop};
 use super::journal;
 use crate::config::{Config, MailSettings, Service};
 use crate::health::Pool;
 use crate::model::{Change, RealServerKey, ServiceKey};
 use message::Mail;
+use queues::Queues;
 use reminders::Reminders;
-use sender::Order;
-
-/// The mails that wait for the sender. A relay that takes none must not fill the memory.
-const WAITING: usize = 1024;
 
 /// A service whose changes are mailed.
 struct Alerted {
@@ -38,29 +36,20 @@ pub struct MailAlerts {
     reminders: Reminders,
     phase: DaemonPhase,
     host: String,
-    sender: SyncSender<Order>,
-    /// Whether the last mail found no room in the queue, and whether the loop knows.
-    loses: bool,
-    is_told: bool,
+    queues: Queues,
 }
 
 impl MailAlerts {
-    /// Starts the thread that sends.
-    ///
-    /// # Errors
-    /// Fails when the thread cannot be started.
-    pub fn start(tell: TellLoop) -> std::io::Result<Self> {
+    /// Creates the sink. `tell` gives the loop what the threads have to say.
+    pub fn new(tell: TellLoop) -> Self {
         Self::with_patience(tell, sender::Patience::default())
     }
 
-    fn with_patience(tell: TellLoop, patience: sender::Patience) -> std::io::Result<Self> {
+    fn with_patience(tell: TellLoop, patience: sender::Patience) -> Self {
         let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
         let host = host.unwrap_or_else(|_| "localhost".into());
-        let (sender, orders) = sync_channel(WAITING);
-        let name = host.clone();
-        std::thread::Builder::new().name("mail".into()).spawn(move || sender::work(&orders, &tell, &name, patience))?;
-        let (services, reminders) = (HashMap::new(), Reminders::default());
-        Ok(Self { services, reminders, phase: DaemonPhase::Starting, host, sender, loses: false, is_told: false })
+        let queues = Queues::new(tell, host.clone(), patience);
+        Self { services: HashMap::new(), reminders: Reminders::default(), phase: DaemonPhase::Starting, host, queues }
     }
 
     fn configure(&mut self, config: &Config) {
@@ -101,11 +90,7 @@ impl MailAlerts {
         if !alerted.settings.wants(self.phase.name()) {
             return;
         }
-        let mail = compose(alerted, &self.host, self.phase, subject, reason);
-        let lost = matches!(self.sender.try_send(Order::Mail(mail)), Err(TrySendError::Full(_)));
-        if lost != std::mem::replace(&mut self.loses, lost) {
-            self.is_told = false;
-        }
+        self.queues.add(compose(alerted, &self.host, self.phase, subject, reason));
     }
 }
 
@@ -138,7 +123,8 @@ impl Sink for MailAlerts {
             Event::Phase(phase) => self.phase = *phase,
             Event::Ending => self.phase = DaemonPhase::Stopping,
             Event::Transition { pool, real, .. } => self.note_health(pool, *real, Instant::now()),
-            Event::Changed { change, held, pool } if self.services.contains_key(change.service()) => {
+            Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => {}
+            Event::Changed { change, held, pool, .. } if self.services.contains_key(change.service()) => {
                 self.note_change(change, journal::change_sentences(*pool, change, *held, self.phase));
             }
             _ => {}
@@ -152,18 +138,12 @@ impl Sink for MailAlerts {
         for (service, real) in self.reminders.due(Instant::now(), frequency) {
             self.mail(&service, &format!("Inaccessible real server: {real} ({})", journal::name(&service)), "");
         }
-        (!std::mem::replace(&mut self.is_told, true)).then(|| SinkNews {
-            object: "emailalert".into(),
-            trouble: self.loses.then(|| "send: mails are lost: the relay does not take them fast enough".into()),
-        })
+        self.queues.news()
     }
 
     /// Gives the mails that wait one last chance.
     fn end(&mut self, deadline: Instant) {
-        let (ended, end) = channel();
-        if self.sender.try_send(Order::End { by: deadline, ended }).is_ok() {
-            let _ = end.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-        }
+        self.queues.end(deadline);
     }
 }
 

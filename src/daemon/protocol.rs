@@ -93,6 +93,28 @@ pub struct Liveness {
     /// What keeps a file, a command or a mail of the configuration from being written, run or sent.
     #[serde(default)]
     pub sink_errors: Vec<String>,
+    /// The entries of the table that stay as other programs have made them.
+    #[serde(default)]
+    pub drifts: Vec<EntryDrift>,
+}
+
+/// An entry of the table that another program has changed and that stays so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryDrift {
+    /// The virtual service, as [`ServiceStatus::service`] names it.
+    pub service: String,
+    /// The real server; `None` stands for the virtual service itself.
+    #[serde(default)]
+    pub real_server: Option<String>,
+    /// What the kernel has: `weight 0`.
+    pub kernel: String,
+    /// What it should have: `3`.
+    pub configured: String,
+    /// When that was found, in seconds since 1970.
+    pub since: u64,
+    /// The command by which an operator does the same, if there is one.
+    #[serde(default)]
+    pub command: Option<String>,
 }
 
 /// What is wrong with one virtual service.

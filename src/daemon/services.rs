@@ -6,7 +6,9 @@
 //! computed against what the kernel is known to hold, so no write needs a reading. Where that knowledge is wrong, since
 //! another program has been at the table, the kernel's answer or the next comparison says so.
 
+mod comparison;
 mod drain;
+mod drift;
 mod fault;
 mod known;
 mod overrides;
@@ -19,23 +21,23 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use drain::InUse;
-use drain::Moment;
+pub use drain::{InUse, Moment};
+use drift::{Drifts, WrittenDrift};
 pub use fault::LastingFault;
 use known::RecentHealth;
 use questions::Questions;
 use removal::Removal;
 
 use super::checker::{self, Finished, Job};
-use super::event::{Event, Sinks};
+use super::event::{Event, Repair, Sinks};
 use super::maintenance::{KnownMaintenance, Listings, MaintenanceFiles};
-use crate::config;
+use crate::config::{self, OnDrift};
 use crate::health::{DrainingServer, Pool, PoolEvent, PoolSettings, RealServerSettings};
 use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
 use crate::orders::OrdersInForce;
-use crate::ownership::{Left, Registry};
-use crate::plan::{self, TableRole};
+use crate::ownership::{DriftRecord, Left, Registry};
+use crate::plan::{self, Difference, Place, TableRole};
 
 /// One virtual service.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ struct WatchedService {
     fault: Option<LastingFault>,
     /// The files that take its real servers out; `None` without a `maintenancedir`.
     maintenance: Option<MaintenanceFiles>,
+    on_drift: OnDrift,
+    drifts: Drifts,
     readdquiescent: bool,
     /// Real servers whose entry of weight 0 another program has deleted: without `readdquiescent` they stay away until they
     /// serve.
@@ -68,6 +72,18 @@ impl WatchedService {
             }
         }
         entry
+    }
+
+    /// Returns the entry that the kernel shall hold while what other programs have made of it stays, as far as it may;
+    /// `None` means that there is no such service and that this stays so.
+    fn target(&self, role: TableRole, now: Instant) -> Option<ServiceEntry> {
+        let wanted = self.entry(now);
+        if !self.drifts.is_any() {
+            return Some(wanted);
+        }
+        let stays =
+            |place: &Place| self.drifts.stands(place) && drift::may_stay(&self.pool, self.on_drift, role, place);
+        plan::keep_drift(wanted, self.held.as_ref(), stays)
     }
 
     fn serves(&self, key: &RealServerKey) -> bool {
@@ -212,20 +228,29 @@ impl Services {
                 }
                 None => {
                     let held = observed.remove(&key);
+                    let is_left = role == TableRole::MovesRealServers && service.on_drift == OnDrift::Report;
+                    let drifts = Drifts::inherited(known.drifts().of(&key).filter(|_| is_left));
                     let mut known = self.remembered.recall(&key, known, now);
                     known.drained = overrides::drained(service, &self.orders);
-                    let pool = Pool::new(settings, held.as_ref(), &known, now);
+                    let adopted = held.as_ref().map(|held| drifts.undone(held, &settings.real_servers));
+                    let pool = Pool::new(settings, adopted.as_ref(), &known, now);
                     WatchedService {
                         pool,
                         held,
                         fault: None,
                         maintenance: None,
+                        on_drift: service.on_drift,
+                        drifts,
                         readdquiescent: false,
                         deleted_by_hand: BTreeSet::new(),
                     }
                 }
             };
-            watched.readdquiescent = service.readdquiescent;
+            (watched.readdquiescent, watched.on_drift) = (service.readdquiescent, service.on_drift);
+            // The start and the reload of a health monitor are orders of the user only where it owns the service.
+            if role == TableRole::OwnsServices || service.on_drift == OnDrift::Repair {
+                watched.drifts.end_all().for_each(|real| sinks.emit(Event::DriftEnded { service: key, real }));
+            }
             // What is declared anew is put in force as a whole.
             watched.deleted_by_hand.clear();
             watched.maintenance = MaintenanceFiles::of(service, &self.maintenance.host_names);
@@ -345,7 +370,8 @@ impl Services {
     pub fn changes(&mut self, now: Instant) -> Vec<Change> {
         let dirty = std::mem::take(&mut self.dirty);
         let watched = || dirty.iter().filter_map(|key| Some((key, self.watched.get(key)?)));
-        let desired: Table = watched().map(|(key, watched)| (*key, watched.entry(now))).collect();
+        let target = |(key, watched): (&ServiceKey, &WatchedService)| Some((*key, watched.target(self.role, now)?));
+        let desired: Table = watched().filter_map(target).collect();
         let held: Table = watched().filter_map(|(key, watched)| Some((*key, watched.held.clone()?))).collect();
         let mut changes = plan::table_changes(&desired, &held, self.role);
         changes.extend(self.removal.changes());
@@ -366,7 +392,7 @@ impl Services {
             // Failures come in the order of their changes.
             match failures.next_if(|failure| failure.change == *change) {
                 Some(failure) => self.note_failure(&failure, &mut refused),
-                None => self.note_success(change, sinks),
+                None => self.note_success(change, now, sinks),
             }
         }
         for (key, causes) in refused {
@@ -394,18 +420,19 @@ impl Services {
         refused.entry(*key).or_default().push(failure.to_string());
     }
 
-    fn note_success(&mut self, change: &Change, sinks: &mut Sinks) {
+    fn note_success(&mut self, change: &Change, now: Instant, sinks: &mut Sinks) {
         let key = change.service();
         if let Change::DeleteService(key) = change {
             self.removal.done(key);
         }
-        let mut watched = self.watched.get_mut(key);
-        let (held, pool) =
-            watched.as_ref().map_or((None, None), |watched| (watched.held.as_ref(), Some(&watched.pool)));
-        sinks.emit(Event::Changed { change, held, pool });
-        if let Some(watched) = &mut watched {
-            apply_change(&mut watched.held, change);
-        }
+        let Some(watched) = self.watched.get_mut(key) else {
+            return sinks.emit(Event::Changed { change, held: None, pool: None, repair: None });
+        };
+        let WrittenDrift { ended, repaired } = watched.drifts.written(change, now);
+        let repair = repaired.as_ref().map(|(difference, is_again)| Repair { difference, is_again: *is_again });
+        sinks.emit(Event::Changed { change, held: watched.held.as_ref(), pool: Some(&watched.pool), repair });
+        ended.into_iter().for_each(|real| sinks.emit(Event::DriftEnded { service: *key, real }));
+        apply_change(&mut watched.held, change);
     }
 
     /// Notes that nothing was tried: the same changes are asked for again.
@@ -417,6 +444,25 @@ impl Services {
     /// Returns the table that the kernel shall hold.
     pub fn desired(&self, now: Instant) -> Table {
         self.watched.iter().map(|(key, watched)| (*key, watched.entry(now))).collect()
+    }
+
+    /// Returns what stays as other programs have made it, with the time at which it was found, in seconds since this
+    /// machine was started.
+    pub fn drifts(&self) -> impl Iterator<Item = (&Difference, u64)> {
+        self.watched.values().flat_map(|watched| watched.drifts.differences())
+    }
+
+    /// Returns the services with such entries.
+    pub fn drifting(&self) -> Vec<ServiceKey> {
+        self.watched.iter().filter(|(_, watched)| watched.drifts.is_any()).map(|(key, _)| *key).collect()
+    }
+
+    /// Returns the same as the next health monitor shall know it.
+    pub fn drift_records(&self) -> Vec<DriftRecord> {
+        let records = |(key, watched): (&ServiceKey, &WatchedService)| -> Vec<DriftRecord> {
+            watched.drifts.places().map(|(place, since)| DriftRecord::new(key, place, since)).collect()
+        };
+        self.watched.iter().flat_map(records).collect()
     }
 
     /// Returns the services whose real servers' connections are to be counted.
@@ -447,43 +493,6 @@ impl Services {
                 self.dirty.insert(key);
             }
         }
-    }
-
-    /// Notes a comparison of the kernel with `desired`: the kernel holds the services of `found` as given there, and
-    /// all others as desired.
-    pub fn compared(
-        &mut self,
-        mut desired: Table,
-        mut found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
-        now: Instant,
-        sinks: &mut Sinks,
-    ) {
-        self.removal.try_again();
-        for (key, watched) in &mut self.watched {
-            // A service that has come meanwhile was not compared.
-            let Some(wanted) = desired.remove(key) else { continue };
-            let held = found.remove(key).unwrap_or_else(|| Some(wanted.clone()));
-            let wanted = watched.leave_deleted(wanted, held.as_ref());
-            let differences = differences(self.role, &wanted, held.as_ref());
-            if differences.is_empty() {
-                fault::update(&mut watched.fault, key, None, now, sinks);
-            } else {
-                if held != watched.held {
-                    sinks.emit(Event::Drift { service: *key, differences: &differences });
-                }
-                self.dirty.insert(*key);
-            }
-            watched.held = held;
-        }
-    }
-}
-
-/// Returns what the kernel holds otherwise than it shall, as far as this health monitor has to mend it. A service that
-/// another program owns comes and goes with its owner.
-fn differences(role: TableRole, wanted: &ServiceEntry, held: Option<&ServiceEntry>) -> Vec<String> {
-    match (role, held) {
-        (TableRole::Observes, _) | (TableRole::MovesRealServers, None) => Vec::new(),
-        _ => plan::entry_differences(wanted, held).iter().map(ToString::to_string).collect(),
     }
 }
 

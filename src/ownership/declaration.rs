@@ -1,8 +1,8 @@
 //! The declaration that an `lvs` resource has made at its last start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Config, OnDrift, Problem};
 use crate::model::{RealServerKey, ServiceEntry, ServiceKey, Table};
 use crate::system::RunDir;
 
@@ -27,6 +27,8 @@ pub struct Declared {
     pub fallbacks: BTreeMap<ServiceKey, RealServerKey>,
     /// The real servers that have left the services, for those that have such: the kernel may hold them at weight 0.
     pub draining: BTreeMap<ServiceKey, BTreeMap<RealServerKey, Drain>>,
+    /// The services whose entries stay as other programs make them (`on_drift=report`).
+    pub reporting: BTreeSet<ServiceKey>,
 }
 
 /// The drain of one real server, in seconds since this machine was started.
@@ -73,6 +75,9 @@ impl Declaration {
 impl Declared {
     fn add(&mut self, service: config::Service) {
         let key = service.service.key;
+        if service.on_drift == OnDrift::Report {
+            self.reporting.insert(key);
+        }
         self.fallbacks.extend(service.fallback.map(|fallback| (key, fallback.key)));
         if !service.draining.is_empty() {
             let limit = service.drain_timeout.as_secs();

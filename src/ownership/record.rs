@@ -27,6 +27,8 @@ pub struct HealthRecord {
     /// The real servers that have left services of its own and were drained, by virtual service, each with the time at which
     /// it left, in seconds since this machine was started.
     pub draining: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The entries that stay as other programs have made them.
+    pub drifts: Vec<DriftRecord>,
     /// The share of the director's connections that this standby knows, in per cent, as of the last time that it heard the
     /// director; `None` on the director itself, and where none was heard. It is empty after an orderly end.
     pub sync_coverage: Option<u8>,
@@ -38,8 +40,8 @@ impl HealthRecord {
     /// Returns the record as the end of a health monitor leaves it: what it knew grows old from then on.
     #[must_use]
     pub fn without_knowledge(self) -> Self {
-        let Self { owns_services, services, removed_at_stop, executed, .. } = self;
-        Self { owns_services, services, removed_at_stop, executed, ..Self::default() }
+        let Self { owns_services, services, removed_at_stop, executed, drifts, .. } = self;
+        Self { owns_services, services, removed_at_stop, executed, drifts, ..Self::default() }
     }
 
     /// Returns what is left of the record when a health monitor of services of its own has ended: the drains of those that
@@ -79,6 +81,26 @@ impl Refusal {
     /// Creates the record of one refused entry.
     pub fn new(service: &ServiceKey, real_server: Option<&RealServerKey>, reason: String) -> Self {
         Self { service: service.to_string(), real_server: real_server.map(ToString::to_string), reason }
+    }
+}
+
+/// An entry of the table that stays as another program has made it. `lvs` resources leave a list of them too, in
+/// `<run>/services/<instance>.drift`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftRecord {
+    /// The virtual service.
+    pub service: String,
+    /// The real server; `None` stands for the virtual service itself.
+    #[serde(default)]
+    pub real_server: Option<String>,
+    /// When it was found, in seconds since this machine was started.
+    pub since: u64,
+}
+
+impl DriftRecord {
+    /// Creates the record of one entry.
+    pub fn new(service: &ServiceKey, real_server: &Option<RealServerKey>, since: u64) -> Self {
+        Self { service: service.to_string(), real_server: real_server.as_ref().map(ToString::to_string), since }
     }
 }
 

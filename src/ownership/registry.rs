@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::declaration::{Declaration, Drain, declaration};
+use super::drift::DriftTimes;
 use super::record::HealthRecord;
 use crate::model::{RealServerKey, ServiceKey};
 use crate::system::{self, Lock, RunDir};
@@ -64,6 +65,7 @@ pub struct Registry {
     followers: Vec<String>,
     known_up: RealServers,
     known_down: RealServers,
+    drifts: DriftTimes,
     draining: BTreeMap<ServiceKey, BTreeMap<RealServerKey, Drain>>,
 }
 
@@ -123,6 +125,7 @@ impl Registry {
         }
         extend(&mut self.known_up, &record.known_up);
         extend(&mut self.known_down, &record.known_down);
+        self.drifts.add(&record.drifts);
         if record.owns_services {
             self.add_owner(ServiceOwner::Ldirectord(instance.to_owned()), keys);
         }
@@ -176,6 +179,11 @@ impl Registry {
     /// Returns the real servers of a service that a health monitor knew to be down.
     pub fn known_down(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServerKey> {
         self.known_down.get(key).into_iter().flatten()
+    }
+
+    /// Returns what other programs have made of declared services, as far as the health monitors have found it.
+    pub fn drifts(&self) -> &DriftTimes {
+        &self.drifts
     }
 
     /// Returns the living health monitors without a `configfile`: one follows the declarations, the others stand by.

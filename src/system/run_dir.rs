@@ -46,6 +46,11 @@ impl RunDir {
         self.folder("services", "refused")
     }
 
+    /// What of each declaration stays as other programs have made it, as far as no health monitor knows it.
+    pub fn drifts(&self) -> Folder {
+        self.folder("services", "drift")
+    }
+
     /// The role of each promotable `lvs` instance.
     pub fn roles(&self) -> Folder {
         self.folder("services", "role")

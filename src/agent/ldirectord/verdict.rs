@@ -5,6 +5,8 @@
 //! new process mends: a loop that stands still, or a socket to the kernel that is broken. Everything else is shown and
 //! left running.
 
+use std::time::SystemTime;
+
 use crate::daemon::protocol::Liveness;
 use crate::ocf::Failure;
 
@@ -51,6 +53,11 @@ pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> R
     troubles.extend(listed("the kernel refuses", &faults));
     let unserved: Vec<&str> = liveness.unserved.iter().map(String::as_str).collect();
     troubles.extend(listed("neither a real server nor a fallback serves virtual service", &unserved));
+    let drifts: Vec<String> = liveness.drifts.iter().map(|drift| drift.sentence(SystemTime::now())).collect();
+    troubles.extend(listed(
+        "another program has changed the table",
+        &drifts.iter().map(String::as_str).collect::<Vec<_>>(),
+    ));
     troubles.extend(liveness.check_error.as_ref().map(|error| format!("a check could not be made: {error}")));
     let sinks: Vec<&str> = liveness.sink_errors.iter().map(String::as_str).collect();
     troubles.extend(listed("services are served, and not all that was asked for is reported", &sinks));

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::locks::DeclaringLock;
 use super::{channel, drain, promotion, refusals, source, wanted};
-use crate::agent::changes;
+use crate::agent::{self, changes};
 use crate::config::Config;
 use crate::director;
 use crate::model::{Change, ServiceKey, Table};
@@ -32,6 +32,8 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
     if role.is_some() && channel::channel(call)?.is_none() {
         director::prepare_stateless(&config, |text| call.log().info(text))?;
     }
+    // A take-over of what is declared already is no order to undo what was done by hand.
+    let keeps_drift = call.action == Action::Promote && undeclared.is_none();
     // A declaration that says the same stays as it is: a reader that follows the declarations has nothing to read.
     if let Some(text) = undeclared {
         source::tell_warnings(call, &config);
@@ -39,7 +41,12 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
     }
     let _programming = lock.end_declaring();
     let has_checks = config.has_checks();
-    program(call, &run_dir, &mut ipvs, config.into(), &registry)?;
+    let mut declared = Declared::from(config);
+    if !keeps_drift {
+        declared.reporting.clear();
+        agent::forget(call, &run_dir.drifts());
+    }
+    program(call, &run_dir, &mut ipvs, declared, &registry)?;
     let wanted = role.map(|role| promotion::WantedRole { role, has_checks });
     wanted.map_or(Ok(()), |wanted| promotion::take_on(call, &run_dir, &mut ipvs, wanted))
 }
@@ -70,7 +77,8 @@ fn declare(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, config: &Config, text
     Ok(run_dir.services().write(&call.instance, text)?)
 }
 
-/// Brings the kernel's table to what is declared, as far as the kernel takes it.
+/// Brings the kernel's table to what is declared, as far as the kernel takes it. What other programs have made of the services
+/// of `declared.reporting` stays.
 fn program(
     call: &Call,
     run_dir: &RunDir,
@@ -86,6 +94,7 @@ fn program(
     let observed: Table = compared.into_iter().filter_map(|(key, entry)| Some((key, entry?))).collect();
     drain::keep(&mut desired, &observed, &declared.draining);
     wanted::leave_to_monitors(&mut desired, &observed, registry);
+    wanted::leave_drift(&mut desired, &observed, &declared.reporting);
     let changes = plan::table_changes(&desired, &observed, TableRole::OwnsServices);
     let refused = changes::apply(call, ipvs, &changes)?;
     refusals::note(run_dir, &call.instance, &refused)?;

@@ -26,6 +26,8 @@ pub struct DeclarationVerdict {
     wrong: Vec<String>,
     /// It is reported, and not a reason to stop what serves.
     degraded: Vec<String>,
+    /// Another program has made it, and it stays so.
+    drift: Vec<Difference>,
 }
 
 /// What one difference is.
@@ -39,6 +41,16 @@ enum DifferenceVerdict {
     Surplus,
     /// A health monitor has made it, and none is left that would undo it.
     Abandoned,
+    /// Another program has made it, and it stays so.
+    Drift,
+}
+
+/// Who looks after a virtual service, and what becomes of the changes of others.
+struct Care<'a> {
+    mover: RealServerMover,
+    fallback: Option<&'a RealServerKey>,
+    /// The changes of other programs stay and are reported.
+    reports: bool,
 }
 
 /// Judges the differences by who looks after each service, and by what the kernel refused at the last start.
@@ -50,7 +62,11 @@ pub fn judge(view: &DeclarationView<'_>, registry: &Registry, refusals: &[Refusa
     let mut verdict = DeclarationVerdict::default();
     for (key, held) in view.observed {
         let Some(wanted) = view.declared.table.get(key) else { continue };
-        let (care, fallback) = (registry.real_server_mover(key), view.declared.fallbacks.get(key));
+        let care = Care {
+            mover: registry.real_server_mover(key),
+            fallback: view.declared.fallbacks.get(key),
+            reports: view.declared.reporting.contains(key),
+        };
         let draining = view.declared.draining.get(key);
         for difference in plan::entry_differences(wanted, held.as_ref()) {
             if is_draining(&difference, draining) {
@@ -58,7 +74,11 @@ pub fn judge(view: &DeclarationView<'_>, registry: &Registry, refusals: &[Refusa
             }
             match refusal(&difference, &reasons) {
                 Some(text) => verdict.degraded.push(text),
-                None => verdict.add(&difference, judge_difference(&difference, care, fallback)),
+                None => {
+                    let is_known = registry.drifts().since(key, &difference.real_server().copied()).is_some();
+                    let judged = judge_difference(&difference, &care, is_known);
+                    verdict.add(difference, judged);
+                }
             }
         }
     }
@@ -67,7 +87,7 @@ pub fn judge(view: &DeclarationView<'_>, registry: &Registry, refusals: &[Refusa
 
 /// Whether the entry is one that leaves the table with its last connection.
 fn is_draining(difference: &Difference, draining: Option<&BTreeMap<RealServerKey, Drain>>) -> bool {
-    let DifferenceKind::RealServerIsSurplus(real) = &difference.kind else { return false };
+    let DifferenceKind::RealServerIsSurplus(real, _) = &difference.kind else { return false };
     draining.is_some_and(|draining| draining.contains_key(real))
 }
 
@@ -83,18 +103,22 @@ fn refusal(difference: &Difference, reasons: &HashMap<(&str, Option<&str>), &str
     Some(format!("{what}: refused at the last start"))
 }
 
-fn judge_difference(
-    difference: &Difference,
-    care: RealServerMover,
-    fallback: Option<&RealServerKey>,
-) -> DifferenceVerdict {
-    match (&difference.kind, care) {
+/// `is_known` says that a health monitor knows of it as another program's doing.
+fn judge_difference(difference: &Difference, care: &Care<'_>, is_known: bool) -> DifferenceVerdict {
+    let Care { mover, fallback, reports } = care;
+    let is_drift = *reports && (is_known || *mover == RealServerMover::ServiceOwner);
+    match (&difference.kind, mover) {
+        (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) if *reports => {
+            DifferenceVerdict::Drift
+        }
         (DifferenceKind::ServiceIsMissing | DifferenceKind::ServiceDiffers(_), _) => DifferenceVerdict::Wrong,
-        (DifferenceKind::RealServerIsSurplus(real), care) => match (fallback == Some(real), care) {
+        (DifferenceKind::RealServerIsSurplus(real, _), mover) => match (*fallback == Some(real), mover) {
             (true, RealServerMover::HealthMonitor) => DifferenceVerdict::Right,
             (true, RealServerMover::EndedHealthMonitor) => DifferenceVerdict::Abandoned,
+            _ if *reports => DifferenceVerdict::Drift,
             _ => DifferenceVerdict::Surplus,
         },
+        _ if is_drift => DifferenceVerdict::Drift,
         (_, RealServerMover::HealthMonitor) => DifferenceVerdict::Right,
         (_, RealServerMover::EndedHealthMonitor) => DifferenceVerdict::Abandoned,
         (_, RealServerMover::ServiceOwner) => DifferenceVerdict::Wrong,
@@ -102,21 +126,30 @@ fn judge_difference(
 }
 
 impl DeclarationVerdict {
-    fn add(&mut self, difference: &Difference, verdict: DifferenceVerdict) {
+    fn add(&mut self, difference: Difference, verdict: DifferenceVerdict) {
         match verdict {
             DifferenceVerdict::Right => {}
             DifferenceVerdict::Wrong => self.wrong.push(difference.to_string()),
             DifferenceVerdict::Surplus => self.degraded.push(difference.to_string()),
-            DifferenceVerdict::Abandoned => self.degraded.push(abandoned(difference)),
+            DifferenceVerdict::Abandoned => self.degraded.push(abandoned(&difference)),
+            DifferenceVerdict::Drift => self.drift.push(difference),
         }
     }
 
+    /// Returns what stays as other programs have made it.
+    pub fn drift(&self) -> &[Difference] {
+        &self.drift
+    }
+
+    /// `drift` has [`Self::drift`] in words.
+    ///
     /// # Errors
     /// What a restart mends.
-    pub fn answer(self) -> Result<Status, Failure> {
+    pub fn answer(mut self, drift: Vec<String>) -> Result<Status, Failure> {
         if !self.wrong.is_empty() {
             return Err(Failure::generic(brief(&self.wrong)));
         }
+        self.degraded.extend(drift);
         Ok(if self.degraded.is_empty() { Status::Running } else { Status::Degraded(brief(&self.degraded)) })
     }
 }
@@ -124,7 +157,7 @@ impl DeclarationVerdict {
 fn abandoned(difference: &Difference) -> String {
     let ended = "and its health monitor has ended";
     match &difference.kind {
-        DifferenceKind::RealServerIsSurplus(real) => {
+        DifferenceKind::RealServerIsSurplus(real, _) => {
             format!("virtual service {}: the fallback {real} is in, {ended}", difference.service)
         }
         _ => format!("{difference}, {ended}"),

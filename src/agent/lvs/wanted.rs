@@ -2,21 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Table;
+use crate::model::{ServiceKey, Table};
 use crate::ownership::{RealServerMover, Registry};
 
 /// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor
 /// took out: a service that exists keeps those that it has, and a new one gets all but those that are known to be down.
+/// What the monitor knows as the doing of other programs is undone.
 pub fn leave_to_monitors(desired: &mut Table, observed: &Table, registry: &Registry) {
     for (key, entry) in
         desired.iter_mut().filter(|(key, _)| registry.real_server_mover(key) == RealServerMover::HealthMonitor)
     {
-        match observed.get(key) {
-            Some(held) => entry.real_servers.clone_from(&held.real_servers),
-            None => {
-                let down: BTreeSet<_> = registry.known_down(key).collect();
-                entry.real_servers.retain(|real, _| !down.contains(real));
-            }
+        let down: BTreeSet<_> = registry.known_down(key).collect();
+        entry.real_servers.retain(|real, _| !down.contains(real));
+        let Some(held) = observed.get(key) else { continue };
+        let drifting: BTreeSet<_> = registry.drifts().real_servers(key).collect();
+        entry.real_servers.retain(|real, _| drifting.contains(real));
+        let kept = held.real_servers.iter().filter(|(real, _)| !drifting.contains(real));
+        entry.real_servers.extend(kept.map(|(real, held)| (*real, held.clone())));
+    }
+}
+
+/// Makes what exists of these services what is wanted.
+pub fn leave_drift(desired: &mut Table, observed: &Table, reporting: &BTreeSet<ServiceKey>) {
+    for key in reporting {
+        if let (Some(entry), Some(held)) = (desired.get_mut(key), observed.get(key)) {
+            entry.clone_from(held);
         }
     }
 }
@@ -27,7 +37,7 @@ mod tests {
 
     use super::*;
     use crate::model::ServiceEntry;
-    use crate::ownership::HealthRecord;
+    use crate::ownership::{DriftRecord, HealthRecord};
     use crate::testing::{check_rows, real_server, virtual_service};
 
     const KEY: &str = "tcp 192.0.2.1:80";
@@ -44,6 +54,22 @@ mod tests {
         let mut registry = Registry::default();
         registry.add_health_monitor("health", &record, lives);
         registry
+    }
+
+    #[test]
+    fn a_start_undoes_what_the_health_monitor_knows_as_done_by_hand_and_a_take_over_leaves_it() {
+        let declared = with_reals(&[(6, 2), (8, 1), (9, 3)]);
+        let observed = with_reals(&[(5, 1), (7, 5), (8, 1), (9, 0)]);
+        let mut registry = registry(true);
+        let key = virtual_service(KEY).key;
+        let drifts = [7, 8, 9].map(|host| DriftRecord::new(&key, &Some(real_server(host, 1).key), 5)).to_vec();
+        registry.add_health_monitor("health", &HealthRecord { drifts, ..HealthRecord::default() }, true);
+        let mut desired = declared.clone();
+        leave_to_monitors(&mut desired, &observed, &registry);
+        // 8 is known to be down, and neither 5 nor 6 is known as done by hand.
+        assert_eq!(desired, with_reals(&[(5, 1), (9, 3)]));
+        leave_drift(&mut desired, &observed, &BTreeSet::from([key]));
+        assert_eq!(desired, observed);
     }
 
     #[test]

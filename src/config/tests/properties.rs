@@ -27,7 +27,7 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
     virtual=10.1.9.9:8081\n\tservice=http\n\tchecktype=4\n\tchecktimeout=2\n\tnegotiatetimeout=8\n\treal=10.1.0.2 masq\n\
     virtual=10.1.9.9:23\n\tchecktype=external-perl\n\tcheckcommand=\"/x.pl\"\n\treal=10.1.0.2 gate\n\
     virtual=7\n\tservice=https\n\treal=10.1.0.2 gate\n\treal=10.1.0.3:444 gate\n\
-    \tdrain_timeout=60\n\
+    \tdrain_timeout=60\n\ton_drift=report\n\
     virtual6=7\n\tchecktype=off\n\treal6=[2001:db8::2] gate 0\nvirtual=10.1.9.9:22\n\
     virtual=10.1.9.9:21\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:21\n\tservice=ftp\n\treal=10.1.0.2 gate\n\
     virtual=10.1.9.9:5060\n\tprotocol=udp\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:5060\n\tservice=sip\n\

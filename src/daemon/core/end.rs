@@ -47,7 +47,10 @@ impl Core<'_> {
         let in_force = self.configuration.in_force.clone();
         match farewell(&in_force, self.services.leaving()) {
             Farewell::Nothing => None,
-            Farewell::Handover => self.record.write_end(&in_force, Instant::now()).err().map(|error| error.to_string()),
+            Farewell::Handover => {
+                let written = self.record.write_end(&in_force, &self.services, Instant::now());
+                written.err().map(|error| error.to_string())
+            }
             Farewell::Removal(ours) => {
                 if let Some(failure) = self.remove(plan::deletions(&ours), inbox) {
                     return Some(failure);

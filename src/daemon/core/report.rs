@@ -4,9 +4,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Core;
 use crate::daemon::event::DaemonPhase;
-use crate::daemon::protocol::{HealthMonitorStatus, Liveness, ServiceFault, VERSION};
+use crate::daemon::protocol::{EntryDrift, HealthMonitorStatus, Liveness, ServiceFault, VERSION};
 use crate::daemon::services::LastingFault;
 use crate::daemon::status;
+use crate::plan::Difference;
+use crate::system::boot_by_wall_clock;
 
 /// How long the table may be unreadable or unwritable until that is reported as a fault: a module that is being loaded
 /// and a busy kernel pass.
@@ -19,6 +21,7 @@ impl Core<'_> {
             cause: fault.cause.clone(),
             since: seconds(wall_clock(fault.since, now)),
         };
+        let drift = |(difference, since): (&Difference, _)| EntryDrift::new(difference, boot_by_wall_clock(since));
         let silent = self.threads.kernel.waits_for(now);
         let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
         let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
@@ -34,6 +37,7 @@ impl Core<'_> {
             starts_or_ends: matches!(self.phase, DaemonPhase::Starting | DaemonPhase::Stopping),
             sink_errors: self.sink_troubles.iter().map(|(object, cause)| format!("{object}: {cause}")).collect(),
             following_error: self.configuration.trouble.clone(),
+            drifts: self.services.drifts().map(drift).collect(),
             ..Liveness::default()
         }
     }

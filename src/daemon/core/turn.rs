@@ -190,8 +190,12 @@ impl Core<'_> {
             }
         }
         if now >= self.clock.compare_at {
-            let (desired, draining) = (self.services.desired(now), self.services.draining());
-            let order = KernelOrder::Compare { desired, depth: self.clock.depth(now), draining };
+            let order = KernelOrder::Compare {
+                desired: self.services.desired(now),
+                depth: self.clock.depth(now),
+                drifting: self.services.drifting(),
+                draining: self.services.draining(),
+            };
             self.threads.kernel.order(order, None, now);
             self.clock.compare_at = now + COMPARISON;
         }

@@ -1,7 +1,7 @@
-//! Hands mails to their relays, in a thread of its own. A relay that is away or hangs is tried again, more and more
-//! seldom, until the mail is too old to be of use.
+//! Hands mails to one relay, in a thread of its own. A relay that is away or hangs is tried again, more and more seldom,
+//! until the mail is too old to be of use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::relay;
 use crate::config::Relay;
 use crate::daemon::event::{SinkNews, TellLoop};
 
-/// The mails that wait for relays that fail. Ten thousand real servers that come and go would fill the memory while a
+/// The mails that wait for a relay that fails. Ten thousand real servers that come and go would fill the memory while a
 /// relay is away.
 const MOST: usize = 1024;
 
@@ -50,32 +50,32 @@ impl Default for Patience {
 
 /// A mail and whom it has still to reach.
 struct Pending {
-    relay: Relay,
     message: Message,
     since: Instant,
 }
 
-/// When a relay that has failed is asked again.
+/// When the relay, which has failed, is asked again.
 struct Backoff {
     at: Instant,
     pause: Duration,
 }
 
 struct Postman<'a> {
+    relay: Relay,
     tell: &'a TellLoop,
     host: &'a str,
     patience: Patience,
     pending: Vec<Pending>,
-    backoffs: BTreeMap<Relay, Backoff>,
-    /// The addresses whose relay has refused them the last time.
+    backoff: Option<Backoff>,
+    /// The addresses that the relay has refused the last time.
     refused: BTreeSet<Address>,
     /// Whether the last mail found no room among those that wait.
     is_full: bool,
 }
 
 /// Sends what is ordered.
-pub fn work(orders: &Receiver<Order>, tell: &TellLoop, host: &str, patience: Patience) {
-    let mut postman = Postman::new(tell, host, patience);
+pub fn work(orders: &Receiver<Order>, relay: Relay, tell: &TellLoop, host: &str, patience: Patience) {
+    let mut postman = Postman::new(relay, tell, host, patience);
     loop {
         let order = match postman.wait(Instant::now()) {
             Some(wait) => orders.recv_timeout(wait),
@@ -90,7 +90,7 @@ pub fn work(orders: &Receiver<Order>, tell: &TellLoop, host: &str, patience: Pat
             match order {
                 Order::Mail(mail) => postman.take(&mail),
                 Order::End { by, ended } => {
-                    postman.backoffs.clear();
+                    postman.backoff = None;
                     postman.patience.answer = by.saturating_duration_since(Instant::now());
                     postman.send_all();
                     drop(ended);
@@ -103,15 +103,19 @@ pub fn work(orders: &Receiver<Order>, tell: &TellLoop, host: &str, patience: Pat
 }
 
 impl<'a> Postman<'a> {
-    fn new(tell: &'a TellLoop, host: &'a str, patience: Patience) -> Self {
-        let (pending, backoffs, refused) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { tell, host, patience, pending, backoffs, refused, is_full: false }
+    fn new(relay: Relay, tell: &'a TellLoop, host: &'a str, patience: Patience) -> Self {
+        let (pending, refused) = (Vec::new(), BTreeSet::new());
+        Self { relay, tell, host, patience, pending, backoff: None, refused, is_full: false }
     }
 
     /// Returns how long nothing is to do, unless an order comes; `None` means for ever.
     fn wait(&self, now: Instant) -> Option<Duration> {
-        let at = |mail: &Pending| self.backoffs.get(&mail.relay).map_or(now, |backoff| backoff.at);
-        self.pending.iter().map(at).min().map(|at| at.saturating_duration_since(now))
+        let at = self.backoff.as_ref().map_or(now, |backoff| backoff.at);
+        (!self.pending.is_empty()).then(|| at.saturating_duration_since(now))
+    }
+
+    fn object(&self, what: &str) -> String {
+        format!("{what} {}:{}", self.relay.host, self.relay.port)
     }
 
     fn report(&self, object: String, trouble: Option<String>) {
@@ -121,56 +125,52 @@ impl<'a> Postman<'a> {
     fn take(&mut self, mail: &Mail) {
         let is_full = self.pending.len() >= MOST;
         if is_full != std::mem::replace(&mut self.is_full, is_full) {
-            let cause = format!("queue: {MOST} mails wait for their relays already: others are lost");
-            self.report("emailalert".into(), is_full.then_some(cause));
+            let cause = format!("queue: {MOST} mails wait already: others are lost");
+            self.report(self.object("mails that wait for"), is_full.then_some(cause));
         }
         if is_full {
             return;
         }
         match Message::of(mail, self.host) {
             Ok(message) => {
-                self.pending.push(Pending { relay: mail.settings.relay.clone(), message, since: Instant::now() });
+                self.pending.push(Pending { message, since: Instant::now() });
             }
             Err(cause) => self.report(format!("emailalert to {}", mail.settings.to), Some(format!("compose: {cause}"))),
         }
     }
 
-    /// Sends what can be sent now, over one connection for each relay.
+    /// Sends what waits over one connection, if the relay is to be asked now.
     fn send_all(&mut self) {
         let now = Instant::now();
-        let is_due = |relay: &Relay| self.backoffs.get(relay).is_none_or(|backoff| backoff.at <= now);
-        let relays: BTreeSet<Relay> =
-            self.pending.iter().map(|mail| &mail.relay).filter(|relay| is_due(relay)).cloned().collect();
-        for relay in relays {
-            let (mut mails, others) =
-                std::mem::take(&mut self.pending).into_iter().partition(|mail| mail.relay == relay);
-            self.pending = others;
-            let result = self.deliver(&relay, &mut mails);
-            mails.retain(|mail: &Pending| !mail.message.to.is_empty());
-            let object = format!("mail relay {}:{}", relay.host, relay.port);
-            let Err(cause) = result else {
-                if self.backoffs.remove(&relay).is_some() {
-                    self.report(object, None);
-                }
-                continue;
-            };
-            let [first, longest] = self.patience.pauses;
-            let pause = self.backoffs.get(&relay).map_or(first, |backoff| (backoff.pause * 2).min(longest));
-            self.backoffs.insert(relay, Backoff { at: Instant::now() + pause, pause });
-            let before = mails.len();
-            mails.retain(|mail| mail.since.elapsed() < self.patience.age);
-            let lost = before - mails.len();
-            let given_up = if lost > 0 { format!(" ({lost} mails are given up)") } else { String::new() };
-            self.report(object, Some(format!("send: {cause}{given_up}")));
-            self.pending.extend(mails);
+        if self.pending.is_empty() || self.backoff.as_ref().is_some_and(|backoff| now < backoff.at) {
+            return;
         }
+        let mut mails = std::mem::take(&mut self.pending);
+        let result = self.deliver(&mut mails);
+        mails.retain(|mail| !mail.message.to.is_empty());
+        let object = self.object("mail relay");
+        let Err(cause) = result else {
+            if self.backoff.take().is_some() {
+                self.report(object, None);
+            }
+            return;
+        };
+        let [first, longest] = self.patience.pauses;
+        let pause = self.backoff.as_ref().map_or(first, |backoff| (backoff.pause * 2).min(longest));
+        self.backoff = Some(Backoff { at: Instant::now() + pause, pause });
+        let before = mails.len();
+        mails.retain(|mail| mail.since.elapsed() < self.patience.age);
+        let lost = before - mails.len();
+        let given_up = if lost > 0 { format!(" ({lost} mails are given up)") } else { String::new() };
+        self.report(object, Some(format!("send: {cause}{given_up}")));
+        self.pending = mails;
     }
 
     /// Takes from each mail the recipients that have it, or never will.
-    fn deliver(&mut self, relay: &Relay, mails: &mut [Pending]) -> Result<(), String> {
+    fn deliver(&mut self, mails: &mut [Pending]) -> Result<(), String> {
         let patience = self.patience.answer;
         let failed = |step: &'static str| move |error: Error| relay::failed(step, &error, patience);
-        let mut connection = relay::connect(relay, self.host, patience)?;
+        let mut connection = relay::connect(&self.relay, self.host, patience)?;
         for Pending { message, .. } in mails {
             let body = (!message.bytes.is_ascii()).then_some(MailParameter::Body(MailBodyParameter::EightBitMime));
             let takes = connection.server_info().supports_feature(Extension::EightBitMime);
@@ -222,10 +222,10 @@ mod tests {
     fn mails_for_a_relay_that_is_away_wait_up_to_a_number_and_the_loop_hears_once_that_others_are_lost() {
         let (news, told) = channel();
         let tell: TellLoop = Box::new(move |item| news.send(item).is_ok());
-        let mut postman = Postman::new(&tell, "director.example", Patience::default());
         let text = b"emailalert=admin@example.org\nvirtual=192.0.2.1:80\n\tchecktype=on\n";
         let config = parse_file(text, &AnyName::default()).expect("right");
         let settings = config.services.first().and_then(|service| service.notices.mail.clone()).expect("mail");
+        let mut postman = Postman::new(settings.relay.clone(), &tell, "director.example", Patience::default());
         let mail = Mail { settings, subject: "Deleted".into(), text: "text".into() };
         (0..MOST + 100).for_each(|_| postman.take(&mail));
         assert_eq!(postman.pending.len(), MOST);

@@ -2,7 +2,7 @@ mod relays;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::config::{AnyName, parse_file};
@@ -61,7 +61,7 @@ impl MailLab {
         let (tell, news) = channel();
         let [pause, age] = [50, 60_000].map(Duration::from_millis);
         let patience = sender::Patience { answer, pauses: [pause, pause * 4], age };
-        let sink = MailAlerts::with_patience(Box::new(move |told| tell.send(told).is_ok()), patience).expect("start");
+        let sink = MailAlerts::with_patience(Box::new(move |told| tell.send(told).is_ok()), patience);
         let pool = PoolSettings {
             draining: Vec::new(),
             service: virtual_service(KEY),
@@ -94,7 +94,7 @@ impl MailLab {
     /// The kernel has quiesced the real server.
     fn quiesce(&mut self) {
         let change = Change::EditRealServer(self.pool.key(), real(2, 0));
-        self.sink.receive(&Event::Changed { change: &change, held: None, pool: Some(&self.pool) });
+        self.sink.receive(&Event::Changed { change: &change, held: None, pool: Some(&self.pool), repair: None });
     }
 
     fn next(&self) -> SinkNews {
@@ -178,13 +178,29 @@ fn a_relay_that_is_away_or_hangs_holds_up_nothing_and_gets_the_mail_later() {
 }
 
 #[test]
+fn a_relay_that_is_silent_keeps_no_mail_from_another_one() {
+    let ((silent, settings), (works, _)) = (relay(), relay());
+    let mut lab = MailLab::patient(&settings, Duration::from_secs(3600));
+    lab.quiesce();
+    // The silent one is being waited for by now, for an hour.
+    let (_client, _) = silent.accept().expect("a client");
+    lab.configure(&format!(
+        "\treal=192.0.2.2:80 gate 3\n\tsmtp_port={}\n",
+        works.local_addr().expect("address").port()
+    ));
+    lab.quiesce();
+    let mails = accept(&works).mails;
+    assert!(matches!(mails.as_slice(), [one] if one.contains("Quiescent real server")), "{mails:?}");
+}
+
+#[test]
 fn a_mail_that_is_too_old_is_given_up() {
     let (listener, settings) = relay();
     drop(listener);
     let (tell, news) = channel();
     let zero = Duration::ZERO;
     let patience = sender::Patience { answer: Duration::from_millis(300), pauses: [zero, zero], age: zero };
-    let sink = MailAlerts::with_patience(Box::new(move |told| tell.send(told).is_ok()), patience).expect("start");
+    let sink = MailAlerts::with_patience(Box::new(move |told| tell.send(told).is_ok()), patience);
     let mut lab = MailLab { sink, news, ..MailLab::new(&settings) };
     lab.configure("\treal=192.0.2.2:80 gate 3\n");
     lab.quiesce();

@@ -1,4 +1,5 @@
 mod drain;
+mod drift;
 mod orders;
 
 use std::time::Duration;
@@ -24,8 +25,12 @@ impl Sink for Heard {
         let word = match event {
             Event::Result { .. } => return,
             Event::Transition { real, transition, .. } => format!("{real} {transition:?}"),
-            Event::Changed { change, .. } => change.to_string(),
-            Event::Drift { differences, .. } => format!("drift: {}", differences.join("; ")),
+            Event::Changed { change, repair: None, .. } => change.to_string(),
+            Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => "repaired again".to_owned(),
+            Event::Changed { repair: Some(Repair { difference, .. }), .. } => format!("repaired: {difference}"),
+            Event::Drift { difference, .. } => format!("drift: {difference}"),
+            Event::DriftEnded { real, .. } => format!("drift ended: {real:?}"),
+            Event::RepairedAgain { times, .. } => format!("repaired {times} times"),
             Event::WriteRefused { cause, .. } => format!("refused: {cause}"),
             Event::WriteAccepted { service } => format!("accepted: {service}"),
             Event::CheckNotMade { cause } => format!("not made: {cause}"),
@@ -47,6 +52,7 @@ struct ServicesLab {
     table: Table,
     sinks: Sinks,
     heard: Heard,
+    started: Instant,
     now: Instant,
 }
 
@@ -54,7 +60,8 @@ impl ServicesLab {
     fn new(role: TableRole, text: &str, observed: Table) -> Self {
         let (mut sinks, heard) = (Sinks::default(), Heard::default());
         sinks.add(heard.clone());
-        let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, now: Instant::now() };
+        let now = Instant::now();
+        let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, started: now, now };
         lab.configure(role, text, observed);
         lab
     }
@@ -98,7 +105,8 @@ impl ServicesLab {
             (held != Some(wanted)).then(|| (*key, held.cloned()))
         };
         let found = desired.iter().filter_map(differs).collect();
-        self.services.compared(desired, found, self.now, &mut self.sinks);
+        let moment = Moment { now: self.now, boot: (self.now - self.started).as_secs() };
+        self.services.compared(desired, found, moment, &mut self.sinks);
     }
 
     /// Delivers the outcome of a check and returns whether it has changed anything.
@@ -199,11 +207,12 @@ fn what_another_program_changed_is_reported_and_mended() {
     let key: ServiceKey = SERVICE.parse().expect("key");
     lab.table.get_mut(&key).expect("there").real_servers.remove(&real(3, 1).key);
     lab.compare();
+    assert_eq!(lab.heard.take_all(), [""; 0], "the repair is told, once, when it is done");
+    lab.tick_all();
     assert_eq!(
         lab.heard.take_all(),
-        [format!("drift: virtual service {SERVICE}: real server 192.0.2.3:80 is missing")]
+        [format!("repaired: virtual service {SERVICE}: real server 192.0.2.3:80 is missing")]
     );
-    lab.tick_all();
     assert_eq!(lab.weights(SERVICE).len(), 2);
     lab.compare();
     assert!(lab.tick_all().is_empty());

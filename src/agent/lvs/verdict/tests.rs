@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::config;
 use crate::model::ServiceEntry;
-use crate::ownership::HealthRecord;
+use crate::ownership::{DriftRecord, HealthRecord};
 use crate::testing::{check_rows, real_server, virtual_service};
 
 const KEY: &str = "tcp 192.0.2.1:80";
@@ -103,7 +103,7 @@ fn what_the_kernel_refused_is_reported_and_causes_no_restart() {
 
 #[test]
 fn what_a_restart_mends_comes_before_what_is_only_reported() {
-    let answer = |held: &[(u8, u32)], care| verdict(Some(held), care, &[]).answer();
+    let answer = |held: &[(u8, u32)], care| verdict(Some(held), care, &[]).answer(Vec::new());
     assert_eq!(answer(&[(8, 1), (9, 3)], RealServerMover::ServiceOwner), Ok(Status::Running));
     let failure =
         answer(&[(8, 1), (7, 1)], RealServerMover::ServiceOwner).expect_err("a declared one is missing").to_string();
@@ -122,4 +122,43 @@ fn a_long_list_of_faults_is_cut_short() {
     let lines: Vec<String> = (0..9).map(|number| number.to_string()).collect();
     assert_eq!(brief(&lines), "0; 1; 2; 3; 4; and 4 more");
     assert_eq!(brief(&lines[..5]), "0; 1; 2; 3; 4");
+}
+
+#[test]
+fn what_another_program_did_is_drift_where_it_stays_and_what_health_did_is_not() {
+    let text = format!("on_drift=report\n{TEXT}");
+    let declared = Declared::from(config::parse_file(text.as_bytes(), &config::AnyName::default()).expect("right"));
+    let key = virtual_service(KEY).key;
+    let held = |reals: &[(u8, u32)]| {
+        let reals = reals.iter().map(|(host, weight)| real_server(*host, *weight)).map(|real| (real.key, real));
+        Some(ServiceEntry { service: virtual_service(KEY), real_servers: reals.collect() })
+    };
+    let known = DriftRecord::new(&key, &Some(real_server(9, 3).key), 5);
+    use RealServerMover::{EndedHealthMonitor, HealthMonitor, ServiceOwner};
+    // The last columns: how many entries are wrong, degraded and drift.
+    check_rows(
+        [
+            (None, ServiceOwner, false, (0, 0, 1)),
+            (None, HealthMonitor, false, (0, 0, 1)),
+            (held(&[(8, 1), (9, 0)]), ServiceOwner, false, (0, 0, 1)),
+            (held(&[(8, 1), (9, 0)]), HealthMonitor, false, (0, 0, 0)),
+            (held(&[(8, 1), (9, 0)]), HealthMonitor, true, (0, 0, 1)),
+            (held(&[(8, 1), (9, 0)]), EndedHealthMonitor, false, (0, 1, 0)),
+            (held(&[(8, 1), (9, 0)]), EndedHealthMonitor, true, (0, 0, 1)),
+            (held(&[(8, 1), (9, 3), (7, 1)]), HealthMonitor, false, (0, 0, 1)),
+            (held(&[(8, 1), (9, 3), (5, 1)]), HealthMonitor, false, (0, 0, 0)),
+            (held(&[(8, 1), (9, 3), (5, 1)]), EndedHealthMonitor, false, (0, 1, 0)),
+        ],
+        |(entry, care, is_known, expected)| {
+            let mut registry = Registry::default();
+            let drifts = if is_known { vec![known.clone()] } else { Vec::new() };
+            if care != ServiceOwner {
+                let record = HealthRecord { services: vec![KEY.into()], drifts, ..HealthRecord::default() };
+                registry.add_health_monitor("health", &record, care == HealthMonitor);
+            }
+            let observed = vec![(key, entry)];
+            let verdict = judge(&DeclarationView { declared: &declared, observed: &observed }, &registry, &[]);
+            assert_eq!((verdict.wrong.len(), verdict.degraded.len(), verdict.drift.len()), expected);
+        },
+    );
 }
