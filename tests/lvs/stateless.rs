@@ -167,9 +167,5 @@ fn weights_that_the_table_of_mh_cannot_keep_are_in_the_log() {
     uneven.run("reload-agent").expect(0).silent();
     uneven.monitor().expect(0).silent();
     let log = host.read(AGENT_LOG);
-    assert_eq!(
-        log.matches("parameter scheduler: mh gives some real servers a share that is wrong").count(),
-        1,
-        "{log}"
-    );
+    assert_eq!(log.matches("mh gives some real servers a share that is wrong by up to 98 %").count(), 1, "{log}");
 }
