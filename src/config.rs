@@ -37,7 +37,7 @@ pub use directive::Directive;
 pub use explain::explain;
 pub use file::{executed_files, parse_file, parse_part, warnings};
 pub use names::{AnyName, NoNames};
-pub use parameters::parse_parameters;
+pub use parameters::{file_as_parameters, parse_parameters};
 pub use problem::{Origin, Problem};
 pub use render::{refuse_newer_form, render, render_into};
 pub use table::DIRECTIVES;

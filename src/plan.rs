@@ -7,6 +7,7 @@ mod drain;
 mod ipvs;
 mod real_server;
 mod sysctls;
+mod what_if;
 
 pub use addresses::{
     AddressState, AddressTable, address_changes, address_state, deletion_order, host_prefix, interfaces_to_promote_on,
@@ -17,3 +18,4 @@ pub use drain::{HeldRealServer, drain_changes};
 pub use ipvs::{TableRole, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
 pub use sysctls::{BACKUP_ONLY, EntryEnds, director_sysctls};
+pub use what_if::{Outage, Share, shares, without};

@@ -9,6 +9,7 @@ mod channel;
 mod description;
 mod drain;
 mod locks;
+mod preview;
 mod promotion;
 mod refusals;
 mod role;
@@ -28,6 +29,7 @@ use crate::ownership::{self, Declaration, Registry, keys};
 use crate::system::RunDir;
 use bring_up::bring_up;
 use locks::DeclaringLock;
+pub use preview::{Preview, preview_of_file, preview_of_resource};
 
 pub struct Lvs;
 

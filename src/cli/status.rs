@@ -67,20 +67,26 @@ pub fn run(json: bool, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn collect() -> anyhow::Result<Overview> {
     let run_dir = RunDir::system();
-    let (mut monitors, mut silent) = (Vec::new(), Vec::new());
-    for instance in run_dir.monitors().instances() {
-        match ask(&run_dir, &instance) {
-            Ok(Some(status)) => monitors.push(status),
-            Ok(None) => {}
-            Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
-        }
-    }
+    let (monitors, silent) = ask_all(&run_dir);
     let watched: HashSet<&str> =
         monitors.iter().flat_map(|monitor| &monitor.services).map(|service| service.service.as_str()).collect();
     let registry = Registry::read(&run_dir);
     let declared = registry.owned();
     let unmonitored = declared.map(|key| key.to_string()).filter(|key| !watched.contains(key.as_str())).collect();
     Ok(Overview { monitors, silent, unmonitored, kernel: kernel_rows(&registry)? })
+}
+
+/// Asks every health monitor of this node for its status. The second list has those that do not answer, and why.
+pub(super) fn ask_all(run_dir: &RunDir) -> (Vec<HealthMonitorStatus>, Vec<String>) {
+    let (mut monitors, mut silent) = (Vec::new(), Vec::new());
+    for instance in run_dir.monitors().instances() {
+        match ask(run_dir, &instance) {
+            Ok(Some(status)) => monitors.push(status),
+            Ok(None) => {}
+            Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
+        }
+    }
+    (monitors, silent)
 }
 
 /// Asks a health monitor for its status. `None` means that no health monitor of this name runs, and that only its

@@ -61,7 +61,8 @@ impl<'a> Options<'a> {
                 Some((name, value)) if name.starts_with("--") => (name, Some(value)),
                 _ => (word, None),
             };
-            let known = OPTIONS.iter().find(|(letter, long, _)| name == *long || (name == *letter && !letter.is_empty()));
+            let known =
+                OPTIONS.iter().find(|(letter, long, _)| name == *long || (name == *letter && !letter.is_empty()));
             let Some((_, name, value)) = known else { return Err(format!("\"{word}\": no option of a saved table")) };
             let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
             let value = match value {
@@ -144,7 +145,10 @@ pub fn import_ipvsadm(file: &str, text: &str) -> Conversion {
     }
     let mut writer = Writer::default();
     drafts.into_iter().for_each(|draft| writer.add(draft));
-    writer.finish(&format!("Imported from {file}, a table as ipvsadm saves it. It has no checks: each checktype is on."), general)
+    writer.finish(
+        &format!("Imported from {file}, a table as ipvsadm saves it. It has no checks: each checktype is on."),
+        general,
+    )
 }
 
 fn draft(place: &Place, service: &Service, options: &Options) -> Draft {

@@ -56,7 +56,10 @@ enum Placement {
     Alone,
     Group(String),
     /// With its meta attributes.
-    Clone { promotable: bool, meta: &'static [&'static str] },
+    Clone {
+        promotable: bool,
+        meta: &'static [&'static str],
+    },
 }
 
 /// What holds between resources.
@@ -96,7 +99,8 @@ fn table(pair: &Pair) -> (Vec<Resource>, Vec<Constraint>) {
     let addresses = addresses(pair);
     match pair.shape {
         PairShape::Promotable => {
-            let promotable = Placement::Clone { promotable: true, meta: &["interleave=true", "resource-stickiness=100"] };
+            let promotable =
+                Placement::Clone { promotable: true, meta: &["interleave=true", "resource-stickiness=100"] };
             let both = Placement::Clone { promotable: false, meta: &["interleave=true"] };
             let clone = format!("{lvs}-clone");
             (

@@ -117,7 +117,8 @@ fn checker(
         }
         "DNS_CHECK" if checker.request.is_none() => {
             // The root has no address, which is what the check asks for.
-            let why = "the check asks for the addresses of a name, and none is given: the port is connected to, or pinged";
+            let why =
+                "the check asks for the addresses of a name, and none is given: the port is connected to, or pinged";
             remarks.push(statement.left_out(why));
             checker.directives = vec![(place(), "checktype", "connect".into())];
         }

@@ -15,7 +15,8 @@ pub(super) struct Mail {
 
 /// Reads the mails of `global_defs`; without an address there are none.
 pub(super) fn mail(statements: &[Statement]) -> Mail {
-    let inside = || statements.iter().filter(|statement| statement.keyword() == "global_defs").flat_map(|one| &one.block);
+    let inside =
+        || statements.iter().filter(|statement| statement.keyword() == "global_defs").flat_map(|one| &one.block);
     let find = |keyword: &str| inside().find(|statement| statement.keyword() == keyword);
     let Some(to) = find("notification_email") else { return Mail::default() };
     let addresses: Vec<&str> = to.block.iter().map(Statement::keyword).collect();
@@ -65,8 +66,15 @@ pub(super) fn remark(statement: &Statement, remarks: &mut Vec<Remark>) {
         "SSL" => remarks.push(statement.left_out("a check over TLS shows no certificate of its own")),
         "bfd_instance" => remarks.push(statement.left_out("there is no BFD: the cluster finds a dead node")),
         // Processes of keepalived itself.
-        "net_namespace" | "net_namespace_ipvs" | "namespace_with_ipsets" | "instance" | "use_pid_dir"
-        | "linkbeat_use_polling" | "child_wait_time" | "garp_group" | "interface_up_down_delays" => {
+        "net_namespace"
+        | "net_namespace_ipvs"
+        | "namespace_with_ipsets"
+        | "instance"
+        | "use_pid_dir"
+        | "linkbeat_use_polling"
+        | "child_wait_time"
+        | "garp_group"
+        | "interface_up_down_delays" => {
             remarks.push(statement.otherwise("concerns the processes of keepalived"));
         }
         _ => remarks.push(statement.unknown()),
@@ -75,23 +83,37 @@ pub(super) fn remark(statement: &Statement, remarks: &mut Vec<Remark>) {
 
 fn global(statement: &Statement) -> Option<Remark> {
     Some(match statement.keyword() {
-        "notification_email" | "notification_email_from" | "smtp_server" | "smtp_alert" | "smtp_alert_checker" => return None,
+        "notification_email" | "notification_email_from" | "smtp_server" | "smtp_alert" | "smtp_alert_checker" => {
+            return None;
+        }
         "lvs_sync_daemon" => sync_daemon(statement),
         "lvs_timeouts" => statement.left_out("ipvsadm --set sets them, once on each node"),
         "lvs_flush" | "lvs_flush_on_stop" | "lvs_flush_onstop" => {
             statement.otherwise("a resource changes and removes its own services only")
         }
-        "smtp_helo_name" | "smtp_connect_timeout" | "smtp_alert_vrrp" | "notify_fifo" | "lvs_notify_fifo"
-        | "notify_fifo_script" | "lvs_notify_fifo_script" | "startup_script" | "shutdown_script" => {
-            Remark::left_out(&statement.place, statement.keyword(), "no place for it here")
-        }
+        "smtp_helo_name"
+        | "smtp_connect_timeout"
+        | "smtp_alert_vrrp"
+        | "notify_fifo"
+        | "lvs_notify_fifo"
+        | "notify_fifo_script"
+        | "lvs_notify_fifo_script"
+        | "startup_script"
+        | "shutdown_script" => Remark::left_out(&statement.place, statement.keyword(), "no place for it here"),
         keyword if keyword.starts_with("vrrp_") || keyword.starts_with("garp_") => {
             statement.otherwise("VRRP is not used: the cluster decides, and vip announces (arp_count, arp_interval)")
         }
-        "router_id" | "script_user" | "enable_script_security" | "process_names" | "use_pid_dir" | "default_interface"
-        | "checker_priority" | "checker_no_swap" | "checker_rt_priority" | "max_auto_priority" | "dynamic_interfaces" => {
-            statement.otherwise("concerns the processes of keepalived")
-        }
+        "router_id"
+        | "script_user"
+        | "enable_script_security"
+        | "process_names"
+        | "use_pid_dir"
+        | "default_interface"
+        | "checker_priority"
+        | "checker_no_swap"
+        | "checker_rt_priority"
+        | "max_auto_priority"
+        | "dynamic_interfaces" => statement.otherwise("concerns the processes of keepalived"),
         _ => statement.unknown(),
     })
 }

@@ -84,7 +84,9 @@ impl RealServer {
                 remarks.push(statement.left_out("no program runs for a single real server: emailalert sends a mail"));
             }
             "smtp_alert" | "virtualhost" => {}
-            "snmp_name" => remarks.push(statement.left_out("there is no SNMP: lvs-agents status --json has the figures")),
+            "snmp_name" => {
+                remarks.push(statement.left_out("there is no SNMP: lvs-agents status --json has the figures"))
+            }
             "BFD_CHECK" | "FILE_CHECK" => remarks.push(statement.left_out("no check of this kind")),
             keyword if checker::is_checker(keyword) => {}
             _ => remarks.push(statement.unknown()),
@@ -100,15 +102,18 @@ impl RealServer {
             None if !masquerades => 0,
             _ => self.port,
         };
-        let mut line = format!("{} {} {}{}", address::place(self.address, port), self.method, self.weight, self.method.options());
+        let mut line =
+            format!("{} {} {}{}", address::place(self.address, port), self.method, self.weight, self.method.options());
         for (letter, threshold) in [("l", &self.lower), ("u", &self.upper)] {
             if let Some(threshold) = threshold {
                 line += &format!(" {letter}:{threshold}");
             }
         }
         let written = Some(self.port).filter(|port| *port != 0);
-        let asked = self.checker.as_ref().filter(|checker| checker.asks_port).and_then(|checker| checker.port.or(written));
-        let checkport = asked.filter(|asked| *asked != port).map(|port| format!(" checkport:{port}")).unwrap_or_default();
+        let asked =
+            self.checker.as_ref().filter(|checker| checker.asks_port).and_then(|checker| checker.port.or(written));
+        let checkport =
+            asked.filter(|asked| *asked != port).map(|port| format!(" checkport:{port}")).unwrap_or_default();
         let own = question.map(|(request, receive)| format!(" \"{request}\",\"{receive}\"")).unwrap_or_default();
         (format!("{line}{checkport}"), format!("{line}{own}{checkport}"))
     }

@@ -150,7 +150,8 @@ impl<'a> Settings<'a> {
                 self.flags.push(flag);
             }
             "lvs_method" | "lb_kind" => {
-                self.method = keep(address::forwarding(statement.arguments()), statement, remarks).unwrap_or(self.method);
+                self.method =
+                    keep(address::forwarding(statement.arguments()), statement, remarks).unwrap_or(self.method);
             }
             "sorry_server_lvs_method" => {
                 self.fallback_method = keep(address::forwarding(statement.arguments()), statement, remarks);
@@ -191,7 +192,8 @@ fn remark(statement: &Statement) -> Remark {
     match statement.keyword() {
         "quorum" | "hysteresis" => statement.left_out("the fallback serves when no real server is left"),
         "quorum_up" | "quorum_down" => {
-            let why = "fallbackcommand names one program, which is called with start or stop, VIP:PORT and the protocol";
+            let why =
+                "fallbackcommand names one program, which is called with start or stop, VIP:PORT and the protocol";
             Remark::left_out(&statement.place, statement.keyword(), why)
         }
         "omega" => statement.otherwise("no program runs at the end; cleanstop=yes removes the services"),
@@ -246,13 +248,17 @@ impl Section<'_> {
         self.say_check(&mut draft);
         self.mail.say(statement, &mut draft);
         self.say_fallback(&mut draft, six, port);
-        let shared = self.checked().map(|(_, checker)| checker.question());
         for real in self.reals {
-            let own = real.checker.as_ref().map(Checker::question).filter(|own| Some(*own) != shared);
-            let (without, with) = real.line(port, own);
+            let (without, with) = real.line(port, self.own_question(real));
             draft.say_or(&real.place, format!("real{six}={with}"), format!("real{six}={without}"));
         }
         draft
+    }
+
+    /// What this real server alone is asked, by the check that all have.
+    fn own_question<'r>(&self, real: &'r RealServer) -> Option<(&'r str, &'r str)> {
+        let ((_, shared), own) = (self.checked()?, real.checker.as_ref()?);
+        Some(own.question()).filter(|question| own.is_like(shared) && *question != shared.question())
     }
 
     /// That of the real servers, where a mark does not say it.
@@ -319,7 +325,9 @@ impl Section<'_> {
         let Some((first, shared)) = self.checked() else { return };
         let is_program = shared.keyword == "MISC_CHECK";
         let times = |real: &RealServer, checker: &Checker| {
-            real.timing.directives(checker.retries, is_program, &self.statement.place).map(|(_, name, value)| (name, value))
+            real.timing
+                .directives(checker.retries, is_program, &self.statement.place)
+                .map(|(_, name, value)| (name, value))
         };
         let inhibits = self.reals.first().is_some_and(|real| real.inhibits);
         for real in self.reals {

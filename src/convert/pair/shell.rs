@@ -90,7 +90,16 @@ fn pcs(resources: &[Resource], constraints: &[Constraint]) -> Vec<Words> {
     for constraint in constraints {
         match constraint {
             Constraint::Colocation { resource, with, role: Some(role), .. } => commands.push(words(&[
-                "pcs", "constraint", "colocation", "add", "Started", resource, "with", role, with, "INFINITY",
+                "pcs",
+                "constraint",
+                "colocation",
+                "add",
+                "Started",
+                resource,
+                "with",
+                role,
+                with,
+                "INFINITY",
             ])),
             Constraint::Colocation { resource, with, role: None, .. } => {
                 commands.push(words(&["pcs", "constraint", "colocation", "add", resource, "with", with, "INFINITY"]));

@@ -132,7 +132,7 @@ fn real_servers_that_are_asked_something_else_say_so_in_their_line_or_are_told()
         [
             "real=192.0.2.11:80 gate 1",
             "real=192.0.2.12:80 gate 1 \"/b\",\"ok\"",
-            "real=192.0.2.13:80 gate 1 \"\",\"\"",
+            "real=192.0.2.13:80 gate 1",
             "real=192.0.2.14:80 gate 1",
             "real=192.0.2.15:80 gate 1",
         ]
