@@ -113,7 +113,7 @@ fn a_group_is_a_section_for_each_of_its_addresses() {
     let (lines, remarks) = imported(text);
     let sections: Vec<&str> = lines.split('|').filter(|line| line.starts_with("virtual")).collect();
     assert_eq!(sections, ["virtual=192.0.2.1:80", "virtual=192.0.2.2:80", "virtual6=[2001:db8::1]:80", "virtual=7"]);
-    let other = "k:11: virtual_server_group other: left out: no virtual server has this group";
+    let other = "k:12: virtual_server_group other: left out: no virtual server has this group";
     assert!(remarks.contains(&other.to_owned()), "{remarks:?}");
 }
 
@@ -138,10 +138,10 @@ fn real_servers_that_are_asked_something_else_say_so_in_their_line_or_are_told()
         ]
     );
     let told = [
-        "k:22: real_server 192.0.2.13: TCP_CHECK: left out: the check of 192.0.2.11 counts for all real servers of the service",
-        "k:24: PING_CHECK: left out: a real server has one check: TCP_CHECK at k:22 counts",
-        "k:27: real_server 192.0.2.14: checker: left out: it has none: it is checked by HTTP_GET as the others are",
-        "k:30: real_server 192.0.2.15: times of its check: left out: those of 192.0.2.11 count for all real servers of the \
+        "k:20: real_server 192.0.2.13: TCP_CHECK: left out: the check of 192.0.2.11 counts for all real servers of the service",
+        "k:22: PING_CHECK: left out: a real server has one check: TCP_CHECK at k:20 counts",
+        "k:25: real_server 192.0.2.14: checker: left out: it has none: it is checked by HTTP_GET as the others are",
+        "k:28: real_server 192.0.2.15: times of its check: left out: those of 192.0.2.11 count for all real servers of the \
          service",
     ];
     assert_eq!(remarks, told);

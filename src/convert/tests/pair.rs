@@ -60,7 +60,10 @@ fn the_simple_pair_is_the_one_of_the_documentation_but_for_what_waits() {
     // The document has the constraint of the address before the address; here all constraints come last.
     let without_waiting = |commands: Vec<Vec<String>>| -> Vec<Vec<String>> {
         let kept = commands.into_iter().filter(|words| !words.contains(&"enable".to_owned()));
-        kept.map(|words| words.into_iter().filter(|word| word != "--disabled").collect()).collect()
+        let mut kept: Vec<Vec<String>> =
+            kept.map(|words| words.into_iter().filter(|word| word != "--disabled").collect()).collect();
+        kept.sort();
+        kept
     };
     let ours = without_waiting(commands_of(&pair(PairShape::Simple, Shell::Pcs)));
     assert_eq!(ours, without_waiting(block(document, "With pcs:")));
