@@ -44,7 +44,7 @@ fn a_saved_table_comes_by_standard_input() {
     let host = Host::new();
     let program = env!("CARGO_BIN_EXE_lvs-agents");
     let saved = "-A -t 192.0.2.1:80 -s rr\\n-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 1\\n";
-    let text = host.sh(&format!("printf '{saved}' | {program} import ipvsadm-save"));
+    let text = host.sh(&format!("printf '%b' '{saved}' | {program} import ipvsadm-save"));
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).map(str::trim).collect();
     assert_eq!(
         lines,

@@ -33,6 +33,7 @@ struct Settings<'a> {
     method: ForwardingMethod,
     protocol: Option<(Place, String)>,
     persistent: Option<(Place, String)>,
+    netmask: Option<(Place, String)>,
     family: Option<Family>,
     weight: String,
     virtualhost: Option<&'a Statement>,
@@ -118,6 +119,7 @@ impl<'a> Settings<'a> {
             method: ForwardingMethod::Masq,
             protocol: None,
             persistent: None,
+            netmask: None,
             family: None,
             weight: "1".into(),
             virtualhost: None,
@@ -143,7 +145,7 @@ impl<'a> Settings<'a> {
         let mut say = |name| self.lines.push((place(), name, first()));
         match statement.keyword() {
             "lvs_sched" | "lb_algo" => say("scheduler"),
-            "persistence_granularity" => say("netmask"),
+            "persistence_granularity" => self.netmask = Some((place(), first())),
             "persistence_engine" => say("persistence_engine"),
             "ops" => self.lines.push((place(), "ops", "yes".into())),
             flag @ ("flag-1" | "flag-2" | "flag-3" | "sh-port" | "sh-fallback" | "mh-port" | "mh-fallback") => {
@@ -279,13 +281,24 @@ impl Section<'_> {
         }
     }
 
-    /// keepalived makes a service of every port persistent that is not.
+    /// keepalived makes a service persistent that has a granularity alone, or every port.
     fn say_persistence(&self, draft: &mut Draft, port: Option<u16>) {
-        match (&self.settings.persistent, port) {
+        let Settings { persistent, netmask, .. } = self.settings;
+        let implied = netmask.as_ref().map(|(place, _)| place).or((port == Some(0)).then_some(&self.statement.place));
+        match (persistent, implied) {
             (Some((place, seconds)), _) => draft.say(place, format!("persistent={seconds}")),
-            (None, Some(0)) => draft.say(&self.statement.place, format!("persistent={PERSISTENCE}")),
-            (None, _) => {}
+            (None, Some(place)) => draft.say(place, format!("persistent={PERSISTENCE}")),
+            (None, None) => {}
         }
+        if let Some((place, netmask)) = netmask
+            && !self.is_group()
+        {
+            draft.say(place, format!("netmask={netmask}"));
+        }
+    }
+
+    fn is_group(&self) -> bool {
+        self.statement.argument(1) == Some("group")
     }
 
     fn say_check(&self, draft: &mut Draft) {
@@ -322,6 +335,11 @@ impl Section<'_> {
 
     /// What real servers say that a section says once.
     fn compare(&self, remarks: &mut Vec<Remark>) {
+        if let Some((place, netmask)) = self.settings.netmask.as_ref().filter(|_| self.is_group()) {
+            // `ipvs_group_range_cmd` of keepalived sets the mask of a whole address.
+            let how = format!("keepalived does not apply it to a group: netmask={netmask} would say it");
+            remarks.push(Remark::otherwise(place, "persistence_granularity", how));
+        }
         let Some((first, shared)) = self.checked() else { return };
         let is_program = shared.keyword == "MISC_CHECK";
         let times = |real: &RealServer, checker: &Checker| {

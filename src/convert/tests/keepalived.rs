@@ -88,7 +88,7 @@ fn what_a_virtual_server_says_is_said_by_the_section() {
     let (lines, remarks) = imported(&text);
     assert_eq!(
         lines,
-        "virtual=192.0.2.100:80|protocol=tcp|scheduler=rr|netmask=255.255.255.0|scheduler=sh|schedflags=sh-port|persistent=50|\
+        "virtual=192.0.2.100:80|protocol=tcp|scheduler=rr|scheduler=sh|schedflags=sh-port|persistent=50|netmask=255.255.255.0|\
          quiescent=yes|checktype=connect|checkinterval=5|checktimeout=5|failurecount=2|fallback=192.0.2.99:80 gate|\
          real=192.0.2.11:80 gate 7 l:2 u:9"
     );
@@ -103,6 +103,19 @@ fn a_service_of_every_port_is_persistent_and_one_without_a_protocol_is_udp() {
         "virtual=192.0.2.100:0|protocol=udp|scheduler=wlc|persistent=360|quiescent=no|checktype=on|real=192.0.2.11 masq 1"
     );
     assert_eq!(remarks, ["k:1: protocol: not said: keepalived takes UDP"]);
+}
+
+#[test]
+fn a_granularity_makes_a_service_persistent_and_counts_for_no_group() {
+    let (lines, _) = imported(&around("persistence_granularity 255.255.0.0", ""));
+    assert!(lines.contains("|persistent=360|netmask=255.255.0.0|"), "{lines}");
+    let text = "virtual_server_group g {\n192.0.2.1 80\n}\nvirtual_server group g {\nprotocol TCP\n\
+        persistence_granularity 255.255.0.0\n}\n";
+    let (lines, remarks) = imported(text);
+    assert!(lines.contains("persistent=360") && !lines.contains("netmask"), "{lines}");
+    let told =
+        "k:6: persistence_granularity: keepalived does not apply it to a group: netmask=255.255.0.0 would say it";
+    assert_eq!(remarks, [told]);
 }
 
 #[test]
