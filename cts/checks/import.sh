@@ -3,12 +3,14 @@ CONF=$CTS/config/keepalived.conf
 
 scenario() {
 	keepalived_programs
-	import_says_it_all "lvs-agents import keepalived.conf $CONF" "$L/imported.cf"
-	lvs_programs "$L/imported.cf"
-	same_as_keepalived "the file imported from keepalived.conf"
 	import_says_it_all "lvs-agents import ipvsadm-save $L/saved" "$L/saved.cf"
 	lvs_programs "$L/saved.cf"
 	same_as_keepalived "the file imported from the saved table"
+	agent_run lvs stop configfile="$L/saved.cf" || failed "lvs stop"
+	import_says_it_all "lvs-agents import keepalived.conf $CONF" "$L/imported.cf"
+	lvs_programs "$L/imported.cf"
+	same_as_keepalived "the file imported from keepalived.conf"
+	same_thresholds
 	plan_is_true
 	crm_takes_it
 	pcs_takes_it
@@ -55,16 +57,23 @@ same_as_keepalived() {
 	seen "$1: the same table as keepalived's"
 }
 
+# same_thresholds: ipvsadm does not save them.
+same_thresholds() {
+	local difference
+	difference=$(diff <(on lone ip netns exec other ipvsadm -Ln --thresholds | sorted) <(on lone ipvsadm -Ln --thresholds | sorted)) ||
+		failed "thresholds:" "$difference"
+}
+
 # plan_is_true: plan shows nothing where nothing differs, and what a start does where something does.
 plan_is_true() {
 	local shown
-	on lone lvs-agents plan "$L/saved.cf" || failed "plan has changes for what is in the kernel"
+	on lone lvs-agents plan "$L/imported.cf" || failed "plan has changes for what is in the kernel"
 	on lone ipvsadm -e -t 10.9.0.100:80 -r 10.9.0.21:80 -g -w 99 -x 1000 -y 100 || failed "ipvsadm -e"
 	shown=$(on lone lvs-agents plan lone-lvs)
 	[[ $? == 2 && $shown == "~   tcp 10.9.0.100:80  10.9.0.21:80  weight is 99, must be 10" ]] || failed "plan: $shown"
-	lvs_programs "$L/saved.cf"
+	lvs_programs "$L/imported.cf"
 	same_as_keepalived "after the start that plan has shown"
-	agent_run lvs stop configfile="$L/saved.cf" || failed "lvs stop"
+	agent_run lvs stop configfile="$L/imported.cf" || failed "lvs stop"
 }
 
 # cib COMMAND...: works on a configuration in a file.
@@ -84,6 +93,14 @@ has_the_pair() {
 	for part; do [[ $text == *"$part"* ]] || failed "the configuration has no $part:" "$text"; done
 }
 
+# has_values WHAT: values with quotes of both kinds have arrived as they are in the file.
+has_values() {
+	[[ $(value_of request) == 'SELECT "a" FROM b' && $(value_of passwd) == "it's" ]] ||
+		failed "$1: request=$(value_of request) passwd=$(value_of passwd)"
+	[[ $(value_of real) == "10.9.0.21 gate 1, 10.9.0.22:3306 gate 3" ]] || failed "$1: real=$(value_of real)"
+}
+value_of() { cib crm_resource --resource one-lvs --get-parameter "$1"; }
+
 crm_takes_it() {
 	new_cib
 	on lone lvs-agents export crm "$L/imported.cf" --name web --nic eth0 --sync-interface eth0 >"$L/pair.crm" 2>/dev/null ||
@@ -95,8 +112,8 @@ crm_takes_it() {
 	inline_file
 	on lone lvs-agents export crm "$L/one.cf" --name one --nic eth0 --simple --inline >"$L/pair.crm" 2>/dev/null || failed "export crm --inline"
 	cib crm configure load update "$L/pair.crm" || failed "crm configure load update:" "$(<"$L/pair.crm")"
-	has_the_pair "crm, simple" '<group id="one"' 'rsc_order id="one-checked-first"' \
-		'value="SELECT &quot;a&quot; FROM b"' 'value="it'"'"'s"'
+	has_the_pair "crm, simple" '<group id="one"' 'rsc_order id="one-checked-first"'
+	has_values crm
 }
 
 pcs_takes_it() {
@@ -109,8 +126,8 @@ pcs_takes_it() {
 	new_cib
 	on lone lvs-agents export pcs "$L/one.cf" --name one --nic eth0 --simple --inline >"$L/pair.sh" 2>/dev/null || failed "export pcs --inline"
 	with_pcs
-	has_the_pair "pcs, simple" '<group id="one"' 'first="one-health"' \
-		'value="SELECT &quot;a&quot; FROM b"' 'value="it'"'"'s"'
+	has_the_pair "pcs, simple" '<group id="one"' 'first="one-health"'
+	has_values pcs
 }
 
 # with_pcs: runs the commands on the configuration in the file.

@@ -85,7 +85,7 @@ impl RealServer {
             }
             "smtp_alert" | "virtualhost" => {}
             "snmp_name" => {
-                remarks.push(statement.left_out("there is no SNMP: lvs-agents status --json has the figures"))
+                remarks.push(statement.left_out("there is no SNMP: lvs-agents status --json has the figures"));
             }
             "BFD_CHECK" | "FILE_CHECK" => remarks.push(statement.left_out("no check of this kind")),
             keyword if checker::is_checker(keyword) => {}
