@@ -2,10 +2,14 @@
 
 mod called_as;
 mod check_config;
+mod export;
+mod import;
 mod install;
 mod ldirectord;
 mod order;
+mod plan;
 mod status;
+mod what_if;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -30,6 +34,8 @@ pub use ldirectord::run as run_as_ldirectord;
 pub type ExitStatus = u8;
 const SUCCESS: ExitStatus = 0;
 const FAILURE: ExitStatus = 1;
+/// The command has done its work, and there is something to look at: changes, or what was left out.
+const DIFFERENT: ExitStatus = 2;
 
 /// Linux Virtual Server made highly available: OCF resource agents, health monitor and tools in one binary.
 #[derive(Parser)]
@@ -87,6 +93,26 @@ enum CliCommand {
         #[arg(long)]
         explain: bool,
     },
+    /// Show what a start or a reload would change in the kernel now, and change nothing; exit status 2 if there is anything
+    Plan {
+        /// A ldirectord.cf, or the name of an lvs resource that has been started on this node
+        subject: String,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what becomes of the virtual services when something fails; exit status 2 if one is left without a server
+    WhatIf {
+        #[command(subcommand)]
+        event: what_if::Event,
+    },
+    /// Make a ldirectord.cf of what another load balancer is configured with; exit status 2 if anything is left out
+    Import {
+        #[command(subcommand)]
+        source: import::ImportSource,
+    },
+    /// Print the commands that make a pair of directors of a ldirectord.cf
+    Export(export::ExportOptions),
     /// Install this binary and the links that make its agents known to pacemaker
     Install {
         /// Install below this directory, as for a package
@@ -175,6 +201,10 @@ fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
         CliCommand::Enable { subject } => return order::end(&subject, &mut out),
         CliCommand::Orders { json } => return order::list(json, &mut out),
         CliCommand::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
+        CliCommand::Plan { subject, json } => return plan::run(&subject, json, &mut out),
+        CliCommand::WhatIf { event } => return what_if::run(&event, &mut out),
+        CliCommand::Import { source } => return import::run(&source, &mut out),
+        CliCommand::Export(options) => export::run(&options, &mut out)?,
         CliCommand::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
         CliCommand::MetaData { agent, format } => {
             let description = find(&agent)?.description();

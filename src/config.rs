@@ -39,7 +39,7 @@ pub use directive::Directive;
 pub use explain::explain;
 pub use file::{executed_files, parse_declaration, parse_declared_part, parse_file, warnings};
 pub use names::{AnyName, NoNames};
-pub use parameters::parse_parameters;
+pub use parameters::{file_as_parameters, parse_parameters};
 pub use problem::{Origin, Problem};
 pub use render::{refuse_newer_form, render, render_into};
 pub use table::DIRECTIVES;

@@ -4,7 +4,8 @@
 //! write them. [`plan`], [`health`] and [`sync`] decide, without I/O and with time as an argument. [`check`] asks real servers,
 //! [`netlink`] and [`system`] ask and change the kernel. [`daemon`] and [`agent`] are where these meet: a long-lived
 //! loop and short-lived OCF actions, which [`ownership`] keeps out of each other's way. [`director`] makes the node fit to
-//! direct. [`ocf`] is the frame that turns an agent into exit codes and meta-data.
+//! direct. [`ocf`] is the frame that turns an agent into exit codes and meta-data. [`convert`] reads what other load balancers are
+//! configured with, and writes the commands that make a pair.
 //!
 //! Dependencies point one way: `cli` → `agent`, `daemon` → `plan`, `health`, `check`, `netlink`, `config` → `model`.
 // A reader of the documentation learns units, ranges and errors from it, not from the code.
@@ -14,6 +15,7 @@ pub mod agent;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod daemon;
 pub mod director;
 pub mod health;

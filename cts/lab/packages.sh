@@ -3,7 +3,7 @@
 PACKAGES=(
 	kmod iproute2 procps util-linux # namespaces, modules
 	corosync pacemaker pacemaker-cli-utils crmsh pcs resource-agents cluster-glue
-	ipvsadm ldirectord libdbd-mysql-perl # the peers, and the tool that shows the table
+	ipvsadm ldirectord libdbd-mysql-perl keepalived # the peers, and the tool that shows the table
 	mariadb-server mariadb-client python3 python3-pymysql
 	bind9 slapd postgresql freeradius tinyproxy openssl   # servers that the checks are asked of (tests/check_servers)
 	nginx kamailio                                        # of pages and telephones (checks/faults)

@@ -3,7 +3,7 @@
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 . "$CTS/lab/item.sh"
 
-CHECKS=(checks/{ipvs-tests,ocf-tester,stand-in,tools,no-fork})
+CHECKS=(checks/{ipvs-tests,ocf-tester,stand-in,tools,import,no-fork})
 # The two labs of the whole suite take about the same time when these are played beside the scenarios.
 LONG_CHECKS=(checks/{faults,beside-original})
 SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2 two-in-one many clone-tools clone-dead-server clone-faults clone drain fencing)

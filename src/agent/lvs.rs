@@ -10,6 +10,7 @@ mod description;
 mod drain;
 mod drift;
 mod locks;
+mod preview;
 mod promotion;
 mod refusals;
 mod role;
@@ -30,6 +31,7 @@ use crate::ownership::{self, Declaration, Registry, keys};
 use crate::system::RunDir;
 use bring_up::bring_up;
 use locks::DeclaringLock;
+pub use preview::{Preview, preview_of_file, preview_of_resource};
 
 pub struct Lvs;
 

@@ -72,14 +72,7 @@ pub fn run(json: bool, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn collect(with_traffic: bool) -> anyhow::Result<Overview> {
     let run_dir = RunDir::system();
-    let (mut monitors, mut silent) = (Vec::new(), Vec::new());
-    for instance in run_dir.monitors().instances() {
-        match ask(&run_dir, &instance) {
-            Ok(Some(status)) => monitors.push(status),
-            Ok(None) => {}
-            Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
-        }
-    }
+    let (monitors, silent) = ask_all(&run_dir);
     let watched: HashSet<&str> =
         monitors.iter().flat_map(|monitor| &monitor.services).map(|service| service.service.as_str()).collect();
     let registry = Registry::read(&run_dir);
@@ -114,6 +107,19 @@ fn order_doubts(monitors: &[HealthMonitorStatus]) -> Vec<String> {
     }
     let clinging = clinging_services();
     drained.into_iter().filter(|key| clinging.contains(key)).map(|key| format!("{key}: {CLINGS}")).collect()
+}
+
+/// Asks every health monitor of this node for its status. The second list has those that do not answer, and why.
+pub(super) fn ask_all(run_dir: &RunDir) -> (Vec<HealthMonitorStatus>, Vec<String>) {
+    let (mut monitors, mut silent) = (Vec::new(), Vec::new());
+    for instance in run_dir.monitors().instances() {
+        match ask(run_dir, &instance) {
+            Ok(Some(status)) => monitors.push(status),
+            Ok(None) => {}
+            Err(error) => silent.push(format!("health monitor {instance}: {error:#}")),
+        }
+    }
+    (monitors, silent)
 }
 
 /// Asks a health monitor for its status. `None` means that no health monitor of this name runs, and that only its
@@ -422,6 +428,7 @@ tcp 192.0.2.9:80  not monitored
             health: "up".into(),
             since: 40,
             reason: "configured".into(),
+            order: None,
         };
         let real_servers = vec![real];
         let service = ServiceStatus { service: service.into(), scheduler: "wrr".into(), real_servers, fallback: None };

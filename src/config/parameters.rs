@@ -1,12 +1,12 @@
 //! Services from the parameters of a cluster resource. Each parameter is the directive of the same name; text that a
 //! file has in double quotes comes without them.
 
-use super::directive::{Directive, Form, Scope};
+use super::directive::{Directive, Form, Kind, Scope};
 use super::effective::Author;
 use super::problem::{Origin, Problem, Report};
 use super::section::{Outside, Section};
-use super::written::Entry;
-use super::{Config, Resolver, effective, file, line, table};
+use super::written::{Effective, Entry, Value, Written};
+use super::{Config, Resolver, effective, file, line, render, table, words};
 use crate::model::Family;
 
 const VIRTUAL: &str = "virtual";
@@ -73,6 +73,58 @@ fn as_in_a_file(directive: &Directive, value: &str) -> Result<String, &'static s
         None => Ok(text),
         Some(_) if has_quotes => Err("expected a value without \"#\" or \" //\" behind a double quote"),
         Some(_) => Err("expected a value without a comment (\"#\" or \"//\"): parameters have none"),
+    }
+}
+
+/// Returns what a file says of its only service as the parameters that say the same: what is written and nothing else, with
+/// names as names.
+///
+/// # Errors
+/// Fails where the file has another number of services, is wrong, or says something that no parameter can.
+pub fn file_as_parameters(text: &[u8], resolver: &dyn Resolver) -> Result<Vec<(&'static str, String)>, String> {
+    let in_words = |problems: Vec<Problem>| problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ");
+    let config = super::parse_file(text, resolver).map_err(in_words)?;
+    let mut sections = Vec::new();
+    let outside = file::read(text, file::Depth::Whole, &mut Report::default(), |section| sections.push(section));
+    let [section] = sections.as_slice() else {
+        return Err(format!("{} virtual services: expected one, as parameters name one", sections.len()));
+    };
+    let directives = table::DIRECTIVES.iter().filter(|directive| directive.is_parameter);
+    let parameters: Vec<_> =
+        directives.filter_map(|directive| Some((directive.name, said(directive, section, &outside)?))).collect();
+    let again = parse_parameters(&parameters, resolver).map_err(in_words)?;
+    match render(&again) == render(&config) {
+        true => Ok(parameters),
+        false => Err("as parameters it would mean something else".into()),
+    }
+}
+
+/// The value of a parameter, if the file has one.
+fn said(directive: &Directive, section: &Section, outside: &Outside) -> Option<String> {
+    match directive.form {
+        Form::Virtual(_) => Some(section.word.clone()),
+        Form::Real(_) => {
+            let reals = section.real_servers.iter().map(|real| &*real.word);
+            Some(reals.collect::<Vec<_>>().join(", ")).filter(|list| !list.is_empty())
+        }
+        Form::Fallback(_) => {
+            let shared = outside.fallbacks().find(|(_, family)| *family == section.family).map(|(spec, _)| spec);
+            Some(section.fallback.as_deref().or(shared)?.word.to_string())
+        }
+        Form::Value(kind) => {
+            let values = Effective { section: &section.values, outside: &outside.values };
+            values.written(directive.name).map(|written| value_of(kind, written, section.family))
+        }
+        Form::Ignored(_) | Form::Execute | Form::Replaced(_) => None,
+    }
+}
+
+fn value_of(kind: Kind, written: &Written, family: Family) -> String {
+    match (&written.at.value, kind) {
+        (Value::Number(length), Kind::Netmask) => words::netmask(family, (*length).try_into().unwrap_or(u8::MAX)),
+        (Value::Number(number), _) => number.to_string(),
+        (Value::Flag(flag), _) => words::yes_no(*flag).into(),
+        (Value::Text(text), _) => text.to_string(),
     }
 }
 

@@ -76,6 +76,16 @@ impl Difference {
         }
     }
 
+    /// Returns which settings differ, such as `weight is 1, must be 3`; `None` where the entry as a whole does.
+    pub fn settings(&self) -> Option<String> {
+        match &self.kind {
+            DifferenceKind::ServiceDiffers(details) | DifferenceKind::RealServerDiffers(_, details) => {
+                Some(described(details))
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the command by which an operator does the same with the knowledge of the health monitor: a drain, another
     /// weight, a real server that is taken out. `None` where there is none.
     pub fn command(&self) -> Option<String> {

@@ -7,13 +7,14 @@ use crate::source::{Named, Source};
 use crate::{files_below, read, repository};
 
 /// The pure modules, and which modules of this crate each may name.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("model", &["model"]),
     ("plan", &["model", "plan"]),
     ("health", &["model", "health"]),
     ("sync", &["model", "sync"]),
     // The table of checks says what a service may say of them.
     ("config", &["model", "config", "check"]),
+    ("convert", &["model", "config", "convert"]),
 ];
 
 /// The parts of the standard library that are values and functions of values. `Instant` is one of them as long as nobody

@@ -1,9 +1,12 @@
-//! The original's command line, through a link named `ldirectord`, in namespaces of each test's own.
+//! The original's command line, through a link named `ldirectord`, and the commands that convert and look ahead, in namespaces of
+//! each test's own.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
 #[path = "../common/mod.rs"]
 mod common;
+mod convert;
 mod execute;
+mod plan;
 
 use std::process::Command;
 

@@ -56,7 +56,7 @@ pub fn bring_up(call: &Call, role: Option<PromotionRole>) -> Result<(), Failure>
 fn load(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs) -> Result<(Config, Option<String>), Failure> {
     let mut config = source::load(call)?;
     let mut undeclared = source::undeclared(call, run_dir, &config);
-    if undeclared.is_some() && drain::carry_over(call, run_dir, ipvs, &mut config)? {
+    if undeclared.is_some() && drain::carry_over(&call.instance, run_dir, ipvs, &mut config)? {
         undeclared = source::undeclared(call, run_dir, &config);
     }
     Ok((config, undeclared))

@@ -16,8 +16,8 @@ use crate::system::{Lock, RunDir, seconds_since_boot};
 
 /// Adds to the services of `config` those real servers that the present declaration has, that these do not, and that the
 /// kernel holds; returns whether there are such.
-pub fn carry_over(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, config: &mut Config) -> Result<bool, Failure> {
-    let Declaration::Services(before) = ownership::declaration(run_dir, &call.instance) else { return Ok(false) };
+pub fn carry_over(instance: &str, run_dir: &RunDir, ipvs: &mut Ipvs, config: &mut Config) -> Result<bool, Failure> {
+    let Declaration::Services(before) = ownership::declaration(run_dir, instance) else { return Ok(false) };
     let now = seconds_since_boot();
     let mut are_there = false;
     for service in &mut config.services {

@@ -1,8 +1,8 @@
 //! Decides what the kernel shall hold where health monitors know more than the declaration. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ServiceKey, Table};
+use crate::model::{RealServerKey, ServiceKey, Table};
 use crate::ownership::{RealServerMover, Registry};
 
 /// Where a living health monitor looks after a service, starting it must not put a real server back that the monitor
@@ -31,10 +31,29 @@ pub fn leave_drift(desired: &mut Table, observed: &Table, reporting: &BTreeSet<S
     }
 }
 
+/// What the table is once a living health monitor has followed the declaration: a real server that it knows to be down
+/// stays as it is held, and so does a fallback. Others are taken to be healthy.
+pub fn expect_of_monitors(
+    desired: &mut Table,
+    observed: &Table,
+    fallbacks: &BTreeMap<ServiceKey, RealServerKey>,
+    registry: &Registry,
+) {
+    for (key, entry) in
+        desired.iter_mut().filter(|(key, _)| registry.real_server_mover(key) == RealServerMover::HealthMonitor)
+    {
+        let fallback = fallbacks.get(key).filter(|fallback| !entry.real_servers.contains_key(fallback));
+        for real in registry.known_down(key).chain(fallback) {
+            match observed.get(key).and_then(|held| held.real_servers.get(real)) {
+                Some(held) => entry.real_servers.insert(*real, held.clone()),
+                None => entry.real_servers.remove(real),
+            };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::model::ServiceEntry;
     use crate::ownership::{DriftRecord, HealthRecord};
@@ -86,6 +105,26 @@ mod tests {
             |(lives, observed, expected)| {
                 let mut desired = declared.clone();
                 leave_to_monitors(&mut desired, &observed, &registry(lives));
+                assert_eq!(desired, expected, "{lives} {observed:?}");
+            },
+        );
+    }
+
+    #[test]
+    fn what_a_monitor_knows_to_be_down_is_expected_to_stay_as_it_is() {
+        let fallback = real_server(1, 1).key;
+        let fallbacks = BTreeMap::from([(virtual_service(KEY).key, fallback)]);
+        check_rows(
+            [
+                // It is out, and another one gets the weight that is declared now.
+                (true, with_reals(&[(9, 1)]), with_reals(&[(9, 3)])),
+                (true, with_reals(&[(8, 0), (9, 3)]), with_reals(&[(8, 0), (9, 3)])),
+                (true, with_reals(&[(1, 1)]), with_reals(&[(1, 1), (9, 3)])),
+                (false, with_reals(&[(1, 1)]), with_reals(&[(8, 1), (9, 3)])),
+            ],
+            |(lives, observed, expected)| {
+                let mut desired = with_reals(&[(8, 1), (9, 3)]);
+                expect_of_monitors(&mut desired, &observed, &fallbacks, &registry(lives));
                 assert_eq!(desired, expected, "{lives} {observed:?}");
             },
         );

@@ -1,0 +1,5 @@
+//! What becomes of whole texts.
+
+mod ipvsadm;
+mod keepalived;
+mod pair;
