@@ -53,8 +53,8 @@ change() {
 	since=$EPOCHREALTIME
 	"$@" || give_up "$*"
 	wait_for 300 "answers by $standby" answers_since "$since" || give_up "no answer"
-	wait_for 60 "db-vip on $standby" runs_on "$standby" || give_up "db-vip is elsewhere"
-	wait_for 30 "answers without a failure" answers_since "$EPOCHREALTIME"
+	wait_for 300 "db-vip on $standby" runs_on "$standby" || give_up "db-vip is elsewhere"
+	wait_for 300 "answers without a failure" answers_since "$EPOCHREALTIME"
 	connections_end || give_up "connections"
 	# shellcheck disable=SC2086
 	"$PYTHON" "$CTS/lab/takeover/measure.py" "$event" "$kind" "$since" "${CALL[$kind]}" "$OUT" "$active" "$standby" $floor |
