@@ -2,13 +2,14 @@
 ONLY_RS2="tcp/$VIP:$PORT=$RS2:3"
 
 scenario() {
-	local active standby host removed died returned counted lacked dump answers
+	local active standby host mac removed died returned counted lacked dump answers
 	cluster_use clone.crm || failed "crm configure load update (see n1/commands.log)"
 	must 120 "a promoted director with the address" pair_is_whole
 	pair_read
 	roles_are_right
 	# Only frames for rs1 itself: the bridge shows it those for a director that is gone, too.
-	on rs1 tcpdump --no-promiscuous-mode -tt -n -l -i eth0 "dst host $VIP and tcp dst port $PORT and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn" \
+	mac=$(on rs1 cat /sys/class/net/eth0/address)
+	on rs1 tcpdump -tt -n -l -i eth0 "ether dst $mac and dst host $VIP and tcp dst port $PORT and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn" \
 		>"$OUT/rs1/syns" 2>"$OUT/rs1/tcpdump.log" &
 	dump=$!
 	must 30 "tcpdump on rs1 sees clients" test -s "$OUT/rs1/syns"

@@ -56,7 +56,7 @@ const CRATES: &[(&str, &str)] = &[
     // Records hold values of the model, and say so in their form.
     ("model", "serde"),
     // Tables with another hasher than the standard library's.
-    ("plan", "rustc_hash"),
+    ("plan", "foldhash"),
 ];
 
 /// They ask for the present, or ask the file system about a path.
