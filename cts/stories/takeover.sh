@@ -1,10 +1,11 @@
 #!/bin/bash
 # This story lets the director of two echo services change, by a planned move and by two crashes, in each kind of cluster
-# that STEPS names: clone, group, peers. A line of JSON for each change is appended to $OUT/changes.
+# that STEPS names (clone, group, peers) behind the numbers of connections of each service that talk and that idle. A line of
+# JSON for each change is appended to $OUT/changes.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 . "$CTS/lab/takeover.sh"
 
-TALKING=200 IDLE=100
+read -r TALKING IDLE KINDS <<<"$STEPS"
 # What belongs to a take-over first, on the new director.
 declare -A CALL=([clone]=promote:db-lvs [group]=start:db-lvs [peers]=start:db-vip)
 
@@ -38,7 +39,7 @@ change() {
 	local event=$1 since floor=''
 	shift
 	wait_for 300 "$active directs, $standby stands by" stands "$active" "$standby" || give_up "not ready"
-	connections_start $TALKING $IDLE || give_up "connections"
+	connections_start "$TALKING" "$IDLE" || give_up "connections"
 	if [[ $event == crash-after-reboot ]]; then
 		host_kill "$standby"
 		node_up "$standby" || give_up "$standby"
@@ -107,7 +108,7 @@ ip netns exec client "$PYTHON" "$CTS/lab/takeover/probe.py" "$VIP" "$GATE" "$OUT
 begin=$EPOCHREALTIME
 on n1 "$BASH" -c 'for _ in {1..20}; do lvs-agents --version; done' >/dev/null
 say "starting a process takes $(awk -v s="$(since "$begin")" 'BEGIN { printf "%.0f", s / 20 * 1000 }') ms here"
-for kind in $STEPS; do
+for kind in $KINDS; do
 	event=begin
 	play_kind
 done
