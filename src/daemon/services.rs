@@ -7,6 +7,7 @@
 //! another program has been at the table, the kernel's answer or the next comparison says so.
 
 mod comparison;
+mod configure;
 mod drain;
 mod drift;
 mod fault;
@@ -16,102 +17,29 @@ mod questions;
 mod removal;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 pub use drain::{InUse, Moment};
-use drift::{Drifts, WrittenDrift};
+use drift::WrittenDrift;
 pub use fault::LastingFault;
 use known::RecentHealth;
 use questions::Questions;
 use removal::Removal;
+use watched::WatchedService;
 
-use super::checker::{self, Finished, Job};
+use super::checker::{Finished, Job};
 use super::event::{Event, Repair, Sinks};
-use super::maintenance::{KnownMaintenance, Listings, MaintenanceFiles};
-use crate::config::{self, OnDrift};
-use crate::health::{DrainingServer, Pool, PoolEvent, PoolSettings, RealServerSettings};
+use super::maintenance::{KnownMaintenance, Listings};
+use crate::health::{Pool, PoolEvent};
 use crate::model::{Change, RealServerKey, ServiceEntry, ServiceKey, Table, apply_change};
 use crate::netlink::ipvs::ChangeFailure;
 use crate::orders::OrdersInForce;
-use crate::ownership::{DriftRecord, Left, Registry};
-use crate::plan::{self, Difference, Place, TableRole};
-
-/// One virtual service.
-#[derive(Debug)]
-struct WatchedService {
-    pool: Pool,
-    /// What the kernel holds, as far as is known; `None` means no such service.
-    held: Option<ServiceEntry>,
-    fault: Option<LastingFault>,
-    /// The files that take its real servers out; `None` without a `maintenancedir`.
-    maintenance: Option<MaintenanceFiles>,
-    on_drift: OnDrift,
-    drifts: Drifts,
-    readdquiescent: bool,
-    /// Real servers whose entry of weight 0 another program has deleted: without `readdquiescent` they stay away until they
-    /// serve.
-    deleted_by_hand: BTreeSet<RealServerKey>,
-}
-
-impl WatchedService {
-    /// Returns the entry that the kernel shall hold.
-    fn entry(&self, now: Instant) -> ServiceEntry {
-        let mut entry = self.pool.entry(now);
-        if !self.deleted_by_hand.is_empty() {
-            let stays_away = |key: &RealServerKey| self.deleted_by_hand.contains(key) && !self.serves(key);
-            entry.real_servers.retain(|key, _| !stays_away(key));
-        }
-        // What is drained is never brought back, unless it serves or is the fallback.
-        let is_held = |key| self.held.as_ref().is_some_and(|held| held.real_servers.contains_key(key));
-        for key in self.pool.draining().map(|draining| &draining.real_server.key).filter(|key| !is_held(key)) {
-            if !self.serves(key) && entry.real_servers.get(key).is_some_and(|real| real.weight == 0) {
-                entry.real_servers.remove(key);
-            }
-        }
-        entry
-    }
-
-    /// Returns the entry that the kernel shall hold while what other programs have made of it stays, as far as it may;
-    /// `None` means that there is no such service and that this stays so.
-    fn target(&self, role: TableRole, now: Instant) -> Option<ServiceEntry> {
-        let wanted = self.entry(now);
-        if !self.drifts.is_any() {
-            return Some(wanted);
-        }
-        let stays =
-            |place: &Place| self.drifts.stands(place) && drift::may_stay(&self.pool, self.on_drift, role, place);
-        plan::keep_drift(wanted, self.held.as_ref(), stays)
-    }
-
-    fn serves(&self, key: &RealServerKey) -> bool {
-        self.pool.serving_state(key).is_some_and(|state| state.serves)
-    }
-
-    /// Takes the absence of entries that are there only because their real servers have failed for the will of an
-    /// administrator, and returns what is wanted then. What was not there before has not been deleted.
-    fn leave_deleted(&mut self, mut wanted: ServiceEntry, held: Option<&ServiceEntry>) -> ServiceEntry {
-        let (Some(held), Some(before), false) = (held, &self.held, self.readdquiescent) else { return wanted };
-        let is_deleted = |key: &RealServerKey| {
-            before.real_servers.contains_key(key) && !held.real_servers.contains_key(key) && !self.serves(key)
-        };
-        let mut deleted: BTreeSet<RealServerKey> = wanted.real_servers.keys().copied().filter(is_deleted).collect();
-        // The fallback has no health of its own, and always has to be there.
-        deleted.retain(|key| self.pool.serving_state(key).is_some());
-        wanted.real_servers.retain(|key, _| !deleted.contains(key));
-        deleted.extend(self.deleted_by_hand.iter().copied().filter(|key| !self.serves(key)));
-        self.deleted_by_hand = deleted;
-        wanted
-    }
-
-    fn look_for_overrides(&mut self, listings: &Listings, orders: &OrdersInForce, now: Instant) -> Vec<PoolEvent> {
-        let (service, files) = (self.pool.key(), self.maintenance.as_ref());
-        let file_of = |real: &RealServerKey| files?.find(real, listings);
-        self.pool.set_overrides(|real| overrides::override_of(file_of(real), orders.find(&service, real)), now)
-    }
-}
+use crate::ownership::{DriftRecord, Left};
+use crate::plan::{self, Difference, TableRole};
 
 /// All virtual services.
 #[derive(Debug)]
@@ -199,79 +127,6 @@ impl Services {
     /// are removed.
     pub fn inherit(&mut self, orphans: impl IntoIterator<Item = ServiceKey>) {
         orphans.into_iter().for_each(|key| self.removal.add(key));
-    }
-
-    /// Puts a configuration in force: what is known of services and real servers that stay is kept, new services adopt
-    /// what the kernel holds, and services that are gone leave the table if they were ours.
-    pub fn configure(
-        &mut self,
-        services: &[config::Service],
-        role: TableRole,
-        observed: Table,
-        known: &Registry,
-        now: Instant,
-        sinks: &mut Sinks,
-    ) {
-        let mut before = std::mem::take(&mut self.watched);
-        let (mut observed, moment) = (observed, Moment::of(now));
-        for service in services {
-            let key = service.service.key;
-            let watched = before.get(&key);
-            let held = watched.map_or_else(|| observed.get(&key), |watched| watched.held.as_ref());
-            let draining = drain::draining(service, role, watched.map(|watched| &watched.pool), held, moment);
-            let settings = pool_settings(service, draining);
-            let mut watched = match before.remove(&key) {
-                Some(mut watched) => {
-                    let events = watched.pool.reconfigure(settings, now);
-                    emit(&watched.pool, events, sinks);
-                    watched
-                }
-                None => {
-                    let held = observed.remove(&key);
-                    let is_left = role == TableRole::MovesRealServers && service.on_drift == OnDrift::Report;
-                    let drifts = Drifts::inherited(known.drifts().of(&key).filter(|_| is_left));
-                    let mut known = self.remembered.recall(&key, known, now);
-                    known.drained = overrides::drained(service, &self.orders);
-                    let adopted = held.as_ref().map(|held| drifts.undone(held, &settings.real_servers));
-                    let pool = Pool::new(settings, adopted.as_ref(), &known, now);
-                    WatchedService {
-                        pool,
-                        held,
-                        fault: None,
-                        maintenance: None,
-                        on_drift: service.on_drift,
-                        drifts,
-                        readdquiescent: false,
-                        deleted_by_hand: BTreeSet::new(),
-                    }
-                }
-            };
-            (watched.readdquiescent, watched.on_drift) = (service.readdquiescent, service.on_drift);
-            // The start and the reload of a health monitor are orders of the user only where it owns the service.
-            if role == TableRole::OwnsServices || service.on_drift == OnDrift::Repair {
-                watched.drifts.end_all().for_each(|real| sinks.emit(Event::DriftEnded { service: key, real }));
-            }
-            // What is declared anew is put in force as a whole.
-            watched.deleted_by_hand.clear();
-            watched.maintenance = MaintenanceFiles::of(service, &self.maintenance.host_names);
-            let events = watched.look_for_overrides(&self.maintenance.listings, &self.orders, now);
-            emit(&watched.pool, events, sinks);
-            self.watched.insert(key, watched);
-            self.removal.done(&key);
-        }
-        self.remembered.forget_old(now);
-        for (key, watched) in before {
-            self.remembered.keep(key, &watched.pool, now);
-            if role == TableRole::OwnsServices {
-                self.removal.add(key);
-            }
-        }
-        self.role = role;
-        let asked_by = now + checker::first_round(self.questions.replace(services));
-        self.watched.values_mut().for_each(|watched| watched.pool.wait_until_asked(asked_by));
-        self.dirty = self.watched.keys().copied().collect();
-        self.removal.try_again();
-        self.next_change = Some(now);
     }
 
     /// Takes what was found out of maintenance, for the configuration that is put in force next.
@@ -511,19 +366,4 @@ fn emit(pool: &Pool, events: Vec<PoolEvent>, sinks: &mut Sinks) {
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
-}
-
-fn pool_settings(service: &config::Service, draining: Vec<DrainingServer>) -> PoolSettings {
-    let real_server = |real: &config::RealServerConfig| RealServerSettings {
-        real_server: real.real_server.clone(),
-        disabled: real.check.question.is_off(),
-    };
-    PoolSettings {
-        service: service.service.clone(),
-        real_servers: service.real_servers.iter().map(real_server).collect(),
-        draining,
-        fallback: service.fallback.clone(),
-        quiescent: service.quiescent,
-        failurecount: service.failurecount,
-    }
 }

@@ -11,6 +11,7 @@ use crate::daemon::event::Sink;
 use crate::health::Outcome;
 use crate::model::RealServer;
 use crate::netlink;
+use crate::ownership::Registry;
 use crate::testing::real_server as real;
 
 const SERVICE: &str = "tcp 192.0.2.1:80";
