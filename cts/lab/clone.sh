@@ -7,7 +7,9 @@ pair() {
 	[[ $status =~ Promoted:\ \[\ (n[12])\ \] ]] || return
 	active=${BASH_REMATCH[1]}
 	[[ $active == n2 ]] || other=n2
-	[[ $status == *"Unpromoted: [ $other ]"* && $(cluster_node_of db-vip) == "$active" ]] || return
+	# One whose monitor says 190 has a line of its own, in which its monitor goes on for ever.
+	[[ $status == *"Unpromoted: [ $other ]"* || $status == *"Unpromoted $other (Monitoring)"* ]] || return
+	[[ $(cluster_node_of db-vip) == "$active" ]] || return
 	printf '%s %s\n' "$active" "$other"
 }
 # pair_read: sets `active` and `standby`.

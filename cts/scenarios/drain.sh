@@ -36,10 +36,10 @@ scenario() {
 	obeyed "$RS1:1,$RS2:3"
 	order 0 "$active" weight "$RS2" 7 --for 1h
 	obeyed "$RS1:1,$RS2:7"
-	order 0 "$standby" drain "$RS2" --for 5s
+	order 0 "$standby" drain "$RS2" --for 30s
 	obeyed "$RS1:1,$RS2:0"
 	both_have "$RS1:1,$RS2:3"
-	seen "an order for 5 s has ended by itself"
+	seen "an order for 30 s has ended by itself"
 	order 0 "$active" orders
 	[[ $(<"$OUT/order") == *"its time is over"* ]] || failed "orders: $(<"$OUT/order")"
 	order 0 "$active" enable "$RS2"
