@@ -8,6 +8,7 @@
 
 mod cib;
 mod cluster;
+mod copy;
 mod in_force;
 mod node;
 mod store;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use cluster::{CIB_FILE, Cluster, ClusterError};
+pub use copy::ClusterCopy;
 pub use in_force::OrdersInForce;
 pub use node::NodeOrders;
 pub use store::OrderStore;

@@ -3,16 +3,14 @@
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 . "$CTS/lab/item.sh"
 
-CHECKS=(checks/{ipvs-tests,beside-original,ocf-tester,stand-in,tools,import,no-fork})
-# The two labs of the whole suite take about the same time when this is played beside the scenarios.
-LONG_CHECKS=(checks/faults)
+CHECKS=(checks/{ipvs-tests,beside-original,faults,ocf-tester,stand-in,tools,import,no-fork})
 SCENARIOS=(balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2 two-in-one many clone-tools clone-dead-server clone-faults clone drain fencing)
 # Of random faults the whole suite has time for a few.
-[[ $STEPS != "" && $STEPS != all-* ]] || KILLS=${KILLS:-6}
+[[ $STEPS != "" && $STEPS != all-* ]] || KILLS=${KILLS:-4}
 case $STEPS in
-"") CHECKS+=("${LONG_CHECKS[@]}") ;;
+"") ;;
 all-checks) SCENARIOS=() ;;
-all-scenarios) CHECKS=("${LONG_CHECKS[@]}") ;;
+all-scenarios) CHECKS=() ;;
 *)
 	CHECKS=() SCENARIOS=()
 	for name in $STEPS; do

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::core::seconds;
 use super::event::SinkNews;
-use crate::orders::{CIB_FILE, Cluster, ClusterError, Kept, NodeOrders, OrdersInForce, has_cluster};
+use crate::orders::{CIB_FILE, Cluster, ClusterCopy, ClusterError, Kept, NodeOrders, OrdersInForce, has_cluster};
 use crate::system::RunDir;
 
 /// What the thread works on, as its troubles name it.
@@ -100,6 +100,7 @@ type Stamp = Option<(u64, SystemTime)>;
 /// What the places of orders have answered last.
 struct Looks {
     node: NodeOrders,
+    copy: ClusterCopy,
     of_node: Kept,
     of_cluster: ClusterView,
     stamp: Stamp,
@@ -108,10 +109,13 @@ struct Looks {
 
 impl Looks {
     fn new(run_dir: &RunDir) -> Self {
+        let copy = ClusterCopy::new(run_dir);
+        let known = if has_cluster() { copy.read() } else { Kept::default() };
         Self {
             node: NodeOrders::new(run_dir),
+            copy,
             of_node: Kept::default(),
-            of_cluster: ClusterView::default(),
+            of_cluster: ClusterView::known(known),
             stamp: None,
             ask_at: Instant::now(),
         }
@@ -123,7 +127,12 @@ impl Looks {
         if has_cluster() && (stamp != self.stamp || now >= self.ask_at) {
             // A change while the cluster answers has a newer stamp.
             self.stamp = stamp;
+            let before = self.of_cluster.kept.clone();
             self.of_cluster.take(Cluster::ask(now + answer).map(|cluster| cluster.kept()), Instant::now());
+            if self.of_cluster.kept.orders != before.orders {
+                // Without a copy the next health monitor has to wait for the cluster, as it does after a reboot.
+                let _ = self.copy.write(&self.of_cluster.kept.orders);
+            }
             self.ask_at = Instant::now() + ASK.max(now.elapsed() * ASK_SHARE);
         }
     }
@@ -155,6 +164,11 @@ struct ClusterView {
 }
 
 impl ClusterView {
+    /// What a health monitor before this one has known.
+    fn known(kept: Kept) -> Self {
+        Self { has_answered: !kept.orders.is_empty(), kept, silent: None }
+    }
+
     fn take(&mut self, answer: Result<Kept, ClusterError>, now: Instant) {
         match answer {
             Ok(kept) => *self = Self { kept, has_answered: true, silent: None },

@@ -66,6 +66,11 @@ impl RunDir {
         self.folder("orders", "order")
     }
 
+    /// What was known last of the orders that the cluster keeps.
+    pub fn known_orders(&self) -> Folder {
+        self.folder("orders", "known")
+    }
+
     /// The record of each `realserver` instance: what it has set.
     pub fn real_servers(&self) -> Folder {
         self.folder("realserver", "json")
