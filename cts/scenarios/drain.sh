@@ -23,7 +23,11 @@ scenario() {
 
 	outlives "kill -9 of the health monitor" kill_health_monitor
 	outlives "a reload" reload_weight
+	# A take-over costs new clients what it costs without a drain.
+	client_never_failed "$begin"
 	outlives "a take-over" take_over
+	must 30 "answers without a failure" client_is_steady 2
+	begin=$EPOCHREALTIME
 
 	on "$active" lvs-agents drain "$RS2" --wait 10m >"$OUT/wait" 2>&1 &
 	waiting=$!

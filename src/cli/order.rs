@@ -130,7 +130,8 @@ pub fn end(arguments: &SubjectArguments, out: &mut impl Write) -> anyhow::Result
 
 /// Ends the orders whose time is over. They count no more; a failure changes nothing and is only said.
 fn clean_up(store: &mut OrderStore, now: u64, out: &mut impl Write) -> std::io::Result<()> {
-    let over: Vec<Order> = store.orders().iter().filter(|order| !order.is_in_force(now)).cloned().collect();
+    let is_over = |order: &Order| !order.is_in_force(now) && !store.is_out_of_reach(&order.subject);
+    let over: Vec<Order> = store.orders().iter().filter(|order| is_over(order)).cloned().collect();
     match store.end(&subjects(&over)) {
         Ok(()) => Ok(()),
         Err(cause) => writeln!(out, "  orders whose time is over: remove: {cause:#}"),

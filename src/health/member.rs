@@ -206,6 +206,11 @@ impl Member {
         }
     }
 
+    /// Whether a person has said something of it by hand.
+    pub fn is_overridden(&self) -> bool {
+        self.overridden.is_some()
+    }
+
     /// Returns the weight at which it serves, instead of the configured one where a person has ordered so.
     pub fn weight(&self, configured: u32) -> u32 {
         match &self.overridden {

@@ -367,6 +367,12 @@ impl Pool {
         members.map(|(real, member)| (&real.real_server, member, self.serving_state_of(real, member)))
     }
 
+    /// Whether a person has said something of this real server by hand.
+    pub fn is_overridden(&self, key: &RealServerKey) -> bool {
+        let member = self.index.get(key).and_then(|place| self.members.get(*place));
+        member.is_some_and(Member::is_overridden)
+    }
+
     /// Returns whether and why one real server serves; `None` when it is not of this pool.
     pub fn serving_state(&self, key: &RealServerKey) -> Option<ServingState> {
         let place = *self.index.get(key)?;

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
+
 use super::cluster::{Cluster, ClusterError};
 use super::node::NodeOrders;
-use super::{Kept, has_cluster};
+use super::{ClusterCopy, Kept, has_cluster};
 use crate::model::{Order, OrderSubject};
 use crate::system::RunDir;
 
@@ -18,6 +20,8 @@ pub struct OrderStore {
     cluster: Option<Cluster>,
     node: NodeOrders,
     kept: Kept,
+    /// The orders of a cluster that does not run now: health monitors obey them, and nothing can end them.
+    out_of_reach: Vec<OrderSubject>,
 }
 
 impl OrderStore {
@@ -32,14 +36,25 @@ impl OrderStore {
             Some(answer) => Some(answer?),
         };
         let node = NodeOrders::new(run_dir);
-        let of_cluster = cluster.as_ref().map(Cluster::kept).unwrap_or_default();
+        let of_cluster = match &cluster {
+            Some(cluster) => cluster.kept(),
+            None if has_cluster() => ClusterCopy::new(run_dir).read(),
+            None => Kept::default(),
+        };
+        let known = of_cluster.orders.iter().filter(|_| cluster.is_none());
+        let out_of_reach = known.map(|order| order.subject).collect();
         let kept = of_cluster.with(node.read());
-        Ok(Self { cluster, node, kept })
+        Ok(Self { cluster, node, kept, out_of_reach })
     }
 
     /// Returns the orders, those included whose time is over.
     pub fn orders(&self) -> &[Order] {
         &self.kept.orders
+    }
+
+    /// Whether nothing can end the order now: the cluster that keeps it does not run.
+    pub fn is_out_of_reach(&self, subject: &OrderSubject) -> bool {
+        self.out_of_reach.contains(subject)
     }
 
     /// Returns what cannot be understood, each in words.
@@ -76,6 +91,12 @@ impl OrderStore {
     pub fn end(&mut self, subjects: &[OrderSubject]) -> anyhow::Result<()> {
         if subjects.is_empty() {
             return Ok(());
+        }
+        if let Some(subject) = subjects.iter().find(|subject| self.is_out_of_reach(subject)) {
+            bail!(
+                "{subject}: the cluster keeps this order and does not run here: it can be ended when it runs; until then an order \
+                   of this node goes before it (lvs-agents weight SERVER WEIGHT)"
+            );
         }
         if let Some(cluster) = &self.cluster {
             cluster.end(subjects)?;

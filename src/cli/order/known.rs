@@ -44,7 +44,9 @@ impl KnownServers {
         for service in status.services {
             let Ok(key) = service.service.parse::<ServiceKey>() else { continue };
             services.insert(key);
-            let reals = service.real_servers.iter().filter_map(|real| real.real_server.parse().ok());
+            // One that has left the configuration goes by itself; no order is about it.
+            let configured = service.real_servers.iter().filter(|real| real.health != "draining");
+            let reals = configured.filter_map(|real| real.real_server.parse().ok());
             self.servers.extend(reals.map(|real: RealServerKey| (key, real)));
         }
         self.monitors.push((status.instance, status.liveness.version, services));

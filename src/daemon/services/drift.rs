@@ -184,7 +184,8 @@ pub enum DriftNews<'a> {
 }
 
 /// Whether an entry that another program has changed stays so. What health decides is never left to another program: a
-/// real server that shall not serve, the fallback, and one that has left the configuration.
+/// real server that shall not serve, the fallback, and one that has left the configuration. An operator's order goes before
+/// what was done by hand.
 pub fn may_stay(pool: &Pool, on_drift: OnDrift, role: TableRole, place: &Place) -> bool {
     match (place, on_drift) {
         // The virtual service is the `lvs` resource's to repair.
@@ -192,7 +193,7 @@ pub fn may_stay(pool: &Pool, on_drift: OnDrift, role: TableRole, place: &Place) 
         (_, OnDrift::Repair) => false,
         (None, OnDrift::Report) => true,
         (Some(key), OnDrift::Report) => match pool.serving_state(key) {
-            Some(state) => state.serves,
+            Some(state) => state.serves && !pool.is_overridden(key),
             None => {
                 let is_fallback = pool.settings().fallback.as_ref().is_some_and(|fallback| fallback.key == *key);
                 !is_fallback && pool.draining().all(|draining| draining.real_server.key != *key)

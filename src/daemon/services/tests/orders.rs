@@ -27,6 +27,31 @@ impl ServicesLab {
 }
 
 #[test]
+fn an_order_goes_before_what_was_done_by_hand_and_is_kept() {
+    let text = format!("on_drift=report\n{}", text(&["192.0.2.1"]));
+    for (by_hand, value, obeyed) in
+        [(9, "drain", "192.0.2.2=0"), (0, "weight=3", "192.0.2.2=3"), (9, "weight=5", "192.0.2.2=5")]
+    {
+        let mut lab = ServicesLab::new(TableRole::OwnsServices, &text, Table::new());
+        lab.hear(2, Outcome::Good);
+        lab.hear(3, Outcome::Good);
+        lab.tick_all();
+        let entry = lab.table.get_mut(&SERVICE.parse().expect("key")).expect("an entry");
+        let real = entry.real_servers.values_mut().next().expect("a real server");
+        real.weight = by_hand;
+        let is_kept = format!("192.0.2.2={by_hand}");
+        lab.compare();
+        lab.tick_all();
+        assert_eq!(lab.weights(SERVICE).first(), Some(&is_kept), "on_drift=report");
+        lab.order(&[("192.0.2.2", value)]);
+        lab.tick_all();
+        lab.compare();
+        lab.tick_all();
+        assert_eq!(lab.weights(SERVICE).first().map(String::as_str), Some(obeyed), "{value}");
+    }
+}
+
+#[test]
 fn an_order_is_obeyed_by_the_next_write_in_the_services_that_it_is_about_and_its_end_by_the_one_after() {
     let mut lab = lab();
     assert!(lab.order(&[("192.0.2.2", "weight=7"), ("192.0.2.2_in_tcp_192.0.2.9_80", "drain by=anna")]));
