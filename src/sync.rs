@@ -20,7 +20,7 @@ pub use director::{Director, DirectorStep, Sending};
 pub use event::{Coverage, SyncEvent};
 pub use message::{Endpoints, Malformed, MessageWriter, SyncMessage, SyncRecord};
 pub use notice::{NOTICE_LENGTH, Notice};
-pub use selection::{Selection, Unsent};
+pub use selection::{Selection, Unsent, latest_first};
 pub use speakers::Speakers;
 pub use standby::Standby;
 

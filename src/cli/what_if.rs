@@ -34,7 +34,7 @@ struct Service {
     name: String,
     scheduler: Scheduler,
     weights: Vec<(RealServerKey, u32)>,
-    fallback: Option<String>,
+    fallback: Option<RealServerKey>,
 }
 
 /// Prints each virtual service that has one of the servers. The exit status says whether one is left without any server.
@@ -56,8 +56,8 @@ pub fn run(event: &Event, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
             continue;
         }
         let after = plan::without(&service.weights, &outages);
-        out.write_all(report(service, &after).as_bytes())?;
-        if service.fallback.is_none() && is_unserved(&after) {
+        out.write_all(report(service, &after, &outages).as_bytes())?;
+        if service.fallback_without(&outages).is_none() && is_unserved(&after) {
             unserved.push(service.name.as_str());
         }
     }
@@ -66,6 +66,13 @@ pub fn run(event: &Event, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     }
     writeln!(out, "left without a server: {}", unserved.join(", "))?;
     Ok(DIFFERENT)
+}
+
+impl Service {
+    /// Returns the fallback, unless it fails too.
+    fn fallback_without(&self, outages: &[Outage]) -> Option<RealServerKey> {
+        self.fallback.filter(|fallback| !outages.iter().any(|outage| outage.takes(fallback)))
+    }
 }
 
 fn is_unserved(weights: &[(RealServerKey, u32)]) -> bool {
@@ -88,7 +95,7 @@ fn services_of_file(file: &Path) -> anyhow::Result<Vec<Service>> {
         name: service.service.key.to_string(),
         scheduler: service.service.scheduler,
         weights: service.real_servers.iter().map(|real| (real.real_server.key, real.real_server.weight)).collect(),
-        fallback: service.fallback.map(|fallback| fallback.key.to_string()),
+        fallback: service.fallback.map(|fallback| fallback.key),
     };
     Ok(config.services.into_iter().map(service).collect())
 }
@@ -114,12 +121,12 @@ fn service(status: &ServiceStatus) -> Service {
         name: status.service.clone(),
         scheduler: Scheduler::named(status.scheduler.clone()),
         weights: status.real_servers.iter().filter_map(weight).collect(),
-        fallback: status.fallback.as_ref().map(|fallback| fallback.real_server.clone()),
+        fallback: status.fallback.as_ref().and_then(|fallback| fallback.real_server.parse().ok()),
     }
 }
 
-fn report(service: &Service, after: &[(RealServerKey, u32)]) -> String {
-    let Service { name, scheduler, weights, fallback } = service;
+fn report(service: &Service, after: &[(RealServerKey, u32)], outages: &[Outage]) -> String {
+    let Service { name, scheduler, weights, .. } = service;
     let mut text = format!(
         "{name}  {scheduler}\n  {:<26}{:>7}{:>8}{:>10}{:>8}\n",
         "real server", "weight", "share", "then", "share"
@@ -129,11 +136,12 @@ fn report(service: &Service, after: &[(RealServerKey, u32)]) -> String {
         let cells = format!("{weight:>7}{percent:>7.1}%{:>10}{:>7.1}%", then.weight, then.percent);
         text += &format!("  {:<26}{cells}\n", real_server.to_string());
     }
-    match fallback {
-        Some(fallback) if is_unserved(after) => text += &format!("  {fallback}: the fallback serves then\n"),
-        Some(_) => {}
-        None if is_unserved(after) => text += "  no real server is left, and there is no fallback\n",
-        None => {}
+    if is_unserved(after) {
+        text += &match (service.fallback_without(outages), service.fallback) {
+            (Some(fallback), _) => format!("  {fallback}: the fallback serves then\n"),
+            (None, Some(fallback)) => format!("  no real server is left, and {fallback}, the fallback, fails too\n"),
+            (None, None) => "  no real server is left, and there is no fallback\n".into(),
+        };
     }
     text
 }
@@ -148,7 +156,7 @@ mod tests {
             name: "tcp 192.0.2.100:80".into(),
             scheduler: Scheduler::named("wrr"),
             weights: weights.iter().zip(1..).map(|(weight, host)| (real_server(host, 1).key, *weight)).collect(),
-            fallback: fallback.map(str::to_owned),
+            fallback: fallback.map(|fallback| fallback.parse().expect("a real server")),
         }
     }
 
@@ -156,13 +164,16 @@ mod tests {
     fn the_report_has_weights_and_shares_of_now_and_then() {
         let service = service(&[1, 3], Some("127.0.0.1:80"));
         let [one, two] = ["192.0.2.1", "192.0.2.2:80"].map(|word| outage(word).expect(word));
-        let text = report(&service, &plan::without(&service.weights, &[one]));
+        let after = |outages: &[Outage]| report(&service, &plan::without(&service.weights, outages), outages);
+        let text = after(&[one]);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[2], ["192.0.2.1:80", "1", "25.0%", "0", "0.0%"]);
         assert_eq!(lines[3], ["192.0.2.2:80", "3", "75.0%", "3", "100.0%"]);
         assert_eq!(lines.len(), 4);
-        let text = report(&service, &plan::without(&service.weights, &[one, two]));
+        let text = after(&[one, two]);
         assert!(text.ends_with("  127.0.0.1:80: the fallback serves then\n"), "{text}");
+        let text = after(&[one, two, outage("127.0.0.1").expect("an outage")]);
+        assert!(text.ends_with("no real server is left, and 127.0.0.1:80, the fallback, fails too\n"), "{text}");
     }
 
     #[test]

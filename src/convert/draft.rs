@@ -34,13 +34,24 @@ impl Draft {
     }
 
     pub fn say(&mut self, place: &Place, text: impl Into<String>) {
-        self.lines.push(Line { place: place.clone(), text: text.into(), instead: None });
+        self.add(Line { place: place.clone(), text: text.into(), instead: None });
+    }
+
+    /// A line of the draft is one line: problems are told by their numbers.
+    fn add(&mut self, line: Line) {
+        let is_one_line = |text: &String| !text.contains(char::is_control);
+        if is_one_line(&line.text) && line.instead.as_ref().is_none_or(is_one_line) {
+            return self.lines.push(line);
+        }
+        let keyword = line.text.split('=').next().unwrap_or_default();
+        let why = "a control character, such as a newline, cannot be written";
+        self.remarks.push(Remark::left_out(&line.place, keyword, why));
     }
 
     /// Says it in one way, or in the other where the language does not take the first.
     pub fn say_or(&mut self, place: &Place, text: String, instead: String) {
         let instead = Some(instead).filter(|instead| *instead != text);
-        self.lines.push(Line { place: place.clone(), text, instead });
+        self.add(Line { place: place.clone(), text, instead });
     }
 
     pub fn remark(&mut self, remark: Remark) {

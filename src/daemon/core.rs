@@ -27,6 +27,7 @@ use super::kernel::{KernelAnswer, KernelThread};
 use super::loader::{Loaded, LoaderNews, LoaderReport};
 use super::log::Log;
 use super::maintenance::{MaintenanceNews, MaintenanceWatch};
+use super::metrics;
 use super::orders::{self, OrderNews};
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest, SyncStatus};
@@ -351,8 +352,9 @@ impl<'a> Core<'a> {
     fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
         let Loaded { config, role, observed, known, maintenance, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
-        // What goes on being wrong is told again, but of the orders, which no configuration changes.
-        self.sink_troubles.retain(|object, _| object == orders::OBJECT);
+        // What goes on being wrong is told again, but of the orders, which no configuration changes, and of the metrics, which
+        // say their end themselves.
+        self.sink_troubles.retain(|object, _| object == orders::OBJECT || object.starts_with(metrics::OBJECT));
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
             self.say(&format!("Starting Linux Director lvs-agents v{} as daemon", env!("CARGO_PKG_VERSION")));

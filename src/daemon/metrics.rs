@@ -8,7 +8,7 @@ mod page;
 mod server;
 mod snapshot;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,9 @@ use super::event::{Event, Sink, TellLoop};
 use crate::health::Outcome;
 use crate::model::{RealServerKey, ServiceKey};
 use snapshot::SnapshotSource;
+
+/// What the thread works on, as its troubles name it, before the address.
+pub const OBJECT: &str = "metrics";
 
 /// How long the last check of each real server took.
 type CheckTimes = HashMap<(ServiceKey, RealServerKey), Duration>;
@@ -73,9 +76,12 @@ impl Sink for Metrics {
                 let wanted = config.global.metrics.or(self.default);
                 self.address.send_if_modified(|address| std::mem::replace(address, wanted) != wanted);
                 let mut times = self.times.lock();
-                let keys: std::collections::HashSet<ServiceKey> =
-                    config.services.iter().map(|service| service.service.key).collect();
-                times.retain(|(service, _), _| wanted.is_some() && keys.contains(service));
+                let keys: HashSet<(ServiceKey, RealServerKey)> = config
+                    .services
+                    .iter()
+                    .flat_map(|one| one.real_servers.iter().map(|real| (one.service.key, real.real_server.key)))
+                    .collect();
+                times.retain(|key, _| wanted.is_some() && keys.contains(key));
             }
             // A check that this node could not make took no time that says anything.
             Event::Result { outcome: Outcome::NotAsked(_), .. } => {}

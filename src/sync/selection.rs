@@ -3,6 +3,7 @@
 //! What the kernel does with each field was measured: an entry with the wrong state, method or mark harms the standby, or is
 //! thrown away at its first packet.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -195,6 +196,29 @@ fn number(protocol: Option<Protocol>) -> u8 {
         Some(Protocol::Tcp) => 6,
         Some(Protocol::Udp) => 17,
         Some(Protocol::Sctp) => 132,
+    }
+}
+
+/// Puts connections with the time that each has left into the order of their last packets: each packet begins that time anew.
+/// It is another one for each kind, so that the kinds take turns; persistence templates, which last longest, come last.
+pub fn latest_first<T>(mut connections: Vec<(ConnectionState, u32, T)>) -> Vec<T> {
+    connections.sort_by_key(|(state, left, _)| (kind(*state), Reverse(*left)));
+    let mut ranks: Vec<((bool, usize), T)> = Vec::with_capacity(connections.len());
+    let (mut present, mut rank) = (None, 0);
+    for (state, _, connection) in connections {
+        rank = if present == Some(kind(state)) { rank + 1 } else { 0 };
+        present = Some(kind(state));
+        ranks.push(((matches!(state, ConnectionState::Template { .. }), rank), connection));
+    }
+    ranks.sort_by_key(|(rank, _)| *rank);
+    ranks.into_iter().map(|(_, connection)| connection).collect()
+}
+
+fn kind(state: ConnectionState) -> u16 {
+    match state {
+        ConnectionState::Tcp(state) => state as u16,
+        ConnectionState::Udp => u16::MAX - 1,
+        ConnectionState::Template { .. } => u16::MAX,
     }
 }
 

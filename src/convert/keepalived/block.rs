@@ -10,7 +10,7 @@ const DEEPEST: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
     pub place: Place,
-    /// The whole line, for keywords whose arguments have other quotes.
+    /// Its part of the line, for keywords whose arguments have other quotes.
     line: String,
     words: Vec<String>,
     pub block: Vec<Statement>,
@@ -78,7 +78,7 @@ impl Statement {
             }
         }
         words.extend(word);
-        words.into_iter().skip(1).filter(|word| word != "{").collect()
+        words.into_iter().skip(1).collect()
     }
 }
 
@@ -92,47 +92,62 @@ fn unescaped(character: char) -> char {
     }
 }
 
-/// A word of a line; a brace between quotes is none.
+/// A word of a line, and where it begins; a brace between double quotes is none.
 enum Word<'a> {
     Text(&'a str),
     Open,
     Close,
 }
 
-/// Words between blanks; one that begins with a double quote ends with the next (`alloc_strvec_r` of lib/parser.c).
-fn words(line: &str) -> Vec<Word<'_>> {
+/// Words between blanks; one that begins with a double quote ends with the next, and a brace stands for itself wherever it is
+/// (`alloc_strvec_r` and `read_line` of lib/parser.c). Each comes with its place in the line.
+fn words(line: &str) -> Vec<(usize, Word<'_>)> {
     let mut words = Vec::new();
-    let mut rest = line.trim_start();
-    while !rest.is_empty() {
-        let (word, after) = match rest.strip_prefix('"') {
-            Some(inner) => {
-                let (word, after) = inner.split_once('"').unwrap_or((inner, ""));
-                (Word::Text(word), after)
+    let mut at = 0;
+    while let Some(rest) = line.get(at..).filter(|rest| !rest.is_empty()) {
+        let blanks = rest.len() - rest.trim_start().len();
+        let length = match rest.as_bytes().first() {
+            _ if blanks > 0 => blanks,
+            Some(b'"') => {
+                let inner = rest.get(1..).unwrap_or_default();
+                let end = inner.find('"');
+                words.push((at, Word::Text(inner.get(..end.unwrap_or(inner.len())).unwrap_or_default())));
+                end.map_or(rest.len(), |end| end + 2)
             }
-            None => {
-                let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
-                let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-                (plain(word), after)
+            Some(b'{') => {
+                words.push((at, Word::Open));
+                1
+            }
+            Some(b'}') => {
+                words.push((at, Word::Close));
+                1
+            }
+            _ => {
+                let end = plain_length(rest);
+                words.push((at, Word::Text(rest.get(..end).unwrap_or_default())));
+                end
             }
         };
-        // "G{" is a word and a brace.
-        match word {
-            Word::Text(text) if text.len() > 1 && text.ends_with('{') && !text.contains('$') => {
-                words.extend([Word::Text(text.trim_end_matches('{')), Word::Open]);
-            }
-            word => words.push(word),
-        }
-        rest = after.trim_start();
+        at += length;
     }
     words
 }
 
-fn plain(word: &str) -> Word<'_> {
-    match word {
-        "{" => Word::Open,
-        "}" => Word::Close,
-        text => Word::Text(text),
+/// The length of a word that is not in quotes. The braces of a definition that is not known belong to it.
+fn plain_length(rest: &str) -> usize {
+    let mut is_definition = false;
+    let mut before = ' ';
+    for (at, character) in rest.char_indices() {
+        match character {
+            '{' if before == '$' => is_definition = true,
+            '}' if is_definition => is_definition = false,
+            '{' | '}' | '"' => return at,
+            blank if blank.is_whitespace() => return at,
+            _ => {}
+        }
+        before = character;
     }
+    rest.len()
 }
 
 /// Makes statements of lines. What is wrong with the braces is told and read as well as it can be.
@@ -140,16 +155,22 @@ pub(super) fn parse(lines: Vec<Line>, remarks: &mut Vec<Remark>) -> Vec<Statemen
     let mut parser = Parser { open: Vec::new(), done: Vec::new(), skipped: 0, remarks };
     for line in &lines {
         let mut current: Option<Statement> = None;
-        for word in words(&line.text) {
+        let words = words(&line.text);
+        // The keyword's own part of the line ends at the next brace.
+        let end = |from: usize| {
+            let brace = words.iter().find(|(at, word)| *at > from && !matches!(word, Word::Text(_)));
+            brace.map_or(line.text.len(), |(at, _)| *at)
+        };
+        for (at, word) in &words {
             match word {
                 Word::Text(text) => {
                     let statement = current.get_or_insert_with(|| Statement {
                         place: line.place.clone(),
-                        line: line.text.clone(),
+                        line: line.text.get(*at..end(*at)).unwrap_or_default().to_owned(),
                         words: Vec::new(),
                         block: Vec::new(),
                     });
-                    statement.words.push(text.to_owned());
+                    statement.words.push((*text).to_owned());
                 }
                 Word::Open => parser.open(current.take(), &line.place),
                 Word::Close => {
@@ -284,5 +305,18 @@ mod tests {
     fn scripts_and_patterns_have_the_quotes_of_a_shell() {
         let (statements, _) = parsed("misc_path \"/bin/x 'a b' \\\"c\\\"\" d\\\\e 'f g'");
         assert_eq!(statements[0].shell_arguments(), ["/bin/x 'a b' \"c\"", "d\\e", "f g"]);
+    }
+
+    #[test]
+    fn a_brace_stands_for_itself_wherever_it_is_and_a_keyword_has_its_own_part_of_the_line() {
+        let (statements, remarks) = parsed("HTTP_GET {\n url { path \"/a}b\" }\n weight 3}\nb {c {d \"x y\" }}\ne");
+        assert_eq!(remarks, Vec::<String>::new());
+        let heads: Vec<String> = statements.iter().map(Statement::head).collect();
+        assert_eq!(heads, ["HTTP_GET", "b", "e"]);
+        let path = statements[0].find("url").and_then(|url| url.find("path")).expect("a path");
+        assert_eq!((path.argument(1), path.shell_arguments()), (Some("/a}b"), vec!["/a}b".to_owned()]));
+        assert_eq!(statements[0].find("weight").and_then(|weight| weight.argument(1)), Some("3"));
+        let deepest = statements[1].find("c").and_then(|c| c.find("d")).expect("a statement");
+        assert_eq!(deepest.shell_arguments(), ["x y"]);
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Line {
 /// Returns the lines of the text and of everything that it includes.
 pub(super) fn read(source: &KeepalivedSource, remarks: &mut Vec<Remark>) -> Vec<Line> {
     let definitions = HashMap::from([("_HASH".into(), "#".into()), ("_BANG".into(), "!".into())]);
-    let mut reader = Reader { source, definitions, lines: Vec::new(), remarks };
+    let mut reader = Reader { source, definitions, lines: Vec::new(), is_full: false, remarks };
     reader.read(source.file, source.text, 0);
     reader.lines
 }
@@ -33,6 +33,8 @@ struct Reader<'a> {
     source: &'a KeepalivedSource<'a>,
     definitions: HashMap<String, String>,
     lines: Vec<Line>,
+    /// Whether it was told that there are too many.
+    is_full: bool,
     remarks: &'a mut Vec<Remark>,
 }
 
@@ -67,15 +69,20 @@ impl Reader<'_> {
             self.definitions.insert(name.to_owned(), value.to_owned());
             return;
         }
-        let mut words = text.split_whitespace();
-        let first = words.next().unwrap_or_default();
+        let first = text.split_whitespace().next().unwrap_or_default();
         match first {
             "" => {}
             "include" | "includer" | "includem" | "includew" | "includeb" | "includea" => {
-                let pattern = words.next().unwrap_or_default().trim_matches('"');
+                let text = self.replaced(&place, text);
+                let pattern = text.split_whitespace().nth(1).unwrap_or_default().trim_matches('"');
                 self.include(&place, pattern, depth);
             }
-            _ if self.lines.len() >= MOST_LINES => {}
+            _ if self.lines.len() >= MOST_LINES => {
+                if !std::mem::replace(&mut self.is_full, true) {
+                    let why = format!("more than {MOST_LINES} lines: nothing behind this one is read");
+                    self.remarks.push(Remark::left_out(&place, first, why));
+                }
+            }
             _ => {
                 let text = self.replaced(&place, text);
                 self.lines.push(Line { place, text });

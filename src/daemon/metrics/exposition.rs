@@ -1,6 +1,7 @@
 //! The text that Prometheus reads. What the kernel says has the names and labels of node_exporter's collector `ipvs`, so
 //! that its dashboards and rules fit; what the health monitor knows begins with `lvs_agents_`.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -133,16 +134,20 @@ impl Exposition {
                 self.sample("lvs_agents_service_real_servers", &labels, count as f64);
             }
         }
-        let faults = &status.liveness.faults;
-        let unserved = &status.liveness.unserved;
+        let refused: HashSet<&str> = status.liveness.faults.iter().map(|fault| fault.service.as_str()).collect();
+        let unserved: HashSet<&str> = status.liveness.unserved.iter().map(String::as_str).collect();
         self.family("lvs_agents_service_refused", "gauge", "Whether the kernel refuses an entry of the service.");
         for ServiceStatus { service, .. } in &status.services {
-            let is_refused = faults.iter().any(|fault| fault.service == *service);
+            let is_refused = refused.contains(service.as_str());
             self.sample("lvs_agents_service_refused", &[("service", service)], flag(is_refused));
         }
         self.family("lvs_agents_service_unserved", "gauge", "Whether clients of the service are refused.");
         for ServiceStatus { service, .. } in &status.services {
-            self.sample("lvs_agents_service_unserved", &[("service", service)], flag(unserved.contains(service)));
+            self.sample(
+                "lvs_agents_service_unserved",
+                &[("service", service)],
+                flag(unserved.contains(service.as_str())),
+            );
         }
         self.family("lvs_agents_service_fallback_serves", "gauge", "Whether the fallback takes the clients.");
         for ServiceStatus { service, fallback, .. } in &status.services {

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::snapshot::SnapshotSource;
-use super::{exposition, page};
+use super::{OBJECT, exposition, page};
 use crate::daemon::event::{SinkNews, TellLoop};
 
 /// The pause after an address could not be had: it may come with an interface.
@@ -46,7 +46,7 @@ pub async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, source: Arc<
             let news = told.iter().map(|(address, _)| (*address, None));
             let news = news.chain(trouble.iter().map(|(address, cause)| (*address, Some(cause.clone()))));
             for (address, trouble) in news.collect::<Vec<_>>() {
-                if !tell(SinkNews { object: format!("metrics {address}"), trouble }) {
+                if !tell(SinkNews { object: format!("{OBJECT} {address}"), trouble }) {
                     return;
                 }
             }

@@ -1,6 +1,5 @@
 //! One sending of the table of connections, or of the latest of them, in an even pace.
 
-use std::cmp::Reverse;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use anyhow::{Context, Result};
 use super::group::GroupSocket;
 use crate::model::{SyncChannel, Table};
 use crate::netlink::ipvs::{Ipvs, each_connection};
-use crate::sync::{Connection, MessageWriter, Selection, Sending, Unsent};
+use crate::sync::{Connection, MessageWriter, Selection, Sending, Unsent, latest_first};
 
 /// The time between two datagrams. At this pace a receiver with the default buffer loses none of a hundred thousand
 /// connections; at twice the pace it loses one in twenty.
@@ -55,8 +54,7 @@ pub fn send_table(socket: &GroupSocket, channel: &SyncChannel, may_send: impl Fn
     }
 }
 
-/// Sends the connections whose packets came last, as many as can be read and sent until `end`: those with the longest time
-/// left first, since each packet begins that time anew.
+/// Sends the connections whose packets came last, as many as can be read and sent until `end`.
 ///
 /// # Errors
 /// Fails when the kernel's tables cannot be read or a datagram cannot leave.
@@ -74,16 +72,15 @@ pub fn send_latest(
     each_connection(|line| {
         let read = Connection::parse(line).and_then(|connection| {
             let record = selection.record(&connection).ok()?;
-            Some((connection.expires, record))
+            Some((connection.state, connection.expires, record))
         });
         latest.extend(read);
         if Instant::now() < reading_end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })
     .context(READ)?;
-    latest.sort_by_key(|(expires, _)| Reverse(*expires));
     let mut writer = MessageWriter::new(channel.id, channel.maxlen);
     let mut send = paced(socket, || Instant::now() < end && may_send());
-    let sent = latest.iter().try_for_each(|(_, record)| writer.add(record).map_or(Ok(()), &mut send));
+    let sent = latest_first(latest).iter().try_for_each(|record| writer.add(record).map_or(Ok(()), &mut send));
     match sent.and_then(|()| writer.finish().map_or(Ok(()), send)) {
         Ok(()) | Err(Stop::Forbidden) => Ok(()),
         Err(Stop::Failed(error)) => Err(error),

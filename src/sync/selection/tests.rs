@@ -151,3 +151,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_latest_of_each_kind_come_in_turns_and_templates_last() {
+    let established = ConnectionState::Tcp(TcpState::Established);
+    let entries = vec![
+        (ConnectionState::Template { protocol: None, is_assured: true }, 3600, "template"),
+        (established, 100, "old"),
+        (ConnectionState::Udp, 299, "young datagrams"),
+        (established, 899, "young"),
+        (established, 898, "a second older"),
+        (ConnectionState::Udp, 5, "old datagrams"),
+    ];
+    let expected = ["young", "young datagrams", "a second older", "old datagrams", "old", "template"];
+    assert_eq!(latest_first(entries), expected);
+}
