@@ -31,6 +31,7 @@ kernel_run() {
 	# ^C ends all of it.
 	# shellcheck disable=SC2064
 	trap "kernel_end $pid; exit 130" INT TERM
+	kernel_watch "$pid" &
 	tail -s 0.2 -n +1 -f --pid="$pid" "$OUT/story.log" 2>/dev/null &
 	# `wait` is the only command that lets a trap interrupt it.
 	wait "$pid"
@@ -40,6 +41,19 @@ kernel_run() {
 	status=$(cat "$OUT/status" 2>/dev/null)
 	[[ -n $status ]] || warn "the lab ended without a result, after at most $seconds s (logs: $OUT)"
 	return "${status:-1}"
+}
+
+# kernel_watch PID: ends a kernel whose story is over and that does not leave: one in some dozens hangs after it has halted.
+kernel_watch() {
+	local patience=30
+	until [[ -s $OUT/status ]]; do
+		kill -0 "$1" 2>/dev/null || return
+		sleep 1
+	done
+	while kill -0 "$1" 2>/dev/null; do
+		((patience-- > 0)) || kernel_end "$1"
+		sleep 1
+	done
 }
 
 # kernel_end PID: PID is the timeout in front of unshare. unshare heeds no gentler signal than SIGKILL; the pid
