@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
-use std::net::IpAddr;
 
 use super::snapshot::Snapshot;
 use crate::daemon::protocol::{HealthMonitorStatus, RealServerStatus, ServiceStatus};
@@ -29,8 +28,8 @@ pub fn render(snapshot: &Snapshot) -> String {
     text.0
 }
 
-/// A metric of each service: its name, its explanation and its value.
-type Metric<'a, T> = (&'a str, &'a str, fn(&T) -> Option<f64>);
+/// A metric of each real server: its name, its explanation and its value.
+type Metric<'a, T, V> = (&'a str, &'a str, fn(&T) -> V);
 
 #[derive(Default)]
 struct Exposition(String);
@@ -64,19 +63,19 @@ impl Exposition {
             }
         }
         let Some(usage) = &snapshot.usage else { return };
-        let metrics: [Metric<Usage>; 3] = [
+        let metrics: [Metric<Usage, u32>; 3] = [
             (
                 "node_ipvs_backend_connections_active",
                 "The current active connections by local and remote address.",
-                |usage| Some(usage.connections.active.into()),
+                |usage| usage.connections.active,
             ),
             (
                 "node_ipvs_backend_connections_inactive",
                 "The current inactive connections by local and remote address.",
-                |usage| Some(usage.connections.inactive.into()),
+                |usage| usage.connections.inactive,
             ),
             ("node_ipvs_backend_weight", "The current backend weight by local and remote address.", |usage| {
-                Some(usage.weight.into())
+                usage.weight
             }),
         ];
         for (name, help, value) in metrics {
@@ -85,7 +84,7 @@ impl Exposition {
                 for (real, usage) in real_servers {
                     let labels = backend_labels(service, real);
                     let labels = labels.each_ref().map(|(label, value)| (*label, value.as_str()));
-                    self.sample(name, &labels, value(usage).unwrap_or_default());
+                    self.sample(name, &labels, value(usage).into());
                 }
             }
         }
@@ -158,7 +157,7 @@ impl Exposition {
     }
 
     fn real_servers(&mut self, status: &HealthMonitorStatus) {
-        let metrics: [Metric<RealServerStatus>; 4] = [
+        let metrics: [Metric<RealServerStatus, Option<f64>>; 4] = [
             ("lvs_agents_real_server_up", "Whether the real server is up; none where that is unknown.", |real| {
                 match real.health.as_str() {
                     "up" => Some(1.0),
@@ -239,22 +238,18 @@ fn flag(is_set: bool) -> f64 {
 fn backend_labels(service: &ServiceKey, real: &RealServerKey) -> [(&'static str, String); 6] {
     let (address, port, protocol, mark) = match service {
         ServiceKey::Address { protocol, address, port } => {
-            (plain(*address), port.to_string(), protocol.to_string().to_uppercase(), String::new())
+            (address.to_string(), port.to_string(), protocol.to_string().to_uppercase(), String::new())
         }
         ServiceKey::Fwmark { mark, .. } => (String::new(), "0".to_owned(), "FWM".to_owned(), format!("{mark:08X}")),
     };
     [
         ("local_address", address),
         ("local_port", port),
-        ("remote_address", plain(real.address)),
+        ("remote_address", real.address.to_string()),
         ("remote_port", real.port.to_string()),
         ("proto", protocol),
         ("local_mark", mark),
     ]
-}
-
-fn plain(address: IpAddr) -> String {
-    address.to_string()
 }
 
 /// A label's value, in which three characters have a meaning.
