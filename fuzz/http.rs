@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::Method;
+use hyper::header::HeaderName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::exchange::{Answer, BODY_LIMIT};
@@ -25,6 +26,8 @@ fn question() -> HttpQuestion {
         virtual_host: host,
         site: None,
         receive: Some("^OK$".to_owned()),
+        weight_header: Some(HeaderName::from_static("x-weight")),
+        drains_on_404: true,
     }
 }
 
@@ -74,7 +77,7 @@ fn judge(question: &HttpQuestion, answer: Result<Answer, CheckFailure>) {
                 Some(location) => {
                     client.follow(&Origin::new(client.target.ip(), None), &hop, &answer, location).map(drop)
                 }
-                None => client.judge(&hop, &answer),
+                None => client.judge(&hop, &answer).map(drop),
             }
         }
         Err(failure) => Err(failure),

@@ -19,7 +19,9 @@ fn explain(bytes: &[u8]) {
     assert!(matches!(Cause::from(Error::DriverError(refused)), Cause::NoConnection { .. }));
     let error = MySqlError { state: "HY000".into(), message, code };
     match Cause::from(Error::MySqlError(error)) {
-        Cause::Other { text, .. } => assert!(text.ends_with(&format!("(error {code})")), "{text}"),
+        Cause::Other { text, .. } | Cause::Overload(text) => {
+            assert!(text.ends_with(&format!("(error {code})")), "{text}");
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! What the kernel says of interfaces, addresses and routes.
 
-use super::{ObservedAddress, address, connected, link, local, policy};
+use super::{ObservedAddress, address, connected, link, local, neighbour, policy};
 use crate::seeds::Seeds;
 
 #[test]
@@ -17,8 +17,8 @@ fn messages(payload: &[u8]) {
     if let Ok(Some(link)) = link::decode(payload) {
         assert!(link.station().is_none_or(|station| station.interface == link.index), "{link:?}");
     }
-    let _ = (connected::decode(payload), connected::decode_gateway(payload));
-    let _ = (local::decode(payload), policy::decode(payload));
+    let _ = (connected::decode(payload), connected::decode_gateway(payload), connected::decode_hop(payload));
+    let _ = (local::decode(payload), neighbour::decode(payload), policy::decode(payload));
     if let Ok(Some(route)) = connected::decode(payload) {
         // Whatever the lengths of its prefix and address.
         let _ = connected::interface_for(route.destination, [&route]);

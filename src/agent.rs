@@ -16,7 +16,7 @@ use crate::system::{FileError, Folder, Lock};
 pub use announcer::work as repeat_announcements;
 pub use ldirectord::ANSWER_TIME as MONITOR_ANSWER_TIME;
 pub use ldirectord::LATE as LATE_CHECKS;
-pub use lvs::{Preview, preview_of_file, preview_of_resource};
+pub use lvs::{Preview, preview_of_file, preview_of_resource, sync_faults};
 
 /// Every agent by the name of its link in resource.d.
 pub const AGENTS: [(&str, &dyn Agent); 4] = [

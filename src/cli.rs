@@ -1,14 +1,20 @@
 //! The command line: `lvs-agents COMMAND`.
 
+mod access;
 mod called_as;
 mod check_config;
+mod doctor;
+mod documents;
+mod events;
 mod export;
 mod import;
 mod install;
 mod ldirectord;
 mod order;
+mod output;
 mod plan;
 mod status;
+mod top;
 mod what_if;
 
 use std::ffi::{OsStr, OsString};
@@ -18,17 +24,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::agent::{self, AGENTS};
 use crate::config::LogTarget;
-use crate::daemon::{self, HealthMonitorOptions, Readiness};
+use crate::daemon::{self, HealthMonitorOptions, Readiness, Starter};
 use crate::model::OrderKind;
 use crate::ocf::{self, Agent};
-use crate::system::{RunDir, memory};
+use crate::system::{RunDir, ServiceManager, memory};
 
 pub use called_as::{CalledAs, called_as};
 pub use ldirectord::run as run_as_ldirectord;
+
+use output::Output;
 
 /// The exit code of the process.
 pub type ExitStatus = u8;
@@ -36,6 +44,8 @@ const SUCCESS: ExitStatus = 0;
 const FAILURE: ExitStatus = 1;
 /// The command has done its work, and there is something to look at: changes, or what was left out.
 const DIFFERENT: ExitStatus = 2;
+/// The command has done its work, and something is wrong.
+const FOUND: ExitStatus = 3;
 
 /// Linux Virtual Server made highly available: OCF resource agents, health monitor and tools in one binary.
 #[derive(Parser)]
@@ -48,11 +58,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum CliCommand {
     /// Show virtual services, the health of their real servers, and the reason of every weight
-    Status {
-        /// As JSON, for programs
-        #[arg(long)]
-        json: bool,
-    },
+    Status(status::StatusArguments),
+    /// Show the same live, with rates and a history of each real server
+    Top(top::TopArguments),
+    /// Show what has happened, each change with its reason
+    Events(events::EventsArguments),
     /// Drain a real server: it gets no new connections, and keeps those that it has
     Drain {
         #[command(flatten)]
@@ -85,6 +95,18 @@ enum CliCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Say what is wrong with this node, its network and its configuration, each with the fix; exit status 3 if anything is
+    Doctor {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+        /// Give up a look that takes longer
+        #[arg(long, value_name = "TIME", value_parser = order::duration, default_value = "3s")]
+        patience: Duration,
+        /// Names of resources, and ldirectord.cf files; without any, all that this node knows of
+        #[arg(value_name = "RESOURCE|FILE")]
+        subjects: Vec<String>,
+    },
     /// Check a configuration file and say everything that is wrong with it; exit status 1 if anything is
     CheckConfig {
         /// A ldirectord.cf
@@ -114,19 +136,12 @@ enum CliCommand {
     /// Print the commands that make a pair of directors of a ldirectord.cf
     Export(export::ExportOptions),
     /// Install this binary and the links that make its agents known to pacemaker
-    Install {
-        /// Install below this directory, as for a package
-        #[arg(long, default_value = "/")]
-        root: PathBuf,
-        /// Make /usr/sbin/ldirectord a link to this binary, as a stand-in for the original's command line
-        #[arg(long)]
-        replace_ldirectord: bool,
-    },
+    Install(install::InstallOptions),
     /// Print the OCF meta-data of an agent: vip, lvs, ldirectord or realserver
     MetaData {
         /// Name of the agent
         agent: String,
-        /// The XML that the cluster reads, or a manual page
+        /// The XML that the cluster reads, or a manual page in one of two languages
         #[arg(long, value_enum, default_value_t = MetaDataFormat::Xml)]
         format: MetaDataFormat,
     },
@@ -151,6 +166,12 @@ enum CliCommand {
         /// Where metrics can be read when the configuration does not say: ADDRESS:PORT
         #[arg(long)]
         metrics: Option<SocketAddr>,
+        /// The group that may read status and events when the configuration does not say
+        #[arg(long)]
+        observe_group: Option<String>,
+        /// Have an attribute of this node for each virtual service, dampened by so many milliseconds
+        #[arg(long, hide = true)]
+        attribute_dampening: Option<u64>,
         /// Keep the process number in this file
         #[arg(long, hide = true)]
         pid_file: Option<PathBuf>,
@@ -177,6 +198,7 @@ enum CliCommand {
 enum MetaDataFormat {
     Xml,
     Markdown,
+    Man,
 }
 
 /// Runs the command of this process; errors go to standard error, exit status 1.
@@ -192,30 +214,45 @@ pub fn run() -> ExitStatus {
 }
 
 fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
-    let mut out = std::io::stdout();
+    let mut out = Output::new(std::io::stdout());
     match command {
-        CliCommand::Status { json } => status::run(json, &mut out)?,
+        CliCommand::Status(arguments) => return status::run(&arguments, &mut out),
+        CliCommand::Top(arguments) => return top::run(arguments),
+        CliCommand::Events(arguments) => events::run(&arguments, &mut out)?,
         CliCommand::Drain { order, wait } => return order::give(OrderKind::Drain, order, wait, &mut out),
         CliCommand::Disable { order } => return order::give(OrderKind::Disable, order, None, &mut out),
         CliCommand::Weight { order, weight } => return order::give(OrderKind::Weight(weight), order, None, &mut out),
         CliCommand::Enable { subject } => return order::end(&subject, &mut out),
         CliCommand::Orders { json } => return order::list(json, &mut out),
+        CliCommand::Doctor { json, patience, subjects } => return doctor::run(&subjects, patience, json, &mut out),
         CliCommand::CheckConfig { file, explain } => return check_config::run(&file, explain, &mut out),
         CliCommand::Plan { subject, json } => return plan::run(&subject, json, &mut out),
         CliCommand::WhatIf { event } => return what_if::run(&event, &mut out),
         CliCommand::Import { source } => return import::run(&source, &mut out),
         CliCommand::Export(options) => export::run(&options, &mut out)?,
-        CliCommand::Install { root, replace_ldirectord } => install::run(&root, replace_ldirectord, &mut out)?,
+        CliCommand::Install(options) => install::run(&options, &mut out)?,
         CliCommand::MetaData { agent, format } => {
             let description = find(&agent)?.description();
             let text = match format {
                 MetaDataFormat::Xml => description.metadata(),
                 MetaDataFormat::Markdown => description.manual(),
+                MetaDataFormat::Man => description.man_page(),
             };
             out.write_all(text.as_bytes())?;
         }
         CliCommand::Agent { name, action } => return Ok(run_agent(find(&name)?, action.as_deref())),
-        CliCommand::Daemon { instance, configfile, logfile, metrics, pid_file, executes, detach, ready_within } => {
+        CliCommand::Daemon {
+            instance,
+            configfile,
+            logfile,
+            metrics,
+            observe_group,
+            attribute_dampening,
+            pid_file,
+            executes,
+            detach,
+            ready_within,
+        } => {
             let ready_within = Duration::from_secs(ready_within);
             let logfile = logfile.map(LogTarget::from);
             let run_dir = RunDir::system();
@@ -225,6 +262,8 @@ fn execute(command: CliCommand) -> anyhow::Result<ExitStatus> {
                     configfile,
                     logfile,
                     metrics,
+                    observe_group,
+                    attribute_dampening: attribute_dampening.map(Duration::from_millis),
                     pid_file,
                     executes,
                     ready_within,
@@ -254,7 +293,7 @@ fn run_daemon(options: HealthMonitorOptions, detach: bool) -> anyhow::Result<()>
         agent::detach_from_starter();
         nix::unistd::setsid().context("session: start one of our own")?;
     }
-    let mut readiness = Readiness::new(detach);
+    let mut readiness = Readiness::new(starter(detach)?);
     let result = daemon::run(options, &mut readiness);
     if let Err(error) = &result
         && !readiness.is_reported()
@@ -265,4 +304,19 @@ fn run_daemon(options: HealthMonitorOptions, detach: bool) -> anyhow::Result<()>
         bail!(error);
     }
     Ok(())
+}
+
+/// A process that waits for the line of `--detach` may itself be a child of systemd's, which wants to hear of that service
+/// and not of us.
+fn starter(detach: bool) -> anyhow::Result<Starter> {
+    if detach {
+        return Ok(Starter::WaitingProcess);
+    }
+    let manager = ServiceManager::of_environment().context("service manager: open a way to it")?;
+    Ok(manager.map_or(Starter::Hand, Starter::ServiceManager))
+}
+
+/// The whole command line, for what is generated from it.
+fn command() -> clap::Command {
+    Arguments::command()
 }

@@ -6,36 +6,44 @@
 //! whole. A first look at a file finds what has to be known before that: what stands outside of sections, and all names.
 //! Every mistake is reported, not only the first, and nothing half-valid leaves this module.
 //!
-//! Pure: names are looked up by the caller's [`Resolver`].
+//! Pure: names are looked up, and files of passwords read, by the caller's [`Resolver`].
 
 mod address;
 mod check;
 mod directive;
 mod effective;
+mod evidence;
 mod explain;
 mod file;
 mod line;
 mod maglev;
+mod members;
 mod names;
 mod parameters;
+mod policy;
 mod problem;
 mod real;
 mod render;
 mod section;
 mod table;
+mod told;
 mod value;
 mod words;
 mod written;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::{Burden, CheckKind};
-use crate::model::{Between, Check, Family, Protocol, Question, RealServer, Secret, VirtualService};
+use crate::model::{
+    Between, Check, DnsMember, DnsName, Family, PathCheck, Protocol, Question, Quorum, RealServer, Secret, ServiceKey,
+    VirtualService,
+};
 
 pub use directive::Directive;
+pub use evidence::OnEvidence;
 pub use explain::explain;
 pub use file::{executed_files, parse_declaration, parse_declared_part, parse_file, warnings};
 pub use names::{AnyName, NoNames};
@@ -52,8 +60,27 @@ pub trait Resolver {
     /// The first address of that family. The error is the cause alone, such as `no such host`.
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String>;
 
+    /// Told of all names that the text follows, as [`prepare`](Self::prepare) is of the others.
+    fn prepare_followed(&self, _names: Vec<DnsName>) {}
+
+    /// The real servers that the records of a name stand for. The error says why there are none yet.
+    fn members(&self, name: &DnsName) -> Result<Vec<DnsMember>, String> {
+        Err(format!("{name}: expected an address"))
+    }
+
+    /// What of the address of such a real server the kernel refuses, in words that follow `the kernel refuses`. A record may
+    /// change at any time: one that is wrong must not take the others down.
+    fn objection(&self, _address: IpAddr) -> Option<&'static str> {
+        None
+    }
+
     /// The port of a service name; `None` takes the first entry of any protocol.
     fn port(&self, service: &str, protocol: Option<Protocol>) -> Result<u16, String>;
+
+    /// The password in a file. The error is the cause alone.
+    fn password(&self, _path: &Path) -> Result<Secret, String> {
+        Err("expected a password in its place".into())
+    }
 
     /// The name of this host, as a login of a check has it.
     fn own_name(&self) -> String {
@@ -81,6 +108,8 @@ pub struct Global {
     pub callback: Option<PathBuf>,
     /// Where metrics can be read; `None`: where whoever started it said, if anywhere.
     pub metrics: Option<SocketAddr>,
+    /// The group that may observe the health monitor; `None`: the one that whoever started it said, if any.
+    pub observe_group: Option<Box<str>>,
     /// Where the daemon logs; `None`: where whoever started it said.
     pub logfile: Option<LogTarget>,
     /// Stay in the foreground and log to standard output, for a supervisor that the original's command line is called by.
@@ -133,6 +162,8 @@ pub struct Service {
     pub service: VirtualService,
     /// In the order of the text; no two have the same key.
     pub real_servers: Vec<RealServerConfig>,
+    /// The names whose records are some of these real servers, in the order of the text.
+    pub followed: Vec<FollowedName>,
     /// Real servers that have left the configuration and keep their connections for a while. Only a declaration has
     /// them; none is in `real_servers`.
     pub draining: Vec<Draining>,
@@ -146,16 +177,32 @@ pub struct Service {
     pub checktimeout: Duration,
     /// What combined checks do between two questions.
     pub between: Option<Arc<Between>>,
+    /// The time limit of the path checks that its real servers have beside their checks; `None`: they have none.
+    pub checkpath: Option<Duration>,
     /// A real server that is down keeps its entry with weight 0 instead of losing it.
     pub quiescent: bool,
     /// Such an entry is added again when another program has deleted it.
     pub readdquiescent: bool,
     /// What becomes of an entry that another program has changed.
     pub on_drift: OnDrift,
+    /// What becomes of a real server that swallows the connections of clients.
+    pub on_evidence: OnEvidence,
     /// Failed checks in a row after which a real server is down. At least 1.
     pub failurecount: u32,
+    /// Good checks in a row after which a real server that was down serves again. At least 1.
+    pub rise: u32,
+    /// A real server that was never checked serves at once.
+    pub starts_up: bool,
+    /// The weight that has to serve, and what happens below it.
+    pub quorum: Quorum,
+    /// The share of the real servers that failed checks may take out, in per cent; 100: all.
+    pub maxejected: u8,
+    /// How long the weight of a real server that has come up rises to the whole one; zero: it has it at once.
+    pub slowstart: Duration,
     /// Between two checks of one real server. At least one second.
     pub checkinterval: Duration,
+    /// The same while the real server is in doubt, where that is sooner.
+    pub doubtinterval: Option<Duration>,
     /// Remove the service when the daemon stops.
     pub cleanstop: bool,
     /// A file in this folder that is named after a real server takes it out.
@@ -171,6 +218,19 @@ pub enum OnDrift {
     Repair,
     /// It stays as it is and is reported.
     Report,
+}
+
+/// A `real` line whose real servers are those of a name's records, as these come and go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowedName {
+    /// The `real` line.
+    pub origin: Origin,
+    /// What it says.
+    pub line: Box<str>,
+    /// Whose records are followed.
+    pub name: Arc<DnsName>,
+    /// What they are now; empty where none are known.
+    pub members: Vec<DnsMember>,
 }
 
 /// A real server that has left the configuration.
@@ -255,6 +315,20 @@ pub struct RealServerConfig {
     pub real_server: RealServer,
     /// How it is checked.
     pub check: Check,
+    /// It serves only while the others have not the weight of the quorum.
+    pub backup: bool,
+    /// The name whose records have it; `None`: the line itself has.
+    pub dns: Option<Arc<DnsName>>,
+}
+
+impl Service {
+    /// Returns the path check of one of its real servers, if it has one.
+    pub fn path_check(&self, real: &RealServer) -> Option<PathCheck> {
+        let timeout = self.checkpath?;
+        let ServiceKey::Address { address, port, .. } = self.service.key else { return None };
+        let (vip, real_at) = (SocketAddr::new(address, port), SocketAddr::new(real.key.address, real.key.port));
+        Some(PathCheck { vip, real: real_at, forwarding: real.forwarding, timeout })
+    }
 }
 
 impl Config {
@@ -263,7 +337,8 @@ impl Config {
         let asks = |real: &RealServerConfig| {
             CheckKind::find(real.check.question.kind).is_some_and(|kind| kind.burden != Burden::Nothing)
         };
-        self.services.iter().flat_map(|service| &service.real_servers).any(asks)
+        let has_path_checks = |service: &Service| service.checkpath.is_some() && !service.real_servers.is_empty();
+        self.services.iter().any(|service| has_path_checks(service) || service.real_servers.iter().any(asks))
     }
 }
 

@@ -4,6 +4,7 @@
 //! difference is written (`kernel`). The configuration comes from `loader`; `control` answers the requests of other
 //! processes.
 
+mod attributes;
 mod checker;
 mod configuration;
 pub mod control;
@@ -11,6 +12,7 @@ mod core;
 mod declaring;
 mod drift;
 pub mod event;
+pub mod events;
 mod executes;
 mod fallback_command;
 mod health_record;
@@ -22,11 +24,13 @@ mod mail;
 mod maintenance;
 mod metrics;
 mod monitor_file;
+mod observe;
 mod orders;
 mod pid_file;
 mod presence;
 pub mod protocol;
 mod readiness;
+mod reasons;
 mod services;
 mod signals;
 mod source;
@@ -42,10 +46,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use self::attributes::NodeAttributes;
 use self::checker::{Checker, Pulse};
 use self::configuration::Configuration;
 use self::core::{Core, LoopMessage, LoopThreads};
 use self::event::{Event, LogLevel, Sinks};
+use self::events::Events;
 use self::executes::Executes;
 use self::fallback_command::FallbackCommands;
 use self::journal::Journal;
@@ -56,6 +62,7 @@ use self::mail::MailAlerts;
 use self::maintenance::MaintenanceWatch;
 use self::metrics::Metrics;
 use self::monitor_file::MonitorFiles;
+use self::observe::Observe;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
 use self::source::ServiceSource;
@@ -64,8 +71,9 @@ use self::view::LivenessView;
 use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
 pub use core::SINKS_END;
-pub use readiness::{ANSWER_READY, Readiness};
-pub use sync::SENDING_PATIENCE;
+pub use readiness::{ANSWER_READY, Readiness, Starter};
+pub use services::pool_settings;
+pub use sync::{GroupSocket, SENDING_PATIENCE};
 
 /// The most messages that wait for the loop. A thread that delivers more than the loop can handle waits: checks
 /// stretch, and nothing piles up.
@@ -86,6 +94,11 @@ pub struct HealthMonitorOptions {
     pub logfile: Option<LogTarget>,
     /// Where metrics can be read when the configuration names no place.
     pub metrics: Option<SocketAddr>,
+    /// The group that may observe it when the configuration names none.
+    pub observe_group: Option<String>,
+    /// How long the weights of healthy real servers have to last until the cluster hears of them, as attributes of this node;
+    /// `None` where it does not.
+    pub attribute_dampening: Option<Duration>,
     /// The file that holds the process number as long as the health monitor lives.
     pub pid_file: Option<PathBuf>,
     /// Whether the files are started and stopped that `execute` names, as by the original's command line. A resource
@@ -108,6 +121,8 @@ impl HealthMonitorOptions {
             configfile: None,
             logfile: None,
             metrics: None,
+            observe_group: None,
+            attribute_dampening: None,
             pid_file: None,
             executes: false,
             ready_within: READY_WITHIN,
@@ -164,6 +179,9 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
         .context("maintenancedir: start its thread")?;
     let sync = SyncThread::start(options.run_dir.clone(), deliver(&inbox, LoopMessage::Sync))
         .context("connection synchronisation: start its thread")?;
+    let tell = deliver(&inbox, LoopMessage::Sink);
+    let attributes = NodeAttributes::start(&options.run_dir, &options.instance, options.attribute_dampening, tell)
+        .context("node attributes: start their thread")?;
     let presence = InstancePresence::new(
         options.run_dir.clone(),
         options.instance.clone(),
@@ -180,6 +198,12 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let mut sinks = Sinks::default();
     let (level, doubt) = log_level(std::env::var(LOG_LEVEL).ok().as_deref());
     sinks.add(Journal::new(log.clone(), level));
+    let observed = options.run_dir.observed(&options.instance);
+    let tell = Box::new(deliver(&inbox, LoopMessage::Sink));
+    sinks.add(Events::start(observed.clone(), &options.instance, tell).context("events: start their thread")?);
+    let (forward, tell) = (deliver(&inbox, LoopMessage::Call), Box::new(deliver(&inbox, LoopMessage::Sink)));
+    let group = options.observe_group.as_deref();
+    sinks.add(Observe::start(group, observed, view.clone(), forward, tell).context("observe_group")?);
     sinks.add(
         MonitorFiles::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("monitorfile: start its thread")?,
     );
@@ -196,7 +220,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }
-    let threads = LoopThreads { checker, kernel, maintenance, sync, log };
+    let threads = LoopThreads { checker, kernel, maintenance, sync, attributes, log };
     // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
     Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)

@@ -1,6 +1,7 @@
 //! This node as a director: its configuration files and the names in them, the kernel settings that a configuration needs,
 //! and what its kernel would refuse.
 
+mod dns;
 mod load;
 mod names;
 mod trial;
@@ -13,7 +14,11 @@ use crate::netlink::Ipvs;
 use crate::plan;
 use crate::system::{FileError, sysctl};
 
-pub use load::{NameMissing, described, load_file, load_file_of_resource, refuse_executed_files};
+pub use dns::DnsNames;
+pub use load::{
+    ConfigText, NameMissing, described, load_file, load_file_of_resource, read_file, refuse_executed_files,
+    refuse_followed_names,
+};
 pub use names::SystemResolver;
 pub use trial::refusals;
 

@@ -13,10 +13,13 @@
 //! ```
 
 mod address;
+mod advice;
 mod change;
 mod check;
+mod dns;
 mod order;
 mod parse;
+mod quorum;
 mod real_server;
 mod scheduler;
 mod sync;
@@ -25,10 +28,13 @@ mod table;
 mod virtual_service;
 
 pub use address::{AddressChange, AddressOptions, Family, InterfaceAddress};
+pub use advice::Advice;
 pub use change::Change;
-pub use check::{Between, Check, Field, Question, Secret};
-pub use order::{ORDER_PREFIX, Order, OrderKind, OrderSubject};
+pub use check::{Between, Check, Field, PathCheck, Question, Secret, Standing};
+pub use dns::{DnsMember, DnsName, DnsRecord};
+pub use order::{ORDER_PREFIX, Order, OrderKind, OrderSubject, healthy_weight_name};
 pub use parse::InvalidValue;
+pub use quorum::{Amount, Quorum, QuorumAction};
 pub use real_server::{ForwardingMethod, RealServer, RealServerKey, TunnelChecksum};
 pub use scheduler::Scheduler;
 pub use sync::{SyncChannel, SyncDaemon};

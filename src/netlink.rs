@@ -12,6 +12,7 @@
 pub mod announce;
 mod attribute;
 pub mod conflict;
+mod ear;
 mod error;
 #[cfg(test)]
 #[path = "../fuzz/netlink.rs"]
@@ -21,8 +22,9 @@ mod message;
 mod module;
 pub mod route;
 mod socket;
+pub mod syn;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use error::{Error, Result};
 pub use ipvs::Ipvs;

@@ -13,6 +13,7 @@ mod exit_code;
 mod failure;
 mod frame;
 mod log;
+mod man_page;
 mod manual;
 mod metadata;
 mod parameter;

@@ -17,12 +17,12 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use cluster::{CIB_FILE, Cluster, ClusterError};
+pub use cluster::{CIB_FILE, Cluster, ClusterError, whole_configuration};
 pub use copy::ClusterCopy;
 pub use in_force::OrdersInForce;
 pub use node::NodeOrders;
 pub use store::OrderStore;
-pub use text::{described, local_time};
+pub use text::described;
 
 use crate::model::{Order, OrderSubject};
 

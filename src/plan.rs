@@ -20,4 +20,4 @@ pub use drift::{DriftVerdict, Place, Sighting, keep_drift};
 pub use ipvs::{TableRole, deletions, table_changes};
 pub use real_server::{InterfaceSetting, held_elsewhere, passes_on, real_server_settings, services_at};
 pub use sysctls::{BACKUP_ONLY, EXPIRE_QUIESCED, director_sysctls, stateless_sysctl};
-pub use what_if::{Outage, Share, shares, without};
+pub use what_if::{Outage, Share, shares};

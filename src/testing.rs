@@ -1,11 +1,14 @@
 //! Helpers for the tests of several modules.
 
+pub(crate) mod mysql_server;
 mod rows;
 pub(crate) mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
+use crate::health::{Limits, Pool, PoolSettings, RealServerSettings};
 use crate::model::{ForwardingMethod, RealServer, RealServerKey, VirtualService};
 
 pub(crate) use rows::check_rows;
@@ -52,6 +55,21 @@ pub(crate) fn real_server(host: u8, weight: u32) -> RealServer {
 pub(crate) fn virtual_service(key: &str) -> VirtualService {
     let key = key.parse().expect("a service key");
     VirtualService { key, scheduler: Default::default(), persistence: None, flags: Default::default() }
+}
+
+/// Returns a virtual service, tcp 192.0.2.1:80, with one real server that no check has decided yet, 192.0.2.2:80 of weight 3, and
+/// a fallback, 192.0.2.9:80. What fails gets weight 0.
+pub(crate) fn pool() -> Pool {
+    let settings = PoolSettings {
+        service: virtual_service("tcp 192.0.2.1:80"),
+        real_servers: vec![RealServerSettings::new(real_server(2, 3))],
+        draining: Vec::new(),
+        fallback: Some(real_server(9, 1)),
+        quiescent: true,
+        limits: Limits { failurecount: 1, rise: 1 },
+        policy: Default::default(),
+    };
+    Pool::new(settings, None, &Default::default(), Instant::now())
 }
 
 #[test]

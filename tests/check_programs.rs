@@ -22,7 +22,7 @@ const PATIENT: Duration = Duration::from_secs(20);
 fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), CheckFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     let check = Check { question: question.into(), target, timeout, between: None };
-    runtime.block_on(check::run(&check))
+    runtime.block_on(check::run(&check)).map(drop)
 }
 
 /// One kind of check against one server: `Ok`, or the kind of the failure and how its text begins behind the server's name.

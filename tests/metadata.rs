@@ -49,6 +49,16 @@ fn each_agent_has_its_committed_manual_page() {
     assert_is_printed("docs/agents", ".md", "markdown");
 }
 
+/// A line of source that was continued wrongly shows as a row of blanks.
+#[test]
+fn no_text_has_two_blanks_in_a_row() {
+    for file in agents(".xml") {
+        let text = fs::read_to_string(repository("heartbeat-metadata").join(&file)).expect(&file);
+        let wrong: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("  ")).collect();
+        assert_eq!(wrong, [""; 0], "{file}");
+    }
+}
+
 #[test]
 fn each_agent_has_its_committed_link() {
     let folder = "ocf/resource.d/rust";

@@ -70,7 +70,34 @@ fn status_works_and_shows_nothing() {
     let told = host.tool(&["status"]).expect(0).silent().stdout;
     assert_eq!(told, "no virtual service is declared and no health monitor runs on this node\n");
     let json = host.tool(&["status", "--json"]).expect(0).silent().stdout;
-    assert!(
-        serde_json::from_str::<serde_json::Value>(&json).is_ok_and(|value| value["kernel"] == serde_json::json!([]))
-    );
+    let overview = common::schema::status(&json);
+    assert_eq!((&overview["kernel"], &overview["state"]), (&serde_json::json!([]), &"well".into()));
+}
+
+#[test]
+fn status_without_a_daemon_shows_what_is_declared_and_who_has_asked_for_what_is_not_there_is_told() {
+    let Some(host) = host() else { return };
+    host.write("/run/lvs-agents/services/my-lvs.cf", CONFIG);
+    host.write("/run/lvs-agents/services/my-lvs.role", "{\"promoted\":false}");
+    let told = host.tool(&["status"]).expect(0).silent().stdout;
+    for words in [
+        "1 virtual service: 1 not served\n",
+        "lvs my-lvs: unpromoted: this node is the standby\n",
+        "tcp 10.9.0.100:80  wrr  0 of 1 serve, the kernel does not have the service  not monitored\n",
+        "unknown   -       not checked; the kernel does not have it\n",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    host.tool(&["status", "--exit-code"]).expect(4);
+    host.tool(&["status", "--exit-code", "--json", "--wrong", "--server", "10.9.1.1"]).expect(4);
+    for (arguments, words) in [
+        (["status", "--server", "10.9.1.2"], "real server \"10.9.1.2\": no virtual service of this node has it"),
+        (["status", "--service", "10.9.0.99"], "virtual service \"10.9.0.99\": this node has none of this name"),
+    ] {
+        assert_eq!(host.tool(&arguments).expect(1).stderr, format!("lvs-agents: {words}\n"));
+    }
+    host.tool(&["status", "--no-such-word"]).expect(2);
+    assert!(!told.contains('\u{1b}'), "a file has no colours");
+    let coloured = host.tool(&["status", "--color", "always"]).expect(0).stdout;
+    assert!(coloured.contains("\u{1b}["), "{coloured:?}");
 }

@@ -19,7 +19,7 @@ use crate::ocf::{
     Action, ActionDefaults, Agent, Call, Description, Failure, Parameter, ParameterKind, Status, ValidationLevel,
 };
 use crate::ownership::{self, HealthRecord, Registry, ServiceOwner};
-use crate::system::{Lock, RunDir};
+use crate::system::{Lock, RunDir, node_attribute};
 
 pub use verdict::LATE;
 
@@ -66,6 +66,21 @@ pub(super) const DESCRIPTION: Description = Description {
              file names none. Not set: nowhere. Everything that can connect there can read it.",
         ),
         Parameter::new(
+            "observe_group",
+            ParameterKind::Text,
+            "group that may observe",
+            "A group of the node, by name or number, whose members may read status and events (lvs-agents status, lvs-agents \
+             events) and change nothing, for when the configuration file names none. Not set: root only.",
+        ),
+        Parameter::new(
+            "attribute_dampening",
+            ParameterKind::Time,
+            "dampening of the node attributes",
+            "Set: each virtual service has an attribute of this node, such as lvs-weight-tcp_10.9.0.100_3306, whose value is the \
+             weight that its healthy real servers have together here, for crm_mon -A, alerts and rules. A change reaches the \
+             cluster when it has lasted so long; 5s suits most. At most 100 services have one. Not set: no attributes.",
+        ),
+        Parameter::new(
             "ldirectord",
             ParameterKind::Text,
             "path of ldirectord",
@@ -85,12 +100,22 @@ pub(super) struct LdirectordParameters {
     configfile: Option<String>,
     logfile: Option<String>,
     metrics: Option<String>,
+    observe_group: Option<String>,
+    attribute_dampening: Option<String>,
 }
 
 impl LdirectordParameters {
     pub(super) fn of(call: &Call) -> Self {
         let text = |name| call.text(name).map(str::to_owned);
-        Self { configfile: text("configfile"), logfile: text("logfile"), metrics: text("metrics") }
+        Self {
+            configfile: text("configfile"),
+            logfile: text("logfile"),
+            metrics: text("metrics"),
+            observe_group: text("observe_group"),
+            attribute_dampening: call
+                .is_set("attribute_dampening")
+                .then(|| call.time("attribute_dampening").as_millis().to_string()),
+        }
     }
 }
 
@@ -171,7 +196,7 @@ fn alive(run_dir: &RunDir, instance: &str) -> Result<Liveness, Failure> {
         return Err(Failure::generic("health monitor: ask whether it is alive: the answer makes no sense"));
     };
     verdict::refuse_standstill(&liveness)?;
-    Ok(liveness)
+    Ok(*liveness)
 }
 
 /// Whether the health monitor of that instance runs. A start of it that is under way is waited for, and so is an end.
@@ -230,11 +255,25 @@ fn orphans(call: &Call, run_dir: &RunDir) -> Vec<ServiceKey> {
     removed.iter().filter_map(|text| text.parse().ok()).collect()
 }
 
+/// Takes away the node attributes that a health monitor could not take away itself. The cluster forgets them with the node at
+/// the latest: a stop must not fail for them.
+fn forget_attributes(call: &Call, run_dir: &RunDir) {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let Some(names) = run_dir.node_attributes().read_json::<Vec<String>>(&call.instance) else { return };
+    let deadline = Instant::now() + PATIENCE.min(call.timeout / 4);
+    let removed = names.iter().try_for_each(|name| node_attribute::remove(name, deadline));
+    let forgotten = run_dir.node_attributes().remove(&call.instance).map_err(|error| error.to_string());
+    for cause in [removed, forgotten].into_iter().filter_map(Result::err) {
+        call.log().warning(cause);
+    }
+}
+
 /// Does what a health monitor that was killed could not do itself. The record of one that only followed `lvs` resources
 /// stays, so that they go on accepting what it made of their real servers. Of one with services of its own stays what is
 /// drained of those that are still there. What it knew of the real servers does not stay: the next health monitor comes
 /// to a table that no process has watched in between.
 fn clean_up(call: &Call, run_dir: &RunDir) -> Result<(), Failure> {
+    forget_attributes(call, run_dir);
     super::changes::delete_services(call, &orphans(call, run_dir))?;
     let Some(record) = run_dir.monitors().read_json::<HealthRecord>(&call.instance) else { return Ok(()) };
     let remains = if record.owns_services { record.after_end() } else { Some(record.without_knowledge()) };

@@ -32,6 +32,7 @@ use crate::system::RunDir;
 use bring_up::bring_up;
 use locks::DeclaringLock;
 pub use preview::{Preview, preview_of_file, preview_of_resource};
+pub use role::sync_faults;
 
 pub struct Lvs;
 

@@ -2,14 +2,14 @@
 
 use super::attempt::Attempt;
 use super::failure::CheckFailure;
-use super::kind::{BY_CHECKTYPE, Burden, CheckKind, Port};
+use super::kind::{Ask, BY_CHECKTYPE, Burden, CheckKind, Port};
 use crate::model::Check;
 
 pub(super) const KIND: CheckKind = CheckKind {
     name: "connect",
     port: Port::Asked,
     burden: Burden::Socket,
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..BY_CHECKTYPE
 };
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::attempt::Attempt;
 use super::datagrams::Datagrams;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{Burden, CheckKind, Invalid, Need, PLAIN, Port, Transport};
+use super::kind::{Ask, Burden, CheckKind, Invalid, Need, PLAIN, Port, Transport};
 use super::pattern;
 use crate::model::{Check, Field, Protocol, Question};
 use crate::system::random;
@@ -26,7 +26,7 @@ pub(super) const KIND: CheckKind = CheckKind {
     fields: &[(Field::Request, Need::Required), (Field::Receive, Need::Optional)],
     validate,
     burden: Burden::Socket,
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..PLAIN
 };
 

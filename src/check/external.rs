@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind, system_text};
-use super::kind::{BY_CHECKTYPE, Burden, CheckKind, Need, Port};
+use super::kind::{Ask, BY_CHECKTYPE, Burden, CheckKind, Need, Port};
 use crate::model::{Check, Field, Question};
 use crate::system::descriptors;
 
@@ -25,14 +25,14 @@ pub(super) const KIND: CheckKind = CheckKind {
     port: Port::Told,
     fields: &[(Field::Checkcommand, Need::Default("/bin/true"))],
     burden: Burden::Program,
-    ask: Some(|check| Box::pin(ask(check, None))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check, None)))),
     ..BY_CHECKTYPE
 };
 
 /// A Perl script with the same arguments. ldirectord ran it inside itself; ours is static and starts `perl SCRIPT`, which
 /// needs neither an executable file nor a first line `#!`, and heeds that line where there is one.
 pub(super) const PERL: CheckKind =
-    CheckKind { name: "external-perl", ask: Some(|check| Box::pin(ask(check, Some("perl")))), ..KIND };
+    CheckKind { name: "external-perl", ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check, Some("perl"))))), ..KIND };
 
 /// Runs the command without a shell, in `/`, with the environment and the limits that the daemon was started with and
 /// nothing on its standard streams; exit status 0 is success. At the deadline its whole process group is killed.
@@ -171,7 +171,7 @@ mod tests {
             };
             let result = crate::check::run(&check(question, ([127, 0, 0, 1], 9).into(), PATIENT)).await;
             let wanted = wanted.map_err(|cause| format!("external-perl {script}: {cause}"));
-            assert_eq!(result.map_err(|failure| failure.to_string()), wanted, "{text}");
+            assert_eq!(result.map(drop).map_err(|failure| failure.to_string()), wanted, "{text}");
         }
     }
 

@@ -35,7 +35,7 @@ pub struct CheckFailure {
 }
 
 impl CheckFailure {
-    pub(super) fn new(kind: FailureKind, subject: impl fmt::Display, cause: impl fmt::Display) -> Self {
+    pub(crate) fn new(kind: FailureKind, subject: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Self { kind, message: one_line(&format!("{subject}: {cause}")) }
     }
 
@@ -54,7 +54,7 @@ impl fmt::Display for CheckFailure {
 impl std::error::Error for CheckFailure {}
 
 /// A real server chooses parts of the text (a `Location`, an SQL error): without this it could forge lines of our log.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
         line.push('…');

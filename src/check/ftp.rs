@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt;
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::kind::{Ask, CheckKind, Invalid, Need, PLAIN, Port};
 use super::lines::{self, Lines, Reply};
 use super::pattern;
 use crate::model::{Check, Field, Question};
@@ -21,7 +21,7 @@ pub(super) const KIND: CheckKind = CheckKind {
         (Field::Passwd, Need::DefaultWhereNamed(|host| format!("ldirectord@{host}"))),
     ],
     validate: |question| validate(question),
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..PLAIN
 };
 

@@ -11,14 +11,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hyper::header::HeaderName;
 use hyper::{Method, StatusCode};
 
 use super::attempt::{Attempt, Subject};
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::kind::{Ask, CheckKind, Invalid, Need, PLAIN, Port};
 use super::pattern::{self, Unmatched};
+use super::said::{self, Said};
 use super::tls::Trust;
-use crate::model::{Check, Field, Question};
+use crate::model::{Advice, Check, Field, Question};
 use exchange::Answer;
 use redirect::{Hop, Origin};
 use url::Url;
@@ -34,14 +36,16 @@ pub(super) const HTTP: CheckKind = CheckKind {
         (Field::Receive, Need::Optional),
         (Field::Virtualhost, Need::Optional),
         (Field::Httpmethod, Need::Default("GET")),
+        (Field::Weightheader, Need::Optional),
+        (Field::Drainon404, Need::Optional),
     ],
     validate,
-    ask: Some(|check| {
+    ask: Some(Ask::Advice(|check| {
         Box::pin(async {
             let (target, question) = HttpQuestion::of(check);
             ask(target, &question, check.timeout).await
         })
-    }),
+    })),
     ..PLAIN
 };
 
@@ -87,6 +91,10 @@ struct HttpQuestion {
     site: Option<String>,
     /// Perl regular expression that the body must match somewhere.
     receive: Option<String>,
+    /// In whose words the server says what it wants of its weight.
+    weight_header: Option<HeaderName>,
+    /// Whether the status 404 drains the server.
+    drains_on_404: bool,
 }
 
 impl HttpQuestion {
@@ -103,6 +111,8 @@ impl HttpQuestion {
             virtual_host: given(&question.virtualhost),
             site: None,
             receive: given(&question.receive),
+            weight_header: question.weightheader.parse().ok(),
+            drains_on_404: question.drainon404 == "yes",
         };
         let (scheme, usual_port) = if tls { ("https", 443) } else { ("http", 80) };
         // One that is wrong was refused when the configuration was read.
@@ -138,7 +148,7 @@ impl fmt::Display for Named<'_> {
 /// Without `receive` any 2xx is good. With it, the pattern must match somewhere in the first
 /// [`exchange::BODY_LIMIT`] bytes of the body; with `HEAD` there is no body, and only a pattern that matches nothing
 /// (`^$`) can succeed, as with ldirectord.
-async fn ask(target: SocketAddr, question: &HttpQuestion, timeout: Duration) -> Result<(), CheckFailure> {
+async fn ask(target: SocketAddr, question: &HttpQuestion, timeout: Duration) -> Result<Option<Advice>, CheckFailure> {
     let subject = Named { target, question };
     let attempt = Attempt::about(Subject::Other(&subject), timeout);
     Client { target, question, attempt, trust: None }.run().await
@@ -153,7 +163,7 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    async fn run(&self) -> Result<(), CheckFailure> {
+    async fn run(&self) -> Result<Option<Advice>, CheckFailure> {
         let origin = Origin::new(self.target.ip(), self.question.virtual_host.as_deref());
         let HttpQuestion { tls, request, site, .. } = self.question;
         let mut hop = Hop { tls: *tls, port: self.target.port(), site: site.clone(), request: request.clone() };
@@ -175,33 +185,59 @@ impl Client<'_> {
         })
     }
 
-    fn judge(&self, hop: &Hop, answer: &Answer) -> Result<(), CheckFailure> {
+    fn judge(&self, hop: &Hop, answer: &Answer) -> Result<Option<Advice>, CheckFailure> {
         let HttpQuestion { tls, request, site, .. } = self.question;
         let is_first = hop.request == *request && hop.tls == *tls && hop.site == *site;
         let place = if is_first { String::new() } else { format!("redirected to {hop}: ") };
-        let failure = |kind, cause: String| Err(self.attempt.failure(kind, format_args!("{place}{cause}")));
-        if !answer.status.is_success() {
-            return failure(FailureKind::Answer, describe_status(answer.status));
+        let failure = |(kind, cause): (FailureKind, String)| self.attempt.failure(kind, format_args!("{place}{cause}"));
+        if answer.status == StatusCode::NOT_FOUND && self.question.drains_on_404 {
+            return Ok(Some(Advice { percent: 0, lets_in: true, reason: describe_status(answer.status) }));
         }
+        if !answer.status.is_success() {
+            return Err(failure((FailureKind::Answer, describe_status(answer.status))));
+        }
+        self.match_body(&answer.body).and_then(|()| self.wish(answer)).map_err(failure)
+    }
+
+    fn match_body(&self, body: &[u8]) -> Result<(), (FailureKind, String)> {
         let Some(receive) = self.question.receive.as_deref() else { return Ok(()) };
-        match pattern::matches(receive, &answer.body) {
+        match pattern::matches(receive, body) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let size = answer.body.len();
+                let size = body.len();
                 let first = if size == exchange::BODY_LIMIT { "first " } else { "" };
-                failure(
-                    FailureKind::Answer,
-                    format!("the {first}{size} bytes of the body do not match receive=\"{receive}\""),
-                )
+                let cause = format!("the {first}{size} bytes of the body do not match receive=\"{receive}\"");
+                Err((FailureKind::Answer, cause))
             }
-            Err(Unmatched::Pattern(cause)) => failure(FailureKind::Internal, format!("receive=\"{receive}\": {cause}")),
+            Err(Unmatched::Pattern(cause)) => Err((FailureKind::Internal, format!("receive=\"{receive}\": {cause}"))),
             // The body decides how many steps a pattern takes, and the same pattern was good enough for a good body.
-            Err(Unmatched::Body(cause)) => failure(
-                FailureKind::Answer,
-                format!("the {} bytes of the body against receive=\"{receive}\": {cause}", answer.body.len()),
-            ),
+            Err(Unmatched::Body(cause)) => {
+                let cause = format!("the {} bytes of the body against receive=\"{receive}\": {cause}", body.len());
+                Err((FailureKind::Answer, cause))
+            }
         }
     }
+
+    /// Returns what the server wants of its weight, as the header says, else the body. Without either it wants all of it.
+    fn wish(&self, answer: &Answer) -> Result<Option<Advice>, (FailureKind, String)> {
+        let Some(name) = &self.question.weight_header else { return Ok(None) };
+        let Some(words) = answer.wish.clone().or_else(|| line_of(name.as_str(), &answer.body)) else { return Ok(None) };
+        match said::read(&words) {
+            Ok(Said::Well(advice)) => Ok(advice),
+            Ok(Said::Down(reason)) => Err((FailureKind::Answer, format!("{name}: {reason}"))),
+            Err(cause) => Err((FailureKind::Answer, format!("{name}: the server {cause}"))),
+        }
+    }
+}
+
+/// Returns what follows the name and a colon at the beginning of a line of the body.
+fn line_of(name: &str, body: &[u8]) -> Option<String> {
+    let mut lines = body.split(|byte| *byte == b'\n');
+    let words = lines.find_map(|line| {
+        let (before, after) = (line.get(..name.len())?, line.get(name.len()..)?);
+        after.strip_prefix(b":").filter(|_| before.eq_ignore_ascii_case(name.as_bytes()))
+    })?;
+    Some(String::from_utf8_lossy(words).trim().to_owned())
 }
 
 fn describe_status(status: StatusCode) -> String {

@@ -2,7 +2,7 @@
 
 use super::attempt::Attempt;
 use super::failure::CheckFailure;
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::kind::{Ask, CheckKind, Invalid, Need, PLAIN, Port};
 use super::lines::{self, Lines};
 use super::tls::Trust;
 use crate::model::{Check, Field, Question};
@@ -12,7 +12,7 @@ pub(super) const IMAP: CheckKind = CheckKind {
     port: Port::Usual(143),
     fields: &[(Field::Login, Need::Optional), (Field::Passwd, Need::Optional)],
     validate,
-    ask: Some(|check| Box::pin(ask(check, None))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check, None)))),
     ..PLAIN
 };
 

@@ -3,10 +3,10 @@
 use std::pin::Pin;
 
 use super::{
-    CheckFailure, connect, dns, external, ftp, http, imap, ldap, mysql, nntp, oracle, pgsql, ping, pop, radius,
-    simpletcp, sip, smtp, unasked,
+    CheckFailure, Sessions, agent, connect, dns, external, ftp, http, imap, ldap, mysql, nntp, oracle, pgsql, ping,
+    pop, radius, simpletcp, sip, smtp, unasked,
 };
-use crate::model::{Check, Field, Protocol, Question};
+use crate::model::{Advice, Check, Field, Protocol, Question, Standing};
 
 /// One kind of check: what the configuration may say of it, and how it is asked.
 pub struct CheckKind {
@@ -29,13 +29,28 @@ pub struct CheckKind {
     /// What one check of this kind holds while it runs.
     pub burden: Burden,
     /// `None`: it is known by name only, and cannot be asked.
-    pub ask: Option<for<'a> fn(&'a Check) -> Answer<'a>>,
+    pub ask: Option<Ask>,
     /// What to do about a kind that cannot be asked.
     pub instead: &'static str,
 }
 
+/// How a kind is asked.
+#[derive(Clone, Copy)]
+pub enum Ask {
+    /// It finds a real server well, or not.
+    YesOrNo(for<'a> fn(&'a Check) -> Answer<'a, ()>),
+    /// It also finds out what the real server wants of its director.
+    Advice(for<'a> fn(&'a Check) -> Answer<'a, Option<Advice>>),
+    /// It finds out how the real server stands, once for several who want different things of it, and answers each of them.
+    /// It may keep a session for the next time.
+    Standing(for<'a> fn(&'a Check, &'a [&'a Standing], &'a Sessions) -> Answers<'a>),
+}
+
 /// The answer of a real server, once it is there.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), CheckFailure>> + Send + 'a>>;
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, CheckFailure>> + Send + 'a>>;
+
+/// The answers for all who share a check, in their order, once they are there.
+pub type Answers<'a> = Pin<Box<dyn Future<Output = Vec<Result<Option<Advice>, CheckFailure>>> + Send + 'a>>;
 
 /// Which directive chooses the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +97,8 @@ pub enum Transport {
 pub enum Need {
     /// A service without it is refused.
     Required,
+    /// The same, unless it has one of these.
+    RequiredWithout(&'static [Field]),
     /// The check does without it.
     Optional,
     /// Counts where nothing is written.
@@ -162,6 +179,7 @@ static KINDS: &[&CheckKind] = &[
     &sip::KIND,
     &pgsql::KIND,
     &simpletcp::KIND,
+    &agent::KIND,
     &unasked::NONE,
 ];
 

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port, TimeLimit};
+use super::kind::{Ask, CheckKind, Invalid, Need, PLAIN, Port, TimeLimit};
 use super::{pattern, tls};
 use crate::model::{Check, Field, Question};
 use message::{Entry, Length, Outcome, Response};
@@ -34,7 +34,7 @@ pub(super) const LDAP: CheckKind = CheckKind {
         (Field::Passwd, Need::Optional),
     ],
     validate: |question: &Question| -> Result<(), Invalid> { pattern::validate_receive(question) },
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..PLAIN
 };
 

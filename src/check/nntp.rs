@@ -2,12 +2,12 @@
 
 use super::attempt::Attempt;
 use super::failure::CheckFailure;
-use super::kind::{CheckKind, PLAIN, Port};
+use super::kind::{Ask, CheckKind, PLAIN, Port};
 use super::lines::Lines;
 use crate::model::Check;
 
 pub(super) const KIND: CheckKind =
-    CheckKind { name: "nntp", port: Port::Usual(119), ask: Some(|check| Box::pin(ask(check))), ..PLAIN };
+    CheckKind { name: "nntp", port: Port::Usual(119), ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))), ..PLAIN };
 
 async fn ask(check: &Check) -> Result<(), CheckFailure> {
     let attempt = Attempt::start(check);

@@ -19,7 +19,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind, lower_first};
-use super::kind::{CheckKind, Need, PLAIN, Port};
+use super::kind::{Ask, CheckKind, Need, PLAIN, Port};
 use super::tls;
 use crate::model::{Check, Field, Question};
 use limited::{Limited, TooMuch};
@@ -42,7 +42,7 @@ pub(super) const KIND: CheckKind = CheckKind {
         (Field::Request, Need::Required),
     ],
     validate: super::mysql::validate,
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..PLAIN
 };
 

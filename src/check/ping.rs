@@ -14,15 +14,19 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{BY_CHECKTYPE, Burden, CheckKind};
+use super::kind::{Ask, BY_CHECKTYPE, Burden, CheckKind};
 use crate::model::{Check, Family};
 use packet::Echo;
 
 /// A lost packet on a healthy network is no dead server: ask again this often within the same deadline.
 const RESEND: Duration = Duration::from_secs(1);
 
-pub(super) const KIND: CheckKind =
-    CheckKind { name: "ping", burden: Burden::Socket, ask: Some(|check| Box::pin(ask(check))), ..BY_CHECKTYPE };
+pub(super) const KIND: CheckKind = CheckKind {
+    name: "ping",
+    burden: Burden::Socket,
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
+    ..BY_CHECKTYPE
+};
 
 /// Succeeds with the first echo reply to any request of this check.
 async fn ask(check: &Check) -> Result<(), CheckFailure> {

@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 
 use super::attempt::Attempt;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port};
+use super::kind::{Ask, CheckKind, Invalid, Need, PLAIN, Port};
 use super::lines::{self, Lines};
 use super::tls::Trust;
 use crate::model::{Check, Field, Question};
@@ -19,7 +19,7 @@ pub(super) const POP: CheckKind = CheckKind {
     port: Port::Usual(110),
     fields: &[(Field::Login, Need::Optional), (Field::Passwd, Need::Optional)],
     validate,
-    ask: Some(|check| Box::pin(ask(check, None))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check, None)))),
     ..PLAIN
 };
 

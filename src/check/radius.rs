@@ -5,7 +5,7 @@ mod packet;
 use super::attempt::Attempt;
 use super::datagrams::Datagrams;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{Burden, CheckKind, Invalid, Need, PLAIN, Port, TimeLimit};
+use super::kind::{Ask, Burden, CheckKind, Invalid, Need, PLAIN, Port, TimeLimit};
 use crate::model::{Check, Field, Question};
 use crate::system::random;
 use packet::{LONGEST_PASSWORD, LONGEST_VALUE, Reply, Request};
@@ -17,7 +17,7 @@ pub(super) const KIND: CheckKind = CheckKind {
     fields: &[(Field::Login, Need::Required), (Field::Passwd, Need::Optional), (Field::Secret, Need::Required)],
     validate,
     burden: Burden::Socket,
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..PLAIN
 };
 

@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use super::datagrams::Datagrams;
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port, Transport};
+use super::kind::{Ask, CheckKind, Invalid, Need, PLAIN, Port, Transport};
 use super::lines::Lines;
 use super::pattern;
 use crate::model::{Check, Field, Protocol, Question};
@@ -14,7 +14,7 @@ pub(super) const KIND: CheckKind = CheckKind {
     transport: Transport::OfService(Protocol::Tcp),
     fields: &[(Field::Request, Need::Optional), (Field::Receive, Need::Optional)],
     validate: pattern_of,
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..PLAIN
 };
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::attempt::Attempt;
 use super::datagrams::Datagrams;
 use super::failure::CheckFailure;
-use super::kind::{CheckKind, Invalid, Need, PLAIN, Port, Transport};
+use super::kind::{Ask, CheckKind, Invalid, Need, PLAIN, Port, Transport};
 use super::lines::{self, Lines};
 use crate::model::{Check, Field, Protocol, Question};
 
@@ -17,7 +17,7 @@ pub(super) const KIND: CheckKind = CheckKind {
     transport: Transport::OfService(Protocol::Tcp),
     fields: &[(Field::Login, Need::DefaultWhereNamed(|host| format!("ldirectord@{host}")))],
     validate: |question| validate(question),
-    ask: Some(|check| Box::pin(ask(check))),
+    ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))),
     ..PLAIN
 };
 

@@ -2,12 +2,12 @@
 
 use super::attempt::Attempt;
 use super::failure::CheckFailure;
-use super::kind::{CheckKind, PLAIN, Port};
+use super::kind::{Ask, CheckKind, PLAIN, Port};
 use super::lines::Lines;
 use crate::model::Check;
 
 pub(super) const SMTP: CheckKind =
-    CheckKind { name: "smtp", port: Port::Usual(25), ask: Some(|check| Box::pin(ask(check))), ..PLAIN };
+    CheckKind { name: "smtp", port: Port::Usual(25), ask: Some(Ask::YesOrNo(|check| Box::pin(ask(check)))), ..PLAIN };
 
 pub(super) const SUBMISSION: CheckKind = CheckKind { name: "submission", port: Port::Usual(587), ..SMTP };
 

@@ -1,21 +1,25 @@
 //! Kinds of checks that ask nothing: the configuration has the answer.
 
 use super::failure::{CheckFailure, FailureKind};
-use super::kind::{BY_CHECKTYPE, Burden, CheckKind, PLAIN};
+use super::kind::{Ask, BY_CHECKTYPE, Burden, CheckKind, PLAIN};
 use crate::model::Question;
 
 /// `checktype=on`: every real server is up.
-pub(super) const ON: CheckKind =
-    CheckKind { name: "on", burden: Burden::Nothing, ask: Some(|_| Box::pin(async { Ok(()) })), ..BY_CHECKTYPE };
+pub(super) const ON: CheckKind = CheckKind {
+    name: "on",
+    burden: Burden::Nothing,
+    ask: Some(Ask::YesOrNo(|_| Box::pin(async { Ok(()) }))),
+    ..BY_CHECKTYPE
+};
 
 /// `checktype=off`: no real server is ever up.
 pub(super) const OFF: CheckKind = CheckKind {
     name: Question::OFF,
     burden: Burden::Nothing,
     // The daemon does not ask such a question; the answer that cannot activate a server is the safe one.
-    ask: Some(|_| {
+    ask: Some(Ask::YesOrNo(|_| {
         Box::pin(async { Err(CheckFailure::new(FailureKind::Internal, "checktype=off", "never activated")) })
-    }),
+    })),
     ..BY_CHECKTYPE
 };
 

@@ -16,7 +16,7 @@ use crate::director::{self, SystemResolver};
 /// there was an error. With `explain`, the values that count are printed first.
 pub fn run(file: &Path, explain: bool, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     let name = file.display();
-    let text = std::fs::read(file).with_context(|| format!("{name}: read"))?;
+    let text = director::read_file(file).with_context(|| format!("{name}: read"))?;
     let resolver = SystemResolver::new();
     let mut explanation = String::new();
     let parsed = match explain {

@@ -1,7 +1,6 @@
 //! `lvs-agents export` prints the commands that make a pair of directors of a configuration file.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -60,6 +59,7 @@ pub fn run(options: &ExportOptions, out: &mut impl Write) -> anyhow::Result<()> 
     if config.services.is_empty() {
         bail!("{name}: has no virtual service");
     }
+    director::refuse_followed_names(&config).map_err(|why| anyhow!("{name}: {why}"))?;
     let addresses = addresses(&options.ip, &config);
     if addresses.is_empty() {
         bail!("{name}: every virtual service is a firewall mark, which has no address: --ip names those of vip");
@@ -98,7 +98,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
 }
 
 fn as_parameters(file: &std::path::Path) -> anyhow::Result<Vec<(&'static str, String)>> {
-    let text = fs::read(file).with_context(|| format!("{}: read", file.display()))?;
+    let text = director::read_file(file).with_context(|| format!("{}: read", file.display()))?;
     config::file_as_parameters(&text, &SystemResolver::new())
         .map_err(|why| anyhow!("{}: write as parameters: {why}: leave --inline out", file.display()))
 }

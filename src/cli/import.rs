@@ -1,7 +1,7 @@
 //! `lvs-agents import` makes a `ldirectord.cf` of what another load balancer is configured with.
 
-use std::fs;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -59,19 +59,21 @@ fn name(file: &Path) -> String {
     if is_input(file) { "standard input".into() } else { file.display().to_string() }
 }
 
+/// The largest file that is read, in bytes. A device that never ends must not fill the memory.
+const LARGEST: u64 = 64 << 20;
+
 fn read(file: &Path) -> anyhow::Result<String> {
-    let mut bytes = Vec::new();
-    let read = match is_input(file) {
-        true => std::io::stdin().read_to_end(&mut bytes).map(|_| ()),
-        false => fs::read(file).map(|text| bytes = text),
-    };
-    read.with_context(|| format!("{}: read", name(file)))?;
-    Ok(text(bytes))
+    let text = if is_input(file) { read_whole(std::io::stdin()) } else { File::open(file).and_then(read_whole) };
+    text.with_context(|| format!("{}: read", name(file)))
 }
 
 /// Comments are often in the encoding of their time.
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn read_whole(file: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    if file.take(LARGEST + 1).read_to_end(&mut bytes)? as u64 > LARGEST {
+        return Err(io::Error::other(format!("larger than {} MiB", LARGEST >> 20)));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The files that an `include` in `file` names: a path or a pattern, relative to the folder of that file.
@@ -79,7 +81,7 @@ fn include(file: &str, pattern: &str) -> Vec<IncludedFile> {
     let pattern = Path::new(file).parent().unwrap_or(Path::new("")).join(pattern);
     let paths = glob::glob(&pattern.to_string_lossy()).into_iter().flatten().filter_map(Result::ok);
     let one = |path: PathBuf| IncludedFile {
-        text: fs::read(&path).map(text).map_err(|cause| cause.to_string()),
+        text: File::open(&path).and_then(read_whole).map_err(|cause| cause.to_string()),
         name: path.display().to_string(),
     };
     paths.filter(|path| !path.is_dir()).map(one).collect()

@@ -9,7 +9,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Args;
 
+use super::documents::{self, Document};
 use crate::agent::AGENTS;
 
 const BINARY: &str = "usr/sbin/lvs-agents";
@@ -19,8 +21,26 @@ const LINK_TARGET: &str = "../../../../sbin/lvs-agents";
 /// The original's command line.
 const STAND_IN: &str = "usr/sbin/ldirectord";
 const STAND_IN_TARGET: &str = "lvs-agents";
+/// What a package of a distribution brings to say that the files are its own (packaging/build).
+const PACKAGE_MARK: &str = "usr/share/lvs-agents/package";
 /// The mode of programs and folders, whatever the umask: the cluster also runs agents as other users.
 const MODE: u32 = 0o755;
+/// The mode of what is only read.
+const DOCUMENT_MODE: u32 = 0o644;
+
+/// What is installed, and where.
+#[derive(Debug, Args)]
+pub struct InstallOptions {
+    /// Install below this directory, as for a package
+    #[arg(long, default_value = "/")]
+    root: PathBuf,
+    /// Make /usr/sbin/ldirectord a link to this binary, as a stand-in for the original's command line
+    #[arg(long)]
+    replace_ldirectord: bool,
+    /// Install manual pages and shell completions too
+    #[arg(long)]
+    documents: bool,
+}
 
 /// A name of the binary.
 struct Link {
@@ -28,13 +48,16 @@ struct Link {
     target: &'static str,
 }
 
-/// Installs below `root`. Everything is looked at before anything is written: a file that is in the way and not ours
+/// Installs below the root. Everything is looked at before anything is written: a file that is in the way and not ours
 /// stays. With `replace_ldirectord`, the link is made that stands in for the original's command line.
-pub fn run(root: &Path, replace_ldirectord: bool, out: &mut impl Write) -> anyhow::Result<()> {
+pub fn run(options: &InstallOptions, out: &mut impl Write) -> anyhow::Result<()> {
+    let root = &options.root;
     let binary = root.join(BINARY);
     let agents = AGENTS.iter().map(|(name, _)| Link { path: root.join(AGENT_FOLDER).join(name), target: LINK_TARGET });
-    let stand_in = replace_ldirectord.then(|| Link { path: root.join(STAND_IN), target: STAND_IN_TARGET });
+    let stand_in = options.replace_ldirectord.then(|| Link { path: root.join(STAND_IN), target: STAND_IN_TARGET });
     let links: Vec<Link> = agents.chain(stand_in).collect();
+    let documents = if options.documents { documents::all(super::command())? } else { Vec::new() };
+    refuse_package(root, &binary)?;
     refuse_foreign_program(&binary)?;
     for link in &links {
         refuse_foreign_link(&link.path)?;
@@ -46,14 +69,27 @@ pub fn run(root: &Path, replace_ldirectord: bool, out: &mut impl Write) -> anyho
     for link in &links {
         make_link(link)?;
     }
+    for document in &documents {
+        write_document(root, document)?;
+    }
     // The output may have no reader, and what was done is done.
     let _ = report(&binary, &links, out);
+    let _ =
+        documents.iter().try_for_each(|document| writeln!(out, "{}: installed", root.join(&document.path).display()));
     Ok(())
 }
 
 fn report(binary: &Path, links: &[Link], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}: installed", binary.display())?;
     links.iter().try_for_each(|Link { path, target }| writeln!(out, "{} -> {target}", path.display()))
+}
+
+/// Refuses to replace files of a package: the package manager would not know, and its next upgrade would undo it.
+fn refuse_package(root: &Path, binary: &Path) -> anyhow::Result<()> {
+    if is_there(&root.join(PACKAGE_MARK))? {
+        bail!("{}: replace: it belongs to the package lvs-agents; upgrade that, or remove it first", binary.display());
+    }
+    Ok(())
 }
 
 /// Refuses a link that is not ours. Ours leads to a file of our name; a missing one is accepted.
@@ -135,6 +171,15 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}", std::process::id()))
 }
 
+/// Writes a file that is only read. Its name carries the name of this program, so what is there is of another version.
+fn write_document(root: &Path, Document { path, content }: &Document) -> anyhow::Result<()> {
+    let path = root.join(path);
+    create_parent(&path)?;
+    let written =
+        fs::write(&path, content).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(DOCUMENT_MODE)));
+    written.with_context(|| format!("{}: write", path.display()))
+}
+
 fn create_parent(path: &Path) -> anyhow::Result<()> {
     let parent = path.parent().context("/: has no parent")?;
     create_folder(parent).with_context(|| format!("{}: create", parent.display()))
@@ -163,13 +208,21 @@ mod tests {
     use super::*;
     use crate::testing::Scratch;
 
+    fn below(root: &Path) -> InstallOptions {
+        InstallOptions { root: root.to_owned(), replace_ldirectord: false, documents: false }
+    }
+
+    fn with_stand_in(root: &Path) -> InstallOptions {
+        InstallOptions { replace_ldirectord: true, ..below(root) }
+    }
+
     #[test]
     fn a_foreign_file_is_refused_before_anything_is_written() {
         let scratch = Scratch::new("install-foreign");
         let foreign = scratch.path().join(AGENT_FOLDER).join("realserver");
         create_parent(&foreign).expect("folder");
         fs::write(&foreign, "somebody's").expect("foreign file");
-        let error = run(scratch.path(), false, &mut io::sink()).expect_err("refused");
+        let error = run(&below(scratch.path()), &mut io::sink()).expect_err("refused");
         assert!(error.to_string().contains("realserver: replace: it is not a link to lvs-agents"), "{error}");
         assert!(!scratch.path().join(BINARY).exists());
         assert!(!scratch.path().join(AGENT_FOLDER).join("vip").exists());
@@ -181,7 +234,7 @@ mod tests {
         let binary = scratch.path().join(BINARY);
         create_parent(&binary).expect("folder");
         let refused = || {
-            let error = run(scratch.path(), false, &mut io::sink()).expect_err("refused");
+            let error = run(&below(scratch.path()), &mut io::sink()).expect_err("refused");
             assert!(error.to_string().contains("sbin/lvs-agents: replace: it is not the program"), "{error}");
             assert!(!scratch.path().join(AGENT_FOLDER).exists());
         };
@@ -199,11 +252,39 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_a_package_are_refused_and_stay() {
+        let scratch = Scratch::new("install-package");
+        run(&below(scratch.path()), &mut io::sink()).expect("install");
+        let (binary, mark) = (scratch.path().join(BINARY), scratch.path().join(PACKAGE_MARK));
+        let inode = fs::metadata(&binary).expect("binary").ino();
+        create_parent(&mark).expect("folder");
+        fs::write(&mark, "deb").expect("mark");
+        let error = run(&below(scratch.path()), &mut io::sink()).expect_err("refused");
+        assert!(
+            error.to_string().contains("sbin/lvs-agents: replace: it belongs to the package lvs-agents;"),
+            "{error}"
+        );
+        assert_eq!(fs::metadata(&binary).expect("binary").ino(), inode);
+    }
+
+    #[test]
+    fn documents_come_when_asked_for_and_may_be_read_by_everyone() {
+        let scratch = Scratch::new("install-documents");
+        let page = scratch.path().join("usr/share/man/man8/lvs-agents.8");
+        run(&below(scratch.path()), &mut io::sink()).expect("install");
+        assert!(!page.exists());
+        for _ in 0..2 {
+            run(&InstallOptions { documents: true, ..below(scratch.path()) }, &mut io::sink()).expect("install");
+            assert_eq!(fs::metadata(&page).expect("page").mode() & 0o777, DOCUMENT_MODE);
+        }
+    }
+
+    #[test]
     fn each_link_leads_to_the_binary_and_a_second_install_leaves_it_alone() {
         let scratch = Scratch::new("install");
         let mut inodes = Vec::new();
         for _ in 0..2 {
-            run(scratch.path(), false, &mut io::sink()).expect("install");
+            run(&below(scratch.path()), &mut io::sink()).expect("install");
             let binary = fs::canonicalize(scratch.path().join(BINARY)).expect("binary");
             for (name, _) in AGENTS {
                 let link = scratch.path().join(AGENT_FOLDER).join(name);
@@ -219,13 +300,13 @@ mod tests {
     fn the_link_of_the_original_is_made_when_asked_for_and_never_over_a_foreign_file() {
         let scratch = Scratch::new("install-stand-in");
         let stand_in = scratch.path().join(STAND_IN);
-        run(scratch.path(), false, &mut io::sink()).expect("install");
+        run(&below(scratch.path()), &mut io::sink()).expect("install");
         assert!(!stand_in.exists());
-        run(scratch.path(), true, &mut io::sink()).expect("install");
+        run(&with_stand_in(scratch.path()), &mut io::sink()).expect("install");
         assert_eq!(fs::canonicalize(&stand_in).expect("link"), scratch.path().join(BINARY));
         fs::remove_file(&stand_in).expect("remove");
         fs::write(&stand_in, "#!/usr/bin/perl\n").expect("the original");
-        let error = run(scratch.path(), true, &mut io::sink()).expect_err("refused");
+        let error = run(&with_stand_in(scratch.path()), &mut io::sink()).expect_err("refused");
         assert!(error.to_string().contains("sbin/ldirectord: replace: it is not a link to lvs-agents"), "{error}");
     }
 
@@ -233,7 +314,7 @@ mod tests {
     #[test]
     fn a_link_that_is_replaced_is_never_missing() {
         let scratch = Scratch::new("install-gap");
-        run(scratch.path(), false, &mut io::sink()).expect("install");
+        run(&below(scratch.path()), &mut io::sink()).expect("install");
         let link = scratch.path().join(AGENT_FOLDER).join("vip");
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -272,7 +353,7 @@ mod tests {
             }
         }
         let scratch = Scratch::new("install-closed");
-        run(scratch.path(), false, &mut ClosedOutput).expect("install");
+        run(&below(scratch.path()), &mut ClosedOutput).expect("install");
         for (name, _) in AGENTS {
             assert!(scratch.path().join(AGENT_FOLDER).join(name).exists(), "{name}");
         }

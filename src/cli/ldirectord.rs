@@ -19,7 +19,7 @@ use super::{ExitStatus, FAILURE, SUCCESS, run_daemon};
 use crate::agent::health_monitor;
 use crate::config::{self, Config, LogTarget};
 use crate::daemon::HealthMonitorOptions;
-use crate::director::SystemResolver;
+use crate::director::{self, SystemResolver};
 use crate::system::RunDir;
 use arguments::{Action, Order};
 pub use executed::doubts as doubts_of_executed;
@@ -202,7 +202,7 @@ fn status(pid: Option<Pid>, subject: &Subject) -> ExitStatus {
 /// The configuration; else what the process exits with, after it has said why.
 fn read(subject: &Subject) -> Result<Config, ExitStatus> {
     let Some(path) = &subject.config else { return Err(not_found(subject)) };
-    let text = std::fs::read(path).map_err(|error| {
+    let text = director::read_file(path).map_err(|error| {
         complain(format_args!("Can't read {}: {error}", path.display()));
         FAILURE
     })?;

@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
+use nix::unistd::gethostname;
 
 use super::{ExitStatus, SUCCESS};
 use crate::model::{Order, OrderKind, OrderSubject};
@@ -24,7 +25,7 @@ use crate::system::RunDir;
 use known::KnownServers;
 pub use list::run as list;
 use subject::ServerWord;
-pub use time::duration;
+pub use time::{duration, start};
 
 /// The time was over and connections are left.
 const CONNECTIONS_LEFT: ExitStatus = 3;
@@ -149,10 +150,13 @@ fn needs_root(object: &str) -> anyhow::Result<()> {
     bail!("{object}: permission denied: only root gives orders (sudo lvs-agents {object})")
 }
 
-/// Returns the name of the person, who may have become root by sudo.
+/// Returns the name of the person, who may have become root by sudo, and where the order is given: in a cluster every node
+/// shows it.
 fn operator() -> String {
     let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
-    names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "root".into())
+    let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "root".into());
+    let node = gethostname().ok().and_then(|node| node.into_string().ok());
+    node.map_or(name.clone(), |node| format!("{name}@{node}"))
 }
 
 fn seconds(now: SystemTime) -> u64 {

@@ -1,5 +1,7 @@
 //! `lvs-agents what-if` says what becomes of the virtual services when something fails, and changes nothing.
 
+mod scene;
+
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -7,12 +9,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
 
-use super::{DIFFERENT, ExitStatus, SUCCESS, status};
+use super::{DIFFERENT, ExitStatus, SUCCESS, access, status};
+use crate::config;
 use crate::daemon::protocol::{HealthMonitorStatus, ServiceStatus};
 use crate::director;
 use crate::model::{RealServerKey, Scheduler};
 use crate::plan::{self, Outage, Share};
 use crate::system::RunDir;
+use scene::Scene;
 
 /// What fails.
 #[derive(Subcommand)]
@@ -35,6 +39,15 @@ struct Service {
     scheduler: Scheduler,
     weights: Vec<(RealServerKey, u32)>,
     fallback: Option<RealServerKey>,
+    scene: Scene,
+}
+
+/// What becomes of a service.
+#[derive(Debug, PartialEq)]
+struct Aftermath {
+    weights: Vec<(RealServerKey, u32)>,
+    /// The fallback, where it serves.
+    fallback: Option<RealServerKey>,
 }
 
 /// Prints each virtual service that has one of the servers. The exit status says whether one is left without any server.
@@ -55,9 +68,9 @@ pub fn run(event: &Event, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
         if !service.weights.iter().any(|(real, _)| outages.iter().any(|outage| outage.takes(real))) {
             continue;
         }
-        let after = plan::without(&service.weights, &outages);
-        out.write_all(report(service, &after, &outages).as_bytes())?;
-        if service.fallback_without(&outages).is_none() && is_unserved(&after) {
+        let after = service.without(&outages);
+        out.write_all(report(service, &after).as_bytes())?;
+        if after.fallback.is_none() && is_unserved(&after.weights) {
             unserved.push(service.name.as_str());
         }
     }
@@ -69,9 +82,8 @@ pub fn run(event: &Event, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
 }
 
 impl Service {
-    /// Returns the fallback, unless it fails too.
-    fn fallback_without(&self, outages: &[Outage]) -> Option<RealServerKey> {
-        self.fallback.filter(|fallback| !outages.iter().any(|outage| outage.takes(fallback)))
+    fn without(&self, outages: &[Outage]) -> Aftermath {
+        self.scene.play(self.weights.iter().map(|(real, _)| *real), outages)
     }
 }
 
@@ -90,20 +102,29 @@ fn outage(word: &str) -> anyhow::Result<Outage> {
 }
 
 fn services_of_file(file: &Path) -> anyhow::Result<Vec<Service>> {
-    let config = director::load_file(file)?;
-    let service = |service: crate::config::Service| Service {
-        name: service.service.key.to_string(),
-        scheduler: service.service.scheduler,
-        weights: service.real_servers.iter().map(|real| (real.real_server.key, real.real_server.weight)).collect(),
-        fallback: service.fallback.map(|fallback| fallback.key),
+    Ok(services_of(director::load_file(file)?))
+}
+
+fn services_of(config: config::Config) -> Vec<Service> {
+    let service = |service: config::Service| {
+        let scene = Scene::of_file(&service);
+        let reals = service.real_servers.iter().map(|real| real.real_server.key);
+        Service {
+            name: service.service.key.to_string(),
+            scheduler: service.service.scheduler.clone(),
+            weights: scene.play(reals, &[]).weights,
+            fallback: service.fallback.as_ref().map(|fallback| fallback.key),
+            scene,
+        }
     };
-    Ok(config.services.into_iter().map(service).collect())
+    config.services.into_iter().map(service).collect()
 }
 
 fn services_of_monitors() -> anyhow::Result<Vec<Service>> {
-    let (monitors, silent) = status::ask_all(&RunDir::system());
+    let run_dir = RunDir::system();
+    let (monitors, silent) = if access::is_root() { status::ask_all(&run_dir) } else { access::ask_all(&run_dir) };
     let services: Vec<Service> =
-        monitors.iter().flat_map(|monitor: &HealthMonitorStatus| &monitor.services).map(service).collect();
+        monitors.iter().flat_map(|monitor: &HealthMonitorStatus| &monitor.services).filter_map(service).collect();
     match (services.is_empty(), silent.as_slice()) {
         (false, _) => Ok(services),
         (true, []) => {
@@ -113,82 +134,41 @@ fn services_of_monitors() -> anyhow::Result<Vec<Service>> {
     }
 }
 
-fn service(status: &ServiceStatus) -> Service {
+fn service(status: &ServiceStatus) -> Option<Service> {
     let weight = |real: &crate::daemon::protocol::RealServerStatus| {
         Some((real.real_server.parse().ok()?, real.wanted_weight.unwrap_or(0)))
     };
-    Service {
+    Some(Service {
         name: status.service.clone(),
         scheduler: Scheduler::named(status.scheduler.clone()),
         weights: status.real_servers.iter().filter_map(weight).collect(),
         fallback: status.fallback.as_ref().and_then(|fallback| fallback.real_server.parse().ok()),
-    }
+        scene: Scene::of_status(status)?,
+    })
 }
 
-fn report(service: &Service, after: &[(RealServerKey, u32)], outages: &[Outage]) -> String {
+fn report(service: &Service, after: &Aftermath) -> String {
     let Service { name, scheduler, weights, .. } = service;
     let mut text = format!(
         "{name}  {scheduler}\n  {:<26}{:>7}{:>8}{:>10}{:>8}\n",
         "real server", "weight", "share", "then", "share"
     );
-    for (now, then) in plan::shares(scheduler, weights).iter().zip(plan::shares(scheduler, after)) {
+    for (now, then) in plan::shares(scheduler, weights).iter().zip(plan::shares(scheduler, &after.weights)) {
         let Share { real_server, weight, percent } = now;
         let cells = format!("{weight:>7}{percent:>7.1}%{:>10}{:>7.1}%", then.weight, then.percent);
         text += &format!("  {:<26}{cells}\n", real_server.to_string());
     }
-    if is_unserved(after) {
-        text += &match (service.fallback_without(outages), service.fallback) {
+    if is_unserved(&after.weights) {
+        text += &match (after.fallback, service.fallback) {
             (Some(fallback), _) => format!("  {fallback}: the fallback serves then\n"),
-            (None, Some(fallback)) => format!("  no real server is left, and {fallback}, the fallback, fails too\n"),
-            (None, None) => "  no real server is left, and there is no fallback\n".into(),
+            (None, Some(fallback)) => {
+                format!("  no real server serves, and {fallback}, the fallback, does not either\n")
+            }
+            (None, None) => "  no real server serves, and there is no fallback\n".into(),
         };
     }
     text
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::real_server;
-
-    fn service(weights: &[u32], fallback: Option<&str>) -> Service {
-        Service {
-            name: "tcp 192.0.2.100:80".into(),
-            scheduler: Scheduler::named("wrr"),
-            weights: weights.iter().zip(1..).map(|(weight, host)| (real_server(host, 1).key, *weight)).collect(),
-            fallback: fallback.map(|fallback| fallback.parse().expect("a real server")),
-        }
-    }
-
-    #[test]
-    fn the_report_has_weights_and_shares_of_now_and_then() {
-        let service = service(&[1, 3], Some("127.0.0.1:80"));
-        let [one, two] = ["192.0.2.1", "192.0.2.2:80"].map(|word| outage(word).expect(word));
-        let after = |outages: &[Outage]| report(&service, &plan::without(&service.weights, outages), outages);
-        let text = after(&[one]);
-        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[2], ["192.0.2.1:80", "1", "25.0%", "0", "0.0%"]);
-        assert_eq!(lines[3], ["192.0.2.2:80", "3", "75.0%", "3", "100.0%"]);
-        assert_eq!(lines.len(), 4);
-        let text = after(&[one, two]);
-        assert!(text.ends_with("  127.0.0.1:80: the fallback serves then\n"), "{text}");
-        let text = after(&[one, two, outage("127.0.0.1").expect("an outage")]);
-        assert!(text.ends_with("no real server is left, and 127.0.0.1:80, the fallback, fails too\n"), "{text}");
-    }
-
-    #[test]
-    fn a_server_is_an_address_with_or_without_a_port() {
-        for (word, port) in [
-            ("192.0.2.1", None),
-            ("192.0.2.1:80", Some(80)),
-            ("[2001:db8::1]:80", Some(80)),
-            ("2001:db8::1", None),
-            ("[2001:db8::1]", None),
-        ] {
-            assert_eq!(outage(word).expect(word).port, port, "{word}");
-        }
-        for word in ["web1", "192.0.2.1:x", ""] {
-            assert!(outage(word).is_err(), "{word}");
-        }
-    }
-}
+mod tests;

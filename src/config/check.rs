@@ -3,17 +3,18 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Resolver;
 use super::problem::Report;
 use super::real::{Options, RealSpec};
 use super::section::Section;
 use super::words::{self, NEGOTIATE};
 use super::written::{Effective, Located, Written, default_number};
+use super::{Resolver, parameters};
 use crate::check::{CheckKind, Invalid, Need, Port, TimeLimit, Transport};
-use crate::model::{Between, Check, Field, Protocol, Question, RealServer, ServiceKey};
+use crate::model::{Between, Check, Field, Protocol, Question, RealServer, Secret, ServiceKey};
 
 /// Questions that were judged. Thousands of services share one, and to judge its pattern costs as much as hundreds of lines.
 pub(super) struct Questions<'a> {
@@ -202,7 +203,7 @@ fn protocol(key: ServiceKey) -> Option<Protocol> {
 }
 
 /// The section's own word first, whichever of the two time limits it is, as ldirectord has it.
-fn timeout(limit: TimeLimit, values: Effective) -> Duration {
+pub(super) fn timeout(limit: TimeLimit, values: Effective) -> Duration {
     let names = match limit {
         TimeLimit::Checktimeout => ["checktimeout", "negotiatetimeout"],
         TimeLimit::Negotiatetimeout => ["negotiatetimeout", "checktimeout"],
@@ -228,7 +229,12 @@ fn section_question(
     for (field, need) in kind.fields {
         let text = questions.said(*field, *need, values);
         let is_said = all_ask && matches!(field, Field::Request | Field::Receive);
-        if matches!(need, Need::Required) && text.is_empty() && !is_said {
+        let is_required = match need {
+            Need::Required => true,
+            Need::RequiredWithout(others) => others.iter().all(|other| values.text(other.directive()).is_empty()),
+            Need::Optional | Need::Default(_) | Need::DefaultWhereNamed(_) => false,
+        };
+        if is_required && text.is_empty() && !is_said {
             is_complete = false;
             let (name, service) = (section.name(), kind.name);
             let directive = field.directive();
@@ -236,6 +242,16 @@ fn section_question(
             report.error(section.origin, format!("{name}: {missing}"));
         }
         question.set(*field, text);
+    }
+    if kind.fields.iter().any(|(field, _)| *field == Field::Passwd) {
+        match password(values, questions.resolver) {
+            Ok(None) => {}
+            Ok(Some(password)) => question.passwd = password,
+            Err((written, text)) => {
+                is_complete = false;
+                report.error(written.at.origin, format!("{}: {text}", written.name()));
+            }
+        }
     }
     if !is_complete {
         return None;
@@ -254,6 +270,29 @@ fn section_question(
         None => report.error(section.origin, format!("{}: {directive}: {expected}", section.name())),
     }
     None
+}
+
+/// The password in the file that is named, if one is.
+fn password<'v>(values: Effective<'v>, resolver: &dyn Resolver) -> Result<Option<Secret>, (&'v Written, String)> {
+    let directive = "passwd_file";
+    let Some(written) = values.written(directive) else { return Ok(None) };
+    let objection = |text: String| Err((written, text));
+    if values.written(Field::Passwd.directive()).is_some() {
+        return objection("passwd is set too: expected one of them".into());
+    }
+    let path = Path::new(values.text(directive));
+    if !path.is_absolute() {
+        return objection("expected an absolute path".into());
+    }
+    let password = match resolver.password(path) {
+        Ok(password) => password,
+        Err(cause) => return objection(cause),
+    };
+    // A declaration holds it, in the same language.
+    match parameters::is_writable(Field::Passwd, password.reveal()) {
+        true => Ok(Some(password)),
+        false => objection("the password has \"#\" or \" //\" behind a double quote, which passwd cannot have".into()),
+    }
 }
 
 fn or_default(text: &str, need: Need) -> &str {

@@ -9,7 +9,7 @@ use crate::model::{Family, Field};
 
 /// A directive of the configuration language. Parser, placement, suggestions, the declaration of an `lvs` resource, its
 /// parameters and `check-config --explain` follow from this.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Directive {
     /// The keyword.
     pub name: &'static str,
@@ -17,6 +17,8 @@ pub struct Directive {
     pub default: Option<&'static str>,
     /// Where a value comes from that is neither written nor the default.
     pub derived_from: &'static str,
+    /// The directive whose value it gives, in place of a line of that one; empty for most.
+    pub(super) gives: &'static str,
     /// The value is never shown.
     pub secret: bool,
     /// `ocf:rust:lvs` has a parameter of this name.
@@ -158,6 +160,7 @@ impl Directive {
             name,
             default: None,
             derived_from: "",
+            gives: "",
             secret: false,
             is_parameter: false,
             names_services: false,
@@ -177,6 +180,10 @@ impl Directive {
 
     pub(super) const fn derived_from(self, source: &'static str) -> Self {
         Self { derived_from: source, ..self }
+    }
+
+    pub(super) const fn gives(self, other: &'static str) -> Self {
+        Self { gives: other, ..self }
     }
 
     pub(super) const fn secret(self) -> Self {

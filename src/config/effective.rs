@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::{HostPort, Port, VirtualAddress};
-use super::check::{Questions, Template};
+use super::check::{self, Questions, Template};
+use super::members::{Candidate, Place};
+use super::policy::Policy;
 use super::problem::{Origin, Problem, Report};
 use super::real::{FallbackSpec, RealSpec};
 use super::section::{Outside, Preview, Section};
+use super::told::{global, notices};
 use super::words::{self, FIREWALL_MARK};
-use super::written::{Effective, Located, Values};
-use super::{
-    Config, Draining, Global, LogTarget, MailSettings, Notices, RealServerConfig, Relay, Resolver, Service, SmtpTls,
-    maglev,
-};
+use super::written::{Effective, Located, Written, default_number};
+use super::{Config, Draining, FollowedName, RealServerConfig, Resolver, Service, evidence, maglev};
+use crate::check::TimeLimit;
 use crate::model::{
-    Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, Secret, ServiceFlags,
+    DnsName, Family, ForwardingMethod, Persistence, Protocol, RealServer, RealServerKey, Scheduler, ServiceFlags,
     ServiceKey, VirtualService,
 };
 
@@ -26,50 +27,6 @@ const LARGEST_RANGE: u32 = 65536;
 
 const UNWRITTEN: &str =
     "draining: expected only in what lvs itself declares: a real server whose line is removed is drained";
-
-fn global(outside: &Outside) -> Global {
-    let values = Effective { section: &Values::default(), outside: &outside.values };
-    Global {
-        autoreload: values.flag("autoreload"),
-        supervised: values.flag("supervised"),
-        callback: values.path("callback"),
-        metrics: values.text("metrics").parse().ok(),
-        logfile: values.written("logfile").map(|_| LogTarget::from(values.text("logfile").to_owned())),
-        executed: outside.executed.clone(),
-    }
-}
-
-fn notices(values: Effective) -> Notices {
-    let text = |name| Some(values.text(name)).filter(|text| !text.is_empty()).map(Box::from);
-    Notices {
-        monitorfile: values.path("monitorfile"),
-        fallbackcommand: text("fallbackcommand"),
-        servicename: values.text("servicename").into(),
-        comment: values.text("comment").into(),
-        mail: text("emailalert").map(|to| Arc::new(mail(to, values))),
-    }
-}
-
-fn mail(to: Box<str>, values: Effective) -> MailSettings {
-    let tls = match values.text("smtp_tls") {
-        "starttls" => SmtpTls::Starttls,
-        "yes" => SmtpTls::Yes,
-        _ => SmtpTls::No,
-    };
-    MailSettings {
-        to,
-        from: values.text("emailalertfrom").into(),
-        frequency: Duration::from_secs(values.number("emailalertfreq").into()),
-        status: values.text("emailalertstatus").into(),
-        relay: Relay {
-            host: values.text("smtp").into(),
-            port: values.number("smtp_port").try_into().unwrap_or(25),
-            tls,
-            login: values.text("smtp_login").into(),
-            passwd: Secret::new(values.text("smtp_passwd")),
-        },
-    }
-}
 
 /// Who wrote a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +86,7 @@ impl<'a> Resolution<'a> {
         let own = preview.host_names.iter().map(|(name, family)| (name.as_str(), *family));
         let global = outside.fallbacks().filter_map(|(spec, family)| Some((spec.value.target.host.name()?, family)));
         resolver.prepare(own.chain(global).collect());
+        resolver.prepare_followed(preview.followed.iter().cloned().collect());
         let (report, seen) = (Report::default(), BTreeMap::new());
         let mut resolution = Self { outside, resolver, author, questions, report, seen, services: Vec::new() };
         resolution.check_unused_fallbacks(&preview.families);
@@ -167,13 +125,21 @@ impl<'a> Resolution<'a> {
         let service = self.virtual_service(section, key);
         let template = Template::new(section, values, key, self.questions, &mut self.report);
         let mut real_servers: Vec<RealServerConfig> = Vec::with_capacity(section.real_servers.len());
-        let (mut seen, mut draining) = (BTreeSet::new(), Vec::new());
+        let (mut seen, mut draining, mut followed) = (BTreeSet::new(), Vec::new(), Vec::new());
         for spec in &section.real_servers {
-            for (real_server, check_port) in self.real_servers(spec, key, section.family) {
+            let name_followed = spec.value.followed(section.family).map(|name| self.follow(spec, name));
+            let dns = name_followed.as_ref().map(|followed| Arc::clone(&followed.name));
+            let candidates = self.real_servers(spec, key, section.family, name_followed.as_ref());
+            followed.extend(name_followed);
+            for Candidate { real_server, check_port, backup } in candidates {
                 if !seen.insert(real_server.key) {
                     let name = name(spec, "real", section.family);
                     let objection = format!("{name}: {}: given twice in {}", real_server.key, section.name());
-                    self.report.tolerate(spec.origin, &objection, "the first counts");
+                    match dns {
+                        // Nothing is wrong with the line: records may have any address.
+                        Some(_) => self.report.warn(spec.origin, format!("{objection}: the first counts")),
+                        None => self.report.tolerate(spec.origin, &objection, "the first counts"),
+                    }
                     continue;
                 }
                 if let Some(since) = spec.value.options.draining {
@@ -186,7 +152,10 @@ impl<'a> Resolution<'a> {
                 }
                 let Some(template) = &template else { continue };
                 match template.check(&real_server, check_port, &spec.value.options) {
-                    Ok(check) => real_servers.push(RealServerConfig { origin: spec.origin, real_server, check }),
+                    Ok(check) => {
+                        let (origin, dns) = (spec.origin, dns.clone());
+                        real_servers.push(RealServerConfig { origin, real_server, check, backup, dns });
+                    }
                     Err(text) => self.complain(spec, "real", section.family, &text),
                 }
             }
@@ -194,27 +163,52 @@ impl<'a> Resolution<'a> {
         if let (Some(template), Some(first)) = (&template, section.real_servers.first()) {
             template.warn_about_port(first, key, &mut self.report);
         }
-        let fallback = self.fallback(section, key);
+        let (fallback, checkpath) = (self.fallback(section, key), self.checkpath(section, key));
         let (service, template) = (service?, template?);
         let weights = real_servers.iter().map(|real| real.real_server.weight);
         if let Some(text) = maglev::doubt(service.scheduler.as_str(), &weights.collect::<Vec<_>>()) {
             self.warn_of(section, "scheduler", &text);
         }
+        let checkinterval = Duration::from_secs(values.number("checkinterval").into());
+        let doubtinterval =
+            values.written("doubtinterval").map(|_| Duration::from_secs(values.number("doubtinterval").into()));
+        if doubtinterval.is_some_and(|interval| interval >= checkinterval) {
+            self.warn_of(section, "doubtinterval", "ignored: not shorter than checkinterval");
+        }
+        let (on_evidence, objection) = evidence::answer(&service, values.text("evidence"));
+        objection.into_iter().for_each(|text| self.warn_of(section, "evidence", &text));
+        let policy = Policy::of(values);
+        policy
+            .doubts(&service, &real_servers, values)
+            .into_iter()
+            .for_each(|(name, text)| self.warn_of(section, name, &text));
         Some(Service {
             origin: section.origin,
             service,
             real_servers,
+            followed,
             draining,
             drain_timeout: Duration::from_secs(values.number("drain_timeout").into()),
             fallback,
             question: template.question,
             checktimeout: template.timeout,
             between: template.between,
+            checkpath,
             quiescent: values.flag("quiescent"),
             readdquiescent: values.flag("readdquiescent"),
             on_drift: words::drift_answer(values.text("on_drift")),
-            failurecount: values.number("failurecount"),
-            checkinterval: Duration::from_secs(values.number("checkinterval").into()),
+            on_evidence,
+            failurecount: values
+                .first_written(["failurecount", "fall"])
+                .and_then(Written::number)
+                .unwrap_or_else(|| default_number("failurecount")),
+            rise: values.number("rise"),
+            starts_up: words::starts_up(values.text("initstate")),
+            quorum: policy.quorum,
+            maxejected: policy.maxejected,
+            slowstart: policy.slowstart,
+            checkinterval,
+            doubtinterval,
             cleanstop: values.flag("cleanstop"),
             maintenancedir: values.path("maintenancedir"),
             notices: notices(values),
@@ -284,42 +278,52 @@ impl<'a> Resolution<'a> {
         (!needs_persistence).then_some(VirtualService { key, scheduler, persistence, flags })
     }
 
-    /// The real servers of one line, each with the port that was written for it.
+    /// Asks for the members of a name.
+    fn follow(&mut self, spec: &Located<RealSpec>, name: DnsName) -> FollowedName {
+        let members = self.resolver.members(&name).unwrap_or_else(|cause| {
+            let line = self::name(spec, "real", name.family);
+            let text = format!("{line}: {cause}: no real server of it until its records are known");
+            self.report.warn(spec.origin, text);
+            Vec::new()
+        });
+        FollowedName { origin: spec.origin, line: spec.word.clone(), name: Arc::new(name), members }
+    }
+
+    /// The real servers of one line.
     fn real_servers(
         &mut self,
         spec: &Located<RealSpec>,
         key: ServiceKey,
         family: Family,
-    ) -> Vec<(RealServer, Option<u16>)> {
-        let result = self.addresses(&spec.value, family).and_then(|addresses| {
-            let written = spec.value.port.as_ref().map(|port| port.resolve(None, self.resolver)).transpose()?;
-            let written = written.filter(|port| *port != 0);
-            let port = real_port(written, key, spec.value.forwarding);
-            if let Some(other) = written.filter(|written| *written != port) {
-                let (name, method) = (name(spec, "real", family), spec.value.forwarding);
-                let objection =
-                    format!("{name}: port {other}: {method} cannot change the port: expected {port}, or masq");
-                self.report.tolerate(spec.origin, &objection, &format!("clients reach {port}, and {other} is checked"));
+        followed: Option<&FollowedName>,
+    ) -> Vec<Candidate> {
+        let written = spec.value.port.as_ref().map(|port| port.resolve(None, self.resolver)).transpose();
+        let place = written.map(|port| Place { key, port: port.filter(|port| *port != 0), spec: &spec.value });
+        let name = || name(spec, "real", family);
+        let result = match (place, followed) {
+            (Ok(place), Some(FollowedName { members, .. })) => {
+                let mut objections = Vec::new();
+                let candidates = place.candidates_of(members, self.resolver, &mut objections);
+                objections.into_iter().for_each(|text| self.report.warn(spec.origin, format!("{}: {text}", name())));
+                return candidates;
             }
-            Ok((addresses, port, written))
-        });
-        let (addresses, port, written) = match result {
-            Ok(all) => all,
+            (Ok(place), None) => self.addresses(&spec.value, family).map(|addresses| (place, addresses)),
+            (Err(text), _) => Err(text),
+        };
+        match result {
+            Ok((place, addresses)) => {
+                if let Some(objection) = place.objection_to_port() {
+                    let (real, other) = (place.real_port(), place.port.unwrap_or_default());
+                    let what_counts = format!("clients reach {real}, and {other} is checked");
+                    self.report.tolerate(spec.origin, &format!("{}: {objection}", name()), &what_counts);
+                }
+                addresses.into_iter().map(|address| place.candidate(address)).collect()
+            }
             Err(text) => {
                 self.complain(spec, "real", family, &text);
-                return Vec::new();
+                Vec::new()
             }
-        };
-        let options = &spec.value.options;
-        let real_server = |address| RealServer {
-            key: RealServerKey { address, port },
-            forwarding: spec.value.forwarding,
-            local: false,
-            weight: options.weight.unwrap_or(1),
-            upper_threshold: options.upper_threshold.unwrap_or(0),
-            lower_threshold: options.lower_threshold.unwrap_or(0),
-        };
-        addresses.into_iter().map(|address| (real_server(address), written)).collect()
+        }
     }
 
     fn addresses(&self, spec: &RealSpec, family: Family) -> Result<Vec<IpAddr>, String> {
@@ -341,6 +345,24 @@ impl<'a> Resolution<'a> {
             }
             _ => Err("a range of IPv6 addresses: not supported yet".into()),
         }
+    }
+
+    /// The time limit of its path checks, where it has any.
+    fn checkpath(&mut self, section: &Section, key: ServiceKey) -> Option<Duration> {
+        let values = self.values(section);
+        if !values.flag("checkpath") {
+            return None;
+        }
+        let objection = match key {
+            ServiceKey::Address { protocol: Protocol::Tcp, port: 1.., .. } => {
+                return Some(check::timeout(TimeLimit::Checktimeout, values));
+            }
+            ServiceKey::Address { protocol: Protocol::Tcp, .. } => "a service of every port has none to ask",
+            ServiceKey::Address { .. } => "only TCP says by itself whether a packet has arrived",
+            ServiceKey::Fwmark { .. } => "a firewall mark has neither an address nor a port to ask",
+        };
+        self.warn_of(section, "checkpath", &format!("ignored for {key}: {objection}"));
+        None
     }
 
     /// The section's own fallback, else the global one of its family.
@@ -442,15 +464,5 @@ fn default_protocol(port: &Port) -> Protocol {
         Port::Number(53) => Protocol::Udp,
         Port::Name(name) if &**name == "domain" => Protocol::Udp,
         _ => Protocol::Tcp,
-    }
-}
-
-/// Without a port a real server has the virtual service's, or 0 behind a mark. Direct routing and tunnels leave the
-/// packet's port alone, so another one could never be reached.
-fn real_port(written: Option<u16>, key: ServiceKey, method: ForwardingMethod) -> u16 {
-    match key {
-        ServiceKey::Fwmark { .. } => written.unwrap_or(0),
-        ServiceKey::Address { port, .. } if method != ForwardingMethod::Masq => port,
-        ServiceKey::Address { port, .. } => written.unwrap_or(port),
     }
 }

@@ -51,13 +51,22 @@ fn explain_service(section: &Section, service: &Service, outside: &Outside, out:
     service.real_servers.iter().try_for_each(|real| {
         let mut value = String::new();
         render::render_real(&mut value, service, real)?;
-        line(out, "  real", &value, &place(real.origin))
+        let from = real.dns.as_ref().map(|name| format!(", from DNS {name}")).unwrap_or_default();
+        line(out, "  real", &value, &(place(real.origin) + &from))
+    })?;
+    let unknown = service.followed.iter().filter(|followed| followed.members.is_empty());
+    unknown.into_iter().try_for_each(|followed| {
+        line(out, "  real", &followed.line, &format!("{}, no records known", place(followed.origin)))
     })
 }
 
 /// Where the value comes from. A directive that stands in for this one counts before it, where it is written in the section
 /// and this one is not.
 fn source(directive: &Directive, value: &str, values: Effective) -> String {
+    let givers = DIRECTIVES.iter().filter(|other| other.gives == directive.name);
+    if let Some(Written { directive: giver, at }) = givers.filter_map(|other| values.written(other.name)).next() {
+        return format!("{}, {}", place(at.origin), giver.name);
+    }
     let written = match table::find(directive.derived_from) {
         Some(other) => values.first_written([directive.name, other.name]),
         None => values.written(directive.name),
@@ -112,9 +121,17 @@ mod tests {
             "checkinterval = 10 # default",
             "negotiatetimeout = 3 # from checktimeout",
             "failurecount = 1 # default",
+            "rise = 1 # default",
+            "initstate = down # default",
+            "quorum = 1 # default",
+            "hysteresis = 0 # default",
+            "quorumaction = fallback # default",
+            "maxejected = 100% # default",
+            "slowstart = 0 # default",
             "quiescent = no # default",
             "readdquiescent = no # default",
             "on_drift = repair # default",
+            "evidence = report # default",
             "drain_timeout = 300 # default",
             "cleanstop = yes # default",
             "fallback = 127.0.0.1:3306 gate # line 8",
@@ -155,6 +172,15 @@ mod tests {
             let told = out.lines().find(|line| line.contains("checktype")).expect("a line");
             assert_eq!(told.split_whitespace().collect::<Vec<_>>().join(" "), expected);
         }
+    }
+
+    #[test]
+    fn a_password_from_a_file_has_the_line_that_names_the_file() {
+        let text = "virtual=192.0.2.1:3306\n\tlogin=\"l\"\n\trole=any\n\tpasswd_file=/a\n";
+        let mut out = String::new();
+        explain(text.as_bytes(), &AnyName::default(), &mut out).expect("right");
+        let line = out.lines().find(|line| line.contains("passwd")).expect("a line");
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>().join(" "), "passwd = *** # line 4, passwd_file");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::problem::{Origin, Problem, Report};
 use super::section::{Outside, Section};
 use super::written::{Effective, Entry, Value, Written};
 use super::{Config, Resolver, effective, file, line, render, table, words};
-use crate::model::Family;
+use crate::model::{Family, Field};
 
 const VIRTUAL: &str = "virtual";
 const REAL: &str = "real";
@@ -74,6 +74,11 @@ fn as_in_a_file(directive: &Directive, value: &str) -> Result<String, &'static s
         Some(_) if has_quotes => Err("expected a value without \"#\" or \" //\" behind a double quote"),
         Some(_) => Err("expected a value without a comment (\"#\" or \"//\"): parameters have none"),
     }
+}
+
+/// Whether a declaration can hold this value of a part of a question.
+pub(super) fn is_writable(field: Field, value: &str) -> bool {
+    table::find(field.directive()).is_some_and(|directive| as_in_a_file(directive, value).is_ok())
 }
 
 /// Returns what a file says of its only service as the parameters that say the same: what is written and nothing else, with

@@ -1,11 +1,11 @@
 //! The values of `real` and `fallback` lines, as written: `ADDRESS[->ADDRESS][:PORT] METHOD [WEIGHT] ["REQUEST",
-//! "RECEIVE"] [l:N] [u:N] [tun-port:PORT] [tun-csum|tun-remcsum] [checkport:PORT]`. ldirectord searches for each part
+//! "RECEIVE"] [backup] [dns] [l:N] [u:N] [tun-port:PORT] [tun-csum|tun-remcsum] [checkport:PORT]`. ldirectord searches for each part
 //! anywhere and skips what it does not know; here every word counts, so that a mistyped one cannot silently change a real
 //! server.
 
 use super::address::{self, Host, HostPort, Port};
 use super::value;
-use crate::model::{Family, ForwardingMethod, TunnelChecksum};
+use crate::model::{DnsName, Family, ForwardingMethod, TunnelChecksum};
 
 /// The kernel keeps weights and thresholds as signed numbers (`struct ip_vs_dest`, `include/net/ip_vs.h`).
 const MAXIMUM: u32 = i32::MAX as u32;
@@ -21,6 +21,33 @@ pub(super) struct RealSpec {
     pub options: Options,
 }
 
+impl RealSpec {
+    /// The name whose records are the real servers, if the line follows one.
+    pub fn followed(&self, family: Family) -> Option<DnsName> {
+        self.options.dns?;
+        Some(DnsName { name: self.first.name()?.into(), family })
+    }
+
+    /// What a line that follows a name may not say beside it.
+    fn objection_to_dns(&self, family: Family) -> Option<&'static str> {
+        self.options.dns?;
+        let Some(name) = self.followed(family) else { return Some("dns: expected a host name with it") };
+        if self.last.is_some() {
+            return Some("dns: expected one name with it, not a range");
+        }
+        if self.options.draining.is_some() {
+            return Some("dns: expected no draining: with it");
+        }
+        if name.is_service() && self.port.is_some() {
+            return Some("dns: the port is that of the SRV record: expected none behind the name");
+        }
+        if name.is_service() && self.options.weight.is_some() {
+            return Some("dns: the weight is that of the SRV record: expected none in the line");
+        }
+        None
+    }
+}
+
 /// `request` and `receive` of a single real server. Both may be empty.
 pub(super) type Question = (String, String);
 
@@ -28,6 +55,10 @@ pub(super) type Question = (String, String);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Options {
     pub weight: Option<u32>,
+    /// It serves only while the others cannot. ldirectord has no such word.
+    pub backup: Option<()>,
+    /// The real servers are those of the name's records, as these come and go. ldirectord has no such word.
+    pub dns: Option<()>,
     pub question: Option<Box<Question>>,
     pub lower_threshold: Option<u32>,
     pub upper_threshold: Option<u32>,
@@ -72,7 +103,9 @@ pub(super) fn parse_real(text: &str, family: Family, notes: &mut Vec<address::No
     if options.lower_threshold.unwrap_or(0) > options.upper_threshold.unwrap_or(0) {
         return Err("expected a lower threshold (l:) that is not above the upper one (u:)".into());
     }
-    Ok(RealSpec { first, last, port, forwarding, options })
+    let spec = RealSpec { first, last, port, forwarding, options };
+    spec.objection_to_dns(family).map_or(Ok(()), |objection| Err(objection.to_owned()))?;
+    Ok(spec)
 }
 
 /// One or two words: `ADDRESS[:PORT] [METHOD]`.
@@ -125,7 +158,11 @@ fn parse_options(text: &str) -> Result<Options, String> {
         }
         let (word, after) = next_word(rest);
         rest = after;
-        if let Some(number) = word.strip_prefix("l:") {
+        if word == "backup" {
+            set_once(&mut options.backup, (), "backup")?;
+        } else if word == "dns" {
+            set_once(&mut options.dns, (), "dns")?;
+        } else if let Some(number) = word.strip_prefix("l:") {
             set_once(&mut options.lower_threshold, bounded(word, number)?, "l:")?;
         } else if let Some(number) = word.strip_prefix("u:") {
             set_once(&mut options.upper_threshold, bounded(word, number)?, "u:")?;
@@ -168,7 +205,9 @@ fn checksum(word: &str) -> Option<TunnelChecksum> {
 
 fn bounded(word: &str, number: &str) -> Result<u32, String> {
     if value::digits(number).is_none() {
-        return Err(format!("\"{word}\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"));
+        return Err(format!(
+            "\"{word}\": expected a weight, \"request\",\"receive\", backup, dns, l:NUMBER or u:NUMBER"
+        ));
     }
     value::number(number, 0, MAXIMUM).map_err(|expected| format!("\"{word}\": {expected}"))
 }
@@ -230,19 +269,45 @@ mod tests {
             lower_threshold: Some(10),
             upper_threshold: Some(20),
             checkport: Some(99),
+            backup: Some(()),
             draining: Some(1),
             ..Options::default()
         };
         for text in [
-            r#"5 "a","b" l:10 u:20 checkport:99 draining:1"#,
-            r#"5 "a" "b" draining:1 checkport:99 u:20 l:10"#,
-            r#"checkport:99 u:20 draining:1 -w 5 l:10 "a", "b""#,
-            r#"5, "a", "b" l:10 draining:1 u:20 checkport:99"#,
-            r#"draining:1 l:10 u:20 "a",  "b" 5 checkport:99"#,
+            r#"5 "a","b" l:10 u:20 checkport:99 draining:1 backup"#,
+            r#"5 "a" "b" draining:1 backup checkport:99 u:20 l:10"#,
+            r#"backup checkport:99 u:20 draining:1 -w 5 l:10 "a", "b""#,
+            r#"5, "a", "b" l:10 draining:1 u:20 backup checkport:99"#,
+            r#"draining:1 l:10 backup u:20 "a",  "b" 5 checkport:99"#,
         ] {
             assert_eq!(options(text), all, "{text}");
         }
         assert_eq!(options(""), Options::default());
+    }
+
+    #[test]
+    fn a_line_that_follows_a_name_says_nothing_that_the_records_say() {
+        let parse = |text: &str| parse_real(text, Family::Ipv4, &mut Vec::new());
+        for (text, name, is_service) in [
+            ("db.example.com:3306 gate 10 dns", "db.example.com", false),
+            ("db masq dns backup", "db", false),
+            ("_mysql._tcp.example.com gate dns", "_mysql._tcp.example.com", true),
+            ("_mysql.example.com gate 5 dns", "_mysql.example.com", false),
+        ] {
+            let followed = parse(text).expect(text).followed(Family::Ipv4).expect(text);
+            assert_eq!((&*followed.name, followed.is_service()), (name, is_service), "{text}");
+        }
+        assert_eq!(parse("db.example.com:3306 gate").expect("plain").followed(Family::Ipv4), None);
+        for (text, expected) in [
+            ("10.0.0.1 gate dns", "dns: expected a host name with it"),
+            ("a->b gate dns", "dns: expected one name with it, not a range"),
+            ("a gate dns draining:1", "dns: expected no draining: with it"),
+            ("a gate dns dns", "dns: given twice"),
+            ("_a._tcp.b:80 gate dns", "dns: the port is that of the SRV record: expected none behind the name"),
+            ("_a._tcp.b gate 1 dns", "dns: the weight is that of the SRV record: expected none in the line"),
+        ] {
+            assert_eq!(parse(text), Err(expected.into()), "{text}");
+        }
     }
 
     #[test]

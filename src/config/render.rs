@@ -90,6 +90,9 @@ pub(super) fn render_real(out: &mut dyn Write, service: &Service, real: &RealSer
     if asked != key.port && CheckKind::find(own.kind).is_some_and(CheckKind::asks_a_port) {
         write!(out, " checkport:{asked}")?;
     }
+    if real.backup {
+        write!(out, " backup")?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::address::{Host, VirtualAddress};
 use super::problem::Origin;
 use super::real::{FallbackSpec, RealSpec};
 use super::written::{Located, Values};
-use crate::model::Family;
+use crate::model::{DnsName, Family};
 
 /// One `virtual` section as written.
 #[derive(Debug, Clone)]
@@ -50,13 +50,14 @@ impl Section {
         self.origin.name_value(self.directive(), &self.word)
     }
 
-    /// Every host of the section, names and addresses.
+    /// Every host of the section that is looked up once, names and addresses.
     fn hosts(&self) -> impl Iterator<Item = &Host> {
         let own = match &self.address {
             Some(VirtualAddress::Address { host, .. }) => Some(host),
             _ => None,
         };
-        let reals = self.real_servers.iter().flat_map(|real| [Some(&real.value.first), real.value.last.as_deref()]);
+        let plain = self.real_servers.iter().filter(|real| real.value.options.dns.is_none());
+        let reals = plain.flat_map(|real| [Some(&real.value.first), real.value.last.as_deref()]);
         let fallback = self.fallback.as_ref().map(|fallback| &fallback.value.target.host);
         [own, fallback].into_iter().chain(reals).flatten()
     }
@@ -84,6 +85,8 @@ impl Outside {
 pub(super) struct Preview {
     pub families: BTreeSet<Family>,
     pub host_names: BTreeSet<(String, Family)>,
+    /// The names whose records are followed.
+    pub followed: BTreeSet<DnsName>,
 }
 
 impl Preview {
@@ -91,5 +94,6 @@ impl Preview {
         self.families.insert(section.family);
         let names = section.hosts().filter_map(Host::name).map(|name| (name.to_owned(), section.family));
         self.host_names.extend(names);
+        self.followed.extend(section.real_servers.iter().filter_map(|real| real.value.followed(section.family)));
     }
 }

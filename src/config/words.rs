@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::value;
 use super::{OnDrift, SmtpTls};
 use crate::check::{CheckKind, NamedBy};
-use crate::model::{Family, PersistenceEngine, Protocol, Scheduler};
+use crate::model::{Amount, Family, PersistenceEngine, Protocol, QuorumAction, Scheduler};
 
 /// `checktype`, where `service` names the kind of check.
 pub(super) const NEGOTIATE: &str = "negotiate";
@@ -60,6 +60,15 @@ pub(super) fn http_method(word: &str) -> Result<Box<str>, String> {
     match word.to_ascii_uppercase().as_str() {
         method @ ("GET" | "HEAD") => Ok(method.into()),
         _ => Err("expected GET or HEAD".into()),
+    }
+}
+
+/// A token of RFC 9110 section 5.1, in lower case: names of headers are compared so.
+pub(super) fn header_name(word: &str) -> Result<Box<str>, String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    match word.bytes().all(is_token) && !word.is_empty() {
+        true => Ok(word.to_ascii_lowercase().into()),
+        false => Err("expected the name of an HTTP header".into()),
     }
 }
 
@@ -138,6 +147,51 @@ pub(super) fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
 }
 
+/// `initstate`, where an unchecked real server serves.
+const UP: &str = "up";
+
+pub(super) fn init_state(word: &str) -> Result<Box<str>, String> {
+    match word {
+        UP | "down" => Ok(word.into()),
+        _ => Err("expected up or down".into()),
+    }
+}
+
+pub(super) fn starts_up(word: &str) -> bool {
+    word == UP
+}
+
+pub(super) fn init_word(starts_up: bool) -> &'static str {
+    if starts_up { UP } else { "down" }
+}
+
+/// `quorum` and `hysteresis`.
+pub(super) fn amount(word: &str) -> Result<Box<str>, String> {
+    value::word::<Amount>(word).map(|amount| amount.to_string().into())
+}
+
+pub(super) fn quorum(word: &str) -> Result<Box<str>, String> {
+    match value::word::<Amount>(word)? {
+        Amount::Weight(0) | Amount::Percent(0) => Err("expected a quorum of at least 1".into()),
+        amount => Ok(amount.to_string().into()),
+    }
+}
+
+pub(super) fn quorum_action(word: &str) -> Result<Box<str>, String> {
+    value::word::<QuorumAction>(word).map(|action| action.name().into())
+}
+
+/// A share of the real servers, with or without the sign.
+pub(super) fn share(word: &str) -> Result<Box<str>, String> {
+    let percent = value::number(word.strip_suffix('%').unwrap_or(word), 1, 100)
+        .map_err(|_| "expected a share from 1% to 100%")?;
+    Ok(percent_text(percent).into())
+}
+
+pub(super) fn percent_text(percent: u32) -> String {
+    format!("{percent}%")
+}
+
 /// `on_drift`, where a difference stays and is reported.
 const REPORT: &str = "report";
 /// `on_drift`, where a difference is repaired.
@@ -158,6 +212,43 @@ pub(super) fn drift_word(answer: OnDrift) -> &'static str {
     match answer {
         OnDrift::Repair => REPAIR,
         OnDrift::Report => REPORT,
+    }
+}
+
+/// `role` of a database server.
+pub(super) fn role(word: &str) -> Result<Box<str>, String> {
+    match word {
+        "writer" | "reader" | "any" => Ok(word.into()),
+        _ => Err("expected writer, reader or any".into()),
+    }
+}
+
+/// Seconds of which there may be none.
+pub(super) fn lag(word: &str) -> Result<Box<str>, String> {
+    match value::number(word, 0, u32::MAX) {
+        Ok(seconds) => Ok(seconds.to_string().into()),
+        Err(_) => Err("expected a whole number of seconds".into()),
+    }
+}
+
+/// A share that is neither nothing nor all.
+pub(super) fn percent(word: &str) -> Result<Box<str>, String> {
+    value::number(word, 1, 99).map(|percent| percent.to_string().into())
+}
+
+/// For what is part of a check's question, which is text.
+pub(super) fn yes_or_no(word: &str) -> Result<Box<str>, String> {
+    value::yes_no(value::bare(word)).map(|flag| yes_no(flag).into())
+}
+
+/// A table with its database. It becomes part of a statement.
+pub(super) fn table(word: &str) -> Result<Box<str>, String> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
+    };
+    match word.split_once('.') {
+        Some((database, table)) if is_name(database) && is_name(table) => Ok(word.into()),
+        _ => Err("expected DATABASE.TABLE".into()),
     }
 }
 
@@ -193,6 +284,13 @@ pub(super) fn metrics_address(word: &str) -> Result<Box<str>, String> {
         Ok(address) if address.port() != 0 => Ok(word.into()),
         _ => Err("expected ADDRESS:PORT or [IPV6]:PORT".into()),
     }
+}
+
+/// A group of this node, by its name or number.
+pub(super) fn group_name(word: &str) -> Result<Box<str>, String> {
+    let is_part = |one: char| one.is_ascii_alphanumeric() || "_.-$".contains(one);
+    let is_name = word.len() <= 64 && word.starts_with(|one: char| one.is_ascii_alphanumeric() || one == '_');
+    if is_name && word.chars().all(is_part) { Ok(word.into()) } else { Err("expected the name of a group".into()) }
 }
 
 /// States of the health monitor.

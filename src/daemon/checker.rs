@@ -1,16 +1,17 @@
 //! Asks every real server at its time, in a thread of its own.
 //!
 //! [`schedule`] says when each check is due, [`worker`] runs those that are and hands their results over in batches.
-//! Services that ask the same question of the same host at the same interval share one job. A job costs a future only
-//! while its check runs.
+//! Services that ask the same question of the same host at the same times share one job, also where they want the server to
+//! stand differently: each [`Standing`] has its verdict. A job costs a future only while its check runs.
 
 mod lateness;
 mod peak;
 mod schedule;
 mod worker;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::health::Outcome;
-use crate::model::Check;
+use crate::model::{Check, PathCheck, Standing};
 pub use schedule::first_round;
 use worker::Worker;
 
@@ -27,19 +28,53 @@ use worker::Worker;
 /// receiver of the results keeps it waiting.
 const END: Duration = Duration::from_secs(1);
 
-/// A check and the time from one start of it to the next.
+/// A check, when it is made, and how those who share it want the server to stand. Whatever can delay a verdict, or lets it come
+/// sooner, is part of what makes two jobs different: otherwise the settings of one service would count for another one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Job {
+    /// What its question says of the standing of a server counts for nothing.
     pub check: Check,
     pub interval: Duration,
+    /// What is asked beside the check; the real server has to pass both.
+    pub path: Option<PathCheck>,
+    /// `None`: the interval is the same whatever the results.
+    pub doubt: Option<DoubtInterval>,
+    /// What the server must be, beside answering: one for each way in which services want it; never empty.
+    pub standings: Vec<Arc<Standing>>,
+}
+
+/// A shorter interval, while the results of a check contradict what is known of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DoubtInterval {
+    pub interval: Duration,
+    /// So many bad results in a row end the doubt.
+    pub failures: u32,
+    /// So many good ones do.
+    pub successes: u32,
 }
 
 /// The result of one run of a job.
 #[derive(Debug)]
 pub struct Finished {
     pub job: Arc<Job>,
-    pub outcome: Outcome,
+    /// One for each of its standings, in their order.
+    pub verdicts: Vec<Verdict>,
     pub timing: Timing,
+}
+
+/// What one run of a job says to those who want the server to stand in one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub outcome: Outcome,
+    /// Why the path of a real server that has passed its check could not be asked: a fault of this node, which says nothing of
+    /// the real server.
+    pub hindrance: Option<String>,
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, hindrance: None }
+    }
 }
 
 /// When a run took place.
@@ -113,6 +148,12 @@ impl Checker {
         self.shared.changed.notify_one();
     }
 
+    /// Takes the addresses of all virtual services: no path check comes from one of them.
+    pub fn know_virtual_ips(&self, virtual_ips: BTreeSet<IpAddr>) {
+        self.shared.orders().virtual_ips = Some(virtual_ips);
+        self.shared.changed.notify_one();
+    }
+
     /// Returns the present pulse. It never blocks, whatever the checking thread does.
     pub fn pulse(&self) -> Pulse {
         self.shared.pulse(Instant::now())
@@ -146,6 +187,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct CheckOrders {
     wanted: Option<HashSet<Arc<Job>>>,
+    virtual_ips: Option<BTreeSet<IpAddr>>,
     end: bool,
 }
 

@@ -7,7 +7,7 @@ use super::loader::{Loaded, Loader};
 use super::protocol::ControlReply;
 use super::source::Stamp;
 use crate::config::{Config, Service};
-use crate::model::ServiceKey;
+use crate::model::{DnsRecord, ServiceKey};
 use crate::ownership::{self, Left};
 use crate::plan::TableRole;
 
@@ -23,6 +23,8 @@ pub struct InForce {
     pub executed: BTreeSet<String>,
     /// The real servers of services of our own that a health monitor before this one drained.
     pub drains: BTreeMap<ServiceKey, Left>,
+    /// What the names stand for that are followed.
+    pub dns: Vec<DnsRecord>,
 }
 
 impl InForce {
@@ -37,9 +39,19 @@ impl InForce {
             services: ownership::keys(config).into_iter().collect(),
             removed_at_stop: removed.map(|service| service.service.key).collect(),
             drains: drains.map(|service| (service.service.key, left(service))).collect(),
+            dns: dns_records(config),
             executed: config.global.executed.iter().map(|file| file.name.to_string()).collect(),
         }
     }
+}
+
+/// Each name once: several services may follow it.
+fn dns_records(config: &Config) -> Vec<DnsRecord> {
+    let followed = config.services.iter().flat_map(|service| &service.followed);
+    let known = followed.filter(|followed| !followed.members.is_empty());
+    let records: BTreeSet<DnsRecord> =
+        known.map(|followed| DnsRecord { name: (*followed.name).clone(), members: followed.members.clone() }).collect();
+    records.into_iter().collect()
 }
 
 /// The loop's side of its configuration.

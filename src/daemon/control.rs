@@ -3,7 +3,7 @@
 //! The health monitor's end has threads of its own: a loop that is busy, or hangs, must not look like a health monitor
 //! that is dead.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -13,13 +13,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use serde::Serialize;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::protocol::{ControlReply, ControlRequest};
 use super::view::LivenessView;
 
 /// The longest request in bytes, so that no peer can fill our memory.
-const LONGEST_REQUEST: u64 = 4096;
+pub const LONGEST_REQUEST: u64 = 4096;
 /// The time after which a peer that does not finish its line, or does not read its answer, is dropped.
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the loop may take for an answer. A reload waits for name servers, and a stop waits for the kernel.
@@ -101,8 +102,8 @@ fn serve(peer: &UnixStream, view: &LivenessView, forward: &impl Fn(ControlCall) 
     }
     let (_sending, sent) = channel();
     let reply = match serde_json::from_str(&line) {
-        Ok(ControlRequest::Alive) => ControlReply::Alive(view.liveness(Instant::now())),
-        Ok(request) => ask_loop(request, sent, forward),
+        Ok(ControlRequest::Alive) => ControlReply::Alive(view.liveness(Instant::now()).into()),
+        Ok(request) => ask_loop(request, sent, LOOP_TIMEOUT, forward),
         Err(cause) => ControlReply::Failed(format!("request \"{}\": {cause}", line.trim_end())),
     };
     if let Ok(mut text) = serde_json::to_string(&reply) {
@@ -113,21 +114,27 @@ fn serve(peer: &UnixStream, view: &LivenessView, forward: &impl Fn(ControlCall) 
     }
 }
 
-fn ask_loop(request: ControlRequest, sent: Receiver<()>, forward: &impl Fn(ControlCall) -> bool) -> ControlReply {
+/// Gives the loop a request and waits for its answer.
+pub fn ask_loop(
+    request: ControlRequest,
+    sent: Receiver<()>,
+    patience: Duration,
+    forward: &impl Fn(ControlCall) -> bool,
+) -> ControlReply {
     let (reply, answer) = channel();
     if !forward(ControlCall { request, reply, sent }) {
         return ControlReply::Failed("the health monitor is ending".into());
     }
     answer
-        .recv_timeout(LOOP_TIMEOUT)
+        .recv_timeout(patience)
         .unwrap_or_else(|_| ControlReply::Failed("the health monitor's loop does not answer".into()))
 }
 
-/// Asks the health monitor behind `path`.
+/// Asks the health monitor behind `path`, which is its control socket or its observe socket as the request is.
 ///
 /// # Errors
 /// Fails when no process listens, when no answer comes within `timeout`, and when the answer makes no sense.
-pub fn ask(path: &Path, request: &ControlRequest, timeout: Duration) -> anyhow::Result<ControlReply> {
+pub fn ask(path: &Path, request: &impl Serialize, timeout: Duration) -> anyhow::Result<ControlReply> {
     let name = path.display();
     let stream = connect(path, timeout).with_context(|| format!("{name}: connect"))?;
     stream.set_read_timeout(Some(timeout)).with_context(|| format!("{name}: set timeout"))?;
@@ -136,7 +143,12 @@ pub fn ask(path: &Path, request: &ControlRequest, timeout: Duration) -> anyhow::
     text.push('\n');
     (&stream).write_all(text.as_bytes()).with_context(|| format!("{name}: ask"))?;
     let mut line = String::new();
-    BufReader::new(&stream).read_line(&mut line).with_context(|| format!("{name}: wait {timeout:?} for an answer"))?;
+    match BufReader::new(&stream).read_line(&mut line) {
+        Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            bail!("{name}: no answer within {timeout:?}");
+        }
+        read => read.with_context(|| format!("{name}: read the answer"))?,
+    };
     if line.is_empty() {
         bail!("{name}: closed without an answer");
     }

@@ -18,23 +18,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use super::attributes::{self, NodeAttributes};
 use super::checker::{Checker, Finished};
 use super::configuration::{Configuration, InForce};
 use super::control::ControlCall;
 use super::event::{DaemonPhase, Event, SinkNews, Sinks};
 use super::health_record::HealthRecordFile;
 use super::kernel::{KernelAnswer, KernelThread};
-use super::loader::{Loaded, LoaderNews, LoaderReport};
+use super::loader::{Loaded, LoaderNews, LoaderReport, dns};
 use super::log::Log;
 use super::maintenance::{MaintenanceNews, MaintenanceWatch};
-use super::metrics;
 use super::orders::{self, OrderNews};
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest, SyncStatus};
-use super::services::{LastingFault, Moment, Services};
+use super::services::{Arrival, LastingFault, Moment, Services};
 use super::sync::{SyncNews, SyncThread};
 use super::view::LivenessView;
-use super::{HealthMonitorOptions, Readiness, log_target};
+use super::{HealthMonitorOptions, Readiness, events, log_target, metrics, observe};
 use crate::plan::TableRole;
 pub use report::{seconds, wall_clock};
 use start::StartDeadline;
@@ -75,6 +75,7 @@ pub struct LoopThreads {
     pub kernel: KernelThread,
     pub maintenance: MaintenanceWatch,
     pub sync: SyncThread,
+    pub attributes: NodeAttributes,
     pub log: Log,
 }
 
@@ -147,7 +148,10 @@ impl<'a> Core<'a> {
                 self.say("Another health monitor has taken the place of this one, which ends");
                 Ok(())
             }
-            Ok(LoopEnd::Stopped(failure)) => failure.map_or(Ok(()), |failure| bail!(failure)),
+            Ok(LoopEnd::Stopped(failure)) => {
+                self.threads.attributes.end(Instant::now() + SINKS_END);
+                failure.map_or(Ok(()), |failure| bail!(failure))
+            }
             Err(error) => Err(error),
         };
         self.sinks.end_turn();
@@ -263,7 +267,7 @@ impl<'a> Core<'a> {
                 return Some(LoopEnd::Stopped(None));
             }
             ControlRequest::Reload => self.configuration.reload(Some(call.reply)),
-            ControlRequest::Alive => self.reply(&call, ControlReply::Alive(self.view.liveness(Instant::now()))),
+            ControlRequest::Alive => self.reply(&call, ControlReply::Alive(self.view.liveness(Instant::now()).into())),
             ControlRequest::Status => self.reply(&call, ControlReply::Status(Box::new(self.status()))),
             ControlRequest::DeclarationsInForce => {
                 self.reply(&call, ControlReply::DeclarationsInForce(self.declarations_are_in_force()));
@@ -295,6 +299,12 @@ impl<'a> Core<'a> {
             }
             LoaderNews::StandsBy => self.say("Another health monitor follows the declarations: standing by"),
             LoaderNews::Trouble(trouble) => self.note_following_trouble(trouble),
+            LoaderNews::Name(news) => self.note_sink_news(news),
+            LoaderNews::NameLeft(object) => drop(self.sink_troubles.remove(&object)),
+            LoaderNews::VirtualIps(virtual_ips) => {
+                self.services.note_virtual_ips(virtual_ips);
+                self.threads.checker.know_virtual_ips(self.services.virtual_ips());
+            }
             LoaderNews::Fault(cause) => self.sinks.emit(Event::Fault { cause: &cause }),
             LoaderNews::Refused(cause) if self.configuration.is_first() => bail!(cause),
             LoaderNews::Refused(cause) => {
@@ -350,11 +360,12 @@ impl<'a> Core<'a> {
     }
 
     fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
-        let Loaded { config, role, observed, known, maintenance, troubles, sentences, .. } = loaded;
+        let Loaded { config, role, observed, known, is_ordered, maintenance, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
-        // What goes on being wrong is told again, but of the orders, which no configuration changes, and of the metrics, which
-        // say their end themselves.
-        self.sink_troubles.retain(|object, _| object == orders::OBJECT || object.starts_with(metrics::OBJECT));
+        // What goes on being wrong is told again, but of the orders, which no configuration changes, and of those that say
+        // the end of a trouble themselves.
+        let own = [orders::OBJECT, metrics::OBJECT, events::OBJECT, observe::OBJECT, attributes::OBJECT, dns::OBJECT];
+        self.sink_troubles.retain(|object, _| own.iter().any(|own| object.starts_with(own)));
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
             self.say(&format!("Starting Linux Director lvs-agents v{} as daemon", env!("CARGO_PKG_VERSION")));
@@ -370,11 +381,14 @@ impl<'a> Core<'a> {
         self.services.expect_maintenance(maintenance);
         self.threads.maintenance.follow(&config);
         self.threads.sync.follow(role == TableRole::MovesRealServers);
-        self.services.configure(&config.services, role, observed, &known, now, &mut self.sinks);
+        let arrival = Arrival { observed, known: &known, is_ordered };
+        self.services.configure(&config.services, role, arrival, Moment::of(now), &mut self.sinks);
+        self.threads.checker.know_virtual_ips(self.services.virtual_ips());
         self.threads.checker.replace(self.services.jobs());
         if first {
-            let longest =
-                config.services.iter().flat_map(|service| &service.real_servers).map(|real| real.check.timeout);
+            let longest = config.services.iter().flat_map(|service| {
+                service.real_servers.iter().map(|real| real.check.timeout).chain(service.checkpath)
+            });
             self.start = StartDeadline::new(now, longest.max().unwrap_or_default(), self.options.ready_within);
         }
         self.configuration.in_force = next;
@@ -410,13 +424,18 @@ impl<'a> Core<'a> {
                 self.services.not_written(&changes);
                 self.clock.postpone_writing(now);
             }
-            KernelAnswer::Compared { desired, found, in_use } => {
+            KernelAnswer::Compared { desired, found, in_use, samples } => {
                 self.note_table_fault(None, now);
-                if self.services.compared(desired, found, Moment::of(now), &mut self.sinks) {
+                let has_drifted = self.services.compared(desired, found, Moment::of(now), &mut self.sinks);
+                if self.services.note_evidence(&in_use, samples.as_ref(), now, &mut self.sinks) || has_drifted {
                     self.record.outdate();
                 }
                 self.services.counted(in_use, now, &mut self.sinks);
                 self.clock.compared(now, took);
+                // A suspicion that has just come up.
+                if samples.is_none() && !self.services.services_to_sample(now).is_empty() {
+                    self.clock.compare_soon(now);
+                }
             }
             KernelAnswer::Failed { changes, error } => {
                 self.services.not_written(&changes);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::checker::Timing;
 use crate::config::{Config, OnDrift};
-use crate::health::{Outcome, Pool, Transition};
+use crate::health::{Condition, Outcome, Pool, Transition};
 use crate::model::{Change, InvalidValue, RealServerKey, ServiceEntry, ServiceKey};
 use crate::plan::{Difference, Place};
 use crate::sync::SyncEvent;
@@ -104,6 +104,25 @@ pub enum Event<'a> {
     ServedAgain {
         /// The virtual service.
         service: ServiceKey,
+    },
+    /// A state of the service as a whole begins.
+    ConditionBegan {
+        /// The pool after the change.
+        pool: &'a Pool,
+        /// The state.
+        condition: Condition,
+    },
+    /// It has ended.
+    ConditionEnded {
+        /// The virtual service.
+        service: ServiceKey,
+        /// The state.
+        condition: Condition,
+    },
+    /// The health monitor before this one knew the quorum of this service to be lost, which goes on.
+    QuorumStillLost {
+        /// The pool as it begins.
+        pool: &'a Pool,
     },
     /// A real server that has left the configuration has no connection any more, or has had its time.
     Drained {
@@ -232,6 +251,8 @@ impl Event<'_> {
     pub fn level(&self) -> LogLevel {
         match self {
             Self::Result { .. } => LogLevel::Debug,
+            Self::ConditionBegan { condition, .. } if condition.is_alarm() => LogLevel::Error,
+            Self::Transition { transition: Transition::SuspicionBegan, .. } => LogLevel::Error,
             Self::NobodyServes { .. }
             | Self::Drift { .. }
             | Self::RepairedAgain { .. }
@@ -247,6 +268,9 @@ impl Event<'_> {
             | Self::FallbackIn { .. }
             | Self::FallbackOut { .. }
             | Self::ServedAgain { .. }
+            | Self::ConditionBegan { .. }
+            | Self::ConditionEnded { .. }
+            | Self::QuorumStillLost { .. }
             | Self::Drained { .. }
             | Self::Changed { .. }
             | Self::DriftEnded { .. }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::event::{Event, Sink, SinkNews, TellLoop};
 use crate::config::Config;
-use crate::health::Pool;
-use crate::model::ServiceKey;
+use crate::health::{Condition, Pool};
+use crate::model::{QuorumAction, ServiceKey};
 use runner::{Order, Run};
 
 /// How long a command may take until it is killed.
@@ -35,7 +35,9 @@ struct Watched {
     command: Option<Arc<str>>,
     fallback_serves: bool,
     nobody_serves: bool,
-    /// Whether the two above are known. They are not before the first events of the service.
+    /// The quorum is lost, and `quorumaction=command` wants that to be told.
+    quorum_lost: bool,
+    /// Whether the first two above are known. They are not before the first events of the service.
     is_known: bool,
     told: Option<Told>,
 }
@@ -43,7 +45,8 @@ struct Watched {
 impl Watched {
     /// Returns what the command has to be told, and takes it as told.
     fn due(&mut self) -> Option<Told> {
-        let now = if self.fallback_serves || self.nobody_serves { Told::Start } else { Told::Stop };
+        let is_out = self.fallback_serves || self.nobody_serves || self.quorum_lost;
+        let now = if is_out { Told::Start } else { Told::Stop };
         (self.is_known && self.command.is_some() && self.told.replace(now) != Some(now)).then_some(now)
     }
 
@@ -51,6 +54,22 @@ impl Watched {
         change(self);
         self.is_known = true;
     }
+
+    /// Takes over from the health monitor before this one, which has told the command what is so.
+    fn go_on(&mut self, pool: &Pool) {
+        self.fallback_serves = pool.fallback_serves();
+        // What ends it is the next event, whatever orders have done to the weights meanwhile.
+        self.nobody_serves = pool.has_told_that_nobody_serves();
+        self.quorum_lost = is_told(pool);
+        if self.command.is_some() && (self.fallback_serves || self.nobody_serves || self.quorum_lost) {
+            self.told = Some(Told::Start);
+        }
+    }
+}
+
+/// Whether the command of this service is told when the quorum is lost, whatever serves.
+fn is_told(pool: &Pool) -> bool {
+    pool.settings().policy.quorum.action == QuorumAction::Command
 }
 
 /// Decides what each command has to be told. Pure.
@@ -69,6 +88,13 @@ impl FallbackStates {
             Event::FallbackOut { service } => self.change(service, |watched| watched.fallback_serves = false),
             Event::NobodyServes { service } => self.change(service, |watched| watched.nobody_serves = true),
             Event::ServedAgain { service } => self.change(service, |watched| watched.nobody_serves = false),
+            Event::ConditionBegan { pool, condition: Condition::QuorumLost } => {
+                self.change(&pool.key(), |watched| watched.quorum_lost = is_told(pool));
+            }
+            Event::QuorumStillLost { pool } => self.change(&pool.key(), |watched| watched.go_on(pool)),
+            Event::ConditionEnded { service, condition: Condition::QuorumLost } => {
+                self.change(service, |watched| watched.quorum_lost = false);
+            }
             Event::Transition { pool, .. } => self.begin(pool),
             Event::Ending => self.end(),
             _ => {}

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::configuration::InForce;
 use super::protocol::SyncStatus;
-use super::services::Services;
+use super::services::{Knowledge, Moment, Services};
 use crate::model::ServiceKey;
-use crate::ownership::{HealthRecord, Left};
+use crate::ownership::{HealthRecord, Left, SyncKnowledge};
 use crate::plan::TableRole;
 use crate::system::{FileError, RunDir};
 
@@ -23,13 +23,13 @@ pub struct HealthRecordFile {
     instance: String,
     is_stale: bool,
     written: Option<Instant>,
-    sync_coverage: Option<u8>,
-    sync_clash: Option<String>,
+    /// What this node knows of the director's connections.
+    sync: SyncKnowledge,
 }
 
 impl HealthRecordFile {
     pub fn new(run_dir: RunDir, instance: String) -> Self {
-        Self { run_dir, instance, is_stale: false, written: None, sync_coverage: None, sync_clash: None }
+        Self { run_dir, instance, is_stale: false, written: None, sync: SyncKnowledge::default() }
     }
 
     /// Notes that the record is out of date.
@@ -39,10 +39,14 @@ impl HealthRecordFile {
 
     /// Notes what this node knows of the director's connections.
     pub fn note_sync(&mut self, status: Option<&SyncStatus>) {
-        let coverage = status.and_then(|status| status.coverage);
-        let clash = status.and_then(|status| status.clash.clone());
-        self.is_stale |= coverage != self.sync_coverage || clash != self.sync_clash;
-        (self.sync_coverage, self.sync_clash) = (coverage, clash);
+        let sync = status.map(|status| SyncKnowledge {
+            coverage: status.coverage,
+            hears_no_more: status.hears_no_more,
+            clash: status.clash.clone(),
+        });
+        let sync = sync.unwrap_or_default();
+        self.is_stale |= sync != self.sync;
+        self.sync = sync;
     }
 
     pub fn is_due(&self, now: Instant) -> bool {
@@ -61,7 +65,7 @@ impl HealthRecordFile {
         services: &Services,
         now: Instant,
     ) -> Result<(), FileError> {
-        let (known_up, known_down) = services.known(now);
+        let Knowledge { up, down, reduced, quorum_lost } = services.known(Moment::of(now));
         let leaving = services.leaving();
         // Until its services are looked after, a configuration alone knows what is drained of them.
         let mut drains = in_force.drains.clone();
@@ -80,12 +84,16 @@ impl HealthRecordFile {
                 services: watched.iter().map(ToString::to_string).collect(),
                 removed_at_stop: removed.iter().map(ToString::to_string).collect(),
                 executed: executed.into_iter().cloned().collect(),
-                known_up,
-                known_down,
+                known_up: up,
+                known_down: down,
+                known_reduced: reduced,
+                quorum_lost,
                 draining: written(drains),
+                dns: in_force.dns.clone(),
                 drifts: services.drift_records(),
-                sync_coverage: self.sync_coverage,
-                sync_clash: self.sync_clash.clone(),
+                sync_coverage: self.sync.coverage,
+                sync_hears_no_more: self.sync.hears_no_more,
+                sync_clash: self.sync.clash.clone(),
             },
             now,
         )

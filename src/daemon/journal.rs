@@ -9,11 +9,9 @@ use jiff::Timestamp;
 
 use super::event::{DaemonPhase, Event, LogLevel, Repair, Sink, SinkNews};
 use super::log::Log;
-use crate::health::{Health, Outcome, Pool, Transition};
+use super::reasons::{condition_cause, is_fallback, reason, repair_reason, told_reason};
+use crate::health::{Condition, Health, Outcome, Pool, Transition};
 use crate::model::{Change, Family, RealServer, RealServerKey, ServiceEntry, ServiceKey};
-
-/// Why a real server is drained.
-const LEFT: &str = "it has left the configuration, and keeps the connections that it has";
 
 /// Writes a line for each event that an administrator wants to read about, each with its level.
 pub struct Journal {
@@ -81,6 +79,16 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
         Event::NobodyServes { service } => {
             vec![format!("WARNING: {}: neither a real server nor a fallback serves", name(service))]
         }
+        Event::ConditionBegan { pool, condition: Condition::BackupsServe } => {
+            vec![format!("{}: backup real servers serve", name(&pool.key()))]
+        }
+        Event::ConditionBegan { pool, condition } => {
+            vec![format!("WARNING: {}: {}", name(&pool.key()), condition_cause(pool, *condition))]
+        }
+        Event::ConditionEnded { service, condition } => vec![format!("{}: {}", name(service), ended(*condition))],
+        Event::QuorumStillLost { pool } => {
+            vec![format!("{}: as before: {}", name(&pool.key()), condition_cause(pool, Condition::QuorumLost))]
+        }
         Event::ServedAgain { service } => vec![format!("{}: is served again", name(service))],
         Event::Drained { service, real } => vec![format!("Drained real server: {real} ({})", name(service))],
         Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => Vec::new(),
@@ -126,10 +134,20 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
     }
 }
 
+fn ended(condition: Condition) -> &'static str {
+    match condition {
+        Condition::BackupsServe => "backup real servers are not needed any more",
+        Condition::QuorumLost => "the quorum is met again",
+        Condition::CapReached => "no more real servers fail than may leave (maxejected)",
+        Condition::SeveralUp => "no second real server is up any more where only one may serve",
+    }
+}
+
 /// The result of one check; a start that came late by more than a millisecond is said.
 fn result_sentence(service: &ServiceKey, real: &RealServerKey, outcome: &Outcome, late: Duration) -> String {
     let result = match outcome {
-        Outcome::Good => "good",
+        Outcome::Good | Outcome::Alive => "good",
+        Outcome::Advised(advice) => &advice.reason,
         Outcome::Bad(cause) | Outcome::NotAsked(cause) => cause,
     };
     let kind = if matches!(outcome, Outcome::NotAsked(_)) { "not made: " } else { "" };
@@ -146,8 +164,12 @@ fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition
     match transition {
         Transition::SoftFailure { failures } => Some(format!(
             "Soft failure real server: {real} ({service}) failure {failures}/{}: {}",
-            pool.settings().failurecount,
+            pool.settings().limits.failurecount,
             reason(pool, real)
+        )),
+        Transition::SoftSuccess { successes } => Some(format!(
+            "Soft success real server: {real} ({service}) success {successes}/{}",
+            pool.settings().limits.rise
         )),
         Transition::Recovered => Some(format!("Resetting soft failure count: {real} ({service})")),
         Transition::MaintenanceBegan => {
@@ -155,9 +177,15 @@ fn transition_sentence(pool: &Pool, real: &RealServerKey, transition: Transition
         }
         Transition::OrderBegan => Some(format!("Order begins: {real} ({service}): {}", reason(pool, real))),
         Transition::OrderEnded => Some(format!("Order ends: {real} ({service})")),
+        Transition::SuspicionBegan => Some(format!("WARNING: real server: {real} ({service}): {}", reason(pool, real))),
+        Transition::SuspicionEnded => Some(format!("Suspicion ends: {real} ({service})")),
         Transition::MaintenanceEnded => Some(format!("Server maintenance ends: {real} ({service})")),
         // The changes of the table and the line of the unmade check say it already.
-        Transition::CameUp | Transition::WentDown | Transition::Unasked { .. } | Transition::AskedAgain => None,
+        Transition::CameUp
+        | Transition::WentDown
+        | Transition::Unasked { .. }
+        | Transition::AskedAgain
+        | Transition::AdviceChanged => None,
     }
 }
 
@@ -245,27 +273,7 @@ fn id(key: &ServiceKey) -> String {
 }
 
 fn kind(pool: Option<&Pool>, real: &RealServerKey) -> &'static str {
-    let fallback = pool.and_then(|pool| pool.settings().fallback.as_ref());
-    let configured = pool.is_some_and(|pool| pool.serving_state(real).is_some());
-    if !configured && fallback.is_some_and(|fallback| fallback.key == *real) { "fallback" } else { "real" }
-}
-
-/// Returns the reason, unless it is that the configuration says so.
-fn told_reason(pool: Option<&Pool>, real: &RealServerKey) -> String {
-    pool.map(|pool| reason(pool, real)).filter(|reason| reason != "configured").unwrap_or_default()
-}
-
-/// Returns why the entry is as it was before another program changed it, and what was found.
-fn repair_reason(pool: Option<&Pool>, repair: &Repair<'_>) -> String {
-    let real = repair.difference.real_server();
-    let why = pool.zip(real).map(|(pool, real)| reason(pool, real)).filter(|why| !why.is_empty());
-    [why, Some(drift::repair_words(repair))].into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-fn reason(pool: &Pool, real: &RealServerKey) -> String {
-    let drained = || pool.draining().any(|draining| draining.real_server.key == *real).then(|| LEFT.to_owned());
-    let state = pool.serving_state(real).map(|serving_state| serving_state.reason);
-    state.or_else(drained).unwrap_or_default()
+    if is_fallback(pool, real) { "fallback" } else { "real" }
 }
 
 #[cfg(test)]
@@ -275,20 +283,8 @@ mod tests {
     use super::*;
     use crate::config::LogTarget;
     use crate::daemon::checker::Timing;
-    use crate::health::{PoolSettings, RealServerSettings};
-    use crate::testing::{real_server as real, virtual_service};
-
-    fn pool() -> Pool {
-        let settings = PoolSettings {
-            service: virtual_service("tcp 192.0.2.1:80"),
-            real_servers: vec![RealServerSettings { real_server: real(2, 3), disabled: false }],
-            draining: Vec::new(),
-            fallback: Some(real(9, 1)),
-            quiescent: true,
-            failurecount: 1,
-        };
-        Pool::new(settings, None, &Default::default(), Instant::now())
-    }
+    use crate::health::{Limits, PoolSettings};
+    use crate::testing::{pool, real_server as real, virtual_service};
 
     #[test]
     fn sentences_are_ldirectords_with_the_reason_behind() {
@@ -400,7 +396,7 @@ mod tests {
     #[test]
     fn soft_failures_name_the_service_with_its_protocol() {
         let (mut pool, now) = (pool(), Instant::now());
-        let strict = PoolSettings { failurecount: 3, ..pool.settings().clone() };
+        let strict = PoolSettings { limits: Limits { failurecount: 3, rise: 2 }, ..pool.settings().clone() };
         pool.reconfigure(strict, now);
         pool.note(real(2, 3).key, &Outcome::Good, now);
         let mut say = |outcome: Outcome| {
@@ -416,6 +412,8 @@ mod tests {
             "Soft failure real server: 192.0.2.2:80 (tcp:192.0.2.1:80) failure 1/3: check failed 1 of 3: refused"
         );
         assert_eq!(say(Outcome::Good), "Resetting soft failure count: 192.0.2.2:80 (tcp:192.0.2.1:80)");
+        (0..3).for_each(|_| drop(say(Outcome::Bad("refused".into()))));
+        assert_eq!(say(Outcome::Good), "Soft success real server: 192.0.2.2:80 (tcp:192.0.2.1:80) success 1/2");
     }
 
     fn journal(level: LogLevel) -> Journal {

@@ -4,13 +4,15 @@
 //! The thread has one order at a time. So what the loop believes of the kernel while it waits is what the kernel had
 //! when the order was given, and an answer never describes a table from before the loop's own last change.
 
+mod sample;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::declaring;
-use super::services::InUse;
+use super::services::{InUse, Samples};
 use super::source::Stamp;
 use crate::model::{Change, ServiceEntry, ServiceKey, Table};
 use crate::netlink;
@@ -23,18 +25,22 @@ pub enum KernelOrder {
     /// Executes the changes in order.
     Write(Vec<Change>),
     /// Finds the services that the kernel holds otherwise, looks at those of `drifting` as exactly as they were looked at
-    /// when their drift was found, and then counts the connections of those of `draining`.
-    Compare { desired: Table, depth: ComparisonDepth, drifting: Vec<ServiceKey>, draining: Vec<ServiceKey> },
+    /// when their drift was found, and then counts the connections of those of `counted`, and takes a sample of those of
+    /// `sampled`.
+    Compare {
+        desired: Table,
+        depth: ComparisonDepth,
+        drifting: Vec<ServiceKey>,
+        counted: Vec<ServiceKey>,
+        sampled: Vec<ServiceKey>,
+    },
 }
 
 /// What became of an order.
 #[derive(Debug)]
 pub enum KernelAnswer {
     /// All changes were tried; these failed.
-    Written {
-        changes: Vec<Change>,
-        failures: Vec<ChangeFailure>,
-    },
+    Written { changes: Vec<Change>, failures: Vec<ChangeFailure> },
     /// Nothing was written: an `lvs` resource is declaring its services or programming the table, or has declared other
     /// services than those that the loop knows. What the loop wants may be wrong by now.
     Postponed(Vec<Change>),
@@ -42,12 +48,11 @@ pub enum KernelAnswer {
         desired: Table,
         found: BTreeMap<ServiceKey, Option<ServiceEntry>>,
         in_use: InUse,
+        /// `None`: none were ordered.
+        samples: Option<Samples>,
     },
     /// The table as a whole could not be read or written; none of `changes`, if there were any, was tried.
-    Failed {
-        changes: Vec<Change>,
-        error: netlink::Error,
-    },
+    Failed { changes: Vec<Change>, error: netlink::Error },
 }
 
 /// What allows a write: the declarations must be those of `stamp`, and none may be in the making.
@@ -122,7 +127,7 @@ impl TableAccess {
     fn execute(&mut self, order: KernelOrder, guard: Option<&WriteGuard>) -> KernelAnswer {
         match order {
             KernelOrder::Write(changes) => self.write(changes, guard),
-            KernelOrder::Compare { desired, depth, drifting, draining } => {
+            KernelOrder::Compare { desired, depth, drifting, counted, sampled } => {
                 let compared = self.with(|ipvs| {
                     let mut found: BTreeMap<_, _> = ipvs.compare(&desired, depth)?.into_iter().collect();
                     for key in drifting {
@@ -130,11 +135,13 @@ impl TableAccess {
                             place.insert(ipvs.service(&key)?);
                         }
                     }
-                    let in_use = draining.iter().map(|key| Ok((*key, ipvs.real_servers_in_use(key)?)));
+                    let in_use = counted.iter().map(|key| Ok((*key, ipvs.real_servers_in_use(key)?)));
                     Ok((found, in_use.collect::<Result<InUse, netlink::Error>>()?))
                 });
                 match compared {
-                    Ok((found, in_use)) => KernelAnswer::Compared { desired, found, in_use },
+                    Ok((found, in_use)) => {
+                        KernelAnswer::Compared { desired, found, in_use, samples: sample::take(&sampled) }
+                    }
                     Err(error) => KernelAnswer::Failed { changes: Vec::new(), error },
                 }
             }

@@ -4,10 +4,14 @@
 //! What the loader delivers is complete: names are looked up, the kernel has been asked what it would refuse, and what
 //! it holds of new services is there. The loop only has to put it in force.
 
+mod addresses;
+pub mod dns;
 mod reader;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -15,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::HealthMonitorOptions;
 use super::declaring::Overdue;
+use super::event::SinkNews;
 use super::maintenance::KnownMaintenance;
 use super::source::{ServiceSource, Stamp};
 use crate::config::Config;
@@ -23,6 +28,7 @@ use crate::model::{ServiceKey, Table};
 use crate::ownership::Registry;
 use crate::plan::TableRole;
 use crate::system::{Lock, RunDir, descriptors};
+use addresses::VirtualIpWatch;
 use reader::SourceReader;
 
 /// How often a file is looked at.
@@ -45,6 +51,8 @@ pub struct Loaded {
     pub observed: Table,
     /// What the health monitors before this one knew.
     pub known: Registry,
+    /// A start, a reload or an edit has ordered it; else only the records of names in DNS have changed.
+    pub is_ordered: bool,
     /// Services that a killed health monitor of this name has created and not removed.
     pub orphans: Vec<ServiceKey>,
     /// Which real servers are under maintenance.
@@ -74,6 +82,12 @@ pub enum LoaderNews {
     /// What keeps the declarations from being followed as they are made, from now on; `None` means that nothing does
     /// any more.
     Trouble(Option<String>),
+    /// A name in DNS that cannot be followed, or can be again.
+    Name(SinkNews),
+    /// A name in DNS that could not be followed and that the configuration does not have any more.
+    NameLeft(String),
+    /// The virtual IPs of this node are these, whichever resource has them.
+    VirtualIps(BTreeSet<IpAddr>),
     /// Something else that went wrong.
     Fault(String),
 }
@@ -135,12 +149,19 @@ struct SourceWatch {
     /// Held by the one health monitor of this node that follows the declarations: two would undo each other's work.
     following: Option<Lock>,
     overdue: Overdue,
+    virtual_ips: VirtualIpWatch,
+    /// Whether a path check needs to know them.
+    asks_paths: bool,
     trouble: Option<String>,
     /// The source's stamp at the last attempt to read.
     stamp: Stamp,
     /// A new stamp, whose file may still be half-written.
     fresh: Option<Stamp>,
     retry: Option<Retry>,
+    /// When the configuration in force is made anew, after that has failed.
+    retry_names: Option<Retry>,
+    /// Why the text of the source, as it was read last, is not in force.
+    refused: Option<String>,
     autoreload: bool,
     callback: Option<PathBuf>,
 }
@@ -149,6 +170,8 @@ impl SourceWatch {
     fn new(reader: SourceReader, run_dir: RunDir, deliver: Box<dyn Fn(LoaderReport) -> bool + Send>) -> Self {
         Self {
             reader,
+            virtual_ips: VirtualIpWatch::new(run_dir.clone()),
+            asks_paths: false,
             run_dir,
             deliver,
             ordered: 0,
@@ -158,6 +181,8 @@ impl SourceWatch {
             stamp: Stamp::default(),
             fresh: None,
             retry: None,
+            retry_names: None,
+            refused: None,
             autoreload: false,
             callback: None,
         }
@@ -169,7 +194,7 @@ impl SourceWatch {
 
     fn work(&mut self, orders: &Receiver<()>) {
         let poll = if self.source().owns_services() { FILE_POLL } else { FOLDER_POLL };
-        let mut goes_on = self.begin();
+        let mut goes_on = self.begin() && self.look_for_virtual_ips();
         while goes_on {
             goes_on = match orders.recv_timeout(poll) {
                 Ok(()) => {
@@ -179,6 +204,7 @@ impl SourceWatch {
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => false,
             };
+            goes_on = goes_on && self.look_for_virtual_ips();
         }
     }
 
@@ -187,7 +213,7 @@ impl SourceWatch {
         match self.follow() {
             Ok(()) => self.load(),
             Err(error) => {
-                self.retry = Some(self.next_retry(self.stamp));
+                self.retry = Some(self.next_retry(self.retry.as_ref(), self.stamp));
                 self.report(LoaderNews::Refused(error))
             }
         }
@@ -229,7 +255,37 @@ impl SourceWatch {
         // A file that was edited since is read only on an order.
         let due =
             self.retry.as_ref().filter(|retry| Instant::now() >= retry.at && retry.stamp == self.source().stamp());
-        due.is_none() || self.load()
+        if due.is_some() { self.load() } else { self.follow_names() }
+    }
+
+    /// Reports what has become known of the names in DNS, and follows them where other real servers follow from it. An edited
+    /// file waits for its order all the same.
+    fn follow_names(&mut self) -> bool {
+        let told = self.reader.news_of_names().into_iter().all(|news| self.report(news));
+        let waits = self.retry_names.as_ref().is_some_and(|retry| Instant::now() < retry.at);
+        if !told || waits || !self.reader.names_have_changed() {
+            return told;
+        }
+        match self.reader.read_names() {
+            Ok(None) => true,
+            Ok(Some(mut loaded)) => {
+                self.retry_names = None;
+                // A newer text that was refused goes on being wrong, and being tried.
+                loaded.troubles.extend(self.refused.clone());
+                self.report(LoaderNews::Loaded(Box::new(loaded)))
+            }
+            Err(error) => {
+                // Not `retry`, at which the file is read: it may have been edited, and wait for its order.
+                self.retry_names = Some(self.next_retry(self.retry_names.as_ref(), self.stamp));
+                self.report(LoaderNews::Refused(format!("{error:#}")))
+            }
+        }
+    }
+
+    /// Reports the virtual IPs of this node where they have changed and are asked for; false when the loop has ended.
+    fn look_for_virtual_ips(&mut self) -> bool {
+        let changed = if self.asks_paths { self.virtual_ips.look() } else { None };
+        changed.is_none_or(|virtual_ips| self.report(LoaderNews::VirtualIps(virtual_ips)))
     }
 
     /// Becomes the health monitor that follows the declarations, unless another one of this node does.
@@ -292,20 +348,27 @@ impl SourceWatch {
                 self.stamp = loaded.stamp;
                 self.autoreload = loaded.config.global.autoreload;
                 self.callback = loaded.config.global.callback.clone();
-                self.retry = (!loaded.troubles.is_empty()).then(|| self.next_retry(loaded.stamp));
-                self.report(LoaderNews::Loaded(Box::new(loaded)))
+                self.asks_paths = loaded.config.services.iter().any(|service| service.checkpath.is_some());
+                self.virtual_ips.forget();
+                self.retry = (!loaded.troubles.is_empty()).then(|| self.next_retry(self.retry.as_ref(), loaded.stamp));
+                self.retry_names = None;
+                self.refused = None;
+                // Before the first question of a path leaves: none may come from one of them.
+                self.look_for_virtual_ips() && self.report(LoaderNews::Loaded(Box::new(loaded)))
             }
             Err(error) => {
-                self.retry = Some(self.next_retry(stamp));
+                self.retry = Some(self.next_retry(self.retry.as_ref(), stamp));
                 let hint = if error.is::<NameMissing>() { " (it is tried again)" } else { "" };
-                self.report(LoaderNews::Refused(format!("{error:#}{hint}")))
+                let cause = format!("{error:#}{hint}");
+                self.refused = Some(cause.clone());
+                self.report(LoaderNews::Refused(cause))
             }
         }
     }
 
-    fn next_retry(&self, stamp: Stamp) -> Retry {
+    fn next_retry(&self, before: Option<&Retry>, stamp: Stamp) -> Retry {
         let [first, longest] = RETRY;
-        let before = self.retry.as_ref().filter(|retry| retry.stamp == stamp);
+        let before = before.filter(|retry| retry.stamp == stamp);
         let longest = if self.source().owns_services() { longest } else { RETRY_DECLARATIONS };
         let pause = before.map_or(first, |retry| (retry.pause * 2).min(longest));
         Retry { at: Instant::now() + pause, pause, stamp }

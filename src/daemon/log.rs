@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -155,6 +157,12 @@ fn to_stream(out: &mut impl Write, lines: &[(Timestamp, String)]) {
         // A reader that went away is no reason to end.
         let _ = writeln!(out, "[{time}] {text}");
     }
+}
+
+/// Returns the time of the day by the clock of this place, as people read it in a log.
+pub fn time_of_day(time: SystemTime) -> String {
+    let zoned = Timestamp::try_from(time).map(|time| time.to_zoned(TimeZone::system()));
+    zoned.map_or_else(|_| "an unknown time".into(), |zoned| zoned.strftime("%H:%M:%S").to_string())
 }
 
 #[cfg(test)]

@@ -69,8 +69,8 @@ impl MailAlerts {
         if !self.services.contains_key(&pool.key()) {
             return;
         }
-        let serves = pool.serving_state(&real).is_some_and(|state| state.serves);
-        self.reminders.note((pool.key(), real), serves, now);
+        // A backup that waits, or one that the rules of its service keep out, is not away.
+        self.reminders.note((pool.key(), real), pool.is_well(&real), now);
     }
 
     fn note_change(&mut self, change: &Change, sentences: Vec<(String, String)>) {

@@ -38,12 +38,23 @@ pub enum ControlRequest {
     SendLatest,
 }
 
+/// What can be asked at the observe socket, in the words of [`ControlRequest`]. What changes anything has no word here: it
+/// is not refused, it cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObserveRequest {
+    /// See [`ControlRequest::Alive`].
+    Alive,
+    /// See [`ControlRequest::Status`]. The answer is at most a second old.
+    Status,
+}
+
 /// An answer of the health monitor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlReply {
     /// The answer to [`ControlRequest::Alive`].
-    Alive(Liveness),
+    Alive(Box<Liveness>),
     /// The answer to [`ControlRequest::Status`].
     Status(Box<HealthMonitorStatus>),
     /// The request was executed.
@@ -57,6 +68,7 @@ pub enum ControlReply {
 
 /// Whether the health monitor does its work.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Liveness {
     /// [`VERSION`] of the health monitor that answers; 0 stands for version 1.
     #[serde(default)]
@@ -90,16 +102,21 @@ pub struct Liveness {
     /// What keeps the declarations from being followed as they are made.
     #[serde(default)]
     pub following_error: Option<String>,
-    /// What keeps a file, a command or a mail of the configuration from being written, run or sent.
+    /// What keeps a file, a command or a mail of the configuration, or the own record, from being written, run or sent.
     #[serde(default)]
     pub sink_errors: Vec<String>,
     /// The entries of the table that stay as other programs have made them.
     #[serde(default)]
     pub drifts: Vec<EntryDrift>,
+    /// The virtual services whose rules answer a state that a person has to look at: a quorum is lost, more real servers fail
+    /// than may leave, several are up where only one may serve.
+    #[serde(default)]
+    pub alarms: Vec<ServiceFault>,
 }
 
 /// An entry of the table that another program has changed and that stays so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EntryDrift {
     /// The virtual service, as [`ServiceStatus::service`] names it.
     pub service: String,
@@ -119,10 +136,11 @@ pub struct EntryDrift {
 
 /// What is wrong with one virtual service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServiceFault {
     /// The virtual service, as [`ServiceStatus::service`] names it.
     pub service: String,
-    /// Each refused entry with the kernel's reason.
+    /// What is wrong: each refused entry with the kernel's reason, or the state and its figures.
     pub cause: String,
     /// When the fault began, in seconds since 1970.
     pub since: u64,
@@ -130,6 +148,7 @@ pub struct ServiceFault {
 
 /// What one health monitor does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HealthMonitorStatus {
     /// The name of its pacemaker resource, or `ldirectord`.
     pub instance: String,
@@ -150,6 +169,7 @@ pub struct HealthMonitorStatus {
 
 /// What this node sends or knows of the connections of the director.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SyncStatus {
     /// The `lvs` resource that has started the kernel's sync daemon.
     pub resource: String,
@@ -163,6 +183,9 @@ pub struct SyncStatus {
     pub connections: Option<u32>,
     /// The share of them that this standby knows, in per cent; `None` on the director, and where none was heard.
     pub coverage: Option<u8>,
+    /// Whether this standby has heard the director, and for 20 seconds no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hears_no_more: bool,
     /// The standbys that the director has heard.
     pub standbys: Vec<StandbyStatus>,
     /// The address of another director with the same number, if there is one.
@@ -171,6 +194,7 @@ pub struct SyncStatus {
 
 /// One standby, as the director has heard of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StandbyStatus {
     /// Its address.
     pub address: String,
@@ -182,6 +206,7 @@ pub struct StandbyStatus {
 
 /// One virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServiceStatus {
     /// `tcp 10.0.0.1:80` or `fwmark 7 ipv6`.
     pub service: String,
@@ -191,10 +216,31 @@ pub struct ServiceStatus {
     pub real_servers: Vec<RealServerStatus>,
     /// Its fallback, if it has one.
     pub fallback: Option<FallbackStatus>,
+    /// Only one of its real servers may serve.
+    #[serde(default)]
+    pub single: bool,
+    /// Its rules; `None` where no health monitor has told them.
+    #[serde(default)]
+    pub rules: Option<RulesStatus>,
+}
+
+/// The rules of a virtual service as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RulesStatus {
+    /// The weight that has to serve, or the share of the configured weight: `1`, `50%`.
+    pub quorum: String,
+    /// The quorum is lost below `quorum` less this, and met again at `quorum` and this.
+    pub hysteresis: String,
+    /// What happens below the quorum: `fallback`, `keep`, `stop` or `command`.
+    pub quorumaction: String,
+    /// The share of the real servers, in per cent, that failed checks may take out.
+    pub maxejected: u8,
 }
 
 /// One real server of a virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RealServerStatus {
     /// Address and port: `10.0.0.2:80`.
     pub real_server: String,
@@ -213,10 +259,20 @@ pub struct RealServerStatus {
     /// The operator's order that counts for it, if there is one.
     #[serde(default)]
     pub order: Option<OrderStatus>,
+    /// It serves only while the others have not the weight of the quorum.
+    #[serde(default)]
+    pub backup: bool,
+    /// The name in DNS whose records have it; `None` where its line names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<String>,
+    /// The weight at which it serves while no rule of the service keeps it from that; `None`: its checks or a person keep it out.
+    #[serde(default)]
+    pub own_weight: Option<u32>,
 }
 
 /// An operator's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OrderStatus {
     /// Which real servers it is about: `10.0.0.2:80`, `10.0.0.2` or `10.0.0.2:80 in tcp 10.0.0.1:80`.
     pub subject: String,
@@ -248,6 +304,7 @@ impl From<&Order> for OrderStatus {
 
 /// The fallback of a virtual service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FallbackStatus {
     /// Address and port.
     pub real_server: String,
@@ -271,7 +328,7 @@ mod tests {
             panic!("another reply")
         };
         let expected = Liveness { configuration_error: Some("line 3".into()), ..Default::default() };
-        assert_eq!(liveness, expected);
+        assert_eq!(*liveness, expected);
     }
 
     /// Version 0.1.0 reads its own fields, none of which had a default.
@@ -291,7 +348,7 @@ mod tests {
         }
         let fault = ServiceFault { service: "tcp 192.0.2.1:80".into(), cause: "refused".into(), since: 1 };
         let ours = Liveness { version: VERSION, faults: vec![fault], checks_late_seconds: 7.5, ..Default::default() };
-        let text = serde_json::to_string(&ControlReply::Alive(ours)).expect("encoded");
+        let text = serde_json::to_string(&ControlReply::Alive(ours.into())).expect("encoded");
         let OldReply::Alive(read) = serde_json::from_str(&text).expect("understood");
         assert_eq!(read.late_seconds, 0.0, "late checks are no hang");
         assert_eq!((read.kernel_error, read.check_error, read.configuration_error), (None, None, None));
@@ -321,6 +378,24 @@ mod tests {
             ],
             |(request, word)| {
                 assert_eq!(serde_json::to_string(&request).expect("encoded"), word);
+            },
+        );
+    }
+
+    #[test]
+    fn no_request_that_changes_anything_can_be_read_at_the_observe_socket() {
+        crate::testing::check_rows(
+            [
+                (ControlRequest::Alive, Some(ObserveRequest::Alive)),
+                (ControlRequest::Status, Some(ObserveRequest::Status)),
+                (ControlRequest::Reload, None),
+                (ControlRequest::Stop, None),
+                (ControlRequest::DeclarationsInForce, None),
+                (ControlRequest::SendLatest, None),
+            ],
+            |(request, expected)| {
+                let text = serde_json::to_string(&request).expect("encoded");
+                assert_eq!(serde_json::from_str::<ObserveRequest>(&text).ok(), expected, "{text}");
             },
         );
     }

@@ -10,6 +10,7 @@ mod comparison;
 mod configure;
 mod drain;
 mod drift;
+mod evidence;
 mod fault;
 mod known;
 mod overrides;
@@ -20,15 +21,20 @@ mod tests;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use configure::{Arrival, pool_settings};
 pub use drain::{InUse, Moment};
 use drift::WrittenDrift;
+pub use evidence::Samples;
 pub use fault::LastingFault;
+pub use known::Knowledge;
 use known::RecentHealth;
 use questions::Questions;
 use removal::Removal;
+pub use watched::Names;
 use watched::WatchedService;
 
 use super::checker::{Finished, Job};
@@ -50,11 +56,14 @@ pub struct Services {
     /// Services whose entry in the kernel may have to change.
     dirty: BTreeSet<ServiceKey>,
     removal: Removal,
+    /// Whose turn it is when connections are counted next; `None`: the first one's.
+    next_counted: Option<ServiceKey>,
     /// When time alone may change something.
     next_change: Option<Instant>,
     remembered: RecentHealth,
     maintenance: KnownMaintenance,
     orders: OrdersInForce,
+    virtual_ips_here: BTreeSet<IpAddr>,
 }
 
 impl Services {
@@ -65,15 +74,22 @@ impl Services {
             questions: Questions::default(),
             dirty: BTreeSet::new(),
             removal: Removal::default(),
+            next_counted: None,
             next_change: None,
             remembered: RecentHealth::default(),
             maintenance: KnownMaintenance::default(),
             orders: OrdersInForce::default(),
+            virtual_ips_here: BTreeSet::new(),
         }
     }
 
-    pub fn pools(&self) -> impl Iterator<Item = &Pool> {
+    pub fn pools(&self) -> impl Iterator<Item = &Pool> + Clone {
         self.watched.values().map(|watched| &watched.pool)
+    }
+
+    /// Returns each pool with the names in DNS that its real servers are known by.
+    pub fn named_pools(&self) -> impl Iterator<Item = (&Pool, &Names)> {
+        self.watched.values().map(|watched| (&watched.pool, &watched.names))
     }
 
     /// Returns the services of ours that have left the configuration and are still to be removed.
@@ -119,8 +135,8 @@ impl Services {
 
     /// Returns what the next health monitor and a start of `lvs` shall know: of the services that are here and of those
     /// that have left a moment ago.
-    pub fn known(&self, now: Instant) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, Vec<String>>) {
-        self.remembered.with(self.pools(), now)
+    pub fn known(&self, moment: Moment) -> Knowledge {
+        self.remembered.with(self.pools(), moment)
     }
 
     /// Takes over services that a health monitor of this name has left behind: those that are not configured any more
@@ -161,16 +177,26 @@ impl Services {
         sinks: &mut Sinks,
     ) -> bool {
         let mut has_changed = false;
-        for (key, watched) in self.watched.iter_mut().filter(|(_, watched)| concerns(watched)) {
+        for watched in self.watched.values_mut().filter(|watched| concerns(watched)) {
             let events = watched.look_for_overrides(&self.maintenance.listings, &self.orders, now);
-            if !events.is_empty() {
-                has_changed = true;
-                self.dirty.insert(*key);
-                emit(&watched.pool, events, sinks);
-            }
+            has_changed |= heed(&watched.pool, events, &mut self.dirty, sinks);
             self.next_change = earlier(self.next_change, watched.pool.next_change(now));
         }
         has_changed
+    }
+
+    /// Notes the virtual IPs that resources of this node have.
+    pub fn note_virtual_ips(&mut self, virtual_ips: BTreeSet<IpAddr>) {
+        self.virtual_ips_here = virtual_ips;
+    }
+
+    /// Returns the addresses of the services, and the virtual IPs of other resources.
+    pub fn virtual_ips(&self) -> BTreeSet<IpAddr> {
+        let address = |key: &ServiceKey| match key {
+            ServiceKey::Address { address, .. } => Some(*address),
+            ServiceKey::Fwmark { .. } => None,
+        };
+        self.watched.keys().filter_map(address).chain(self.virtual_ips_here.iter().copied()).collect()
     }
 
     /// Returns the jobs that the present configuration asks for.
@@ -181,18 +207,20 @@ impl Services {
     /// Takes the result of a check and returns whether it has changed anything. The result of a job that is no longer
     /// wanted changes nothing.
     pub fn note(&mut self, finished: &Finished, now: Instant, sinks: &mut Sinks) -> bool {
-        let Finished { job, outcome, timing } = finished;
-        let Some(concerned) = self.questions.note(job, outcome, sinks) else { return false };
+        let Finished { verdicts, timing, .. } = finished;
+        let Some(concerned) = self.questions.note(finished, sinks) else { return false };
+        let heard = concerned.iter().zip(verdicts);
+        let heard = heard.flat_map(|(concerned, verdict)| concerned.iter().map(move |one| (one, &verdict.outcome)));
         let mut has_changed = false;
-        for (key, real) in concerned {
+        for ((key, real), outcome) in heard {
             let Some(watched) = self.watched.get_mut(key) else { continue };
             sinks.emit(Event::Result { service: key, real, outcome, timing: *timing });
             let events = watched.pool.note(*real, outcome, now);
-            if !events.is_empty() {
-                has_changed = true;
-                self.dirty.insert(*key);
-                emit(&watched.pool, events, sinks);
+            // What was done to it by hand counts no more, also where nothing is left to be written.
+            if events.iter().any(PoolEvent::takes_out) && watched.drifts.end(&Some(*real)) {
+                sinks.emit(Event::DriftEnded { service: *key, real: Some(*real) });
             }
+            has_changed |= heed(&watched.pool, events, &mut self.dirty, sinks);
             self.next_change = earlier(self.next_change, watched.pool.next_change(now));
         }
         has_changed
@@ -203,21 +231,19 @@ impl Services {
         self.next_change
     }
 
-    /// Does what time alone changes.
-    pub fn advance(&mut self, now: Instant, sinks: &mut Sinks) {
+    /// Does what time alone changes, and returns whether that is anything.
+    pub fn advance(&mut self, now: Instant, sinks: &mut Sinks) -> bool {
         if self.next_change.is_none_or(|due| now < due) {
-            return;
+            return false;
         }
-        let mut next = None;
-        for (key, watched) in &mut self.watched {
+        let (mut next, mut has_changed) = (None, false);
+        for watched in self.watched.values_mut() {
             let events = watched.pool.advance(now);
-            if !events.is_empty() {
-                self.dirty.insert(*key);
-                emit(&watched.pool, events, sinks);
-            }
+            has_changed |= heed(&watched.pool, events, &mut self.dirty, sinks);
             next = earlier(next, watched.pool.next_change(now));
         }
         self.next_change = next;
+        has_changed
     }
 
     /// Returns what the kernel has to be told now; nothing is dirty afterwards. The caller reports back by
@@ -351,10 +377,24 @@ impl Services {
     }
 }
 
+/// Tells what has happened in a pool, whose entry is to be written then. Returns whether anything has.
+fn heed(pool: &Pool, events: Vec<PoolEvent>, dirty: &mut BTreeSet<ServiceKey>, sinks: &mut Sinks) -> bool {
+    let has_changed = !events.is_empty();
+    if has_changed {
+        dirty.insert(pool.key());
+        emit(pool, events, sinks);
+    }
+    has_changed
+}
+
 fn emit(pool: &Pool, events: Vec<PoolEvent>, sinks: &mut Sinks) {
     let service = pool.key();
     for event in events {
         sinks.emit(match event {
+            // The change of the table says it.
+            PoolEvent::Reweighted => continue,
+            PoolEvent::Began(condition) => Event::ConditionBegan { pool, condition },
+            PoolEvent::Ended(condition) => Event::ConditionEnded { service, condition },
             PoolEvent::Member { real, transition } => Event::Transition { pool, real, transition },
             PoolEvent::FallbackIn => Event::FallbackIn { service },
             PoolEvent::FallbackOut => Event::FallbackOut { service },

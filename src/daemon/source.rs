@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 
 use crate::config::{self, Config, Service};
-use crate::director;
+use crate::director::{self, ConfigText, DnsNames};
 use crate::system::RunDir;
 
 /// Two changes of a folder that lie closer together than this may leave the same time of change: the kernel takes it from
@@ -30,7 +31,7 @@ pub enum ServiceSource {
 pub struct Stamp(Option<(u64, u64, SystemTime)>);
 
 impl Stamp {
-    fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         let read = || -> std::io::Result<_> {
             let metadata = fs::metadata(path)?;
             // The length of a folder says nothing and depends on the file system.
@@ -46,7 +47,7 @@ impl Stamp {
     }
 
     /// Returns for how long a change may still come that leaves the same stamp.
-    fn doubtful_for(&self, now: SystemTime) -> Duration {
+    pub fn doubtful_for(&self, now: SystemTime) -> Duration {
         let Some((_, _, changed)) = self.0 else { return Duration::ZERO };
         // A clock that was set back makes the change lie in the future.
         let age = now.duration_since(changed).unwrap_or_else(|error| error.duration());
@@ -55,10 +56,11 @@ impl Stamp {
 }
 
 /// A configuration that was read, and the stamp of its source.
-#[derive(Debug)]
 pub struct Reading {
     pub config: Config,
     pub stamp: Stamp,
+    /// The text of a file, for the time when other real servers follow from its names.
+    pub text: Option<ConfigText>,
     /// The declarations that could not be read, and why. What was known of them before is in `config`.
     pub troubles: Vec<String>,
 }
@@ -87,12 +89,13 @@ impl ServiceSource {
         }
     }
 
-    /// Reads everything, or fails with everything that is wrong.
-    pub fn read(&self, remembered: &mut UnderstoodTexts) -> anyhow::Result<Reading> {
+    /// Reads everything, or fails with everything that is wrong. `followed` has what is known of the names that it follows.
+    pub fn read(&self, remembered: &mut UnderstoodTexts, followed: &Arc<DnsNames>) -> anyhow::Result<Reading> {
         match self {
             Self::File(path) => {
                 let stamp = self.stamp();
-                Ok(Reading { config: director::load_file(path)?, stamp, troubles: Vec::new() })
+                let text = ConfigText::read(path, Arc::clone(followed))?;
+                Ok(Reading { config: text.config()?, stamp, text: Some(text), troubles: Vec::new() })
             }
             Self::Declarations(run_dir) => Ok(self.read_declarations(run_dir, remembered)),
         }
@@ -103,7 +106,7 @@ impl ServiceSource {
     fn read_declarations(&self, run_dir: &RunDir, remembered: &mut UnderstoodTexts) -> Reading {
         let stamp = self.certain_stamp();
         let folder = run_dir.services();
-        let mut reading = Reading { config: Config::default(), stamp, troubles: Vec::new() };
+        let mut reading = Reading { config: Config::default(), stamp, text: None, troubles: Vec::new() };
         let mut understood = UnderstoodTexts::new();
         for instance in folder.instances() {
             let (newest, before) = (folder.read(&instance), remembered.remove(&instance));
@@ -162,19 +165,19 @@ mod tests {
         let write = |instance: &str, text: &str| run_dir.services().write(instance, text).expect("write");
         write("a", SERVICE);
         write("b", &SERVICE.replace("192.0.2.1", "192.0.2.9"));
-        let reading = source.read(&mut remembered).expect("read");
+        let reading = source.read(&mut remembered, &Arc::default()).expect("read");
         assert_eq!(addresses(&reading), ["tcp 192.0.2.1:80", "tcp 192.0.2.9:80"]);
         assert!(reading.troubles.is_empty() && reading.stamp.is_current(&run_dir));
         write("a", "nonsense");
         write("b", &SERVICE.replace("192.0.2.1", "192.0.2.8"));
         assert!(!reading.stamp.is_current(&run_dir));
         for _ in 0..2 {
-            let reading = source.read(&mut remembered).expect("read");
+            let reading = source.read(&mut remembered, &Arc::default()).expect("read");
             assert_eq!(addresses(&reading), ["tcp 192.0.2.1:80", "tcp 192.0.2.8:80"]);
             assert!(matches!(reading.troubles.as_slice(), [one] if one.contains("a.cf")), "{:?}", reading.troubles);
         }
         run_dir.services().remove("a").expect("remove");
-        assert_eq!(addresses(&source.read(&mut remembered).expect("read")), ["tcp 192.0.2.8:80"]);
+        assert_eq!(addresses(&source.read(&mut remembered, &Arc::default()).expect("read")), ["tcp 192.0.2.8:80"]);
     }
 
     #[test]

@@ -1,19 +1,25 @@
 //! The health monitor's state as `status` shows it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::core::{seconds, wall_clock};
-use super::protocol::{FallbackStatus, OrderStatus, RealServerStatus, ServiceStatus};
-use crate::health::{DrainingServer, Member, Pool, ServingState};
+use super::protocol::{FallbackStatus, OrderStatus, RealServerStatus, RulesStatus, ServiceStatus};
+use super::services::Names;
+use crate::health::{DrainingServer, Member, Policy, Pool, ServingState};
 use crate::model::{RealServer, ServiceEntry};
 use crate::orders::OrdersInForce;
 
-pub fn service(pool: &Pool, orders: &OrdersInForce, now: Instant) -> ServiceStatus {
+pub fn service(pool: &Pool, names: &Names, orders: &OrdersInForce, now: Instant) -> ServiceStatus {
     let settings = pool.settings();
     let entry = pool.entry(now);
+    let backups: BTreeSet<_> =
+        settings.real_servers.iter().filter(|real| real.backup).map(|real| real.real_server.key).collect();
     let row = |(real, member, serving_state): (&RealServer, &Member, ServingState)| {
         let order = orders.find(&pool.key(), &real.key).map(OrderStatus::from);
-        RealServerStatus { order, ..real_server(real, member, serving_state, &entry, now) }
+        let backup = backups.contains(&real.key);
+        let dns = names.get(&real.key).map(ToString::to_string);
+        RealServerStatus { order, backup, dns, ..real_server(real, member, serving_state, &entry, now) }
     };
     let drained = pool.draining().filter(|one| pool.serving_state(&one.real_server.key).is_none());
     ServiceStatus {
@@ -25,6 +31,17 @@ pub fn service(pool: &Pool, orders: &OrdersInForce, now: Instant) -> ServiceStat
             forwarding: fallback.forwarding.to_string(),
             serves: pool.fallback_serves(),
         }),
+        single: settings.policy.single,
+        rules: Some(rules(&settings.policy)),
+    }
+}
+
+fn rules(policy: &Policy) -> RulesStatus {
+    RulesStatus {
+        quorum: policy.quorum.required.to_string(),
+        hysteresis: policy.quorum.hysteresis.to_string(),
+        quorumaction: policy.quorum.action.name().into(),
+        maxejected: policy.ejection_cap.map_or(100, |cap| cap.percent),
     }
 }
 
@@ -39,6 +56,9 @@ fn drained_row(DrainingServer { real_server, since, until }: &DrainingServer, no
         since: seconds(wall_clock(*since, now)),
         reason: format!("left the configuration: goes with its last connection, in {left} s at the latest"),
         order: None,
+        backup: false,
+        dns: None,
+        own_weight: None,
     }
 }
 
@@ -58,5 +78,8 @@ fn real_server(
         since: seconds(wall_clock(member.since(), now)),
         reason: serving_state.reason,
         order: None,
+        backup: false,
+        dns: None,
+        own_weight: member.serves().then(|| member.weight(real.weight)),
     }
 }

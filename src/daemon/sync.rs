@@ -8,6 +8,7 @@ mod group;
 mod part;
 mod sending;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -20,7 +21,8 @@ use super::source::{ServiceSource, Stamp};
 use crate::netlink::ipvs::count_connections;
 use crate::sync::{Coverage, Director, DirectorStep, Notice, Speakers, Standby, SyncEvent, SyncMessage};
 use crate::system::{RunDir, random};
-use group::{GroupSocket, own_addresses};
+pub use group::GroupSocket;
+use group::own_addresses;
 use part::SyncPart;
 use sending::{send_latest, send_table};
 
@@ -108,6 +110,8 @@ struct Worker {
     stamp: Stamp,
     read: Option<Instant>,
     session: Option<Session>,
+    /// The resources that are promoted on this node.
+    promoted: BTreeSet<String>,
     retry: Option<Retry>,
     /// The fault that was told last: what it is of, and its cause.
     trouble: Option<(String, String)>,
@@ -115,7 +119,16 @@ struct Worker {
 
 impl Worker {
     fn new(run_dir: RunDir) -> Self {
-        Self { run_dir, follows: false, stamp: Stamp::default(), read: None, session: None, retry: None, trouble: None }
+        Self {
+            run_dir,
+            follows: false,
+            stamp: Stamp::default(),
+            read: None,
+            session: None,
+            promoted: BTreeSet::new(),
+            retry: None,
+            trouble: None,
+        }
     }
 
     fn work(&mut self, orders: &Receiver<Order>, deliver: &impl Fn(SyncNews) -> bool) {
@@ -151,9 +164,8 @@ impl Worker {
     }
 
     fn turn(&mut self, now: Instant) -> SyncNews {
-        self.read_part(now);
+        let (mut events, mut trouble) = (self.read_part(now), None);
         let is_paused = self.retry.as_ref().is_some_and(|retry| now < retry.at);
-        let (mut events, mut trouble) = (Vec::new(), None);
         if let Some(session) = self.session.as_mut().filter(|_| !is_paused) {
             let error = session.turn(&self.run_dir, now, &mut events).err();
             let object = format!("connection synchronisation on {}", session.part.channel.interface);
@@ -162,20 +174,28 @@ impl Worker {
         } else if self.session.is_none() {
             trouble = self.note_trouble(None);
         }
-        SyncNews { status: self.session.as_ref().map(Session::status), events, trouble }
+        SyncNews { status: self.session.as_ref().map(|session| session.status(now)), events, trouble }
     }
 
-    /// Reads the part of this node where it may have changed. Another part begins anew.
-    fn read_part(&mut self, now: Instant) {
+    /// Reads the part of this node where it may have changed. Another part begins anew. Returns which resources were promoted
+    /// and demoted since the last time.
+    fn read_part(&mut self, now: Instant) -> Vec<SyncEvent> {
         let stamp = ServiceSource::Declarations(self.run_dir.clone()).stamp();
         if stamp == self.stamp && self.read.is_some_and(|read| now < read + REREAD) {
-            return;
+            return Vec::new();
         }
         (self.stamp, self.read) = (stamp, Some(now));
         let part = Some(&self.run_dir).filter(|_| self.follows).and_then(SyncPart::read);
         if part.as_ref() != self.session.as_ref().map(|session| &session.part) {
             (self.session, self.retry) = (part.map(Session::new), None);
         }
+        let promoted = if self.follows { part::promoted(&self.run_dir) } else { BTreeSet::new() };
+        let before = std::mem::replace(&mut self.promoted, promoted);
+        // One that follows no longer knows of no demotion.
+        let gone = before.difference(&self.promoted).filter(|_| self.follows).cloned();
+        let gone = gone.map(|resource| SyncEvent::Demoted { resource });
+        gone.chain(self.promoted.difference(&before).cloned().map(|resource| SyncEvent::Promoted { resource }))
+            .collect()
     }
 
     /// Returns what the loop has to know of the fault, or of its end.
@@ -278,7 +298,7 @@ impl Session {
                 (Notice::Director { .. }, Role::Director(_)) => self.speakers.hear(from, now),
                 (Notice::Director { connections }, Role::Standby(standby)) => {
                     self.speakers.hear(from, now);
-                    events.extend(standby.hear(from, connections, known()));
+                    events.extend(standby.hear(from, connections, known(), now));
                 }
                 (Notice::Standby { .. }, Role::Standby(_)) => {}
             }
@@ -323,7 +343,7 @@ impl Session {
         }
     }
 
-    fn status(&self) -> SyncStatus {
+    fn status(&self, now: Instant) -> SyncStatus {
         let (connections, coverage, standbys) = match &self.role {
             Role::Director(director) => {
                 (Some(director.connections()), None, director.standbys().map(standby).collect())
@@ -341,6 +361,7 @@ impl Session {
             connections,
             coverage,
             standbys,
+            hears_no_more: matches!(&self.role, Role::Standby(standby) if standby.hears_no_more(now)),
             clash: self.clash.clone(),
         }
     }

@@ -47,16 +47,18 @@ impl LivenessView {
 
     /// Returns what is wrong now, with how long the loop and the checks have stood still.
     pub fn liveness(&self, now: Instant) -> Liveness {
-        let (liveness, turn) = {
-            let state = self.state();
-            (state.liveness.clone(), state.turn)
-        };
         let pulse = (self.0.pulse)();
-        Liveness {
-            late_seconds: standstill(now, turn.min(pulse.last_turn)).as_secs_f64(),
-            checks_late_seconds: pulse.late.as_secs_f64(),
-            ..liveness
-        }
+        let late_seconds = self.standstill(&pulse, now).as_secs_f64();
+        Liveness { late_seconds, checks_late_seconds: pulse.late.as_secs_f64(), ..self.state().liveness.clone() }
+    }
+
+    /// Whether neither the loop nor the checks have stood still for longer than is ordinary.
+    pub fn moves(&self, now: Instant) -> bool {
+        self.standstill(&(self.0.pulse)(), now).is_zero()
+    }
+
+    fn standstill(&self, pulse: &Pulse, now: Instant) -> Duration {
+        standstill(now, self.state().turn.min(pulse.last_turn))
     }
 
     fn state(&self) -> MutexGuard<'_, ViewState> {
@@ -85,5 +87,20 @@ mod tests {
         view.note_turn(after(5));
         assert_eq!(view.liveness(after(20)).late_seconds, 15.0, "the loop");
         assert_eq!(view.liveness(after(20)).checks_late_seconds, 3.0);
+    }
+
+    /// What a service manager hears of life depends on it.
+    #[test]
+    fn a_health_monitor_moves_only_while_both_its_loop_and_its_checks_do() {
+        let start = Instant::now();
+        let after = move |seconds| start + Duration::from_secs(seconds);
+        let view = LivenessView::new(move || Pulse { last_turn: after(10), late: Duration::ZERO });
+        crate::testing::check_rows(
+            [(10, 11, true), (5, 11, false), (20, 20, false), (10, 14, false)],
+            |(turn, now, moves)| {
+                view.note_turn(after(turn));
+                assert_eq!(view.moves(after(now)), moves, "the loop at {turn} s, the checks at 10 s, now {now} s");
+            },
+        );
     }
 }

@@ -6,13 +6,16 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::DnsNames;
+use super::trial::Addresses;
 use crate::config::Resolver;
-use crate::model::{Family, Protocol};
-use crate::system::program;
+use crate::model::{DnsMember, DnsName, Family, Protocol, Secret};
+use crate::system::{program, secret_file};
 
 /// The time that all lookups of one resolver have together: an agent action must not spend its time limit on a dead
 /// name server.
@@ -27,7 +30,7 @@ type Name = (String, Family);
 /// A service by its name, and of which protocol.
 type PortName = (String, Option<Protocol>);
 
-/// Looks names up as this machine knows them. Answers are remembered, so a new resolver is needed for new ones.
+/// Looks names up as this machine knows them, and reads the files of passwords. Answers are remembered, so a new resolver is needed for new ones.
 pub struct SystemResolver {
     /// The text of `/etc/services`, or why it cannot be read. It is read for the first name: the OCF action monitor
     /// meets none.
@@ -37,6 +40,10 @@ pub struct SystemResolver {
     /// The program with its first arguments; tests put another one here.
     getent: &'static [&'static str],
     hosts: RefCell<HashMap<Name, Result<IpAddr, String>>>,
+    /// The names whose records are followed.
+    followed: Arc<DnsNames>,
+    /// What this node knows of the addresses of these.
+    addresses: RefCell<Addresses>,
     left: Cell<Duration>,
     has_failed: Cell<bool>,
 }
@@ -44,18 +51,25 @@ pub struct SystemResolver {
 impl SystemResolver {
     /// Creates a resolver that knows nothing yet.
     pub fn new() -> Self {
+        Self::following(Arc::default())
+    }
+
+    /// Creates a resolver that knows of the followed names what is known already, and asks for the others once.
+    pub fn following(followed: Arc<DnsNames>) -> Self {
         Self {
             services: OnceCell::new(),
             ports: RefCell::default(),
             // The path is given in full: the cluster's tools call agents with whatever PATH they have.
             getent: &["/usr/bin/getent"],
             hosts: RefCell::default(),
+            followed,
+            addresses: RefCell::default(),
             left: Cell::new(LIMIT),
             has_failed: Cell::new(false),
         }
     }
 
-    /// Whether a name was not found: on another machine, or later, the same configuration may be right.
+    /// Whether a name or a file was not found: on another machine, or later, the same configuration may be right.
     pub fn has_failed(&self) -> bool {
         self.has_failed.get()
     }
@@ -147,6 +161,25 @@ impl Resolver for SystemResolver {
         self.look_up(names.into_iter().map(|(name, family)| (name.to_owned(), family)));
     }
 
+    fn prepare_followed(&self, names: Vec<DnsName>) {
+        let (started, left) = (Instant::now(), self.left.get());
+        self.followed.ask_new(&names, left);
+        self.left.set(left.saturating_sub(started.elapsed()));
+        let members = names.iter().flat_map(|name| self.followed.members(name).unwrap_or_default());
+        let members: Vec<IpAddr> = members.map(|member| member.address).collect();
+        if !members.is_empty() {
+            self.addresses.replace(Addresses::of_this_node(members.into_iter()));
+        }
+    }
+
+    fn objection(&self, address: IpAddr) -> Option<&'static str> {
+        self.addresses.borrow().objection(address)
+    }
+
+    fn members(&self, name: &DnsName) -> Result<Vec<DnsMember>, String> {
+        self.followed.members(name)
+    }
+
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
         let key = (name.to_owned(), family);
         self.look_up(std::iter::once(key.clone()));
@@ -162,6 +195,11 @@ impl Resolver for SystemResolver {
             Some(protocol) => format!("no such {protocol} service in /etc/services"),
             None => "no such service in /etc/services".into(),
         }))
+    }
+
+    /// Another node may have the file, and this one later.
+    fn password(&self, path: &Path) -> Result<Secret, String> {
+        self.note(secret_file::read(path).map(Secret::new))
     }
 
     /// The environment's word first, as ldirectord has it.
@@ -203,6 +241,7 @@ fn is_mapped(address: IpAddr) -> bool {
 mod tests {
     use super::*;
     use crate::config::parse_file;
+    use crate::model::DnsRecord;
 
     const SERVICES: &str =
         "# comment\nhttp\t\t80/tcp\twww # web\ndomain 53/tcp\ndomain 53/udp\nodd 99/udp\nbad x/tcp\n";
@@ -288,6 +327,26 @@ mod tests {
         let address: IpAddr = [10, 9, 1, 1].into();
         assert_eq!(["a", "b"].map(|name| resolver.host(name, Family::Ipv4)), [Ok(address), Ok(address)]);
         assert!(resolver.host("dead", Family::Ipv4).is_err());
+    }
+
+    #[test]
+    fn members_that_the_kernel_refuses_are_left_out_and_the_file_is_right() {
+        let resolver = resolver(&["false"]);
+        resolver.left.set(Duration::ZERO);
+        let name = DnsName { name: "db.example.test".into(), family: Family::Ipv4 };
+        let members = [[0; 4], [10, 9, 1, 1], [224, 0, 0, 1]].map(|address| DnsMember::at(address.into())).into();
+        resolver.followed.remember(&[DnsRecord { name, members }]);
+        let text = section(std::iter::once("db.example.test".to_owned())).replace(" gate", " gate dns");
+        let config = parse_file(text.as_bytes(), &resolver).expect("right");
+        let reals: Vec<_> = config.services[0].real_servers.iter().map(|real| real.real_server.key.address).collect();
+        assert_eq!(reals, [IpAddr::from([10, 9, 1, 1])]);
+        let said: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+        let line = "line 3: real \"db.example.test gate dns\": ";
+        assert_eq!(
+            said,
+            [("0.0.0.0", "the unspecified address"), ("224.0.0.1", "a multicast address")]
+                .map(|(address, cause)| format!("{line}{address}: the kernel refuses {cause}: left out"))
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use crate::config::{Config, Origin, Problem, Service};
 use crate::model::Scheduler;
-use addresses::Addresses;
+pub use addresses::Addresses;
 
 /// Returns every scheduler and address that the kernel would refuse, in the order of the lines. One problem names all
 /// addresses of a line, and one line stands for all that have the same scheduler or address, so that a mistake in ten
@@ -25,7 +25,8 @@ pub fn refusals(config: &Config) -> Vec<Problem> {
     let used = schedulers_in(config);
     let missing = schedulers::missing(used.keys().map(|scheduler| (*scheduler).clone()).collect());
     let mut problems = missing_schedulers(&used, &missing);
-    problems.extend(refused_addresses(config, &Addresses::of_this_node(config)));
+    let addresses = Addresses::of_this_node(destinations(config).map(|(_, _, address)| address));
+    problems.extend(refused_addresses(config, &addresses));
     problems.sort();
     problems
 }
@@ -84,7 +85,7 @@ fn refused_addresses(config: &Config, addresses: &Addresses) -> Vec<Problem> {
 
 /// Returns every address that packets are sent to, and how messages name it. A fallback has the line of its virtual
 /// service.
-fn destinations(config: &Config) -> impl Iterator<Item = (Origin, &'static str, IpAddr)> {
+fn destinations(config: &Config) -> impl Iterator<Item = (Origin, &'static str, IpAddr)> + Clone {
     config.services.iter().flat_map(|service| {
         let reals = service.real_servers.iter();
         let reals = reals.map(|real| (real.origin, "real server", real.real_server.key.address));

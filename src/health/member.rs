@@ -1,13 +1,25 @@
 //! One real server: it turns check results into up or down.
 
+mod suspicion;
+mod wish;
+
 use std::fmt;
 use std::time::Instant;
+
+use crate::model::Advice;
+pub use suspicion::Suspicion;
+use suspicion::Suspicions;
+use wish::Wish;
 
 /// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The real server is healthy.
+    /// The real server is healthy, and wants its whole weight.
     Good,
+    /// The real server is healthy, and wants less than its weight.
+    Advised(Advice),
+    /// The real server is healthy, by a check between two questions (`checktype=N`): what it wants was not asked.
+    Alive,
     /// Why the real server is not healthy.
     Bad(String),
     /// Why the real server could not be asked: a fault of this node, which says nothing of the real server.
@@ -23,6 +35,8 @@ pub enum Admission {
     KnownDown,
     /// It was put in without a check: it serves, and goes at its first bad check.
     Unchecked,
+    /// It was never in, and the configuration lets it serve at once (`initstate=up`). It goes at its first bad check.
+    StartsUp,
     /// The health monitor before this one knew it to be well: it serves, and goes after `failurecount` bad checks.
     KnownUp,
 }
@@ -31,8 +45,13 @@ impl Admission {
     fn serves(self) -> bool {
         match self {
             Self::Outside | Self::KnownDown => false,
-            Self::Unchecked | Self::KnownUp => true,
+            Self::Unchecked | Self::StartsUp | Self::KnownUp => true,
         }
+    }
+
+    /// Returns how one begins of which nothing is known.
+    pub(super) fn of_newcomer(starts_up: bool) -> Self {
+        if starts_up { Self::StartsUp } else { Self::Outside }
     }
 }
 
@@ -57,14 +76,10 @@ impl fmt::Display for Health {
     }
 }
 
-/// Whether a real server may serve, and the reason that `status` shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServingState {
-    /// Whether it may serve.
-    pub serves: bool,
-    /// Why, in words for people.
-    pub reason: String,
-}
+/// How the reason of a real server begins that a file keeps out.
+pub const MAINTENANCE: &str = "maintenance: file ";
+/// The reason of a real server of which there is nothing to say.
+pub(super) const CONFIGURED: &str = "configured";
 
 /// What one check has changed, worth a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +95,11 @@ pub enum Transition {
     },
     /// A good check after soft failures.
     Recovered,
+    /// A good check of a real server that is down, which is not yet enough: `successes` of `rise`.
+    SoftSuccess {
+        /// The good checks in a row so far.
+        successes: u32,
+    },
     /// The real server could not be asked, `times` in a row and not yet [`unasked_limit`]: it keeps its state.
     Unasked {
         /// The attempts in a row so far.
@@ -87,6 +107,8 @@ pub enum Transition {
     },
     /// A good check of a real server that is up and could not be asked before.
     AskedAgain,
+    /// The real server wants another share of its weight than before.
+    AdviceChanged,
     /// A file of an administrator takes the real server out, whatever its checks say.
     MaintenanceBegan,
     /// There is no such file any more.
@@ -95,6 +117,10 @@ pub enum Transition {
     OrderBegan,
     /// The order has ended: the configuration counts again.
     OrderEnded,
+    /// The connections of clients say that the real server swallows them, whatever its checks say.
+    SuspicionBegan,
+    /// It has answered a client, or gets clients again to see whether it does.
+    SuspicionEnded,
 }
 
 /// What a person has said of a real server by hand: it goes before the configuration.
@@ -133,16 +159,31 @@ pub fn unasked_limit(failurecount: u32) -> u32 {
     failurecount.max(AT_LEAST)
 }
 
+/// How many equal results in a row change the health of a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bad checks until it is down. At least 1.
+    pub failurecount: u32,
+    /// Good checks until one that was down serves again. At least 1.
+    pub rise: u32,
+}
+
 /// The health of one real server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     health: Health,
     since: Instant,
+    /// When its checks took it from its clients; `None` while they do not, and for one that never had any.
+    fell: Option<Instant>,
     /// Bad checks since the last good one.
     failures: ResultRow,
+    /// Good checks since it was down.
+    successes: u32,
     /// Attempts since the last good or bad check.
     unasked: ResultRow,
+    wish: Wish,
     overridden: Option<Override>,
+    suspicions: Suspicions,
 }
 
 /// Equal results in a row.
@@ -166,9 +207,13 @@ impl Member {
         Self {
             health: Health::Unknown(admission),
             since: now,
+            fell: None,
             failures: ResultRow::default(),
+            successes: 0,
             unasked: ResultRow::default(),
+            wish: Wish::default(),
             overridden: None,
+            suspicions: Suspicions::default(),
         }
     }
 
@@ -182,14 +227,37 @@ impl Member {
         self.since
     }
 
-    /// Takes the result of a check. A member that was up stays until `failurecount` checks in a row have failed; a
-    /// member that does not serve comes in with the first good one, as with ldirectord.
-    pub fn note(&mut self, outcome: &Outcome, failurecount: u32, now: Instant) -> Option<Transition> {
+    /// Takes the result of a check. A member that was up stays until `failurecount` checks in a row have failed. One that was
+    /// down comes in when `rise` checks in a row were good, and one that was never checked with the first good one: a cold
+    /// start waits for nothing.
+    pub fn note(&mut self, outcome: &Outcome, limits: Limits, now: Instant) -> Option<Transition> {
         match outcome {
-            Outcome::Good => self.succeed(now),
-            Outcome::Bad(cause) => self.fail(cause, failurecount, now),
-            Outcome::NotAsked(cause) => self.miss(cause, unasked_limit(failurecount), now),
+            Outcome::Good => self.succeed(Some(None), limits.rise, now),
+            Outcome::Alive if self.health == Health::Up => self.succeed(None, limits.rise, now),
+            // It may be well and want no client: only a question brings it in.
+            Outcome::Alive => None,
+            Outcome::Advised(advice) if !advice.lets_in && !self.is_let_in() => {
+                self.fail(&advice.reason, limits.failurecount, now)
+            }
+            Outcome::Advised(advice) => self.succeed(Some(Some(advice)), limits.rise, now),
+            Outcome::Bad(cause) => self.fail(cause, limits.failurecount, now),
+            Outcome::NotAsked(cause) => self.miss(cause, unasked_limit(limits.failurecount), now),
         }
+    }
+
+    /// Takes what the connections of clients say of it. `acts`: it is out for a while.
+    pub fn suspect(&mut self, cause: &str, acts: bool, now: Instant) -> Option<Transition> {
+        self.suspicions.begin(cause, acts, now).then_some(Transition::SuspicionBegan)
+    }
+
+    /// Ends the suspicion: it has answered a client, or the suspicion counts no more.
+    pub fn clear(&mut self, now: Instant) -> Option<Transition> {
+        self.suspicions.end(now).then_some(Transition::SuspicionEnded)
+    }
+
+    /// Returns the suspicion that the connections of clients have raised, if there is one.
+    pub fn suspicion(&self) -> Option<&Suspicion> {
+        self.suspicions.present()
     }
 
     /// Takes what a person says of it by hand, if anything. Its checks go on meanwhile.
@@ -211,12 +279,33 @@ impl Member {
         self.overridden.is_some()
     }
 
-    /// Returns the weight at which it serves, instead of the configured one where a person has ordered so.
+    /// Returns the weight at which it serves: what a person has ordered, else what the real server wants of the configured one.
     pub fn weight(&self, configured: u32) -> u32 {
         match &self.overridden {
             Some(Override::Weight { weight, .. }) => *weight,
-            _ => configured,
+            _ => self.wish.weight_of(configured),
         }
+    }
+
+    /// Whether its last good check could ask all that it wanted to know.
+    pub fn is_asked_in_full(&self) -> bool {
+        self.wish.lets_in()
+    }
+
+    /// Notes that its service has nothing in service: what its next good check wants counts at once.
+    pub fn is_urgent(&mut self) {
+        self.wish.is_urgent();
+    }
+
+    /// Notes how much of its weight it wanted when the health monitor before this one asked it, in per cent: it gets no more
+    /// until a check of this one says so.
+    pub fn keep_advice(&mut self, percent: u8) {
+        self.wish = Wish::known_before(percent);
+    }
+
+    /// Returns how much of its weight it wants, in per cent; `None`: all of it.
+    pub fn advised(&self) -> Option<u8> {
+        Some(self.wish.percent()).filter(|percent| *percent < Advice::FULL)
     }
 
     /// Whether it has no entry, not even one of weight 0.
@@ -225,19 +314,30 @@ impl Member {
     }
 
     /// Whether a person keeps it from serving, whatever its checks say.
-    fn is_kept_out(&self) -> bool {
+    pub fn is_kept_out(&self) -> bool {
         matches!(self.overridden, Some(Override::Maintenance { .. } | Override::Removal { .. }))
     }
 
-    fn succeed(&mut self, now: Instant) -> Option<Transition> {
+    /// Takes a good check, and the advice that it has asked for, if it has.
+    fn succeed(&mut self, asked: Option<Option<&Advice>>, rise: u32, now: Instant) -> Option<Transition> {
         let failures = std::mem::take(&mut self.failures).times;
         let unasked = std::mem::take(&mut self.unasked).times;
-        if self.health != Health::Up {
+        if matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown)) {
+            self.successes = self.successes.saturating_add(1);
+            if self.successes < rise {
+                return Some(Transition::SoftSuccess { successes: self.successes });
+            }
+        }
+        self.successes = 0;
+        let comes = self.health != Health::Up;
+        let is_advised = asked.is_some_and(|advice| self.wish.take(advice, comes));
+        if comes {
+            self.fell = None;
             self.change(Health::Up, now);
             return Some(Transition::CameUp);
         }
         match (failures, unasked) {
-            (0, 0) => None,
+            (0, 0) => is_advised.then_some(Transition::AdviceChanged),
             (0, _) => Some(Transition::AskedAgain),
             _ => Some(Transition::Recovered),
         }
@@ -245,6 +345,8 @@ impl Member {
 
     fn fail(&mut self, cause: &str, failurecount: u32, now: Instant) -> Option<Transition> {
         self.unasked = ResultRow::default();
+        self.successes = 0;
+        self.wish.break_row();
         self.failures.add(cause);
         let failures = self.failures.times;
         match self.health {
@@ -267,6 +369,12 @@ impl Member {
     }
 
     fn go_down(&mut self, now: Instant) -> Option<Transition> {
+        self.successes = 0;
+        // One that had no clients, by its own wish or a person's, leaves none.
+        if self.serves() && self.weight(1) > 0 {
+            self.fell = Some(now);
+        }
+        self.wish = Wish::default();
         self.change(Health::Down, now);
         Some(Transition::WentDown)
     }
@@ -279,38 +387,57 @@ impl Member {
     /// Whether its state rests on a good check, of this health monitor or the one before: it is then worth
     /// `failurecount` bad checks, and the next health monitor is told.
     pub fn is_known_up(&self) -> bool {
-        !self.is_kept_out() && matches!(self.health, Health::Up | Health::Unknown(Admission::KnownUp))
+        !self.is_kept_out()
+            && !self.suspicions.keep_out()
+            && matches!(self.health, Health::Up | Health::Unknown(Admission::KnownUp))
     }
 
-    /// Whether it was down when it was last known, or a person keeps it from serving clients.
+    /// Whether it was down when it was last known, or a person or its own wish keeps it from serving clients.
     pub fn is_known_down(&self) -> bool {
         self.is_kept_out()
             || matches!(self.overridden, Some(Override::Weight { weight: 0, .. }))
-            || matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown))
+            || (self.overridden.is_none() && self.wish.is_drained())
+            || self.has_failed()
     }
 
     /// Whether no check of it has ended yet, well or not.
     pub fn awaits_first_result(&self) -> bool {
-        matches!(self.health, Health::Unknown(_)) && self.failures.times == 0 && self.unasked.times == 0
+        let results = [self.failures.times, self.successes, self.unasked.times];
+        matches!(self.health, Health::Unknown(_)) && results == [0; 3]
     }
 
     /// Whether the real server may serve.
     pub fn serves(&self) -> bool {
+        !self.is_kept_out() && !self.suspicions.keep_out() && self.is_let_in()
+    }
+
+    /// Whether its checks let it serve.
+    fn is_let_in(&self) -> bool {
         match self.health {
-            _ if self.is_kept_out() => false,
             Health::Up => true,
             Health::Down => false,
             Health::Unknown(admission) => admission.serves(),
         }
     }
 
-    /// Returns whether it serves and why, for `failurecount` failures in a row until down.
-    pub fn serving_state(&self, failurecount: u32) -> ServingState {
+    /// Whether its checks have failed, those of this health monitor or of the one before, or it is out for what it does with
+    /// the connections of clients.
+    pub fn has_failed(&self) -> bool {
+        self.suspicions.keep_out() || matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown))
+    }
+
+    /// Returns when it was taken from its clients, for failed checks or what it does with connections. `None`: it was not, it
+    /// never had any, or a person keeps it out.
+    pub fn fell(&self) -> Option<Instant> {
+        self.fell.or(self.suspicions.out_since()).filter(|_| !self.is_kept_out())
+    }
+
+    /// Returns why it serves or not.
+    pub fn reason(&self, limits: Limits) -> String {
+        let Limits { failurecount, rise } = limits;
         let ordered = match &self.overridden {
-            Some(Override::Maintenance { file }) => {
-                return ServingState { serves: false, reason: format!("maintenance: file {file}") };
-            }
-            Some(Override::Removal { reason }) => return ServingState { serves: false, reason: reason.clone() },
+            Some(Override::Maintenance { file }) => return format!("{MAINTENANCE}{file}"),
+            Some(Override::Removal { reason }) => return reason.clone(),
             Some(Override::Weight { reason, .. }) => Some(reason.as_str()),
             None => None,
         };
@@ -319,22 +446,27 @@ impl Member {
         };
         let failed = counted("check failed", &self.failures, failurecount);
         let unasked = counted("could not be asked", &self.unasked, unasked_limit(failurecount));
+        let passed = (self.successes > 0).then(|| format!("check passed {} of {rise}", self.successes.min(rise)));
         // In the order in which they matter: an order is the reason of the weight, a failure that of an absence.
-        let mut reasons: Vec<String> = failed.into_iter().chain(unasked).collect();
-        if reasons.is_empty() && (ordered.is_none() || self.health != Health::Up) {
+        let suspected = self.suspicion().map(Suspicion::to_string);
+        let mut reasons: Vec<String> = failed.into_iter().chain(suspected).chain(passed).chain(unasked).collect();
+        let advised = self.wish.text().filter(|_| ordered.is_none());
+        if reasons.is_empty() && advised.is_none() && (ordered.is_none() || self.health != Health::Up) {
             reasons.push(self.untroubled().into());
         }
+        reasons.splice(0..0, advised);
         reasons.splice(0..0, ordered.map(str::to_owned));
-        ServingState { serves: self.serves(), reason: reasons.join("; ") }
+        reasons.join("; ")
     }
 
     /// Returns why it serves or not while nothing has gone wrong.
     fn untroubled(&self) -> &'static str {
         match self.health {
             Health::Unknown(Admission::Outside) => "not checked yet",
+            Health::Unknown(Admission::StartsUp) => "not checked yet: initstate=up",
             Health::Unknown(Admission::KnownDown) => "down before the health monitor started",
             Health::Unknown(Admission::Unchecked | Admission::KnownUp) => "not checked yet, was serving before",
-            Health::Up | Health::Down => "configured",
+            Health::Up | Health::Down => CONFIGURED,
         }
     }
 }

@@ -1,86 +1,33 @@
 //! One virtual service: it turns the health of its real servers into the entry that the kernel shall hold.
 
+mod choice;
+mod event;
+mod found;
+mod ramp;
+mod reason;
+mod selection;
+mod settings;
+mod suspicions;
 mod tally;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::{Admission, Member, Outcome, Override, ServingState, Transition};
-use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey, VirtualService};
-use tally::Tally;
+use super::{Admission, Member, Outcome, Override, Transition};
+use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey};
+use choice::{Candidate, Choice};
+pub use event::PoolEvent;
+use ramp::Ramps;
+use reason::Reasons;
+pub use reason::{Alarm, Condition, SWITCHED_OFF, ServingState};
+use selection::{Place, Selection, Situation};
+pub use settings::{DrainingServer, EjectionCap, KnownHealth, Policy, PoolSettings, RealServerSettings, ReducedWeight};
+use tally::{Holds, Tally};
 
 /// How long the fallback waits for first results when no real server serves: healthy ones answer within milliseconds,
 /// so that an ordinary cold start never sees the fallback, and a client that connects meanwhile only sends its SYN once
 /// more (after 1 s, RFC 6298).
 const FIRST_RESULT: Duration = Duration::from_millis(500);
-
-/// A real server and what its health is taken from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RealServerSettings {
-    /// The real server at its configured weight.
-    pub real_server: RealServer,
-    /// Whether it is switched off (`checktype=off`): it is not activated, and its absence does not call the fallback.
-    pub disabled: bool,
-}
-
-/// A real server that has left the configuration and keeps the connections that it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DrainingServer {
-    /// The real server, with weight 0.
-    pub real_server: RealServer,
-    /// When it left.
-    pub since: Instant,
-    /// When it is removed at the latest.
-    pub until: Instant,
-}
-
-/// What the configuration says of one virtual service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PoolSettings {
-    /// The virtual service.
-    pub service: VirtualService,
-    /// The real servers, each key at most once.
-    pub real_servers: Vec<RealServerSettings>,
-    /// Real servers that have left, each key at most once. They have no health and serve no new client.
-    pub draining: Vec<DrainingServer>,
-    /// The server that takes connections when no real server serves.
-    pub fallback: Option<RealServer>,
-    /// Whether a failed real server stays at weight 0 instead of being removed. This never applies to the fallback.
-    pub quiescent: bool,
-    /// The failures in a row until a serving real server is down, at least 1.
-    pub failurecount: u32,
-}
-
-/// What the health monitors before this one knew of the real servers of a virtual service.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KnownHealth {
-    /// The real servers that were well.
-    pub up: BTreeSet<RealServerKey>,
-    /// The real servers that were down.
-    pub down: BTreeSet<RealServerKey>,
-    /// The real servers whose weight of 0 in the kernel is what an operator has ordered, and says nothing of their health.
-    pub drained: BTreeSet<RealServerKey>,
-}
-
-/// What has happened to a virtual service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolEvent {
-    /// The health of a real server changed, or came nearer to a change.
-    Member {
-        /// The real server.
-        real: RealServerKey,
-        /// What changed.
-        transition: Transition,
-    },
-    /// The fallback serves from now on.
-    FallbackIn,
-    /// The fallback serves no longer.
-    FallbackOut,
-    /// No real server serves, none is expected to at once, and there is no fallback.
-    NobodyServes,
-    /// The end of [`PoolEvent::NobodyServes`].
-    ServedAgain,
-}
 
 /// A virtual service with the health of its real servers. One result costs the same whatever their number.
 ///
@@ -89,7 +36,7 @@ pub enum PoolEvent {
 /// ```
 /// use std::time::Instant;
 ///
-/// use lvs_agents::health::{Outcome, Pool, PoolSettings, RealServerSettings};
+/// use lvs_agents::health::{Limits, Outcome, Pool, PoolSettings, RealServerSettings};
 /// use lvs_agents::model::{ForwardingMethod, RealServer, ServiceFlags, VirtualService};
 ///
 /// let server = |address: &str| RealServer {
@@ -108,11 +55,12 @@ pub enum PoolEvent {
 ///         persistence: None,
 ///         flags: ServiceFlags::default(),
 ///     },
-///     real_servers: vec![RealServerSettings { real_server: web.clone(), disabled: false }],
+///     real_servers: vec![RealServerSettings::new(web.clone())],
 ///     draining: Vec::new(),
 ///     fallback: Some(fallback.clone()),
 ///     quiescent: false,
-///     failurecount: 1,
+///     limits: Limits { failurecount: 1, rise: 1 },
+///     policy: Default::default(),
 /// };
 /// let now = Instant::now();
 /// let mut pool = Pool::new(settings, None, &Default::default(), now);
@@ -130,12 +78,19 @@ pub struct Pool {
     /// The members, in the order of `settings.real_servers`.
     members: Vec<Member>,
     index: HashMap<RealServerKey, usize>,
+    /// The counts, with those that have failed and stay in by these holds.
     tally: Tally,
+    holds: Holds,
+    /// The real servers that have not their whole weight yet.
+    ramps: Ramps,
+    /// The places of the members that swallow the connections of clients.
+    suspects: Vec<usize>,
+    /// Whether the first results have come: what comes up from now on finds others that serve.
+    has_begun: bool,
     /// Until then the pool waits for the first results of the real servers that came last.
     patient_until: Instant,
-    /// Whether no real server takes connections and none is waited for: the case for the fallback. This is state and
-    /// not derived: while first results are waited for it stays as it was.
-    unserved: bool,
+    /// What stands for the service as a whole.
+    selection: Selection,
 }
 
 impl Pool {
@@ -146,28 +101,38 @@ impl Pool {
     /// The events of the beginning come from the first [`Pool::advance`], which is due at once.
     pub fn new(settings: PoolSettings, observed: Option<&ServiceEntry>, known: &KnownHealth, now: Instant) -> Self {
         let held = |key: &RealServerKey| observed.and_then(|entry| entry.real_servers.get(key));
-        let admission = |real: &RealServer| match held(&real.key) {
-            // Weight 0 is a failed real server that was quiesced, unless it is what the configuration or an operator asks for.
-            Some(held) if held.weight > 0 || real.weight == 0 || known.drained.contains(&real.key) => {
-                match known.up.contains(&real.key) {
-                    true => Admission::KnownUp,
-                    false => Admission::Unchecked,
-                }
-            }
-            _ if known.down.contains(&real.key) => Admission::KnownDown,
-            _ => Admission::Outside,
-        };
-        let members = settings.real_servers.iter().map(|real| Member::new(admission(&real.real_server), now)).collect();
-        let fallback = settings.fallback.as_ref().and_then(|fallback| held(&fallback.key));
-        let unserved = fallback.is_some_and(|held| held.weight > 0);
-        Self::of(settings, members, now + FIRST_RESULT, unserved)
+        let is_served = |real: &RealServer| held(&real.key).is_some_and(|held| held.weight > 0);
+        let starts_up = settings.policy.starts_up;
+        let members: Vec<Member> = settings
+            .real_servers
+            .iter()
+            .map(|real| found::member(real, held(&real.real_server.key), known, starts_up, now))
+            .collect();
+        let fallback = settings.fallback.as_ref().is_some_and(is_served);
+        let backup = settings.real_servers.iter().any(|real| real.backup && is_served(&real.real_server));
+        let selection = Selection::found(&settings, (fallback, backup, known.quorum_lost), now);
+        let begun = settings.real_servers.iter().zip(&members).filter(|(_, member)| member.is_known_up());
+        let begun = begun.filter_map(|(real, _)| {
+            let key = real.real_server.key;
+            Some((key, known.reduced.get(&key)?.rising_since?))
+        });
+        let ramps = Ramps::resumed(begun, settings.policy.slow_start, now);
+        Self::of(settings, members, ramps, now + FIRST_RESULT, selection)
     }
 
-    fn of(settings: PoolSettings, members: Vec<Member>, patient_until: Instant, unserved: bool) -> Self {
+    fn of(
+        settings: PoolSettings,
+        members: Vec<Member>,
+        ramps: Ramps,
+        patient_until: Instant,
+        selection: Selection,
+    ) -> Self {
         let keys = settings.real_servers.iter().map(|real| real.real_server.key);
         let index = keys.enumerate().map(|(place, key)| (key, place)).collect();
-        let tally = Tally::count(&settings.real_servers, &members);
-        Self { settings, members, index, tally, patient_until, unserved }
+        let holds = selection.holds(&settings);
+        let tally = Tally::count(&settings.real_servers, &members, holds, &ramps);
+        let suspects = suspicions::suspects(&members);
+        Self { settings, members, index, tally, holds, ramps, suspects, has_begun: false, patient_until, selection }
     }
 
     /// Returns the virtual service's key.
@@ -183,19 +148,25 @@ impl Pool {
     /// Takes a new configuration. What is known of a real server that stays is kept. A new real server starts outside,
     /// and so does one that was switched off, since no check of it was made meanwhile.
     pub fn reconfigure(&mut self, settings: PoolSettings, now: Instant) -> Vec<PoolEvent> {
-        let before = self.unserved_state();
         let mut patient_until = self.patient_until;
+        let starts_up = settings.policy.starts_up;
         let members = settings.real_servers.iter().map(|real| match self.known(real) {
             Some(member) => member.clone(),
             None => {
                 patient_until = now + FIRST_RESULT;
-                Member::new(Admission::Outside, now)
+                Member::new(Admission::of_newcomer(starts_up), now)
             }
         });
         let members = members.collect();
-        *self = Self::of(settings, members, patient_until, self.unserved);
-        self.unserved = self.is_unserved(now);
-        before.events_until(self.unserved_state()).collect()
+        let had_quorum = reason::has_quorum(&self.settings);
+        let mut ramps = std::mem::take(&mut self.ramps);
+        let reals: HashSet<RealServerKey> = settings.real_servers.iter().map(|real| real.real_server.key).collect();
+        ramps.keep_only(settings.policy.slow_start, |real| reals.contains(real));
+        let has_begun = self.has_begun;
+        *self = Self { has_begun, ..Self::of(settings, members, ramps, patient_until, self.selection) };
+        let mut events = Vec::new();
+        self.settle(had_quorum, now, &mut events);
+        events
     }
 
     fn known(&self, real: &RealServerSettings) -> Option<&Member> {
@@ -213,22 +184,21 @@ impl Pool {
     /// Takes the result of a check. The result of a real server that is not of this pool (any more), or is switched
     /// off, changes nothing.
     pub fn note(&mut self, key: RealServerKey, outcome: &Outcome, now: Instant) -> Vec<PoolEvent> {
-        let before = self.unserved_state();
-        let found = self
-            .index
-            .get(&key)
-            .and_then(|place| Some((self.settings.real_servers.get(*place)?, self.members.get_mut(*place)?)));
-        let Some((real, member)) = found else { return Vec::new() };
-        if real.disabled {
+        let Some(place) = self.index.get(&key).copied() else { return Vec::new() };
+        if self.settings.real_servers.get(place).is_none_or(|real| real.disabled) {
             return Vec::new();
         }
-        self.tally -= Tally::of(real, member);
-        let transition = member.note(outcome, self.settings.failurecount, now);
-        self.tally += Tally::of(real, member);
-        self.unserved = self.is_unserved(now);
+        let limits = self.settings.limits;
+        let is_empty = self.selection.weight_in_service(&self.settings, &self.tally) == 0;
         let mut events = Vec::new();
-        events.extend(transition.map(|transition| PoolEvent::Member { real: key, transition }));
-        events.extend(before.events_until(self.unserved_state()));
+        events.extend(self.change_member(place, now, |member, _| {
+            // Others say nothing of what the real server wants.
+            if is_empty && matches!(outcome, Outcome::Good | Outcome::Advised(_)) {
+                member.is_urgent();
+            }
+            member.note(outcome, limits, now)
+        }));
+        self.select(now, &mut events);
         events
     }
 
@@ -238,45 +208,118 @@ impl Pool {
         override_of: impl Fn(&RealServerKey) -> Option<Override>,
         now: Instant,
     ) -> Vec<PoolEvent> {
-        let before = self.unserved_state();
         let mut events = Vec::new();
-        for (real, member) in self.settings.real_servers.iter().zip(&mut self.members) {
-            let key = real.real_server.key;
-            self.tally -= Tally::of(real, member);
-            let transition = member.set_override(override_of(&key));
-            self.tally += Tally::of(real, member);
-            events.extend(transition.map(|transition| PoolEvent::Member { real: key, transition }));
+        for place in 0..self.members.len() {
+            events.extend(self.change_member(place, now, |member, key| member.set_override(override_of(key))));
         }
-        self.unserved = self.is_unserved(now);
-        events.extend(before.events_until(self.unserved_state()));
+        self.select(now, &mut events);
         events
     }
 
     /// Does what time alone changes.
     pub fn advance(&mut self, now: Instant) -> Vec<PoolEvent> {
-        let before = self.unserved_state();
-        self.unserved = self.is_unserved(now);
-        before.events_until(self.unserved_state()).collect()
+        let mut events = self.begin_trials(now);
+        self.select(now, &mut events);
+        events
+    }
+
+    /// Changes one member and its part of the counts. One that comes up while others serve begins its slow start.
+    fn change_member(
+        &mut self,
+        place: usize,
+        now: Instant,
+        change: impl FnOnce(&mut Member, &RealServerKey) -> Option<Transition>,
+    ) -> Option<PoolEvent> {
+        let (real, member) = (self.settings.real_servers.get(place)?, self.members.get_mut(place)?);
+        let key = real.real_server.key;
+        let offered = |member: &Member| if member.serves() { member.weight(real.real_server.weight) } else { 0 };
+        // One that has failed and stays in has clients all the time.
+        let before = if self.holds.of(member).is_some() { real.real_server.weight } else { offered(member) };
+        self.tally -= Tally::of(real, member, self.holds, &self.ramps);
+        let are_others_well = self.tally.primary.well > 0 || (self.selection.short && self.tally.backup.well > 0);
+        let transition = change(member, &key);
+        match (before, offered(member)) {
+            (0, 1..)
+                if self.has_begun && are_others_well && !real.backup && !self.settings.policy.slow_start.is_zero() =>
+            {
+                self.ramps.begin(key, now);
+            }
+            (_, 0) => self.ramps.end(&key),
+            _ => {}
+        }
+        self.tally += Tally::of(real, member, self.holds, &self.ramps);
+        transition.map(|transition| PoolEvent::Member { real: key, transition })
+    }
+
+    /// Selects anew, and adds what that changes for the service as a whole.
+    fn select(&mut self, now: Instant, events: &mut Vec<PoolEvent>) {
+        self.settle(reason::has_quorum(&self.settings), now, events);
+    }
+
+    /// The same after a new configuration: `had_quorum` says whether the one before asked for more than one real server.
+    fn settle(&mut self, had_quorum: bool, now: Instant, events: &mut Vec<PoolEvent>) {
+        let has_stepped = self.ramps.advance(self.settings.policy.slow_start, now);
+        if has_stepped {
+            // Those that have reached their whole weight count as the others.
+            self.tally = Tally::count(&self.settings.real_servers, &self.members, self.holds, &self.ramps);
+        }
+        self.has_begun |= self.tally.awaited() == 0 || now >= self.patient_until;
+        let Decision { selection, tally, holds } = self.decided(now);
+        let before = std::mem::replace(&mut self.selection, selection);
+        (self.tally, self.holds) = (tally, holds);
+        events.extend(event::between((before, had_quorum), (selection, reason::has_quorum(&self.settings))));
+        if events.is_empty() && (has_stepped || before != selection) {
+            events.push(PoolEvent::Reweighted);
+        }
+    }
+
+    /// Decides for a moment. Those that have failed and stay in are part of the counts: where the holds change, they are
+    /// counted anew. The cap asks only for the numbers of failed ones, and the quorum for no weight that it keeps itself,
+    /// so that each changes once at most.
+    fn decided(&self, now: Instant) -> Decision {
+        let Self { settings, members, ramps, patient_until, .. } = self;
+        let (mut tally, mut holds) = (self.tally, self.holds);
+        loop {
+            let situation = Situation { settings, tally: &tally, patient_until: *patient_until, now };
+            let selection = self.selection.next(situation);
+            let wanted = selection.holds(settings);
+            if wanted == holds {
+                let choice = if settings.policy.single { self.choice(selection, now) } else { Choice::Open };
+                return Decision { selection: Selection { choice, ..selection }, tally, holds };
+            }
+            holds = wanted;
+            tally = Tally::count(&settings.real_servers, members, holds, ramps);
+        }
+    }
+
+    /// Returns who serves where only one may.
+    fn choice(&self, selection: Selection, now: Instant) -> Choice {
+        // Without a present one every real server is a candidate.
+        let open = Selection { choice: Choice::Open, ..selection };
+        let candidate = |place: usize| {
+            let (real, member) = (self.settings.real_servers.get(place)?, self.members.get(place)?);
+            let place = open.place(&self.settings, real, member, &self.ramps);
+            Candidate::of(real, member, place, selection.choice)
+        };
+        let present = selection.choice.made().and_then(|key| self.index.get(&key).copied()).and_then(candidate);
+        if let Some(choice) = present.and_then(Candidate::stays) {
+            return choice;
+        }
+        let has_served = self.has_begun || selection.short || selection.choice.made().is_some();
+        let is_early = !has_served && now < self.patient_until && self.tally.awaited() > 0;
+        Choice::among((0..self.members.len()).filter_map(candidate), is_early)
     }
 
     /// Returns when [`Pool::advance`] is due, if no result comes before; `None` means never.
     pub fn next_change(&self, now: Instant) -> Option<Instant> {
-        if self.is_unserved(now) != self.unserved {
+        if self.decided(now).selection != self.selection {
             return Some(now);
         }
-        let wait_ends = !self.unserved && self.is_unserved(self.patient_until);
-        wait_ends.then_some(self.patient_until)
-    }
-
-    /// Whether the fallback is called for. While the first result of a real server is still waited for nothing changes:
-    /// else the fallback would flap at every cold start. A real server of weight 0 serves no client, however healthy it
-    /// is, and is not waited for.
-    fn is_unserved(&self, now: Instant) -> bool {
-        if self.tally.serving > 0 || self.is_switched_off() {
-            return false;
-        }
-        let waits = self.tally.awaited > 0 && now < self.patient_until;
-        self.unserved || !waits
+        let wait_ends = now < self.patient_until && self.decided(self.patient_until).selection != self.selection;
+        let step = self.ramps.next_step(self.settings.policy.slow_start);
+        let alarm = self.selection.alarm_due(&self.settings.policy);
+        let moments = [wait_ends.then_some(self.patient_until), step, alarm, self.next_trial()];
+        moments.into_iter().flatten().min()
     }
 
     /// Whether every real server is switched off (`checktype=off`): the service shall serve no client, not even by its
@@ -285,19 +328,16 @@ impl Pool {
         self.tally.enabled == 0 && !self.settings.real_servers.is_empty()
     }
 
-    fn unserved_state(&self) -> UnservedState {
-        let has_fallback = self.settings.fallback.is_some();
-        UnservedState { fallback: self.unserved && has_fallback, nobody: self.unserved && !has_fallback }
-    }
-
     /// Whether the fallback is in.
     pub fn fallback_serves(&self) -> bool {
-        self.unserved_state().fallback
+        self.selection.fallback
     }
 
     /// Whether neither a real server of weight above 0 nor the fallback is in.
     pub fn nobody_serves(&self) -> bool {
-        self.tally.serving == 0 && !self.fallback_serves()
+        let Selection { fallback, choice, .. } = self.selection;
+        let is_empty = || self.selection.weight_in_service(&self.settings, &self.tally) == 0;
+        !fallback && (choice == Choice::Waits || is_empty())
     }
 
     /// Whether every real server has had a result.
@@ -309,15 +349,20 @@ impl Pool {
     /// put in without one is still to be asked, or the fallback serves, or every real server has been asked.
     pub fn is_decided(&self, now: Instant) -> bool {
         let Tally { trusted, untried, unasked, .. } = self.tally;
-        let fallback_serves = self.settings.fallback.is_some() && self.is_unserved(now);
-        unasked == 0 || fallback_serves || (trusted > 0 && untried == 0)
+        let Selection { fallback, choice, .. } = self.decided(now).selection;
+        let has_chosen = choice != Choice::Waits;
+        unasked == 0 || fallback || (trusted > 0 && untried == 0 && has_chosen)
     }
 
     /// Returns the entry that the kernel shall hold.
     pub fn entry(&self, now: Instant) -> ServiceEntry {
+        let selection = self.decided(now).selection;
         let reals = self.settings.real_servers.iter().zip(&self.members);
-        let reals = reals.filter_map(|(real, member)| self.placed(real, member));
-        let fallback = self.settings.fallback.clone().filter(|_| self.is_unserved(now));
+        let reals = reals.filter_map(|(real, member)| {
+            let place = selection.place(&self.settings, real, member, &self.ramps);
+            Some(RealServer { weight: place.weight(&self.settings, member)?, ..real.real_server.clone() })
+        });
+        let fallback = self.settings.fallback.clone().filter(|_| selection.fallback);
         // One that has come back into the configuration and serves is drained no more: the later entry of a key counts.
         let draining = self.draining().map(|draining| draining.real_server.clone());
         ServiceEntry {
@@ -326,13 +371,26 @@ impl Pool {
         }
     }
 
-    /// Returns the real server as it shall stand in the kernel, if at all.
-    fn placed(&self, real: &RealServerSettings, member: &Member) -> Option<RealServer> {
-        let at = |weight| RealServer { weight, ..real.real_server.clone() };
-        if !real.disabled && member.serves() {
-            return Some(at(member.weight(real.real_server.weight)));
-        }
-        (self.settings.quiescent && !member.is_removed()).then(|| at(0))
+    /// Returns the weight that the real servers that are well and serve have together, without the fallback. A slow start
+    /// does not count: the weight is there.
+    pub fn healthy_weight(&self) -> u64 {
+        let reals = self.settings.real_servers.iter().zip(&self.members).filter(|(_, member)| member.serves());
+        let weights = reals.map(|(real, member)| match self.place(real, member) {
+            Place::Serves { whole, .. } => u64::from(whole),
+            Place::Waits(_) | Place::Out | Place::SwitchedOff => 0,
+        });
+        weights.sum()
+    }
+
+    /// Returns what is wrong with the service as a whole.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.reasons().alarms()
+    }
+
+    /// Whether the checks of this real server, and people, let it serve, whatever the service makes of it.
+    pub fn is_well(&self, key: &RealServerKey) -> bool {
+        let member = self.index.get(key).and_then(|place| self.members.get(*place));
+        member.is_some_and(Member::serves)
     }
 
     /// Returns the real servers that have left the configuration and keep the connections that they have.
@@ -353,6 +411,27 @@ impl Pool {
     /// Returns the real servers that the next health monitor need not wait for.
     pub fn known_down(&self) -> impl Iterator<Item = RealServerKey> {
         self.keys_of(Member::is_known_down)
+    }
+
+    /// Returns why real servers that are well have less than their whole weight, for the next health monitor.
+    pub fn known_reduced(&self) -> impl Iterator<Item = (RealServerKey, ReducedWeight)> {
+        let members = self.settings.real_servers.iter().zip(&self.members);
+        let reduced = members.filter(|(real, member)| !real.disabled && member.is_known_up()).map(|(real, member)| {
+            let key = real.real_server.key;
+            (key, ReducedWeight { advised: member.advised(), rising_since: self.ramps.since(&key) })
+        });
+        reduced.filter(|(_, reduced)| *reduced != ReducedWeight::default())
+    }
+
+    /// Whether the real servers have not the weight of the quorum, where the configuration asks for more than one real server or
+    /// for another answer than the fallback.
+    pub fn has_lost_quorum(&self) -> bool {
+        self.selection.lost.is_some() && reason::has_quorum(&self.settings)
+    }
+
+    /// Whether the events so far say that neither a real server nor the fallback serves.
+    pub fn has_told_that_nobody_serves(&self) -> bool {
+        self.selection.nobody
     }
 
     fn keys_of(&self, is_one: fn(&Member) -> bool) -> impl Iterator<Item = RealServerKey> {
@@ -380,34 +459,23 @@ impl Pool {
     }
 
     fn serving_state_of(&self, real: &RealServerSettings, member: &Member) -> ServingState {
-        match real.disabled {
-            true => ServingState { serves: false, reason: "checktype=off".into() },
-            false => member.serving_state(self.settings.failurecount),
-        }
+        self.reasons().state(real, member, self.place(real, member))
+    }
+
+    fn place(&self, real: &RealServerSettings, member: &Member) -> Place {
+        self.selection.place(&self.settings, real, member, &self.ramps)
+    }
+
+    fn reasons(&self) -> Reasons<'_> {
+        Reasons { settings: &self.settings, tally: &self.tally, selection: self.selection }
     }
 }
 
-/// What clients get when no real server serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct UnservedState {
-    fallback: bool,
-    nobody: bool,
-}
-
-impl UnservedState {
-    fn events_until(self, now: Self) -> impl Iterator<Item = PoolEvent> {
-        let fallback = match (self.fallback, now.fallback) {
-            (false, true) => Some(PoolEvent::FallbackIn),
-            (true, false) => Some(PoolEvent::FallbackOut),
-            _ => None,
-        };
-        let nobody = match (self.nobody, now.nobody) {
-            (false, true) => Some(PoolEvent::NobodyServes),
-            (true, false) => Some(PoolEvent::ServedAgain),
-            _ => None,
-        };
-        fallback.into_iter().chain(nobody)
-    }
+/// What is decided for a moment, with the counts that it rests on.
+struct Decision {
+    selection: Selection,
+    tally: Tally,
+    holds: Holds,
 }
 
 #[cfg(test)]

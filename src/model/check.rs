@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Protocol;
+use super::{ForwardingMethod, Protocol};
 
 /// A password. Its `Debug` and `Display` hide it, so that no log, status or error can show it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -64,6 +64,20 @@ pub struct Between {
     pub timeout: Duration,
 }
 
+/// Whether a real server accepts connections to the virtual IP that reach it as the kernel forwards them (`checkpath`). It is
+/// asked beside the ordinary check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PathCheck {
+    /// Address and port of the virtual service, which is one of TCP. The port is not 0.
+    pub vip: SocketAddr,
+    /// Address and port of the real server.
+    pub real: SocketAddr,
+    /// How the kernel forwards to it.
+    pub forwarding: ForwardingMethod,
+    /// For the whole check.
+    pub timeout: Duration,
+}
+
 /// The question, in the words of the configuration language. An empty text is one that was not given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Question {
@@ -87,10 +101,35 @@ pub struct Question {
     pub virtualhost: String,
     /// `GET` or `HEAD`.
     pub httpmethod: String,
+    /// The header, or the beginning of a line of the body, in which an HTTP server says what it wants of its weight.
+    pub weightheader: String,
+    /// `yes` where the status 404 drains the real server.
+    pub drainon404: String,
     /// Path of a program.
     pub checkcommand: String,
     /// Of that program.
     pub arguments: Vec<String>,
+    /// Seconds for which the session with a database server is kept; nothing or 0: each check logs in.
+    pub freshlogin: String,
+    /// What a database server must be, beside answering. Checks that differ in it alone are made once.
+    pub standing: Arc<Standing>,
+}
+
+/// The role and the state that are wanted of a database server. An empty text is one that was not given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Standing {
+    /// `writer`, `reader` or `any`.
+    pub role: String,
+    /// Seconds by which a replica may be behind.
+    pub maxlag: String,
+    /// Seconds by which one may be behind that was drained for its lag, to get clients again.
+    pub lagenter: String,
+    /// The table of pt-heartbeat, `DATABASE.TABLE`.
+    pub heartbeat: String,
+    /// `yes`: a Galera node that is a donor serves.
+    pub donor: String,
+    /// The share of `max_connections` in per cent above which the weight falls.
+    pub busypercent: String,
 }
 
 impl Question {
@@ -107,6 +146,10 @@ impl Question {
         self.kind == Self::OFF
     }
 
+    fn standing_mut(&mut self) -> &mut Standing {
+        Arc::make_mut(&mut self.standing)
+    }
+
     /// What was said of this field; empty: nothing.
     pub fn get(&self, field: Field) -> &str {
         match field {
@@ -118,7 +161,16 @@ impl Question {
             Field::Secret => self.secret.reveal(),
             Field::Virtualhost => &self.virtualhost,
             Field::Httpmethod => &self.httpmethod,
+            Field::Weightheader => &self.weightheader,
+            Field::Drainon404 => &self.drainon404,
             Field::Checkcommand => &self.checkcommand,
+            Field::Freshlogin => &self.freshlogin,
+            Field::Role => &self.standing.role,
+            Field::Maxlag => &self.standing.maxlag,
+            Field::Lagenter => &self.standing.lagenter,
+            Field::Heartbeat => &self.standing.heartbeat,
+            Field::Donor => &self.standing.donor,
+            Field::Busypercent => &self.standing.busypercent,
         }
     }
 
@@ -133,7 +185,16 @@ impl Question {
             Field::Secret => self.secret = Secret::new(text),
             Field::Virtualhost => self.virtualhost = text,
             Field::Httpmethod => self.httpmethod = text,
+            Field::Weightheader => self.weightheader = text,
+            Field::Drainon404 => self.drainon404 = text,
             Field::Checkcommand => self.checkcommand = text,
+            Field::Freshlogin => self.freshlogin = text,
+            Field::Role => self.standing_mut().role = text,
+            Field::Maxlag => self.standing_mut().maxlag = text,
+            Field::Lagenter => self.standing_mut().lagenter = text,
+            Field::Heartbeat => self.standing_mut().heartbeat = text,
+            Field::Donor => self.standing_mut().donor = text,
+            Field::Busypercent => self.standing_mut().busypercent = text,
         }
     }
 }
@@ -157,8 +218,26 @@ pub enum Field {
     Virtualhost,
     /// [`Question::httpmethod`].
     Httpmethod,
+    /// [`Question::weightheader`].
+    Weightheader,
+    /// [`Question::drainon404`].
+    Drainon404,
     /// [`Question::checkcommand`].
     Checkcommand,
+    /// [`Question::freshlogin`].
+    Freshlogin,
+    /// [`Standing::role`].
+    Role,
+    /// [`Standing::maxlag`].
+    Maxlag,
+    /// [`Standing::lagenter`].
+    Lagenter,
+    /// [`Standing::heartbeat`].
+    Heartbeat,
+    /// [`Standing::donor`].
+    Donor,
+    /// [`Standing::busypercent`].
+    Busypercent,
 }
 
 impl Field {
@@ -173,7 +252,16 @@ impl Field {
             Self::Secret => "secret",
             Self::Virtualhost => "virtualhost",
             Self::Httpmethod => "httpmethod",
+            Self::Weightheader => "weightheader",
+            Self::Drainon404 => "drainon404",
             Self::Checkcommand => "checkcommand",
+            Self::Freshlogin => "freshlogin",
+            Self::Role => "role",
+            Self::Maxlag => "maxlag",
+            Self::Lagenter => "lagenter",
+            Self::Heartbeat => "heartbeat",
+            Self::Donor => "donor",
+            Self::Busypercent => "busypercent",
         }
     }
 }

@@ -87,6 +87,12 @@ impl fmt::Display for OrderSubject {
     }
 }
 
+/// Returns the name of the node attribute that has the weight of a virtual service's healthy real servers, such as
+/// `lvs-weight-tcp_10.0.0.1_80`. Its characters are those of [`OrderSubject::name`].
+pub fn healthy_weight_name(service: &ServiceKey) -> String {
+    format!("lvs-weight-{}", plain_service(service))
+}
+
 fn plain_address(address: IpAddr) -> String {
     address.to_string().replace(':', "-")
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::InvalidValue;
 
 /// How a packet reaches the real server (`ipvsadm -g -m -i`; ldirectord's words).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ForwardingMethod {
     /// Direct routing: the frame's MAC address is rewritten.
     Gate,
@@ -30,7 +30,7 @@ pub enum ForwardingMethod {
 }
 
 /// The checksum of the packets of a tunnel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum TunnelChecksum {
     /// None (`--tun-nocsum`).
     #[default]

@@ -108,6 +108,16 @@ impl Announcer {
         sent.map_err(|error| error.during(format_args!("{address}: probe on interface {}", at.interface)))
     }
 
+    /// Sends a packet that has its IP header to a host of the interface's link.
+    ///
+    /// # Errors
+    /// Fails as [`Announcer::announce`] does.
+    pub(super) fn send_ip(&self, at: Station, mac: [u8; 6], packet: &[u8]) -> Result<()> {
+        let protocol =
+            if packet.first().is_some_and(|byte| byte >> 4 == 6) { libc::ETH_P_IPV6 } else { libc::ETH_P_IP };
+        self.send(link_address(at.interface, protocol, mac)?, packet)
+    }
+
     fn send_arp(&self, at: Station, packet: &frame::Arp) -> Result<()> {
         self.send(link_address(at.interface, libc::ETH_P_ARP, BROADCAST)?, packet)
     }

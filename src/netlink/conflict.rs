@@ -1,17 +1,15 @@
 //! Asks the network whether another host has an address (RFC 5227 for IPv4, RFC 4862 §5.4 for IPv6), for many addresses
 //! at once and in a fraction of a second.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, recv, setsockopt, socket, sockopt};
 
-use super::announce::{Announcer, Station, frame, link_address};
+use super::announce::{Announcer, Station, frame};
+use super::ear::{Ear, Expect, listen};
 use super::{Error, Result};
 
 /// How often each address is asked for, and how long answers are waited for after each round. A host on the same link
@@ -20,8 +18,11 @@ use super::{Error, Result};
 const ROUNDS: u32 = 3;
 const ROUND: Duration = Duration::from_millis(100);
 
+/// All of IPv6 that is waited for: neighbour advertisements, next header 58 and type 136 (RFC 4861 §4.4).
+const ADVERTISEMENT: [Expect; 2] = [Expect::Byte(6, 58), Expect::Byte(40, 136)];
+
 /// Another host that has an address of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ForeignClaim {
     /// The address.
     pub address: IpAddr,
@@ -82,6 +83,26 @@ pub fn find(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<F
     Ok(inquiry.claims())
 }
 
+/// Returns every claim of other hosts to these addresses: an address that several hosts answer for has several. All are
+/// asked for once, a second time where none has answered, with 100 ms for the answers each time.
+///
+/// # Errors
+/// Fails as [`find`] does.
+pub fn find_all(questions: &[(Station, IpAddr)], manner: Manner<'_>) -> Result<Vec<ForeignClaim>> {
+    let announcer = Announcer::open()?;
+    let mut inquiry = Inquiry::new(questions, &manner)?;
+    for _ in 0..2 {
+        for question in questions.iter().filter(|_| Instant::now() < manner.deadline) {
+            (manner.pace)();
+            if !inquiry.is_claimed(question) {
+                announcer.probe(question.0, question.1)?;
+            }
+        }
+        inquiry.listen(Instant::now() + ROUND)?;
+    }
+    Ok(inquiry.all_claims())
+}
+
 fn out_of_time(text: String) -> Error {
     Error::from(Errno::ETIMEDOUT).hinting(text).during("address conflicts: ask the network")
 }
@@ -91,7 +112,10 @@ struct Inquiry {
     asked: HashSet<(IpAddr, u32)>,
     own: HashSet<[u8; 6]>,
     ears: Vec<Ear>,
-    claims: HashMap<(IpAddr, u32), ForeignClaim>,
+    /// In the order in which they were heard, each once.
+    claims: Vec<ForeignClaim>,
+    heard: HashSet<ForeignClaim>,
+    claimed: HashSet<(IpAddr, u32)>,
 }
 
 impl Inquiry {
@@ -100,37 +124,43 @@ impl Inquiry {
             asked: questions.iter().map(|(at, address)| (*address, at.interface)).collect(),
             own: manner.own.iter().copied().collect(),
             ears: ears(questions)?,
-            claims: HashMap::new(),
+            claims: Vec::new(),
+            heard: HashSet::new(),
+            claimed: HashSet::new(),
         })
     }
 
     fn is_claimed(&self, (at, address): &(Station, IpAddr)) -> bool {
-        self.claims.contains_key(&(*address, at.interface))
+        self.claimed.contains(&(*address, at.interface))
     }
 
     /// Takes in what has arrived, and what arrives until `deadline`.
     fn listen(&mut self, deadline: Instant) -> Result<()> {
-        let Self { asked, own, ears, claims } = self;
+        let Self { asked, own, ears, claims, heard, claimed } = self;
         listen(ears, deadline, |at, packet| {
             let Some((address, mac)) = frame::claim(packet) else { return };
             let key = (address, at.interface);
-            if asked.contains(&key) && !own.contains(&mac) {
-                claims.entry(key).or_insert(ForeignClaim { address, interface: at.interface, mac });
+            let claim = ForeignClaim { address, interface: at.interface, mac };
+            if asked.contains(&key) && !own.contains(&mac) && heard.insert(claim) {
+                claimed.insert(key);
+                claims.push(claim);
             }
         })
+        .map_err(|error| error.during("address conflicts: wait for answers"))
     }
 
+    /// Each address at most once for each interface: the claim that was heard first.
     fn claims(self) -> Vec<ForeignClaim> {
-        let mut claims: Vec<ForeignClaim> = self.claims.into_values().collect();
-        claims.sort_by_key(|claim| (claim.address, claim.interface));
+        let mut claims = self.all_claims();
+        claims.dedup_by_key(|claim| (claim.address, claim.interface));
         claims
     }
-}
 
-/// A socket for one protocol on one interface.
-struct Ear {
-    at: Station,
-    socket: OwnedFd,
+    fn all_claims(mut self) -> Vec<ForeignClaim> {
+        // The order of those of one address stays.
+        self.claims.sort_by_key(|claim| (claim.address, claim.interface));
+        self.claims
+    }
 }
 
 fn ears(questions: &[(Station, IpAddr)]) -> Result<Vec<Ear>> {
@@ -141,92 +171,12 @@ fn ears(questions: &[(Station, IpAddr)]) -> Result<Vec<Ear>> {
             wanted.push((*at, protocol));
         }
     }
-    let open = |(at, protocol): (Station, i32)| Ok(Ear { at, socket: listening(at.interface, protocol)? });
+    let open = |(at, protocol): (Station, i32)| match protocol {
+        libc::ETH_P_IPV6 => Ear::open(at, protocol, &[&ADVERTISEMENT]),
+        _ => Ear::open(at, protocol, &[]),
+    };
     let opened: Result<Vec<Ear>> = wanted.into_iter().map(open).collect();
     opened.map_err(|error| error.during("address conflicts: listen"))
-}
-
-fn listening(interface: u32, protocol: i32) -> Result<OwnedFd> {
-    /// Room for the answers of hundreds of addresses that arrive while we still ask.
-    const RECEIVE_BUFFER: usize = 1024 * 1024;
-    // The socket has no protocol before the bind: what arrives on other interfaces meanwhile must not be taken for this
-    // one's.
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let ear = socket(AddressFamily::Packet, SockType::Datagram, flags, None)?;
-    // The default buffer holds fewer; without CAP_NET_ADMIN it stays, and answers of a later round count.
-    let _ = setsockopt(&ear, sockopt::RcvBufForce, &RECEIVE_BUFFER);
-    if protocol == libc::ETH_P_IPV6 {
-        hear_advertisements_only(&ear)?;
-    }
-    bind(ear.as_raw_fd(), &link_address(interface, protocol, [0; 6])?)?;
-    Ok(ear)
-}
-
-/// Lets only neighbour advertisements pass of all IPv6 that comes in: next header 58, type 136 (RFC 4861 §4.4). A busy
-/// host's other packets would fill the socket's buffer.
-#[expect(unsafe_code, reason = "nix has no packet filters")]
-fn hear_advertisements_only(ear: &OwnedFd) -> Result<()> {
-    let load =
-        |at: u32| libc::sock_filter { code: (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: at };
-    let unless = |value: u32, skip: u8| libc::sock_filter {
-        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
-        jt: 0,
-        jf: skip,
-        k: value,
-    };
-    let answer =
-        |length: u32| libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: length };
-    let mut program = [load(6), unless(58, 3), load(40), unless(136, 1), answer(u32::MAX), answer(0)];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: the option is read from `filter`, whose program lives through the call, and is copied by the kernel.
-    let set = unsafe {
-        libc::setsockopt(
-            ear.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
-            (&raw const filter).cast(),
-            size_of_val(&filter) as libc::socklen_t,
-        )
-    };
-    Ok(Errno::result(set).map(drop)?)
-}
-
-/// Hands to `hear` every packet that has arrived, and those that arrive until `deadline`.
-fn listen(ears: &[Ear], deadline: Instant, mut hear: impl FnMut(Station, &[u8])) -> Result<()> {
-    let mut buffer = [0; 2048];
-    loop {
-        for ear in ears {
-            // The socket reports once that its interface went down; the next question to it is the error.
-            drain(
-                |buffer| recv(ear.socket.as_raw_fd(), buffer, MsgFlags::empty()).ok(),
-                &mut buffer,
-                |packet| {
-                    hear(ear.at, packet);
-                },
-            );
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        let mut waiting: Vec<PollFd> =
-            ears.iter().map(|ear| PollFd::new(ear.socket.as_fd(), PollFlags::POLLIN)).collect();
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        match poll(&mut waiting, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Error::from(errno).during("address conflicts: wait for answers")),
-        }
-    }
-}
-
-/// Hands on what has arrived, or so much of it that the other sockets and the deadline get their turn: a flood has no
-/// end.
-fn drain(mut receive: impl FnMut(&mut [u8]) -> Option<usize>, buffer: &mut [u8], mut hear: impl FnMut(&[u8])) {
-    const MOST: usize = 1024;
-    for _ in 0..MOST {
-        let Some(length) = receive(buffer) else { return };
-        hear(buffer.get(..length).unwrap_or_default());
-    }
 }
 
 #[cfg(test)]

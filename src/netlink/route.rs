@@ -8,9 +8,11 @@ mod constants;
 mod events;
 mod link;
 mod local;
+mod neighbour;
 mod policy;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
@@ -18,10 +20,11 @@ use neli::consts::socket::NlFamily;
 use nix::errno::Errno;
 
 pub use address::ObservedAddress;
-pub use connected::{ConnectedRoute, Gateway, interface_for};
+pub use connected::{ConnectedRoute, Gateway, Hop, interface_for, is_in_network};
 pub use events::Events;
 pub use link::Link;
 pub use local::LocalTable;
+pub use neighbour::Neighbour;
 pub use policy::PolicyLabel;
 
 use super::message::NetlinkRequest;
@@ -215,6 +218,41 @@ impl Route {
         gateways.sort();
         gateways.dedup();
         Ok(gateways)
+    }
+
+    /// Asks where the kernel sends what is for this address, by all of its rules and tables. `None`: nowhere.
+    ///
+    /// # Errors
+    /// Fails when the kernel does not answer.
+    pub fn hop_to(&mut self, address: IpAddr) -> Result<Option<Hop>> {
+        let nowhere = [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EACCES, Errno::EINVAL];
+        let payload = connected::encode_route_to(address)?;
+        let request = NetlinkRequest { kind: Rtm::Getroute.into(), flags: NlmF::empty(), payload };
+        match self.socket.ask(&request) {
+            Ok(payloads) => payloads.first().map_or(Ok(None), |payload| connected::decode_hop(payload)),
+            Err(error) if nowhere.iter().any(|errno| error.is(*errno)) => Ok(None),
+            Err(error) => Err(error.during(format_args!("route to {address}: ask"))),
+        }
+    }
+
+    /// Reads the hosts of all links whose link-layer address the kernel knows.
+    ///
+    /// # Errors
+    /// Fails as a whole: it never returns a part of the list.
+    pub fn neighbours(&mut self) -> Result<Vec<Neighbour>> {
+        let neighbours = self.list(Rtm::Getneigh, neighbour::HEADER, neighbour::decode);
+        neighbours.map_err(|error| error.during("neighbours: list"))
+    }
+
+    /// Lets the kernel find out the link-layer address of a host of the interface's link. It returns at once.
+    ///
+    /// # Errors
+    /// Fails without `CAP_NET_ADMIN`, and when the interface is gone.
+    pub fn look_for_neighbour(&mut self, address: IpAddr, interface: u32) -> Result<()> {
+        let payload = neighbour::encode_use(address, interface)?;
+        let request = NetlinkRequest { kind: Rtm::Newneigh.into(), flags: NlmF::CREATE, payload };
+        let answer = self.socket.ask(&request).map(drop);
+        answer.map_err(|error| error.during(format_args!("neighbour {address}: look for it")))
     }
 
     /// Reads the routes of the main table without a gateway, except default, local and unreachable ones and those of

@@ -1,7 +1,7 @@
 //! What an agent says of itself: everything that the meta-data shows.
 
 use super::parameter::{Parameter, ParameterKind, ParameterSupport};
-use super::{Action, manual, metadata, trace};
+use super::{Action, man_page, manual, metadata, trace};
 
 /// The description of an agent.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +117,11 @@ impl Description {
     /// Returns the manual page, which says the same in Markdown.
     pub fn manual(&self) -> String {
         manual::to_markdown(self)
+    }
+
+    /// Returns the manual page for `man`.
+    pub fn man_page(&self) -> String {
+        man_page::to_roff(self)
     }
 
     /// Returns the mistakes in the description itself, one sentence each. The tests of an agent assert that there are

@@ -27,7 +27,7 @@ fn parameter_blocks(parameter: &Parameter) -> [String; 3] {
 }
 
 /// What a list of parameters shows of one: its few words, its value, and what is special about it.
-fn summary(parameter: &Parameter) -> String {
+pub(super) fn summary(parameter: &Parameter) -> String {
     let mut parts = vec![capitalised(parameter.short)];
     match parameter.support {
         // Of any text, the words below say what it has to be.

@@ -81,6 +81,19 @@ impl Cluster {
     }
 }
 
+/// Asks this node's part of the cluster for all of its configuration and state, as XML. With `CIB_file` in the environment the
+/// program reads that file instead of asking a cluster.
+///
+/// # Errors
+/// Says why the cluster did not answer by the deadline.
+pub fn whole_configuration(deadline: Instant) -> Result<String, ClusterError> {
+    let arguments: &[&str] = match std::env::var_os("CIB_file") {
+        Some(_) => &["--query"],
+        None => &["--query", "--local"],
+    };
+    run(arguments, deadline)
+}
+
 fn run(arguments: &[&str], deadline: Instant) -> Result<String, ClusterError> {
     let ended = program::run(Command::new(PROGRAM).args(arguments), deadline).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => ClusterError::Absent("there is no such program on this node".into()),

@@ -5,8 +5,8 @@ use jiff::{Timestamp, Zoned};
 
 use crate::model::{Order, OrderKind};
 
-/// Returns what is ordered, by whom, until when and why: `drained by anna until 12:03: replaces the disk`. A time of another
-/// day than that of the order has its date.
+/// Returns what is ordered, by whom, since when, until when and why: `drained by anna since 2026-11-27 10:03 until 12:03:
+/// replaces the disk`. An end on another day than the beginning has its date.
 pub fn described(order: &Order, zone: &TimeZone) -> String {
     let what = match order.kind {
         OrderKind::Drain => "drained".to_owned(),
@@ -14,15 +14,16 @@ pub fn described(order: &Order, zone: &TimeZone) -> String {
         OrderKind::Weight(weight) => format!("weight {weight}"),
     };
     let by = if order.by.is_empty() { String::new() } else { format!(" by {}", order.by) };
-    let since = at(order.since, zone).filter(|_| order.since > 0);
-    let until =
-        order.until.map(|until| format!(" until {}", local_time(until, zone, since.as_ref()))).unwrap_or_default();
+    let beginning = at(order.since, zone).filter(|_| order.since > 0);
+    let since = beginning.as_ref().map(|_| format!(" since {}", local_time(order.since, zone, None)));
+    let until = order.until.map(|until| format!(" until {}", local_time(until, zone, beginning.as_ref())));
+    let (since, until) = (since.unwrap_or_default(), until.unwrap_or_default());
     let reason = if order.reason.is_empty() { String::new() } else { format!(": {}", order.reason) };
-    format!("{what}{by}{until}{reason}")
+    format!("{what}{by}{since}{until}{reason}")
 }
 
 /// Returns a time in seconds since 1970 as a clock of this zone shows it, without the date where that is the one of `day`.
-pub fn local_time(seconds: u64, zone: &TimeZone, day: Option<&Zoned>) -> String {
+fn local_time(seconds: u64, zone: &TimeZone, day: Option<&Zoned>) -> String {
     let Some(time) = at(seconds, zone) else { return "the end of time".into() };
     let format = if day.is_some_and(|day| day.date() == time.date()) { "%H:%M" } else { "%Y-%m-%d %H:%M" };
     time.strftime(format).to_string()
@@ -44,8 +45,14 @@ mod tests {
             [
                 ("drain", "drained"),
                 ("disable by=anna", "disabled by anna"),
-                ("weight=5 since=1764000000 until=1764003780 reason=a disk", "weight 5 until 17:03: a disk"),
-                ("drain since=1764000000 by=anna until=1764090000", "drained by anna until 2025-11-25 17:00"),
+                (
+                    "weight=5 since=1764000000 until=1764003780 reason=a disk",
+                    "weight 5 since 2025-11-24 16:00 until 17:03: a disk",
+                ),
+                (
+                    "drain since=1764000000 by=anna until=1764090000",
+                    "drained by anna since 2025-11-24 16:00 until 2025-11-25 17:00",
+                ),
                 ("drain until=1764003780", "drained until 2025-11-24 17:03"),
                 ("drain until=18446744073709551615", "drained until the end of time"),
             ],

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{self, Config, OnDrift, Problem};
-use crate::model::{RealServerKey, ServiceEntry, ServiceKey, Table};
+use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey, Table};
 use crate::system::RunDir;
 
 /// The file `<run>/services/<lvs>.cf`.
@@ -21,8 +21,10 @@ pub enum Declaration {
 /// Virtual services as their owner wants them while no health monitor says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// The virtual services with every real server at its weight, without fallback.
+    /// The virtual services with every real server at its weight, but for backups, without fallback.
     pub table: Table,
+    /// The backup real servers, which the table has at weight 0, for the services that have such.
+    pub backups: BTreeMap<ServiceKey, BTreeSet<RealServerKey>>,
     /// The fallbacks of the services that have one.
     pub fallbacks: BTreeMap<ServiceKey, RealServerKey>,
     /// The real servers that have left the services, for those that have such: the kernel may hold them at weight 0.
@@ -48,6 +50,13 @@ pub fn declaration(run_dir: &RunDir, instance: &str) -> Declaration {
         // The file is there; that is all that is known of it.
         Err(_) => Declaration::Damaged,
     }
+}
+
+/// Returns how many virtual services are declared on this node, without reading what is said of them.
+pub fn count_declared(run_dir: &RunDir) -> usize {
+    let folder = run_dir.services();
+    let texts = folder.instances().into_iter().filter_map(|instance| folder.read(&instance).ok().flatten());
+    texts.map(|text| sections(&text).filter(|section| section.starts_with("virtual")).count()).sum()
 }
 
 impl Declaration {
@@ -85,7 +94,17 @@ impl Declared {
             let draining = service.draining.iter().map(|one| (one.real_server.key, drain(one.since)));
             self.draining.insert(key, draining.collect());
         }
-        let reals = service.real_servers.into_iter().map(|real| (real.real_server.key, real.real_server));
+        let backups: BTreeSet<RealServerKey> =
+            service.real_servers.iter().filter(|real| real.backup).map(|real| real.real_server.key).collect();
+        if !backups.is_empty() {
+            self.backups.insert(key, backups);
+        }
+        // A backup waits: no health monitor says that it is needed.
+        let weight = |real: &config::RealServerConfig| if real.backup { 0 } else { real.real_server.weight };
+        let reals = service
+            .real_servers
+            .into_iter()
+            .map(|real| (real.real_server.key, RealServer { weight: weight(&real), ..real.real_server }));
         self.table.insert(key, ServiceEntry { service: service.service, real_servers: reals.collect() });
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Left;
-use crate::model::{RealServerKey, ServiceKey};
+use crate::model::{DnsRecord, RealServerKey, ServiceKey};
 
 /// The record that a health monitor leaves in `<run>/monitors/<instance>.json` for calls that come when it is dead.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +24,22 @@ pub struct HealthRecord {
     pub known_up: BTreeMap<String, Vec<String>>,
     /// The real servers that it knew to be down, by virtual service. They are empty after an orderly end.
     pub known_down: BTreeMap<String, Vec<String>>,
+    /// Why real servers that were well had less than their whole weight, by virtual service. It is empty after an orderly end.
+    pub known_reduced: BTreeMap<String, BTreeMap<String, ReducedRecord>>,
+    /// The virtual services that had lost their quorum. They are none after an orderly end.
+    pub quorum_lost: Vec<String>,
     /// The real servers that have left services of its own and were drained, by virtual service, each with the time at which
     /// it left, in seconds since this machine was started.
     pub draining: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What the names stand for that it follows in DNS.
+    pub dns: Vec<DnsRecord>,
     /// The entries that stay as other programs have made them.
     pub drifts: Vec<DriftRecord>,
     /// The share of the director's connections that this standby knows, in per cent, as of the last time that it heard the
     /// director; `None` on the director itself, and where none was heard. It is empty after an orderly end.
     pub sync_coverage: Option<u8>,
+    /// Whether this standby has heard the director, and does no more. It is empty after an orderly end.
+    pub sync_hears_no_more: bool,
     /// The address of another director that sends connections with the same sync id. It is empty after an orderly end.
     pub sync_clash: Option<String>,
 }
@@ -61,6 +69,16 @@ impl HealthRecord {
         let times = known.map(|real| (real, now)).chain(draining.map(|(real, since)| (real, *since)));
         times.filter_map(|(real, since)| Some((real.parse().ok()?, since))).collect()
     }
+}
+
+/// Why a real server had less than its whole weight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReducedRecord {
+    /// How much of its weight it wanted, in per cent; `None`: all of it.
+    pub advised: Option<u8>,
+    /// When its slow start began, in seconds since this machine was started.
+    pub rising_since: Option<u64>,
 }
 
 /// An entry of the table that the kernel refused at the last start of an `lvs` resource: one of the list in

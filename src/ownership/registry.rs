@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::declaration::{Declaration, Drain, declaration};
 use super::drift::DriftTimes;
-use super::record::HealthRecord;
+use super::record::{HealthRecord, ReducedRecord};
 use crate::model::{RealServerKey, ServiceKey};
 use crate::system::{self, Lock, RunDir};
 
@@ -65,6 +65,8 @@ pub struct Registry {
     followers: Vec<String>,
     known_up: RealServers,
     known_down: RealServers,
+    known_reduced: BTreeMap<ServiceKey, BTreeMap<RealServerKey, ReducedRecord>>,
+    quorum_lost: BTreeSet<ServiceKey>,
     drifts: DriftTimes,
     draining: BTreeMap<ServiceKey, BTreeMap<RealServerKey, Drain>>,
 }
@@ -125,6 +127,12 @@ impl Registry {
         }
         extend(&mut self.known_up, &record.known_up);
         extend(&mut self.known_down, &record.known_down);
+        for (service, reals) in &record.known_reduced {
+            let Ok(key) = service.parse() else { continue };
+            let reals = reals.iter().filter_map(|(real, reduced)| Some((real.parse().ok()?, *reduced)));
+            self.known_reduced.entry(key).or_default().extend(reals);
+        }
+        self.quorum_lost.extend(record.quorum_lost.iter().filter_map(|service| service.parse::<ServiceKey>().ok()));
         self.drifts.add(&record.drifts);
         if record.owns_services {
             self.add_owner(ServiceOwner::Ldirectord(instance.to_owned()), keys);
@@ -179,6 +187,16 @@ impl Registry {
     /// Returns the real servers of a service that a health monitor knew to be down.
     pub fn known_down(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServerKey> {
         self.known_down.get(key).into_iter().flatten()
+    }
+
+    /// Returns why real servers of a service that a health monitor knew to be well had less than their whole weight.
+    pub fn known_reduced(&self, key: &ServiceKey) -> impl Iterator<Item = (&RealServerKey, &ReducedRecord)> {
+        self.known_reduced.get(key).into_iter().flatten()
+    }
+
+    /// Whether a health monitor knew the quorum of a service to be lost.
+    pub fn has_lost_quorum(&self, key: &ServiceKey) -> bool {
+        self.quorum_lost.contains(key)
     }
 
     /// Returns what other programs have made of declared services, as far as the health monitors have found it.

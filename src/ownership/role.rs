@@ -13,6 +13,8 @@ use crate::system::{Lock, RunDir};
 pub struct RoleRecord {
     /// Whether the resource is promoted here: this node is the active director.
     pub promoted: bool,
+    /// When it was promoted, in seconds since this machine was started.
+    pub promoted_since: Option<u64>,
     /// The channel of the sync daemon that this resource has started; `None` where connections are not synchronised.
     pub channel: Option<SyncChannel>,
     /// A fingerprint of the parameters, as they are written, that were taken on last.
@@ -33,6 +35,8 @@ pub struct RoleRecord {
 pub struct SyncKnowledge {
     /// See [`HealthRecord::sync_coverage`].
     pub coverage: Option<u8>,
+    /// See [`HealthRecord::sync_hears_no_more`].
+    pub hears_no_more: bool,
     /// See [`HealthRecord::sync_clash`].
     pub clash: Option<String>,
 }
@@ -47,6 +51,7 @@ impl SyncKnowledge {
         // The one that follows the declarations is the only one that knows.
         records.fold(Self::default(), |known, record| Self {
             coverage: known.coverage.or(record.sync_coverage),
+            hears_no_more: known.hears_no_more || record.sync_hears_no_more,
             clash: known.clash.or(record.sync_clash),
         })
     }

@@ -31,12 +31,6 @@ pub struct Share {
     pub percent: f64,
 }
 
-/// Returns the weights without those that the outages take.
-pub fn without(weights: &[(RealServerKey, u32)], outages: &[Outage]) -> Vec<(RealServerKey, u32)> {
-    let taken = |real: &RealServerKey| outages.iter().any(|outage| outage.takes(real));
-    weights.iter().map(|(real, weight)| (*real, if taken(real) { 0 } else { *weight })).collect()
-}
-
 /// Returns how a scheduler shares new connections by the weights, as far as these alone decide: all clients alike, and
 /// connections that last equally long.
 pub fn shares(scheduler: &Scheduler, weights: &[(RealServerKey, u32)]) -> Vec<Share> {
@@ -85,11 +79,11 @@ mod tests {
     #[test]
     fn a_host_goes_with_all_of_its_ports_and_a_port_alone() {
         let real = |text: &str| text.parse::<RealServerKey>().expect("a key");
-        let all = ["192.0.2.1:80", "192.0.2.1:81", "192.0.2.2:80"].map(|text| (real(text), 1));
+        let all = ["192.0.2.1:80", "192.0.2.1:81", "192.0.2.2:80"].map(real);
         let address = [192, 0, 2, 1].into();
-        for (port, expected) in [(None, [0, 0, 1]), (Some(81), [1, 0, 1]), (Some(99), [1, 1, 1])] {
-            let left = without(&all, &[Outage { address, port }]);
-            assert_eq!(left.iter().map(|(_, weight)| *weight).collect::<Vec<_>>(), expected);
-        }
+        let rows = [(None, [true, true, false]), (Some(81), [false, true, false]), (Some(99), [false; 3])];
+        check_rows(rows, |(port, expected)| {
+            assert_eq!(all.map(|real| Outage { address, port }.takes(&real)), expected);
+        });
     }
 }

@@ -6,6 +6,16 @@ use std::net::IpAddr;
 /// Something that an administrator wants to read about, once for each change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncEvent {
+    /// An `lvs` resource has become promoted on this node, or was found to be.
+    Promoted {
+        /// The resource.
+        resource: String,
+    },
+    /// An `lvs` resource is no longer promoted on this node.
+    Demoted {
+        /// The resource.
+        resource: String,
+    },
     /// A standby has begun, or has ceased, to know nearly all connections of this director.
     StandbyKnows {
         /// The standby's address.
@@ -78,6 +88,8 @@ impl SyncEvent {
 impl fmt::Display for SyncEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Promoted { resource } => write!(f, "{resource}: promoted on this node"),
+            Self::Demoted { resource } => write!(f, "{resource}: no longer promoted on this node"),
             Self::StandbyKnows { standby, coverage } => write!(f, "standby {standby} knows {coverage}"),
             Self::Knows { director, coverage } => write!(f, "this standby knows {coverage} of director {director}"),
             Self::Clash(others) => write!(

@@ -11,6 +11,8 @@ pub struct Standby {
     run: u32,
     spoke: Option<Instant>,
     coverage: Option<Coverage>,
+    /// When it heard the director last.
+    heard: Option<Instant>,
     is_warm: bool,
 }
 
@@ -21,14 +23,17 @@ impl Standby {
     const NEARLY: Duration = Duration::from_secs(1);
     /// How often it speaks when none is missing.
     const COMPLETE: Duration = Duration::from_secs(5);
+    /// A director that lives speaks every three seconds at least.
+    const SILENT: Duration = Duration::from_secs(20);
 
     /// Creates a standby that has not spoken yet. `run` tells it from an earlier one with the same address.
     pub fn new(run: u32) -> Self {
-        Self { run, spoke: None, coverage: None, is_warm: false }
+        Self { run, spoke: None, coverage: None, heard: None, is_warm: false }
     }
 
     /// Notes what the director has, and what this node knows at that moment.
-    pub fn hear(&mut self, director: IpAddr, connections: u32, known: u32) -> Option<SyncEvent> {
+    pub fn hear(&mut self, director: IpAddr, connections: u32, known: u32, now: Instant) -> Option<SyncEvent> {
+        self.heard = Some(now);
         let coverage = Coverage { known, connections };
         let before = self.coverage.replace(coverage);
         if coverage.per_cent() == 100 && before.is_none_or(|before| before.per_cent() < 100) {
@@ -62,6 +67,11 @@ impl Standby {
     pub fn coverage(&self) -> Option<Coverage> {
         self.coverage
     }
+
+    /// Whether the director was heard, and is not any more: it is dead, or the channel between the two is broken.
+    pub fn hears_no_more(&self, now: Instant) -> bool {
+        self.heard.is_some_and(|heard| now.saturating_duration_since(heard) > Self::SILENT)
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +93,7 @@ mod tests {
             [(0, 250), (97, 250), (98, 1000), (99, 1000), (100, 5000), (101, 5000)],
             |(known, pause)| {
                 let mut standby = Standby::new(7);
-                standby.hear(director(), 100, known);
+                standby.hear(director(), 100, known, now);
                 standby.speak(known, now);
                 assert_eq!((standby.next_word(now) - now).as_millis(), pause, "{known}");
             },
@@ -96,16 +106,16 @@ mod tests {
         let mut standby = Standby::new(7);
         for (known, waits) in [(50, true), (100, false), (100, true), (99, true), (100, false)] {
             standby.speak(known, now);
-            standby.hear(director(), 100, known);
+            standby.hear(director(), 100, known, now);
             assert_eq!(standby.next_word(now) > now, waits, "{known}");
         }
     }
 
     #[test]
     fn each_change_is_told_once() {
-        let mut standby = Standby::new(7);
+        let (mut standby, now) = (Standby::new(7), Instant::now());
         let mut told = |known| {
-            standby.hear(director(), 100, known).map(|event| match event {
+            standby.hear(director(), 100, known, now).map(|event| match event {
                 SyncEvent::Knows { coverage, .. } => coverage.per_cent(),
                 other => panic!("{other:?}"),
             })
@@ -116,9 +126,12 @@ mod tests {
 
     #[test]
     fn what_it_knew_stays_known_when_the_director_falls_silent() {
-        let mut standby = Standby::new(7);
+        let (mut standby, now) = (Standby::new(7), Instant::now());
         assert_eq!(standby.coverage(), None);
-        standby.hear(director(), 200, 100);
+        assert!(!standby.hears_no_more(now + Standby::SILENT * 2), "it has never heard one");
+        standby.hear(director(), 200, 100, now);
+        assert!(!standby.hears_no_more(now + Standby::SILENT));
+        assert!(standby.hears_no_more(now + Standby::SILENT * 2));
         assert_eq!(standby.coverage().map(Coverage::per_cent), Some(50));
         standby.speak(0, Instant::now() + Duration::from_secs(1000));
         assert_eq!(standby.coverage().map(Coverage::per_cent), Some(50));

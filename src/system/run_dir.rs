@@ -12,23 +12,26 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::comparison::Comparison;
-use super::{FileError, write_private};
+use super::{FileError, ObservedFolder, write_private};
 
 /// The run directory.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     root: PathBuf,
+    /// Where what may be shared with a group lies: beside the root, whose files hold passwords and whose mode stays 0700.
+    observed: PathBuf,
 }
 
 impl RunDir {
-    /// Returns the run directory of this machine, `/run/lvs-agents`.
+    /// Returns the run directory of this machine, `/run/lvs-agents`, with `/run/lvs-agents-observe` beside it.
     pub fn system() -> Self {
-        Self::at("/run/lvs-agents")
+        Self { observed: "/run/lvs-agents-observe".into(), ..Self::at("/run/lvs-agents") }
     }
 
     /// Returns the run directory at `root`, for tests.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self { observed: root.join("observe"), root }
     }
 
     /// Returns the path of the directory itself.
@@ -59,6 +62,11 @@ impl RunDir {
     /// The record of each health monitor: what it looks after.
     pub fn monitors(&self) -> Folder {
         self.folder("monitors", "json")
+    }
+
+    /// The names of the node attributes that each health monitor may have in the cluster.
+    pub fn node_attributes(&self) -> Folder {
+        self.folder("monitors", "attributes")
     }
 
     /// The operators' orders that are kept on this node, each by its name.
@@ -101,6 +109,16 @@ impl RunDir {
     /// The control socket of a health monitor.
     pub fn socket(&self, instance: &str) -> PathBuf {
         self.root.join(format!("{}.sock", file_name(instance)))
+    }
+
+    /// What a health monitor shows to those who may observe it.
+    pub fn observed(&self, instance: &str) -> ObservedFolder {
+        ObservedFolder::new(&self.observed, &file_name(instance))
+    }
+
+    /// Returns the folders of all health monitors that have run since the last boot, in the order of their names.
+    pub fn all_observed(&self) -> Vec<ObservedFolder> {
+        ObservedFolder::all(&self.observed)
     }
 
     /// The lock that a health monitor holds as long as it lives.

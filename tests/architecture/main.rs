@@ -17,7 +17,8 @@ fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|cause| panic!("{path}: read: {cause}"))
 }
 
-/// Every file below a folder of the repository, by its path from the repository's root.
+/// Every file below a folder of the repository, by its path from the repository's root. What the suite has written is none: it
+/// may have the whole root of a Debian, whose links lead in circles.
 fn files_below(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
     collect(&repository().join(folder), &mut found);
@@ -30,7 +31,8 @@ fn files_below(folder: &str) -> Vec<String> {
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.path() {
-            path if path.is_dir() => collect(&path, found),
+            path if path == repository().join("cts/out") => {}
+            path if path.is_dir() && !path.is_symlink() => collect(&path, found),
             path => found.push(path),
         }
     }

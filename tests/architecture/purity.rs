@@ -7,10 +7,11 @@ use crate::source::{Named, Source};
 use crate::{files_below, read, repository};
 
 /// The pure modules, and which modules of this crate each may name.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("model", &["model"]),
     ("plan", &["model", "plan"]),
     ("health", &["model", "health"]),
+    ("dns", &["model", "dns"]),
     ("sync", &["model", "sync"]),
     // The table of checks says what a service may say of them.
     ("config", &["model", "config", "check"]),

@@ -99,7 +99,7 @@ pub fn finish(program: &str, package: &str, arguments: &[&str], directory: &Path
 
 pub fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), CheckFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    runtime.block_on(check::run(&Check { question: question.into(), target, timeout, between: None }))
+    runtime.block_on(check::run(&Check { question: question.into(), target, timeout, between: None })).map(drop)
 }
 
 /// Asks every row; those whose result is another are told together. Each result is what follows `KIND ADDRESS: `.

@@ -22,12 +22,12 @@ fn the_example_is_imported_as_the_golden_file_has_it() {
 #[test]
 fn the_exit_status_says_whether_something_is_left_out_and_the_place_is_told() {
     let host = Host::new();
-    host.write("/run/test/conf.d/more.conf", "virtual_server 192.0.2.1 80 {\n protocol TCP\n quorum 2\n}\n");
+    host.write("/run/test/conf.d/more.conf", "virtual_server 192.0.2.1 80 {\n protocol TCP\n mystery\n}\n");
     host.write(KEEPALIVED, "include conf.d/*.conf\ninclude nothing/*.conf\n");
     let told = host.tool(&["import", "keepalived.conf", KEEPALIVED]).expect(2);
     let expected = format!(
         "{KEEPALIVED}:2: include nothing/*.conf: left out: no such file\n\
-         /run/test/conf.d/more.conf:3: quorum 2: left out: the fallback serves when no real server is left\n"
+         /run/test/conf.d/more.conf:3: mystery: left out: not known here\n"
     );
     let (mut lines, mut wanted): (Vec<&str>, Vec<&str>) = (told.stderr.lines().collect(), expected.lines().collect());
     lines.sort_unstable();
@@ -37,6 +37,10 @@ fn the_exit_status_says_whether_something_is_left_out_and_the_place_is_told() {
     assert!(told.stdout.contains("virtual=192.0.2.1:80\n\tprotocol=tcp\n"), "{}", told.stdout);
     let missing = host.tool(&["import", "keepalived.conf", "/run/test/none"]).expect(1);
     assert_eq!(missing.stderr, "lvs-agents: /run/test/none: read: No such file or directory (os error 2)\n");
+    let endless = host.tool(&["check-config", "/dev/zero"]).expect(1);
+    assert!(endless.stderr.contains("/dev/zero: read: it is larger than 64 MiB"), "{}", endless.stderr);
+    let endless = host.tool(&["import", "ipvsadm-save", "/dev/zero"]).expect(1);
+    assert_eq!(endless.stderr, "lvs-agents: /dev/zero: read: larger than 64 MiB\n");
 }
 
 #[test]

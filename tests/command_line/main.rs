@@ -7,6 +7,7 @@ mod common;
 mod convert;
 mod execute;
 mod plan;
+mod top;
 
 use std::process::Command;
 

@@ -9,9 +9,11 @@ pub mod agent;
 pub mod follow;
 pub mod frames;
 pub mod kill;
+pub mod name_server;
 pub mod network;
 #[path = "../../src/testing/rows.rs"]
 pub mod rows;
+pub mod schema;
 pub mod server;
 pub mod table;
 pub mod talk;
@@ -30,7 +32,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 pub use agent::{Agent, Outcome};
 
 /// The patience for everything that is waited for. It is generous, since it only costs time when the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(45);
 const POLL: Duration = Duration::from_millis(20);
 /// A command that has not ended by then hangs, or has left its pipes to a process in the background.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);

@@ -30,6 +30,12 @@ impl Host {
         (switch, hosts)
     }
 
+    /// Does something in the network of this machine. Threads that it starts stay there; where [`Host::enter`] goes none can be
+    /// started, as that is another process namespace.
+    pub fn enter_network<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        inside(self.namespaces(&["net"]), work)
+    }
+
     /// Lays a cable from an interface to one of another machine.
     pub fn lay_cable(&self, nic: &str, other: &Self, name: &str) {
         let mut link = Command::new("ip");

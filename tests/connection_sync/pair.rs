@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lvs_agents::sync::{Endpoints, MessageWriter, SyncMessage, SyncRecord};
 
-use super::common::{Agent, Host, PATIENCE, until};
+use super::common::{Agent, Host, PATIENCE, schema, until};
 
 const PORT: u16 = 8848;
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 81);
@@ -177,7 +177,7 @@ impl Pair {
     /// Returns what a node's health monitor says of itself.
     pub fn status(host: &Host) -> serde_json::Value {
         let text = host.tool(&["status", "--json"]).expect(0).stdout;
-        let overview: serde_json::Value = serde_json::from_str(&text).expect("status --json");
+        let overview = schema::status(&text);
         overview["monitors"][0].clone()
     }
 }

@@ -5,12 +5,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod evidence;
 mod following;
 mod health;
 mod killed;
 mod metrics;
+mod names;
+mod observe;
 mod orders;
 mod overload;
+mod paths;
 mod process;
 mod refused;
 mod reload;
@@ -60,7 +64,7 @@ fn daemons(host: &Host) -> Vec<u32> {
 /// Returns the row of a real server in `status --json`.
 fn status(host: &Host, real: &str) -> serde_json::Value {
     let text = host.tool(&["status", "--json"]).expect(0).silent().stdout;
-    let overview: serde_json::Value = serde_json::from_str(&text).expect("status --json");
+    let overview = common::schema::status(&text);
     let rows = overview["monitors"][0]["services"][0]["real_servers"].as_array().cloned().unwrap_or_default();
     rows.into_iter().find(|row| row["real_server"] == real).unwrap_or_else(|| panic!("{real}: not in {text}"))
 }

@@ -191,8 +191,13 @@ fn stop_during_a_start_leaves_nothing() {
     let silent = "checktimeout=15\nvirtual=10.9.0.100:80\n\treal=192.0.2.7:80 gate\n\tchecktype=connect\n";
     host.write(CONFIG, silent);
     let ldirectord = ldirectord(&host);
-    let killed = ldirectord.clone().under(&["timeout", "-s", "KILL", "1"]).run("start");
-    assert_ne!(killed.code, Some(0));
+    let starter = ldirectord.clone().under(&["sh", "-c", "echo $$ >/run/starter; exec \"$@\"", "sh"]);
+    std::thread::scope(|scope| {
+        let killed = scope.spawn(|| starter.run("start"));
+        until_equal("health monitors", &1, || daemons(&host).len());
+        host.sh("kill -KILL $(cat /run/starter)");
+        assert_ne!(killed.join().expect("start").code, Some(0));
+    });
     assert_eq!(daemons(&host).len(), 1, "the daemon outlives its starter");
     ldirectord.stop();
     assert_eq!(daemons(&host), [0; 0]);

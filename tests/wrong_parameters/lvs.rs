@@ -1,7 +1,7 @@
 use super::common::wrong::{WrongRow, check, everywhere, here};
 use super::common::{Agent, Host};
 
-const ROWS: [WrongRow; 50] = [
+const ROWS: [WrongRow; 52] = [
     everywhere(&[("virtual", "")], "virtual: not set: name a virtual service, or a configfile"),
     everywhere(&[("virtual", "10.9.0.100")], "virtual: \"10.9.0.100\": expected ADDRESS:PORT or a firewall mark"),
     everywhere(&[("virtual", "10.9.0.100:70000")], "port \"70000\": expected 0 to 65535"),
@@ -21,6 +21,11 @@ const ROWS: [WrongRow; 50] = [
     everywhere(&[("real", "10.9.1.1 gate, 10.9.1.1 gate 2")], "10.9.1.1:80: given twice"),
     everywhere(&[("real", "10.9.1.999 gate")], "\"10.9.1.999\" is not an IPv4 address"),
     everywhere(&[("real", "10.9.1.1:70000 masq")], "port \"70000\": expected 0 to 65535"),
+    everywhere(&[("real", "10.9.1.1 gate dns")], "dns: expected a host name with it"),
+    everywhere(
+        &[("real", "localhost gate dns")],
+        "real \"localhost gate dns\": dns: not followed by lvs: configfile of",
+    ),
     everywhere(&[("scheduler", "nosuch")], "scheduler: \"nosuch\": expected a scheduler, one of rr wrr"),
     everywhere(&[("persistent", "-1")], "persistent: \"-1\": expected a whole number from 0 to 4294967295"),
     everywhere(&[("persistent", "long")], "persistent: \"long\": expected a whole number"),

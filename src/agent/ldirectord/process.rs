@@ -47,6 +47,8 @@ fn start_process(call: &Call, parameters: &LdirectordParameters, pid_file: Optio
         ("--configfile", &parameters.configfile),
         ("--logfile", &parameters.logfile),
         ("--metrics", &parameters.metrics),
+        ("--observe-group", &parameters.observe_group),
+        ("--attribute-dampening", &parameters.attribute_dampening),
     ] {
         if let Some(value) = value {
             command.args([option, value.as_str()]);

@@ -53,6 +53,12 @@ pub fn troubles(liveness: &Liveness, can_read_table: impl FnOnce() -> bool) -> R
     troubles.extend(listed("the kernel refuses", &faults));
     let unserved: Vec<&str> = liveness.unserved.iter().map(String::as_str).collect();
     troubles.extend(listed("neither a real server nor a fallback serves virtual service", &unserved));
+    let alarms: Vec<String> =
+        liveness.alarms.iter().map(|alarm| format!("virtual service {}: {}", alarm.service, alarm.cause)).collect();
+    troubles.extend(listed(
+        "the rules of a service answer a fault",
+        &alarms.iter().map(String::as_str).collect::<Vec<_>>(),
+    ));
     let drifts: Vec<String> = liveness.drifts.iter().map(|drift| drift.sentence(SystemTime::now())).collect();
     troubles.extend(listed(
         "another program has changed the table",
@@ -112,6 +118,7 @@ mod tests {
                 following_error: Some("locked".into()),
                 faults: vec![fault("one"), fault("two")],
                 unserved: ["a", "b", "c", "d", "e"].map(String::from).to_vec(),
+                alarms: vec![fault("quorum lost: weight 1, needs 3 (quorumaction=keep)")],
                 check_error: Some("no program".into()),
                 sink_errors: vec!["monitorfile /x: full".into()],
                 checks_late_seconds: 2.5,
@@ -123,6 +130,8 @@ mod tests {
                 "health monitor: follow the declarations: locked",
                 "the kernel refuses: one; two",
                 "neither a real server nor a fallback serves virtual service: a; b; c; and 2 more",
+                "the rules of a service answer a fault: virtual service tcp 192.0.2.1:80: quorum lost: weight 1, needs 3 \
+                 (quorumaction=keep)",
                 "a check could not be made: no program",
                 "services are served, and not all that was asked for is reported: monitorfile /x: full",
                 "checks are late by 2.5 s: this machine cannot ask as often as it is told",

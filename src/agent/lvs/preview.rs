@@ -77,7 +77,7 @@ fn preview(
     registry: &Registry,
     ipvs: Option<&mut Ipvs>,
 ) -> Result<Preview, Failure> {
-    let Declared { table: mut desired, draining, fallbacks, .. } = declared;
+    let Declared { table: mut desired, draining, backups, fallbacks, .. } = declared;
     let mut observed = Table::new();
     let mut deleted = Vec::new();
     // Without IPVS in the kernel there is no table.
@@ -94,7 +94,7 @@ fn preview(
         }
     }
     drain::keep(&mut desired, &observed, &draining);
-    wanted::expect_of_monitors(&mut desired, &observed, &fallbacks, registry);
+    wanted::expect_of_monitors(&mut desired, &observed, (&backups, &fallbacks), registry);
     let mut changes = plan::deletions(&deleted);
     changes.extend(plan::table_changes(&desired, &observed, TableRole::OwnsServices));
     Ok(Preview { changes, desired, observed })

@@ -241,9 +241,8 @@ fn backup_only() -> bool {
 /// Tells the cluster how fit this director is. `answer` is what monitor answers.
 pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Failure>) {
     let Some(role) = role(call, run_dir) else { return };
-    let is_unchecked = unchecked::trouble(&role, seconds_since_boot()).is_some();
-    let counted = SyncKnowledge::read(run_dir).coverage;
-    let Some(fitness) = Fitness::of(&role, answer, counted, is_unchecked) else { return };
+    let now = seconds_since_boot();
+    let Some(fitness) = Fitness::of(&role, answer, SyncKnowledge::read(run_dir).coverage, now) else { return };
     let score = score::score(fitness);
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
     let may_be_forgotten = call.is_probe || call.action == Action::Start;
@@ -273,7 +272,9 @@ fn enter(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, wanted: RoleRecord) -> 
         return Err(Failure::generic(reason));
     }
     let wanted = RoleRecord { channel: wanted.channel.filter(|channel| is_only_one(call, run_dir, channel)), ..wanted };
-    let wanted = RoleRecord { interface_index: interface_index(&wanted), ..wanted };
+    let since = record.as_ref().filter(|record| record.promoted).and_then(|record| record.promoted_since);
+    let promoted_since = wanted.promoted.then(|| since.unwrap_or_else(seconds_since_boot));
+    let wanted = RoleRecord { interface_index: interface_index(&wanted), promoted_since, ..wanted };
     let orders = role::orders(record.as_ref(), &running, &wanted);
     let (stops, starts): (Vec<_>, Vec<_>) = orders.into_iter().partition(|order| matches!(order, SyncOrder::Stop(_)));
     let write = || run_dir.roles().write_json(&call.instance, &wanted);

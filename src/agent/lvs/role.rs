@@ -118,6 +118,11 @@ fn working(record: &RoleRecord, troubles: Vec<String>) -> Status {
     }
 }
 
+/// Returns, in words, how the kernel's sync daemons are not as the record says.
+pub fn sync_faults(record: &RoleRecord, running: &SyncDaemons) -> Vec<String> {
+    differences(record, running, None)
+}
+
 /// Returns, in words, what is not as the record says.
 fn differences(record: &RoleRecord, running: &SyncDaemons, interface_index: Option<u32>) -> Vec<String> {
     let Some(channel) = &record.channel else { return Vec::new() };

@@ -1,19 +1,20 @@
 //! The promotion score: which director pacemaker should make the active one. Pacemaker adds its stickiness, twice for the active
 //! one, so the levels lie far enough apart for it.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::unchecked;
 use crate::ocf::{Call, Failure, Status};
 use crate::ownership::RoleRecord;
-use crate::system::program;
+use crate::system::node_attribute;
 
 /// What is known of this director when its score is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fitness {
     /// The table is as it should be.
     pub complete: bool,
-    /// Per cent of the connections that this director knows: all when it is the active one; `None` where nothing counts them.
+    /// Per cent of the connections that this director knows: all when it is the active one; `None` where nothing counts them, and
+    /// in the middle of a take-over.
     pub coverage: Option<u8>,
     /// The score that the cluster has.
     pub before: Option<u32>,
@@ -23,25 +24,31 @@ pub struct Fitness {
 
 impl Fitness {
     /// Judges a director by what its monitor answers, and by what its health monitor counts; `None` for one that does not run.
-    pub fn of(
-        role: &RoleRecord,
-        answer: &Result<Status, Failure>,
-        counted: Option<u8>,
-        unchecked: bool,
-    ) -> Option<Self> {
+    /// `now` is in seconds since this machine was started.
+    pub fn of(role: &RoleRecord, answer: &Result<Status, Failure>, counted: Option<u8>, now: u64) -> Option<Self> {
         let complete = match answer {
             Ok(Status::Stopped) => return None,
             Ok(Status::FailedPromoted(_)) | Err(_) => false,
             Ok(_) => true,
         };
         let coverage = match answer {
-            _ if role.promoted => Some(100),
+            _ if role.promoted => Some(100).filter(|_| !is_taking_over(role, now)),
             // What it knew when the synchronisation broke down grows old.
             Ok(Status::Degraded(_)) => Some(0),
             _ => counted,
         };
+        let unchecked = unchecked::trouble(role, now).is_some();
         Some(Self { complete, coverage, before: role.score, unchecked })
     }
+}
+
+/// How long a take-over may go on after the promotion: the first monitor is a part of it, before the virtual IP is started.
+const TAKE_OVER: u64 = 3;
+
+/// Whether a director has just been promoted that the cluster rates well already. One that it rates low must not wait: a standby
+/// could outdo it meanwhile.
+fn is_taking_over(role: &RoleRecord, now: u64) -> bool {
+    role.score >= Some(UNCHECKED) && role.promoted_since.is_some_and(|since| now < since + TAKE_OVER)
 }
 
 /// The score of a director that is whole, while nothing is known of its connections.
@@ -79,24 +86,16 @@ pub fn score(fitness: Fitness) -> u32 {
 /// # Errors
 /// It says what the cluster's own program answered. An action must not fail for it.
 pub fn tell(call: &Call, score: Option<u32>) -> Result<(), String> {
-    const PROGRAM: &str = "attrd_updater";
     const PATIENCE: Duration = Duration::from_secs(5);
     // The name that pacemaker gives to the score of an anonymous clone's instances.
     let name = format!("master-{}", call.instance);
-    let mut command = Command::new(PROGRAM);
-    command.args(["-n", &name]);
-    match score {
-        Some(score) => command.arg("-U").arg(score.to_string()),
-        None => command.arg("-D"),
-    };
-    let ended = program::run(&mut command, Instant::now() + PATIENCE.min(call.timeout / 4));
-    let cause = match ended {
-        Ok(ended) if ended.status.success() => return Ok(()),
-        Ok(ended) => ended.status.to_string(),
-        Err(cause) => cause.to_string(),
-    };
+    let deadline = Instant::now() + PATIENCE.min(call.timeout / 4);
     let shown = score.map_or_else(|| "none".into(), |score| score.to_string());
-    Err(format!("promotion score {shown}: {PROGRAM} {name}: {cause}"))
+    let told = match score {
+        Some(_) => node_attribute::set(&name, &shown, deadline),
+        None => node_attribute::remove(&name, deadline),
+    };
+    told.map_err(|cause| format!("promotion score {shown}: {cause}"))
 }
 
 #[cfg(test)]
@@ -158,10 +157,32 @@ mod tests {
             |(promoted, answer, counted, expected)| {
                 let role = RoleRecord { promoted, score: Some(500), ..RoleRecord::default() };
                 for unchecked in [false, true] {
+                    let unchecked_since = unchecked.then_some(1);
+                    let role = RoleRecord { has_checks: true, unchecked_since, ..role.clone() };
                     let fitness = |(complete, coverage)| Fitness { complete, coverage, before: Some(500), unchecked };
-                    assert_eq!(Fitness::of(&role, &answer, counted, unchecked), expected.map(fitness));
+                    assert_eq!(Fitness::of(&role, &answer, counted, 1000), expected.map(fitness));
                 }
             },
+        );
+    }
+
+    #[test]
+    fn a_take_over_changes_no_score_but_a_low_one() {
+        let scores = |promoted_since, score| {
+            let role = RoleRecord { promoted: true, promoted_since, score, ..RoleRecord::default() };
+            Fitness::of(&role, &Ok(Status::Promoted), None, 103).map(super::score)
+        };
+        check_rows(
+            [
+                (Some(103), Some(500), 500),
+                (Some(101), Some(500), 500),
+                (Some(100), Some(500), 1000),
+                (Some(103), Some(1000), 1000),
+                (Some(103), Some(100), 1000),
+                (Some(103), None, 1000),
+                (None, Some(500), 1000),
+            ],
+            |(since, before, expected)| assert_eq!(scores(since, before), Some(expected)),
         );
     }
 }

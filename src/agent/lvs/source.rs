@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::{self, Config};
 use crate::director::{self, SystemResolver};
 use crate::ocf::{Call, Failure, ValidationLevel};
-use crate::system::RunDir;
+use crate::system::{RunDir, secret_file};
 
 /// The text that declares the configuration: in its own language, with every name resolved. `None`: it is declared already,
 /// by the same text.
@@ -19,7 +19,9 @@ pub fn validate(call: &Call, level: ValidationLevel) -> Result<(), Failure> {
     match (call.text("configfile"), level) {
         (Some(_), ValidationLevel::Consistency) => refuse_both(call),
         // Names are looked up on the node that runs the resource only.
-        (None, ValidationLevel::Consistency) => load_parameters(call, &config::AnyName::default()).map(|_| ()),
+        (None, ValidationLevel::Consistency) => {
+            load_parameters(call, parameters(call), &config::AnyName::default()).map(|_| ())
+        }
         (_, ValidationLevel::Local) => load(call).map(|_| ()),
     }
 }
@@ -30,9 +32,10 @@ pub fn load(call: &Call) -> Result<Config, Failure> {
     if let Some(path) = call.text("configfile") {
         return load_file(path);
     }
-    let resolver = SystemResolver::new();
-    load_parameters(call, &resolver).map_err(|failure| match resolver.has_failed() {
-        // A name server that does not answer this node now must not forbid the resource everywhere for ever.
+    let (mut set, resolver) = (parameters(call), SystemResolver::new());
+    secret_file::reveal(&call.instance, &mut set).map_err(Failure::bad_here)?;
+    load_parameters(call, set, &resolver).map_err(|failure| match resolver.has_failed() {
+        // A name server that does not answer this node now, or a password that it does not have, must not forbid the resource everywhere for ever.
         true => Failure::bad_here(failure.to_string()),
         false => failure,
     })
@@ -44,20 +47,30 @@ fn load_file(path: &str) -> Result<Config, Failure> {
     if config.services.is_empty() {
         return Err(Failure::bad_here(format!("configfile {path}: has no virtual service")));
     }
+    director::refuse_followed_names(&config).map_err(|why| Failure::bad_here(format!("configfile {path}: {why}")))?;
     Ok(config)
 }
 
-fn load_parameters(call: &Call, resolver: &dyn config::Resolver) -> Result<Config, Failure> {
+/// The directives among the parameters that are set.
+fn parameters(call: &Call) -> Vec<(&'static str, String)> {
     let directives = config::DIRECTIVES.iter().filter(|directive| directive.is_parameter);
-    let set: Vec<(&'static str, String)> =
-        directives.filter_map(|directive| Some((directive.name, written(call, directive.name)?.to_owned()))).collect();
+    directives.filter_map(|directive| Some((directive.name, written(call, directive.name)?.to_owned()))).collect()
+}
+
+fn load_parameters(
+    call: &Call,
+    set: Vec<(&'static str, String)>,
+    resolver: &dyn config::Resolver,
+) -> Result<Config, Failure> {
     if call.text("virtual").is_none() {
         return Err(Failure::bad_parameter("virtual: not set: name a virtual service, or a configfile"));
     }
-    config::parse_parameters(&set, resolver).map_err(|problems| {
+    let config = config::parse_parameters(&set, resolver).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::bad_parameter(lines.join("; "))
-    })
+    })?;
+    director::refuse_followed_names(&config).map_err(Failure::bad_parameter)?;
+    Ok(config)
 }
 
 /// Logs what was accepted but may not be what was meant.

@@ -32,17 +32,22 @@ pub fn leave_drift(desired: &mut Table, observed: &Table, reporting: &BTreeSet<S
 }
 
 /// What the table is once a living health monitor has followed the declaration: a real server that it knows to be down
-/// stays as it is held, and so does a fallback. Others are taken to be healthy.
+/// stays as it is held, and so do a backup and a fallback. Others are taken to be healthy.
 pub fn expect_of_monitors(
     desired: &mut Table,
     observed: &Table,
-    fallbacks: &BTreeMap<ServiceKey, RealServerKey>,
+    (backups, fallbacks): (&BTreeMap<ServiceKey, BTreeSet<RealServerKey>>, &BTreeMap<ServiceKey, RealServerKey>),
     registry: &Registry,
 ) {
     for (key, entry) in
         desired.iter_mut().filter(|(key, _)| registry.real_server_mover(key) == RealServerMover::HealthMonitor)
     {
         let fallback = fallbacks.get(key).filter(|fallback| !entry.real_servers.contains_key(fallback));
+        for real in backups.get(key).into_iter().flatten() {
+            if let Some(held) = observed.get(key).and_then(|held| held.real_servers.get(real)) {
+                entry.real_servers.insert(*real, held.clone());
+            }
+        }
         for real in registry.known_down(key).chain(fallback) {
             match observed.get(key).and_then(|held| held.real_servers.get(real)) {
                 Some(held) => entry.real_servers.insert(*real, held.clone()),
@@ -123,9 +128,26 @@ mod tests {
                 (false, with_reals(&[(1, 1)]), with_reals(&[(8, 1), (9, 3)])),
             ],
             |(lives, observed, expected)| {
+                let backups = BTreeMap::new();
                 let mut desired = with_reals(&[(8, 1), (9, 3)]);
-                expect_of_monitors(&mut desired, &observed, &fallbacks, &registry(lives));
+                expect_of_monitors(&mut desired, &observed, (&backups, &fallbacks), &registry(lives));
                 assert_eq!(desired, expected, "{lives} {observed:?}");
+            },
+        );
+    }
+
+    #[test]
+    fn a_backup_is_expected_to_stay_as_it_is_and_a_new_one_waits() {
+        let backups = BTreeMap::from([(virtual_service(KEY).key, BTreeSet::from([real_server(7, 1).key]))]);
+        check_rows(
+            [
+                (with_reals(&[(7, 5), (9, 3)]), with_reals(&[(7, 5), (9, 3)])),
+                (with_reals(&[(9, 3)]), with_reals(&[(7, 0), (9, 3)])),
+            ],
+            |(observed, expected)| {
+                let mut desired = with_reals(&[(7, 0), (9, 3)]);
+                expect_of_monitors(&mut desired, &observed, (&backups, &BTreeMap::new()), &registry(true));
+                assert_eq!(desired, expected, "{observed:?}");
             },
         );
     }

@@ -129,6 +129,7 @@ mod tests {
             point_to_point: false,
             no_arp: false,
             mac: None,
+            mtu: Some(1500),
         }
     }
 

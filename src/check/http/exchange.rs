@@ -8,7 +8,7 @@ use std::pin::pin;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, LOCATION, TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, TRANSFER_ENCODING, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,6 +29,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// Only of a redirect: where to.
     pub location: Option<String>,
+    /// The header in which the server says what it wants of its weight, where it is asked for and there.
+    pub wish: Option<String>,
     /// Only of a success: the first [`BODY_LIMIT`] bytes.
     pub body: Vec<u8>,
 }
@@ -125,7 +127,9 @@ impl Client<'_> {
             301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
             _ => None,
         };
-        let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let wish = self.question.weight_header.as_ref().and_then(|name| response.headers().get(name));
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let (location, wish) = (location.map(text), wish.map(text));
         let mut body = Vec::new();
         if status.is_success() {
             let ends_with_connection =
@@ -138,7 +142,7 @@ impl Client<'_> {
                 other => other.map_err(|error| self.http_failure("body", &error))?,
             }
         }
-        Ok(Answer { status, location, body })
+        Ok(Answer { status, location, wish, body })
     }
 
     fn http_failure(&self, step: &str, error: &hyper::Error) -> CheckFailure {

@@ -11,6 +11,8 @@ fn get(request: &str) -> HttpQuestion {
         virtual_host: None,
         site: None,
         receive: None,
+        weight_header: None,
+        drains_on_404: false,
     }
 }
 
@@ -184,7 +186,8 @@ fn whole(kind: &'static str, request: &str) -> Question {
 }
 
 async fn run(question: Question, target: SocketAddr) -> Result<(), String> {
-    crate::check::run(&check(question, target, PATIENT)).await.map_err(|failure| failure.to_string())
+    let advice = crate::check::run(&check(question, target, PATIENT)).await;
+    advice.map(drop).map_err(|failure| failure.to_string())
 }
 
 /// Whatever host the URL names: that one may live while the real server is dead.
@@ -239,3 +242,36 @@ async fn a_proxy_is_asked_for_the_whole_url_and_follows_redirects_itself() {
 
 mod openssl;
 mod tls;
+
+#[tokio::test]
+async fn a_header_or_a_line_of_the_body_says_how_much_of_its_weight_a_server_wants() {
+    let wishing = HttpQuestion { weight_header: Some(HeaderName::from_static("x-weight")), ..get("/") };
+    let wish = async |headers: &'static str, body: &'static str| {
+        let target = http_server(move |_| answer("200 OK", headers, body)).await;
+        ask(target, &wishing, PATIENT).await.map(|advice| advice.map(|advice| advice.percent))
+    };
+    let rows = [
+        ("", "well", None),
+        ("X-Weight: up\r\n", "x-weight: 10%", None),
+        ("X-Weight: 50%\r\n", "", Some(50)),
+        ("", "state\r\nX-Weight: drain\r\n", Some(0)),
+        ("", "see x-weight: 5%\nx-weight:7%", Some(7)),
+    ];
+    for (headers, body, percent) in rows {
+        assert_eq!(wish(headers, body).await.expect(body), percent, "{headers}{body}");
+    }
+    for (headers, cause) in
+        [("X-Weight: down\r\n", "x-weight: the server says down"), ("X-Weight: a lot\r\n", "says \"a\"")]
+    {
+        let failure = wish(headers, "").await.expect_err(headers).to_string();
+        assert!(failure.contains(cause), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_404_drains_where_that_is_asked_for_and_is_a_failure_elsewhere() {
+    let target = http_server(|_| answer("404 Not Found", "", "")).await;
+    assert!(failure(target, &get("/")).await.contains("status 404"));
+    let advice = ask(target, &HttpQuestion { drains_on_404: true, ..get("/") }, PATIENT).await.expect("drains");
+    assert_eq!(advice.map(|advice| (advice.percent, advice.reason)), Some((0, "status 404 (Not Found)".into())));
+}

@@ -13,10 +13,12 @@ use crate::check::tls;
 const END_IN_PACKET: &str = "bytes remaining on stream";
 
 /// Why a conversation with the server ended without a row.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// Connected, then nothing within the time of one read.
     Silence,
+    /// Connected, then what was sent was not even acknowledged: the host is gone.
+    Gone,
     /// Not even connected.
     ConnectSilence,
     NoConnection {
@@ -27,6 +29,8 @@ pub enum Cause {
         kind: FailureKind,
         text: String,
     },
+    /// The server is there and has no connection left.
+    Overload(String),
 }
 
 impl Cause {
@@ -57,7 +61,8 @@ fn io_error(error: &io::Error) -> Cause {
     match error.kind() {
         io::ErrorKind::Other if error.to_string() == END_IN_PACKET => io_error(&io::ErrorKind::UnexpectedEof.into()),
         // What a read time-out of a blocking socket looks like.
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Cause::Silence,
+        io::ErrorKind::WouldBlock => Cause::Silence,
+        io::ErrorKind::TimedOut => Cause::Gone,
         // The library's word for a packet that makes no sense.
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => not_mysql(error),
         _ => {
@@ -100,14 +105,21 @@ fn system_error(text: &str) -> Option<io::Error> {
 /// Numbers from the error reference of MySQL 8.0 and MariaDB, which share them.
 fn server_error(error: &MySqlError) -> Cause {
     let meaning = match error.code {
-        1040 | 1203 => "too many connections",
+        // `ER_CON_COUNT_ERROR`
+        1040 => return Cause::Overload("too many connections (error 1040)".into()),
+        // Earlier checks of this node were cut off: it says nothing of the server.
+        1129 => {
+            let text =
+                "host blocked after too many connection errors (run FLUSH HOSTS on the server) (error 1129)".into();
+            return Cause::Other { kind: FailureKind::Internal, text };
+        }
+        1203 => "too many connections of this user",
         1044 => "access to the database denied",
         1045 | 1698 => "access denied",
         // Also the answer to an unknown command, which we never send.
         1047 => "WSREP not ready: the node is not part of the Galera primary component",
         1049 => "unknown database",
         1053 => "the server is shutting down",
-        1129 => "host blocked after too many connection errors (run FLUSH HOSTS on the server)",
         1130 => "this host is not allowed to connect (create the user for its address)",
         1142 | 1143 => "permission denied (grant SELECT to the user)",
         1146 => "no such table",
@@ -126,7 +138,7 @@ mod tests {
     fn text_of(code: u16, message: &str) -> String {
         let error = MySqlError { state: "HY000".into(), message: message.into(), code };
         match Cause::from(Error::MySqlError(error)) {
-            Cause::Other { kind: FailureKind::Answer, text } => text,
+            Cause::Other { text, .. } | Cause::Overload(text) => text,
             other => panic!("{code}: {other:?}"),
         }
     }
@@ -143,6 +155,9 @@ mod tests {
         }
         assert!(text_of(1047, "WSREP has not yet prepared node for application use").starts_with("WSREP not ready"));
         assert!(text_of(1129, "Host 'x' is blocked").starts_with("host blocked"));
+        let blocked = MySqlError { state: "HY000".into(), message: String::new(), code: 1129 };
+        let blocked = Cause::from(Error::MySqlError(blocked));
+        assert!(matches!(blocked, Cause::Other { kind: FailureKind::Internal, .. }), "this node's own fault");
         assert_eq!(
             text_of(1064, "You have an error in your SQL syntax"),
             "you have an error in your SQL syntax (error 1064)"
@@ -181,6 +196,8 @@ mod tests {
         let wanted = Cause::NoConnection { kind: FailureKind::Refused, text: "connection refused".into() };
         assert_eq!(Cause::from(Error::DriverError(refused)), wanted);
         assert_eq!(Cause::from(Error::DriverError(DriverError::ConnectTimeout)), Cause::ConnectSilence);
-        assert_eq!(Cause::from(Error::IoError(io::ErrorKind::WouldBlock.into())), Cause::Silence);
+        for (number, wanted) in [(Errno::EAGAIN, Cause::Silence), (Errno::ETIMEDOUT, Cause::Gone)] {
+            assert_eq!(Cause::from(Error::IoError(number.into())), wanted, "{number}");
+        }
     }
 }

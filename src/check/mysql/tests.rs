@@ -1,8 +1,11 @@
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::super::testing::*;
 use super::*;
+use crate::check::{run, run_for};
 use crate::model::Secret;
+use crate::testing::mysql_server::{self, IsSilent, RESET};
 
 const PASSWORD: &str = "tops3cret";
 
@@ -16,7 +19,7 @@ fn question() -> Question {
 }
 
 async fn failure(target: SocketAddr, timeout: Duration) -> CheckFailure {
-    let failure = ask(&check(question(), target, timeout)).await.expect_err("no MySQL server");
+    let failure = run(&check(question(), target, timeout)).await.expect_err("no MySQL server");
     assert!(!failure.to_string().contains(PASSWORD), "{failure}");
     failure
 }
@@ -84,8 +87,12 @@ async fn garbage_is_a_failure_and_no_panic() {
 #[tokio::test]
 async fn errors_in_place_of_the_greeting_are_understood() {
     let target = greet(b"\x17\0\0\0\xff\x10\x04Too many connections").await;
+    let advice = run(&check(question(), target, PATIENT)).await.expect("it is there");
+    let wanted = Advice { percent: 10, lets_in: false, reason: "too many connections (error 1040)".into() };
+    assert_eq!(advice, Some(wanted));
+    let target = greet(b"\x0d\0\0\0\xff\x69\x04is blocked").await;
     let failure = failure(target, PATIENT).await;
-    assert_eq!(failure.to_string(), format!("mysql {target}: login as \"monitor\": too many connections (error 1040)"));
+    assert_eq!(failure.kind(), FailureKind::Internal, "{failure}");
 }
 
 #[tokio::test]
@@ -129,5 +136,38 @@ async fn a_server_that_closes_in_the_middle_of_an_answer_is_a_refusal() {
         let failure = failure(target, PATIENT).await;
         let wanted = format!("mysql {target}: login as \"monitor\": connection closed by the server");
         assert_eq!((failure.to_string(), failure.kind()), (wanted, FailureKind::Refused));
+    }
+}
+
+/// The login of a healthy server would answer at once, and must not hide that the session does not.
+#[tokio::test]
+async fn a_kept_session_that_falls_silent_ends_the_run_with_what_it_has_found_and_the_next_one_logs_in() {
+    fn is_kept(asked: &[Vec<u8>]) -> bool {
+        asked.iter().any(|packet| packet.first() == Some(&RESET))
+    }
+    fn is_lag(asked: &[Vec<u8>]) -> bool {
+        asked.last().is_some_and(|packet| packet.ends_with(b"SHOW SLAVE STATUS"))
+    }
+    let lagging = Standing { maxlag: "10".into(), ..Standing::default() };
+    let any = Standing { role: "any".into(), ..Standing::default() };
+    let silences: [IsSilent; 2] = [is_kept, |asked| is_kept(asked) && is_lag(asked)];
+    let in_login = Some("login as \"monitor\": no answer within 1 s");
+    let failures = [[in_login; 2], [None, Some("state: no answer within 1 s")]];
+    for (is_silent, wanted) in silences.into_iter().zip(failures) {
+        let (target, logins) = mysql_server::start(is_silent);
+        let question = Question { request: String::new(), freshlogin: "600".into(), ..question() };
+        let (check, sessions) = (check(question, target, SECOND), Sessions::default());
+        sessions.keep_for([&check].into_iter());
+        let standings = [&any, &lagging];
+        let first = run_for(&check, &standings, &sessions).await;
+        assert!(first.iter().all(Result::is_ok), "{first:?}");
+        let silence = run_for(&check, &standings, &sessions).await;
+        let failures = silence.iter().map(|verdict| verdict.as_ref().err().map(ToString::to_string));
+        let wanted = wanted.map(|text| text.map(|text| format!("mysql {target}: {text}")));
+        assert_eq!(failures.collect::<Vec<_>>(), wanted);
+        assert_eq!(logins.load(Ordering::Relaxed), 1);
+        let next = run_for(&check, &standings, &sessions).await;
+        assert!(next.iter().all(Result::is_ok), "{next:?}");
+        assert_eq!(logins.load(Ordering::Relaxed), 2);
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::subject::Subject;
 use crate::config::{self, ExecutedFile, Origin, Problem};
+use crate::director;
 
 /// Finds the file that `name` means in a line `execute` of `by`.
 pub fn subject(name: &str, by: &Path) -> Subject {
@@ -15,7 +16,7 @@ pub fn subject(name: &str, by: &Path) -> Subject {
 /// ever, and neither is started for the other.
 pub fn leads_to(from: &Path, target: &Path) -> bool {
     reaches(&whole(from), &whole(target), |file| {
-        let text = std::fs::read(file).unwrap_or_default();
+        let text = director::read_file(file).unwrap_or_default();
         let subjects = config::executed_files(&text).into_iter().map(|executed| subject(&executed.name, file));
         subjects.filter_map(|subject| Some(whole(&subject.config?))).collect()
     })

@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::time::SystemTime;
 
+use anyhow::bail;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::seconds;
-use crate::cli::{ExitStatus, SUCCESS};
+use crate::cli::{ExitStatus, SUCCESS, access};
 use crate::daemon::protocol::OrderStatus;
 use crate::model::Order;
-use crate::orders::{OrderStore, described, local_time};
+use crate::orders::{OrderStore, described};
 use crate::system::RunDir;
 
 /// One order, and whether it counts.
@@ -25,9 +26,17 @@ struct Row {
 /// Prints the orders.
 ///
 /// # Errors
-/// Fails when the cluster cannot be asked.
+/// Fails when the cluster cannot be asked, and when this user sees none.
 pub fn run(json: bool, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
     let store = OrderStore::open(&RunDir::system())?;
+    if !access::is_root() {
+        // Those that this node keeps are out of sight, and that there are none would be a guess.
+        let unseen = "only root sees the orders that are kept on this node (sudo lvs-agents orders)";
+        if store.orders().is_empty() {
+            bail!("orders: {unseen}");
+        }
+        writeln!(std::io::stderr(), "lvs-agents: orders: {unseen}")?;
+    }
     let now = seconds(SystemTime::now());
     if json {
         let row = |order: &Order| Row { order: OrderStatus::from(order), in_force: order.is_in_force(now) };
@@ -48,9 +57,7 @@ fn render(orders: &[Order], now: u64, zone: &TimeZone) -> String {
     }
     let line = |order: &Order| {
         let over = if order.is_in_force(now) { "" } else { " (its time is over)" };
-        let since =
-            if order.since > 0 { format!(", since {}", local_time(order.since, zone, None)) } else { String::new() };
-        format!("{}: {}{since}{over}\n", order.subject, described(order, zone))
+        format!("{}: {}{over}\n", order.subject, described(order, zone))
     };
     orders.iter().map(line).collect()
 }
@@ -68,7 +75,7 @@ mod tests {
             order("192.0.2.4", "disable until=1764000001"),
         ];
         let expected = "\
-192.0.2.2:80: drained by anna until 17:03: a disk, since 2025-11-24 16:00
+192.0.2.2:80: drained by anna since 2025-11-24 16:00 until 17:03: a disk
 192.0.2.3 in fwmark 7: weight 5
 192.0.2.4: disabled until 2025-11-24 16:00 (its time is over)
 ";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::civil::{DateTime, Time};
-use jiff::{SignedDuration, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 /// Reads `90s`, `15m`, `2h30m`, `1d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -35,6 +35,18 @@ pub fn end(after: Option<Duration>, until: Option<&str>, now: &Zoned) -> anyhow:
     Ok(Some(end))
 }
 
+/// Returns when a look back begins: so long ago, at the last such time, at a date.
+///
+/// # Errors
+/// Fails when the text is none of these.
+pub fn start(text: &str, now: &Zoned) -> anyhow::Result<Timestamp> {
+    let seconds = |seconds: u64| i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let ago = duration(text).ok().map(|ago| now.timestamp().checked_sub(SignedDuration::try_from(ago).ok()?).ok());
+    let last = || last(text.parse().ok()?, now).map(|zoned| zoned.timestamp());
+    let start = ago.unwrap_or_else(|| last().or_else(|| moment(text, now).and_then(seconds)));
+    start.with_context(|| format!("--since \"{text}\": expected 10m, 12:00, 2026-11-27T12:00 or seconds since 1970"))
+}
+
 fn moment(text: &str, now: &Zoned) -> Option<u64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
@@ -50,6 +62,12 @@ fn moment(text: &str, now: &Zoned) -> Option<u64> {
 fn next(time: Time, now: &Zoned) -> Option<Zoned> {
     let today = now.date().to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
     if today > *now { Some(today) } else { today.checked_add(1.day()).ok() }
+}
+
+/// Returns the last moment at which a clock showed this time.
+fn last(time: Time, now: &Zoned) -> Option<Zoned> {
+    let today = now.date().to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
+    if today <= *now { Some(today) } else { today.checked_sub(1.day()).ok() }
 }
 
 #[cfg(test)]
@@ -75,6 +93,27 @@ mod tests {
                 ("xd", None),
             ],
             |(text, expected)| assert_eq!(duration(text).ok().map(|time| time.as_secs()), expected, "{text}"),
+        );
+    }
+
+    #[test]
+    fn a_look_back_begins_so_long_ago_or_at_the_last_such_time() {
+        let now: Zoned = "2026-11-27T13:00+01:00[+01:00]".parse().expect("a time");
+        let present = now.timestamp().as_second();
+        check_rows(
+            [
+                ("10m", Some(600)),
+                ("1d", Some(86_400)),
+                ("12:00", Some(3600)),
+                ("13:00", Some(0)),
+                ("14:00", Some(23 * 3600)),
+                ("2026-11-27T12:59", Some(60)),
+                ("1764244740", Some(present - 1_764_244_740)),
+                ("yesterday", None),
+                ("", None),
+                ("99999999999d", None),
+            ],
+            |(text, ago)| assert_eq!(start(text, &now).ok().map(|time| present - time.as_second()), ago, "{text}"),
         );
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{ForwardingMethod, Persistence, PersistenceEngine, Question, ServiceKey, TunnelChecksum};
+use crate::model::{ForwardingMethod, Persistence, PersistenceEngine, Question, ServiceKey, Standing, TunnelChecksum};
 
 fn keys(text: &str) -> Vec<String> {
     service(text).real_servers.iter().map(|real| real.real_server.key.to_string()).collect()
@@ -43,8 +43,41 @@ fn services_whose_real_servers_are_asked_something_have_checks() {
         (format!("{web}\n\tservice=none"), false),
         (format!("{web}\n\tchecktype=on\nvirtual=10.1.9.9:81\n\treal=10.1.0.2 gate\n\tchecktype=ping"), true),
         ("virtual=10.1.9.9:80".to_owned(), false),
+        (format!("{web}\n\tchecktype=on\n\tcheckpath=yes"), true),
+        ("checkpath=yes\nvirtual=10.1.9.9:80".to_owned(), false),
     ] {
         assert_eq!(accept(&text).has_checks(), has_checks, "{text:?}");
+    }
+}
+
+#[test]
+fn a_path_check_is_of_tcp_and_has_the_time_limit_of_a_check_that_connects() {
+    let path = |text: &str| {
+        let service = service(text);
+        let real = service.real_servers.first().expect("a real server");
+        service.path_check(&real.real_server).map(|path| {
+            (path.vip.to_string(), path.real.to_string(), path.forwarding.to_string(), path.timeout.as_secs())
+        })
+    };
+    let expected =
+        |vip: &str, real: &str, method: &str, seconds| Some((vip.into(), real.into(), method.into(), seconds));
+    for (text, expected) in [
+        ("virtual=10.1.9.9:80\n\treal=10.1.0.2 gate", None),
+        ("checkpath=yes\nvirtual=10.1.9.9:80\n\treal=10.1.0.2 gate\n\tcheckpath=no", None),
+        (
+            "virtual=10.1.9.9:80\n\treal=10.1.0.2 gate\n\tcheckpath=yes",
+            expected("10.1.9.9:80", "10.1.0.2:80", "gate", 5),
+        ),
+        (
+            "checktimeout=2\ncheckpath=yes\nvirtual=10.1.9.9:80\n\treal=10.1.0.2:81 masq\n\tchecktype=on",
+            expected("10.1.9.9:80", "10.1.0.2:81", "masq", 2),
+        ),
+        (
+            "virtual6=[2001:db8::9]:80\n\treal6=[2001:db8::2] ipip\n\tcheckpath=yes\n\tnegotiatetimeout=7",
+            expected("[2001:db8::9]:80", "[2001:db8::2]:80", "ipip", 7),
+        ),
+    ] {
+        assert_eq!(path(text), expected, "{text}");
     }
 }
 
@@ -274,6 +307,8 @@ fn http_checks_have_a_path_a_host_and_a_pattern() {
         "receive=\"Test (?=Page)\"",
         "virtualhost=www.x.y.z",
         "httpmethod=head",
+        "weightheader=X-Weight",
+        "drainon404=yes",
         "service=https",
     ]));
     let expected = Question {
@@ -281,6 +316,8 @@ fn http_checks_have_a_path_a_host_and_a_pattern() {
         receive: "Test (?=Page)".into(),
         virtualhost: "www.x.y.z".into(),
         httpmethod: "HEAD".into(),
+        weightheader: "x-weight".into(),
+        drainon404: "yes".into(),
         ..Question::of("https")
     };
     assert_eq!(full, expected);
@@ -323,6 +360,31 @@ fn mysql_checks_keep_the_statement_as_it_stands() {
     let mysql = question(text);
     assert_eq!((mysql.kind, mysql.login.as_str(), mysql.passwd.reveal()), ("mysql", "readuser", "p#s"));
     assert_eq!((mysql.database.as_str(), mysql.request.as_str()), ("portal", "SELECT (1) FROM a"));
+}
+
+#[test]
+fn a_database_server_can_be_wanted_for_its_role_and_state_alone() {
+    let mysql = |lines: &str| question(&format!("virtual=10.1.9.9:3306\n\treal=sql01 gate\n\tlogin=\"a\"\n{lines}"));
+    let reader = mysql(
+        "\trole=reader\n\tmaxlag=10\n\tlagenter=\"03\"\n\theartbeat=percona.heartbeat\n\tdonor=yes\n\tbusypercent=80\n",
+    );
+    let Standing { role, maxlag, lagenter, heartbeat, donor, busypercent } = &*reader.standing;
+    let said = [role, maxlag, lagenter, heartbeat, donor, busypercent].map(String::as_str);
+    assert_eq!(said, ["reader", "10", "3", "percona.heartbeat", "yes", "80"]);
+    assert_eq!(reader.request, "");
+    let both = mysql("\trole=writer\n\trequest=\"SELECT 1\"\n");
+    assert_eq!((both.standing.role.as_str(), both.request.as_str()), ("writer", "SELECT 1"));
+}
+
+#[test]
+fn a_password_can_come_from_a_file() {
+    let text = section(&["service=mysql", "login=\"a\"", "request=\"SELECT 1\"", "passwd_file=/etc/monitor.password"]);
+    assert_eq!(question(&text).passwd.reveal(), "from /etc/monitor.password");
+    let declared = render(&accept(&text));
+    assert!(declared.contains("\tpasswd=\"from /etc/monitor.password\"\n"), "{declared}");
+    assert!(!declared.contains("passwd_file"), "{declared}");
+    // A check that logs in nowhere needs none, and does not look for the file.
+    accept(&section(&["checktype=connect", "passwd_file=/etc/missing"]));
 }
 
 #[test]
@@ -474,6 +536,36 @@ fn common_mistakes_are_accepted_with_a_warning() {
         ("checkcount=3", "line 1: checkcount: deprecated and without effect: use failurecount"),
         ("virtual=10.1.9.9:80\n\tnetmask=255.255.255.0", "line 2: netmask: ignored without persistent"),
         ("virtual=10.1.9.9:80\n\tops=yes", "line 2: ops: ignored without protocol=udp"),
+        (
+            "checkpath=yes\nvirtual=10.1.9.9:53\n\tchecktype=ping",
+            "line 1: checkpath: ignored for udp 10.1.9.9:53: only TCP says by itself whether a packet has arrived",
+        ),
+        (
+            "virtual=7\n\tchecktype=on\n\tcheckpath=yes",
+            "line 3: checkpath: ignored for fwmark 7: a firewall mark has neither an address nor a port to ask",
+        ),
+        (
+            "virtual=10.1.9.9:0\n\tchecktype=on\n\tpersistent=9\n\tcheckpath=yes",
+            "line 4: checkpath: ignored for tcp 10.1.9.9:0: a service of every port has none to ask",
+        ),
+        (
+            "evidence=act\nvirtual=10.1.9.9:53\n\tchecktype=ping",
+            "line 1: evidence: ignored for udp 10.1.9.9:53: only TCP says by its packets whether a client was answered",
+        ),
+        (
+            "virtual=7\n\tchecktype=on\n\tevidence=report",
+            "line 3: evidence: ignored for fwmark 7: a firewall mark takes packets of any protocol",
+        ),
+        (
+            "virtual=10.1.9.9:80\n\tscheduler=sh\n\tevidence=act",
+            "line 3: evidence: act: only reported with sh: one client could take a real server from all others",
+        ),
+        (
+            "virtual=10.1.9.9:80\n\tpersistent=9\n\tevidence=act",
+            "line 3: evidence: act: only reported with persistent: one client could take a real server from all others",
+        ),
+        ("virtual=7\n\tchecktype=on\n\tevidence=no", ""),
+        ("virtual=10.1.9.9:80\n\tpersistent=9\n\tevidence=\"report\"", ""),
         ("virtual=10.1.9.9:80\n\tprotocol=tcp udp", "line 2: protocol \"tcp udp\": expected one word: tcp counts"),
         (
             "virtual=10.1.9.9:22",
@@ -507,13 +599,15 @@ fn layout_is_free() {
 
 #[test]
 fn global_values_are_kept() {
-    let config = accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\nmetrics=[::1]:9117\n");
+    let config =
+        accept("autoreload=yes\ncallback=\"/bin/a\"\nlogfile=\"local0\"\nmetrics=[::1]:9117\nobserve_group=ops\n");
     assert_eq!(
         config.global,
         Global {
             autoreload: true,
             callback: Some("/bin/a".into()),
             metrics: "[::1]:9117".parse().ok(),
+            observe_group: Some("ops".into()),
             logfile: Some(LogTarget::Syslog("local0".into())),
             supervised: false,
             executed: Vec::new(),

@@ -24,10 +24,11 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
     virtual=10.1.9.9:5061\n\tprotocol=udp\n\tpersistent=9\n\tpersistence_engine=sip\n\tchecktype=on\n\
     virtual=10.1.9.9:3868\n\tprotocol=sctp\n\treal=10.1.0.2 gue 3 tun-port:99 tun-remcsum u:9\n\treal=10.1.0.3 gre tun-csum\n\
     virtual=10.1.9.9:domain\n\tops=yes\n\tchecktype=connect\n\treal=10.1.0.2 gate\n\
+    virtual=10.1.9.9:8082\n\tservice=http\n\tcheckpath=yes\n\treal=10.1.0.2 masq\n\tnegotiatetimeout=8\n\
     virtual=10.1.9.9:8081\n\tservice=http\n\tchecktype=4\n\tchecktimeout=2\n\tnegotiatetimeout=8\n\treal=10.1.0.2 masq\n\
-    virtual=10.1.9.9:23\n\tchecktype=external-perl\n\tcheckcommand=\"/x.pl\"\n\treal=10.1.0.2 gate\n\
+    virtual=10.1.9.9:23\n\tevidence=act\n\tchecktype=external-perl\n\tcheckcommand=\"/x.pl\"\n\treal=10.1.0.2 gate\n\
     virtual=7\n\tservice=https\n\treal=10.1.0.2 gate\n\treal=10.1.0.3:444 gate\n\
-    \tdrain_timeout=60\n\ton_drift=report\n\
+    \tdrain_timeout=60\n\ton_drift=report\n\trise=3\n\
     virtual6=7\n\tchecktype=off\n\treal6=[2001:db8::2] gate 0\nvirtual=10.1.9.9:22\n\
     virtual=10.1.9.9:21\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:21\n\tservice=ftp\n\treal=10.1.0.2 gate\n\
     virtual=10.1.9.9:5060\n\tprotocol=udp\n\treal=10.1.0.2 gate\nvirtual=10.1.9.10:5060\n\tservice=sip\n\
@@ -36,7 +37,7 @@ const FULL: &str = "checktimeout=3\nautoreload=yes\ncallback=\"/bin/x y\"\nlogfi
 #[test]
 fn a_rendered_file_reads_back_without_warnings() {
     let mut config = accept(FULL);
-    assert_eq!(config.services.len(), 18);
+    assert_eq!(config.services.len(), 19);
     let last = config.services.last_mut().expect("a service");
     let real_server = RealServer { upper_threshold: 9, lower_threshold: 1, ..real_server(9, 0) };
     last.draining.push(Draining { real_server, since: 1_732_000_000 });
@@ -133,6 +134,7 @@ fn valid_section(port: u16) -> impl Strategy<Value = String> {
         "checktype=ping",
         "checktype=on",
         "service=mysql\n\tlogin=\"l\"\n\trequest=\"SELECT \"1\"\"\n\tpasswd=\"# \"",
+        "service=mysql\n\tlogin=\"l\"\n\trole=reader\n\tmaxlag=9\n\tlagenter=3\n\theartbeat=a.b\n\tdonor=no\n\tbusypercent=80\n\tfreshlogin=60",
         "checktype=external",
     ]);
     (prop::collection::btree_map(1_u8..250, real, 0..5), check, any::<bool>(), 0_u32..100).prop_map(

@@ -62,6 +62,8 @@ fn numbers_and_words() {
         ("autoreload=Yes", "line 1: autoreload \"Yes\": expected yes or no"),
         ("metrics=9117", "line 1: metrics \"9117\": expected ADDRESS:PORT or [IPV6]:PORT"),
         ("metrics=[::1]:0", "line 1: metrics \"[::1]:0\": expected ADDRESS:PORT or [IPV6]:PORT"),
+        ("observe_group=a b", "line 1: observe_group \"a b\": expected the name of a group"),
+        ("observe_group=../x", "line 1: observe_group \"../x\": expected the name of a group"),
         ("logfile=\"\"", "line 1: logfile \"\": expected text between the double quotes"),
     ]);
     let in_section = |line: &str, expected: &str| {
@@ -78,9 +80,11 @@ fn numbers_and_words() {
     in_section(
         "service=ssh",
         "service \"ssh\": expected one of ftp smtp dns http pop nntp imap ldap https submission ldaps imaps pops oracle \
-         radius http_proxy mysql sip pgsql simpletcp none",
+         radius http_proxy mysql sip pgsql simpletcp agent none",
     );
     in_section("httpmethod=POST", "httpmethod \"POST\": expected GET or HEAD");
+    in_section("weightheader=a(b)", "weightheader \"a(b)\": expected the name of an HTTP header");
+    in_section("drainon404=on", "drainon404 \"on\": expected yes or no");
     in_section(
         "scheduler=wrr2",
         "scheduler \"wrr2\": expected a scheduler, one of rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos",
@@ -168,15 +172,15 @@ fn real_servers() {
             "10.1.0.2 gate 0 draining:5",
             "draining: expected only in what lvs itself declares: a real server whose line is removed is drained",
         ),
-        ("10.1.0.2 gate abc", "\"abc\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
-        ("10.1.0.2 gate -5", "\"-5\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
-        ("10.1.0.2 gate -w", "\"\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
+        ("10.1.0.2 gate abc", "\"abc\": expected a weight, \"request\",\"receive\", backup, dns, l:NUMBER or u:NUMBER"),
+        ("10.1.0.2 gate -5", "\"-5\": expected a weight, \"request\",\"receive\", backup, dns, l:NUMBER or u:NUMBER"),
+        ("10.1.0.2 gate -w", "\"\": expected a weight, \"request\",\"receive\", backup, dns, l:NUMBER or u:NUMBER"),
         ("10.1.0.2 gate 2147483648", "\"2147483648\": expected a whole number from 0 to 2147483647"),
         ("10.1.0.2 gate 5 6", "weight: given twice"),
         ("10.1.0.2 gate 5 \"a.html\"", "expected \"request\",\"receive\": both, in double quotes"),
         ("10.1.0.2 gate l:20 u:10", "expected a lower threshold (l:) that is not above the upper one (u:)"),
         ("10.1.0.2 gate l:20", "expected a lower threshold (l:) that is not above the upper one (u:)"),
-        ("10.1.0.2 gate u:x", "\"u:x\": expected a weight, \"request\",\"receive\", l:NUMBER or u:NUMBER"),
+        ("10.1.0.2 gate u:x", "\"u:x\": expected a weight, \"request\",\"receive\", backup, dns, l:NUMBER or u:NUMBER"),
         ("10.1.0.4->10.1.0.2 gate", "expected a range from the lower to the higher address, not 10.1.0.4->10.1.0.2"),
         ("10.0.0.0->10.255.255.255 gate", "a range of 16777216 addresses: expected at most 65536"),
         ("0.0.0.0->255.255.255.255 gate", "a range of 4294967296 addresses: expected at most 65536"),
@@ -255,6 +259,36 @@ fn checks() {
             "line 1: virtual \"10.1.9.9:3306\": request is missing: service mysql needs it (or use checktype=connect)",
         ),
     ]);
+    let mysql = |lines: &[&str]| section(&[&["service=mysql", "login=\"a\"", "request=\"x\""], lines].concat());
+    all_refused(&[
+        (&mysql(&["role=master"]), "line 6: role \"master\": expected writer, reader or any"),
+        (&mysql(&["maxlag=-1"]), "line 6: maxlag \"-1\": expected a whole number of seconds"),
+        (&mysql(&["busypercent=100"]), "line 6: busypercent \"100\": expected a whole number from 1 to 99"),
+        (&mysql(&["freshlogin=1m"]), "line 6: freshlogin \"1m\": expected a whole number of seconds"),
+        (&mysql(&["donor=on"]), "line 6: donor \"on\": expected yes or no"),
+        (&mysql(&["heartbeat=a.b;c"]), "line 6: heartbeat \"a.b;c\": expected DATABASE.TABLE"),
+        (&mysql(&["heartbeat=a.b"]), "line 6: heartbeat \"a.b\": expected maxlag with it"),
+        (&mysql(&["lagenter=1"]), "line 6: lagenter \"1\": expected maxlag with it"),
+        (&mysql(&["maxlag=1", "lagenter=2"]), "line 7: lagenter \"2\": expected at most maxlag"),
+        (
+            &mysql(&["role=writer", "maxlag=1"]),
+            "line 7: maxlag \"1\": expected role=reader or role=any with it: a writer is no replica",
+        ),
+        (&mysql(&["passwd_file=a"]), "line 6: passwd_file \"a\": expected an absolute path"),
+        (
+            &mysql(&["passwd_file=/etc/missing"]),
+            "line 6: passwd_file \"/etc/missing\": open: No such file or directory",
+        ),
+        (
+            &mysql(&["passwd=\"x\"", "passwd_file=/etc/a"]),
+            "line 7: passwd_file \"/etc/a\": passwd is set too: expected one of them",
+        ),
+        (
+            &mysql(&["passwd_file=/etc/odd"]),
+            "line 6: passwd_file \"/etc/odd\": the password has \"#\" or \" //\" behind a double quote, which passwd cannot \
+             have",
+        ),
+    ]);
     for wrong in [section(&["receive=\"a(b\""]), "virtual=10.1.9.9:80\n\treal=10.1.0.2 gate \"x\",\"a(b\"".into()] {
         let errors = errors(&wrong);
         let [error] = errors.as_slice() else { panic!("{errors:?}") };
@@ -316,4 +350,26 @@ fn a_password_is_never_told() {
     }
     let config = accept(&section(&["passwd=\"hunter2\" x", "login=\"a\"", "request=\"SELECT 1\"", "service=mysql"]));
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn rules_that_will_not_do_what_they_seem_to_say_are_doubted() {
+    let warnings = |lines: &[&str]| -> Vec<String> {
+        let config = parse_file(section(lines).as_bytes(), &Names).expect("accepted");
+        config.warnings.iter().map(|warning| warning.text.clone()).collect()
+    };
+    let writer = ["service=mysql", "login=\"a\"", "passwd=\"b\"", "role=writer"];
+    let with = |line: &'static str| [&writer[..], &[line]].concat();
+    assert_eq!(warnings(&with("quorum=100%")), [""; 0], "one of one");
+    let two = with("quorum=60%\n\treal=10.1.0.3:80 gate");
+    assert_eq!(warnings(&two), ["quorum: never met: one writer serves, of weight 1 at most"]);
+    assert_eq!(
+        warnings(&with("maxejected=40%")),
+        ["maxejected: ignored with role: a real server in another role is no fault of this node"]
+    );
+    assert_eq!(
+        warnings(&with("real=10.1.0.3:80 gate 1 backup")),
+        ["role: writer: expected no backup, as one of them serves anyway"]
+    );
+    assert_eq!(warnings(&["quorum=3"]), ["quorum: never met: together the real servers have weight 1 at most"]);
 }

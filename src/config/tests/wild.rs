@@ -121,7 +121,7 @@ const ROWS: &[Row] = &[
             "line 3: \"[default]\": expected KEYWORD = VALUE; a line virtual = ADDRESS:PORT begins a section",
             "line 5: unknown directive: expected KEYWORD = VALUE",
             "line 7: service \"ssh\": expected one of ftp smtp dns http pop nntp imap ldap https submission ldaps imaps pops \
-             oracle radius http_proxy mysql sip pgsql simpletcp none",
+             oracle radius http_proxy mysql sip pgsql simpletcp agent none",
         ],
     ),
     (

@@ -170,9 +170,11 @@ impl<'a> Settings<'a> {
             "weight" => self.weight = first(),
             "virtualhost" => self.virtualhost = Some(statement),
             "inhibit_on_failure" => self.inhibits = statement.is_on(),
-            // As with our fallback.
+            // As without a word.
             "quorum" if statement.argument(1) == Some("1") => {}
             "hysteresis" if statement.argument(1) == Some("0") => {}
+            "quorum" => say("quorum"),
+            "hysteresis" => say("hysteresis"),
             "real_server" | "smtp_alert" => {}
             _ => remarks.push(remark(statement)),
         }
@@ -192,7 +194,6 @@ impl<'a> Settings<'a> {
 
 fn remark(statement: &Statement) -> Remark {
     match statement.keyword() {
-        "quorum" | "hysteresis" => statement.left_out("the fallback serves when no real server is left"),
         "quorum_up" | "quorum_down" => {
             let why =
                 "fallbackcommand names one program, which is called with start or stop, VIP:PORT and the protocol";

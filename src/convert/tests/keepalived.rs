@@ -82,13 +82,13 @@ fn a_port_that_packets_cannot_be_sent_to_is_still_the_one_that_is_checked() {
 fn what_a_virtual_server_says_is_said_by_the_section() {
     let text = around(
         "persistence_timeout 50\npersistence_granularity 255.255.255.0\nsorry_server 192.0.2.99 8080\ndelay_loop 4.5\n\
-         sh-port\nlb_algo sh\ninhibit_on_failure\nweight 7",
+         sh-port\nlb_algo sh\ninhibit_on_failure\nweight 7\nquorum 3\nhysteresis 1",
         "uthreshold 9\nlthreshold 2\nTCP_CHECK {\n}",
     );
     let (lines, remarks) = imported(&text);
     assert_eq!(
         lines,
-        "virtual=192.0.2.100:80|protocol=tcp|scheduler=rr|scheduler=sh|schedflags=sh-port|persistent=50|netmask=255.255.255.0|\
+        "virtual=192.0.2.100:80|protocol=tcp|scheduler=rr|scheduler=sh|quorum=3|hysteresis=1|schedflags=sh-port|persistent=50|netmask=255.255.255.0|\
          quiescent=yes|checktype=connect|checkinterval=5|checktimeout=5|failurecount=2|fallback=192.0.2.99:80 gate|\
          real=192.0.2.11:80 gate 7 l:2 u:9"
     );
@@ -198,7 +198,6 @@ fn nothing_is_dropped_without_a_word() {
     ];
     assert_eq!(remarks, expected);
     for (virtual_lines, real_lines) in [
-        ("quorum 2", ""),
         ("quorum_up /bin/x", ""),
         ("omega", ""),
         ("ha_suspend", ""),

@@ -42,7 +42,9 @@ fn words(line: &str) -> Vec<String> {
 
 fn block(document: &str, title: &str) -> Vec<Vec<String>> {
     let (_, behind) = document.split_once(title).expect(title);
-    commands_of(behind.split("```").nth(1).expect("a block of code"))
+    let (_language, commands) =
+        behind.split("```").nth(1).and_then(|block| block.split_once('\n')).expect("a block of code");
+    commands_of(commands)
 }
 
 #[test]

@@ -4,7 +4,10 @@
 //! are spread over the interval. Waiting jobs stand in a queue in the order of the times at which they are due. When
 //! the machine cannot keep up, each job is due one interval after its last start, whatever its beat: all of them are
 //! late by the same time, and no missed run is made up for. When the machine can keep up again, every job goes back to
-//! its beat.
+//! its beat. A job in doubt ([`doubt`]) is due sooner than its next beat, unless the machine cannot keep up, and goes back
+//! to its beat afterwards: the spread over the interval stays.
+
+mod doubt;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -13,9 +16,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Job;
+use super::{Job, Verdict};
 use crate::health::Outcome;
-use crate::model::Question;
+use crate::model::{Question, Standing};
+use doubt::Doubt;
 
 /// The time that each of many new jobs adds to their first round: ten thousand jobs take a second.
 const FIRST_ROUND_PACE: Duration = Duration::from_micros(100);
@@ -66,6 +70,8 @@ struct ScheduledJob {
     asked: bool,
     /// Runs of a combined check until it asks its question. The first one asks it.
     until_question: u32,
+    /// One for each standing.
+    doubts: Vec<Doubt>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,13 +106,14 @@ impl Schedule {
 
     /// Notes that the run of a job has ended: the job waits for its next run. `None` means that the job is no longer
     /// wanted.
-    pub fn finished(&mut self, id: JobId, outcome: &Outcome, now: Instant) -> Option<Arc<Job>> {
-        let others_are_late = self.next().is_some_and(|due| due < now);
+    pub fn finished(&mut self, id: JobId, verdicts: &[Verdict], now: Instant) -> Option<Arc<Job>> {
+        let others_late = self.next().map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
         let entry = self.jobs.get_mut(&id)?;
         if let JobState::Running { since, late } = entry.state {
             entry.asked = true;
-            entry.until_question = entry.next_question(outcome);
-            let due = entry.next_start(since, late, now, others_are_late);
+            entry.until_question = entry.next_question(verdicts);
+            entry.note_doubts(verdicts);
+            let due = entry.next_start(since, [late, others_late], now);
             entry.state = JobState::Waiting { due };
             self.waits += 1;
             self.queue.push(Reverse((due, self.waits, id)));
@@ -152,7 +159,8 @@ impl ScheduledJob {
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let due = now + round.min(interval).mul_f64(phase);
         let (beat, state) = (now + interval.mul_f64(phase), JobState::Waiting { due });
-        Self { job, beat, state, asked: false, until_question: 0 }
+        let doubts = vec![Doubt::default(); job.standings.len()];
+        Self { job, beat, state, asked: false, until_question: 0, doubts }
     }
 
     fn due(&self) -> Option<Instant> {
@@ -166,27 +174,47 @@ impl ScheduledJob {
         self.job.interval.max(SHORTEST_INTERVAL)
     }
 
-    /// Returns how many runs only connect before the question is asked again: as many as the check has after a good
-    /// answer, and none after anything else. As with ldirectord, only a good answer to the question brings back a server
+    /// Returns how many runs only connect before the question is asked again: as many as the check has after an answer that is
+    /// good for all, and none after anything else. As with ldirectord, only a good answer to the question brings back a server
     /// that has refused a connection.
-    fn next_question(&self, outcome: &Outcome) -> u32 {
-        match (outcome, self.until_question) {
-            (Outcome::Good, 0) => self.job.check.between.as_ref().map_or(0, |between| between.count),
-            (Outcome::Good, left) => left - 1,
-            _ => 0,
+    fn next_question(&self, verdicts: &[Verdict]) -> u32 {
+        let is_good =
+            |verdict: &Verdict| matches!(verdict.outcome, Outcome::Good | Outcome::Alive | Outcome::Advised(_));
+        match self.until_question {
+            _ if !verdicts.iter().all(is_good) => 0,
+            0 => self.job.check.between.as_ref().map_or(0, |between| between.count),
+            left => left - 1,
         }
     }
 
+    fn note_doubts(&mut self, verdicts: &[Verdict]) {
+        for (doubt, verdict) in self.doubts.iter_mut().zip(verdicts) {
+            doubt.note(&verdict.outcome, self.job.doubt);
+        }
+    }
+
+    /// Returns the interval while one of those who share the job doubts.
+    fn doubt_interval(&self) -> Option<Duration> {
+        let doubt = self.job.doubt.filter(|_| self.doubts.iter().any(|doubt| doubt.stands()))?;
+        Some(doubt.interval)
+    }
+
     /// Returns the first beat that lies at least half an interval after the last start, or now when the run took
-    /// longer. A job that started late while others still wait waits a whole interval instead: on their beats some jobs
-    /// would be asked each time and others every second time.
-    fn next_start(&mut self, since: Instant, late: Duration, now: Instant, others_are_late: bool) -> Instant {
+    /// longer. `late` is by how much this job started late, and by how much another one is that still waits. Where either
+    /// is much, the machine cannot keep up, and the job waits a whole interval instead: on their beats some jobs would be
+    /// asked each time and others every second time.
+    fn next_start(&mut self, since: Instant, late: [Duration; 2], now: Instant) -> Instant {
         let interval = self.interval();
-        if others_are_late && late > interval / 16 {
+        let [_, others_late] = late;
+        if !others_late.is_zero() && late.into_iter().any(|late| late > interval / 32) {
             return now.max(since + interval);
         }
         self.beat = first_beat(self.beat, interval, since + interval / 2);
-        self.beat.max(now)
+        let due = match self.doubt_interval() {
+            Some(interval) => self.beat.min(since + interval.max(SHORTEST_INTERVAL)),
+            None => self.beat,
+        };
+        due.max(now)
     }
 
     /// Returns the job that takes this one's place, as far into its own interval. A run that is under way is given up,
@@ -194,7 +222,7 @@ impl ScheduledJob {
     fn succeeded_by(mut self, job: Arc<Job>, now: Instant) -> Self {
         let due = match self.state {
             JobState::Waiting { due } => due,
-            JobState::Running { since, late } => self.next_start(since, late, now, false),
+            JobState::Running { since, late } => self.next_start(since, [late, Duration::ZERO], now),
         };
         let interval = job.interval.max(SHORTEST_INTERVAL);
         let scaled = |at: Instant| {
@@ -204,7 +232,10 @@ impl ScheduledJob {
         // A job that is due stays due: many late jobs keep their order.
         let due = if due <= now { due } else { scaled(due) };
         let beat = scaled(first_beat(self.beat, self.interval(), now));
-        Self { job, beat, state: JobState::Waiting { due }, asked: true, until_question: 0 }
+        let known: HashMap<&Arc<Standing>, Doubt> =
+            self.job.standings.iter().zip(self.doubts.iter().copied()).collect();
+        let doubts = job.standings.iter().map(|standing| known.get(standing).copied().unwrap_or_default()).collect();
+        Self { job, beat, state: JobState::Waiting { due }, asked: true, until_question: 0, doubts }
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::model::{Between, Question};
+use crate::testing::mysql_server;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A deadline for what must come: a loaded machine is no reason to fail.
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn job(question: Question, target: SocketAddr, timeout: Duration, interval: Duration) -> Arc<Job> {
-    Arc::new(Job { check: Check { question: question.into(), target, timeout, between: None }, interval })
+    let check = Check { question: question.into(), target, timeout, between: None };
+    Arc::new(Job { check, interval, path: None, doubt: None, standings: vec![Arc::default()] })
 }
 
 /// Different jobs that need no answer from the network.
@@ -62,8 +64,8 @@ fn two_thousand_servers_are_asked_once_in_an_interval_each() {
     drop(checker);
     let rounds = started.elapsed().as_secs() as usize + 1;
     let mut counts: HashMap<Arc<Job>, usize> = jobs.into_iter().map(|job| (job, 0)).collect();
-    for Finished { job, outcome, .. } in results.lock().expect("results").drain(..) {
-        assert_eq!(outcome, Outcome::Good);
+    for Finished { job, verdicts, .. } in results.lock().expect("results").drain(..) {
+        assert_eq!(verdicts, [Outcome::Good.into()]);
         *counts.get_mut(&job).expect("a wanted job") += 1;
     }
     let (fewest, most) = (counts.values().min().copied(), counts.values().max().copied());
@@ -179,7 +181,35 @@ fn a_combined_check_asks_its_question_and_then_only_connects_for_a_while() {
     wait_for("three questions", || noted.lock().expect("notes").len() >= 7);
     drop(checker);
     assert_eq!(noted.lock().expect("notes")[..7], [true, false, false, true, false, false, true]);
-    assert!(results.lock().expect("results").iter().all(|result| result.outcome == Outcome::Good));
+    let verdict = |result: &Finished| result.verdicts.clone();
+    let outcomes: Vec<Vec<Verdict>> = results.lock().expect("results").iter().map(verdict).collect();
+    let wanted =
+        [Outcome::Good, Outcome::Alive, Outcome::Alive, Outcome::Good].map(|outcome| vec![Verdict::from(outcome)]);
+    assert!(outcomes.starts_with(&wanted), "{outcomes:?}");
+}
+
+#[test]
+fn those_who_want_a_server_to_stand_differently_cost_one_login_an_interval() {
+    let (target, logins) = mysql_server::start(|_| false);
+    let mut shared =
+        (*job(Question { login: "monitor".into(), ..Question::of("mysql") }, target, PATIENT, SECOND / 20)).clone();
+    let standing = |role: &str, maxlag: &str| {
+        Arc::new(Standing { role: role.into(), maxlag: maxlag.into(), ..Standing::default() })
+    };
+    shared.standings = vec![standing("reader", "10"), standing("writer", ""), standing("any", "")];
+    let (results, deliver) = collecting();
+    let checker = Checker::start(deliver).expect("start");
+    checker.replace(HashSet::from([Arc::new(shared)]));
+    wait_for("three runs", || results.lock().expect("results").len() >= 3);
+    drop(checker);
+    let results = results.lock().expect("results");
+    let writes = format!("mysql {target}: state: no reader: it takes writes (read_only=OFF)");
+    for result in results.iter() {
+        let wanted = [Outcome::Bad(writes.clone()), Outcome::Good, Outcome::Good].map(Verdict::from);
+        assert_eq!(result.verdicts, wanted);
+    }
+    let logins = logins.load(Ordering::Relaxed);
+    assert!((results.len()..=results.len() + 1).contains(&logins), "{logins} logins in {} runs", results.len());
 }
 
 /// Whether a process has that word on its command line.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,11 @@ use tokio::time::sleep_until;
 use super::lateness::Lateness;
 use super::peak::Peak;
 use super::schedule::{DueRun, JobId, Schedule};
-use super::{Deliver, Finished, Job, Shared, Timing};
-use crate::check::{self, Burden, CheckFailure, CheckKind, FailureKind, lag};
+use super::{Deliver, Finished, Job, Shared, Timing, Verdict};
+use crate::check::path::{PathResult, Paths};
+use crate::check::{self, Burden, CheckFailure, CheckKind, FailureKind, Sessions, lag};
 use crate::health::Outcome;
+use crate::model::{Advice, Standing};
 use crate::system::{descriptors, memory};
 
 /// The longest time between two turns while checks run: how late a result is handed over.
@@ -44,19 +47,35 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     deliver: Deliver,
     schedule: Schedule,
-    running: HashMap<JobId, RunningCheck>,
+    running: HashMap<JobId, AbortHandle>,
+    paths: Paths,
+    sessions: Sessions,
     room: usize,
     /// The part of the room that the running checks have.
-    used: usize,
+    used: Arc<AtomicUsize>,
     peak: Peak,
     ended: Arc<Mutex<Vec<EndedRun>>>,
     lateness: Lateness,
 }
 
-/// A running check. It takes its part of the room until its end is seen.
-struct RunningCheck {
-    task: AbortHandle,
+/// The part of the room that a check has until its server has answered, or it is given up. What only waits for the answer
+/// of its path has none: silent paths would otherwise keep other checks waiting.
+struct Share {
+    used: Arc<AtomicUsize>,
     weight: usize,
+}
+
+impl Share {
+    fn take(used: &Arc<AtomicUsize>, weight: usize) -> Self {
+        used.fetch_add(weight, Ordering::Relaxed);
+        Self { used: Arc::clone(used), weight }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.weight, Ordering::Relaxed);
+    }
 }
 
 /// Reports the end of a run when it is dropped: also when the check has panicked or was given up.
@@ -65,28 +84,29 @@ struct RunReport {
     id: JobId,
     late: Duration,
     begun: Instant,
-    outcome: Option<Outcome>,
+    /// How many verdicts are awaited.
+    awaited: usize,
+    verdicts: Option<Vec<Verdict>>,
 }
 
 struct EndedRun {
     id: JobId,
-    outcome: Outcome,
+    verdicts: Vec<Verdict>,
     timing: Timing,
 }
 
 impl RunReport {
-    fn end_with(mut self, outcome: Outcome) {
-        self.outcome = Some(outcome);
+    fn end_with(mut self, verdicts: Vec<Verdict>) {
+        self.verdicts = Some(verdicts);
     }
 }
 
 impl Drop for RunReport {
     fn drop(&mut self) {
-        let outcome = self.outcome.take();
-        let outcome = outcome
-            .unwrap_or_else(|| Outcome::NotAsked("check: ended without a result (a fault of lvs-agents)".into()));
+        let nothing = || Outcome::NotAsked("check: ended without a result (a fault of lvs-agents)".into());
+        let verdicts = self.verdicts.take().unwrap_or_else(|| vec![nothing().into(); self.awaited]);
         let timing = Timing { late: self.late, took: self.begun.elapsed() };
-        lock(&self.ended).push(EndedRun { id: self.id, outcome, timing });
+        lock(&self.ended).push(EndedRun { id: self.id, verdicts, timing });
     }
 }
 
@@ -97,8 +117,10 @@ impl Worker {
             deliver,
             schedule: Schedule::default(),
             running: HashMap::new(),
+            paths: Paths::default(),
+            sessions: Sessions::default(),
             room: room(descriptors::limit()),
-            used: 0,
+            used: Arc::default(),
             peak: Peak::default(),
             ended: Arc::default(),
             lateness: Lateness::new(Instant::now()),
@@ -114,21 +136,25 @@ impl Worker {
                 () = sleep_until(next.into()) => {}
             }
         }
-        self.running.values().for_each(|running| running.task.abort());
+        self.running.values().for_each(AbortHandle::abort);
     }
 
     /// Takes one turn and returns when the next one shall be; `None` means never.
     fn turn(&mut self) -> Option<Instant> {
-        let (wanted, end) = {
+        let (wanted, virtual_ips, end) = {
             let mut orders = self.shared.orders();
-            (orders.wanted.take(), orders.end)
+            (orders.wanted.take(), orders.virtual_ips.take(), orders.end)
         };
         if end {
             return None;
         }
+        if let Some(virtual_ips) = virtual_ips {
+            self.paths.know_virtual_ips(virtual_ips);
+        }
         if let Some(wanted) = wanted {
+            self.sessions.keep_for(wanted.iter().map(|job| &job.check));
             for id in self.schedule.replace(wanted, Instant::now()) {
-                self.running.get(&id).inspect(|running| running.task.abort());
+                self.running.get(&id).inspect(|task| task.abort());
             }
         }
         let finished = self.collect();
@@ -136,7 +162,7 @@ impl Worker {
             (self.deliver)(finished);
         }
         self.start_what_is_due();
-        if self.peak.is_over(self.used) {
+        if self.peak.is_over(self.used()) {
             // Otherwise the memory of a first round of ten thousand conversations would be held as long as the health monitor
             // lives.
             memory::give_back();
@@ -153,11 +179,10 @@ impl Worker {
         let ended = mem::take(&mut *lock(&self.ended));
         let now = Instant::now();
         let mut finished = Vec::with_capacity(ended.len());
-        for EndedRun { id, outcome, timing } in ended {
-            if let Some(running) = self.running.remove(&id) {
-                self.used -= running.weight;
-            }
-            finished.extend(self.schedule.finished(id, &outcome, now).map(|job| Finished { job, outcome, timing }));
+        for EndedRun { id, verdicts, timing } in ended {
+            self.running.remove(&id);
+            let job = self.schedule.finished(id, &verdicts, now);
+            finished.extend(job.map(|job| Finished { job, verdicts, timing }));
         }
         finished
     }
@@ -166,7 +191,7 @@ impl Worker {
         let now = Instant::now();
         let mut left = AT_ONCE;
         while left > 0 {
-            let room = self.room.saturating_sub(self.used);
+            let room = self.room.saturating_sub(self.used());
             let Some(start) = self.schedule.start_next(now, |job| weight(job) <= room) else { break };
             left = left.saturating_sub(start_cost(&start.job));
             self.lateness.note(start.late, now);
@@ -178,21 +203,52 @@ impl Worker {
     }
 
     fn start(&mut self, DueRun { id, job, late, is_between }: DueRun) {
-        let report = RunReport { ended: Arc::clone(&self.ended), id, late, begun: Instant::now(), outcome: None };
-        let weight = weight(&job);
+        let awaited = job.standings.len();
+        let report =
+            RunReport { ended: Arc::clone(&self.ended), id, late, begun: Instant::now(), awaited, verdicts: None };
+        let share = Share::take(&self.used, weight(&job));
+        // It is asked from now on, whenever its answer is looked at.
+        let path = job.path.map(|path| self.paths.ask(path));
+        let sessions = self.sessions.clone();
         let task = tokio::spawn(async move {
             let between = if is_between { check::between(&job.check) } else { None };
-            let outcome = outcome(check::run(between.as_ref().unwrap_or(&job.check)).await);
-            report.end_with(outcome);
+            let standings: Vec<&Standing> = job.standings.iter().map(|standing| &**standing).collect();
+            let checked = check::run_for(between.as_ref().unwrap_or(&job.check), &standings, &sessions);
+            let mut verdicts = ask(checked, share, path).await;
+            let alive = verdicts.iter_mut().filter(|verdict| is_between && verdict.outcome == Outcome::Good);
+            alive.for_each(|verdict| verdict.outcome = Outcome::Alive);
+            report.end_with(verdicts);
         });
-        self.used += weight;
-        self.running.insert(id, RunningCheck { task: task.abort_handle(), weight });
+        self.running.insert(id, task.abort_handle());
+    }
+
+    fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
     }
 
     fn next_turn(&self, now: Instant) -> Instant {
         let latest = now + if self.running.is_empty() { IDLE } else { BUSY };
         self.schedule.next().map_or(latest, |due| due.clamp(now + PAUSE, latest))
     }
+}
+
+/// Makes a check, which has its share of the room meanwhile, and waits then for what is said of the path, where it counts.
+async fn ask(
+    checked: impl Future<Output = Vec<Result<Option<Advice>, CheckFailure>>>,
+    share: Share,
+    path: Option<impl Future<Output = PathResult>>,
+) -> Vec<Verdict> {
+    let checked = checked.await;
+    drop(share);
+    let path = match path {
+        Some(path) if checked.iter().any(Result::is_ok) => Some(path.await),
+        _ => None,
+    };
+    let verdict = |checked| match (checked, &path) {
+        (Ok(advice), Some(path)) => with_path(advice, path),
+        (checked, _) => outcome(checked).into(),
+    };
+    checked.into_iter().map(verdict).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -222,11 +278,23 @@ fn burden(job: &Job) -> Burden {
     CheckKind::find(job.check.question.kind).map_or(Burden::Nothing, |kind| kind.burden)
 }
 
-fn outcome(result: Result<(), CheckFailure>) -> Outcome {
+fn outcome(result: Result<Option<Advice>, CheckFailure>) -> Outcome {
     match result {
-        Ok(()) => Outcome::Good,
+        Ok(None) => Outcome::Good,
+        Ok(Some(advice)) => Outcome::Advised(advice),
         Err(failure) if failure.kind() == FailureKind::Internal => Outcome::NotAsked(failure.to_string()),
         Err(failure) => Outcome::Bad(failure.to_string()),
+    }
+}
+
+/// Returns what a real server is that has passed its check, and what of its path could not be asked.
+fn with_path(advice: Option<Advice>, path: &PathResult) -> Verdict {
+    match path {
+        Ok(()) => outcome(Ok(advice)).into(),
+        Err(failure) if failure.kind() == FailureKind::Internal => {
+            Verdict { outcome: outcome(Ok(advice)), hindrance: Some(failure.to_string()) }
+        }
+        Err(failure) => outcome(Err(failure.clone())).into(),
     }
 }
 
@@ -241,11 +309,49 @@ mod tests {
             assert_eq!(room(limit), wanted, "{limit}");
         }
         for kind in CheckKind::all() {
-            let question = Question::of(kind.name);
-            let target = ([192, 0, 2, 1], 80).into();
-            let check = Check { question: question.into(), target, timeout: IDLE, between: None };
-            let job = Job { check, interval: IDLE };
+            let check = check_of(kind.name);
+            let job = Job { check, interval: IDLE, path: None, doubt: None, standings: vec![Arc::default()] };
             assert!(weight(&job) <= room(0), "{job:?}");
+        }
+    }
+
+    fn check_of(kind: &'static str) -> Check {
+        let target = ([192, 0, 2, 1], 80).into();
+        Check { question: Question::of(kind).into(), target, timeout: IDLE, between: None }
+    }
+
+    #[test]
+    fn a_check_that_only_waits_for_its_path_leaves_its_room_to_others() {
+        let used = Arc::new(AtomicUsize::new(0));
+        let share = Share::take(&used, PROGRAM);
+        assert_eq!(used.load(Ordering::Relaxed), PROGRAM);
+        let path = async {
+            assert_eq!(used.load(Ordering::Relaxed), 0);
+            Ok(())
+        };
+        let verdicts = runtime().block_on(ask(async { vec![Ok(None)] }, share, Some(path)));
+        assert_eq!(verdicts, [Outcome::Good.into()]);
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime")
+    }
+
+    #[test]
+    fn the_answer_of_the_path_counts_for_every_good_verdict_and_is_awaited_for_no_other() {
+        let failure = |kind| CheckFailure::new(kind, "path", "no answer");
+        let wrong_role = || Err(failure(FailureKind::Answer));
+        let (bad, silent) = (|| Outcome::Bad(failure(FailureKind::Answer).to_string()), failure(FailureKind::Timeout));
+        let lost = || Outcome::Bad(silent.to_string());
+        for (checked, path, wanted) in [
+            (vec![Ok(None), wrong_role(), Ok(None)], Some(Ok(())), vec![Outcome::Good, bad(), Outcome::Good]),
+            (vec![Ok(None), wrong_role(), Ok(None)], Some(Err(silent.clone())), vec![lost(), bad(), lost()]),
+            (vec![wrong_role(), wrong_role()], None, vec![bad(), bad()]),
+        ] {
+            let path = async { path.expect("nothing is good, so the path does not matter") };
+            let share = Share::take(&Arc::default(), 0);
+            let verdicts = runtime().block_on(ask(async { checked }, share, Some(path)));
+            assert_eq!(verdicts, wanted.into_iter().map(Verdict::from).collect::<Vec<_>>());
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::daemon::event::DaemonPhase;
 use crate::daemon::protocol::{EntryDrift, HealthMonitorStatus, Liveness, ServiceFault, VERSION};
 use crate::daemon::services::LastingFault;
 use crate::daemon::status;
+use crate::health::Pool;
 use crate::plan::Difference;
 use crate::system::boot_by_wall_clock;
 
@@ -22,6 +23,19 @@ impl Core<'_> {
             since: seconds(wall_clock(fault.since, now)),
         };
         let drift = |(difference, since): (&Difference, _)| EntryDrift::new(difference, boot_by_wall_clock(since));
+        let alarms = |pool: &Pool| {
+            let suspicions = pool.suspicions().map(|(real, one)| (format!("real server {real}: {one}"), one.since));
+            let alarms: Vec<_> =
+                pool.alarms().into_iter().map(|alarm| (alarm.cause, alarm.since)).chain(suspicions).collect();
+            // Most services have none, and thousands of names cost more than the question.
+            let service = if alarms.is_empty() { String::new() } else { pool.key().to_string() };
+            let fault = |(cause, since)| ServiceFault {
+                service: service.clone(),
+                cause,
+                since: seconds(wall_clock(since, now)),
+            };
+            alarms.into_iter().map(fault).collect::<Vec<_>>()
+        };
         let silent = self.threads.kernel.waits_for(now);
         let silence = (silent > PASSING).then(|| format!("the kernel has not answered for {} s", silent.as_secs()));
         let lasting = self.table_fault.as_ref().filter(|fault| now.saturating_duration_since(fault.since) > PASSING);
@@ -35,11 +49,17 @@ impl Core<'_> {
             stands_by: self.configuration.stands_by(),
             starting: self.configuration.is_first(),
             starts_or_ends: matches!(self.phase, DaemonPhase::Starting | DaemonPhase::Stopping),
-            sink_errors: self.sink_troubles.iter().map(|(object, cause)| format!("{object}: {cause}")).collect(),
+            sink_errors: self.sink_errors(),
             following_error: self.configuration.trouble.clone(),
             drifts: self.services.drifts().map(drift).collect(),
+            alarms: self.services.pools().flat_map(alarms).collect(),
             ..Liveness::default()
         }
+    }
+
+    fn sink_errors(&self) -> Vec<String> {
+        let sinks = self.sink_troubles.iter().map(|(object, cause)| format!("{object}: {cause}"));
+        sinks.chain(self.record_error.clone()).chain(self.presence_error.clone()).collect()
     }
 
     pub(super) fn status(&self) -> HealthMonitorStatus {
@@ -54,7 +74,11 @@ impl Core<'_> {
                 false => self.configuration.source.clone(),
             },
             liveness: self.view.liveness(now),
-            services: self.services.pools().map(|pool| status::service(pool, self.services.orders(), now)).collect(),
+            services: self
+                .services
+                .named_pools()
+                .map(|(pool, names)| status::service(pool, names, self.services.orders(), now))
+                .collect(),
             sync: self.sync.clone(),
         }
     }

@@ -137,7 +137,9 @@ impl Clock {
 impl Core<'_> {
     /// Does what is due.
     pub(super) fn turn(&mut self, now: Instant, inbox: &Receiver<LoopMessage>) -> anyhow::Result<Option<LoopEnd>> {
-        self.services.advance(now, &mut self.sinks);
+        if self.services.advance(now, &mut self.sinks) {
+            self.record.outdate();
+        }
         self.clock.change_at = self.services.next_change();
         self.use_kernel(now);
         if !self.readiness.is_reported() && !self.configuration.is_first() {
@@ -148,12 +150,17 @@ impl Core<'_> {
         }
         if now >= self.clock.beat_at {
             self.clock.beat_at = now + BEAT;
+            // Not by a timer of its own: a health monitor whose loop hangs, or whose checks do, is to be ended.
+            if self.view.moves(now) {
+                self.readiness.report_alive();
+            }
             if self.keep_presence() == InstanceStanding::Superseded {
                 return Ok(Some(LoopEnd::Superseded));
             }
             if let Some(loaded) = self.configuration.pending.take() {
                 self.put_in_force(loaded, now)?;
             }
+            self.tell_weights();
             if std::mem::take(&mut self.configuration.is_fresh) {
                 memory::give_back();
             }
@@ -194,7 +201,8 @@ impl Core<'_> {
                 desired: self.services.desired(now),
                 depth: self.clock.depth(now),
                 drifting: self.services.drifting(),
-                draining: self.services.draining(),
+                counted: self.services.services_to_count(now),
+                sampled: self.services.services_to_sample(now),
             };
             self.threads.kernel.order(order, None, now);
             self.clock.compare_at = now + COMPARISON;
@@ -253,6 +261,15 @@ impl Core<'_> {
         self.threads.log.flush();
         self.readiness.report_ready();
         Ok(())
+    }
+
+    /// Tells the cluster the weights of healthy real servers. Those of a start or a reload that goes on are not known yet.
+    fn tell_weights(&mut self) {
+        if self.threads.attributes.are_wanted() && self.phase == DaemonPhase::Running && !self.configuration.stands_by()
+        {
+            let weights = self.services.pools().map(|pool| (pool.key(), || pool.healthy_weight()));
+            self.threads.attributes.tell(weights).into_iter().for_each(|news| self.note_sink_news(news));
+        }
     }
 
     fn write_record(&mut self, now: Instant) {

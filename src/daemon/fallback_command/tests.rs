@@ -90,6 +90,26 @@ fn a_command_that_was_told_of_no_start_is_told_of_no_end() {
     assert_eq!(due(&mut states), [""; 0]);
 }
 
+#[test]
+fn what_the_health_monitor_before_has_told_is_not_told_again_and_its_end_is() {
+    for action in ["command", "stop"] {
+        let text = format!("{}\tquorum=2\n\tquorumaction={action}\n", section("/bin/x"));
+        let config = parse_file(text.as_bytes(), &AnyName::default()).expect("right");
+        let (settings, now) = (crate::daemon::pool_settings(&config.services[0], Vec::new()), Instant::now());
+        let lost = crate::health::KnownHealth { quorum_lost: true, ..Default::default() };
+        let pool = Pool::new(settings, None, &lost, now);
+        let mut states = FallbackStates::default();
+        applied(&mut states, &text);
+        states.note(&Event::QuorumStillLost { pool: &pool });
+        states.note(&Event::ConditionBegan { pool: &pool, condition: Condition::QuorumLost });
+        assert_eq!(due(&mut states), [""; 0], "{action}");
+        let service = key();
+        states.note(&Event::ConditionEnded { service, condition: Condition::QuorumLost });
+        states.note(&Event::ServedAgain { service });
+        assert_eq!(due(&mut states), ["/bin/x stop 192.0.2.1:80 tcp"], "{action}");
+    }
+}
+
 /// Thousands of services may lose their last server at once.
 #[test]
 fn commands_for_which_there_is_no_room_are_run_in_a_later_turn() {

@@ -1,17 +1,19 @@
 //! Reads the source, and finds out all that has to be known before it can be put in force.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::Loaded;
+use super::dns::DnsFollower;
+use super::{Loaded, LoaderNews};
 use crate::config::{Config, Problem};
 use crate::daemon::HealthMonitorOptions;
 use crate::daemon::declaring;
 use crate::daemon::maintenance::KnownMaintenance;
-use crate::daemon::source::{Reading, ServiceSource, UnderstoodTexts};
-use crate::director;
-use crate::model::{ServiceKey, Table};
+use crate::daemon::source::{Reading, ServiceSource, Stamp, UnderstoodTexts};
+use crate::director::{self, ConfigText};
+use crate::model::{DnsName, ServiceKey, Table};
 use crate::netlink::ipvs::{Ipvs, ONE_BY_ONE};
 use crate::ownership::{self, HealthRecord, Registry, ServiceOwner};
 use crate::plan::TableRole;
@@ -24,6 +26,9 @@ pub struct SourceReader {
     instance: String,
     executes: bool,
     remembered: UnderstoodTexts,
+    dns: DnsFollower,
+    /// The text of the last configuration, where it follows names, and its stamp.
+    text: Option<(ConfigText, Stamp)>,
     /// Whether a configuration has been handed over. The two fields below are about the last one.
     has_read: bool,
     keys: BTreeSet<ServiceKey>,
@@ -38,6 +43,8 @@ impl SourceReader {
             instance: options.instance.clone(),
             executes: options.executes,
             remembered: UnderstoodTexts::new(),
+            dns: DnsFollower::new(),
+            text: None,
             has_read: false,
             keys: BTreeSet::new(),
             refused: KnownRefusals::default(),
@@ -53,19 +60,89 @@ impl SourceReader {
     /// # Errors
     /// Fails when what the source holds now cannot be put in force, with the reason.
     pub fn read(&mut self, stands_by: bool) -> anyhow::Result<Loaded> {
-        let loaded = if stands_by { self.nothing() } else { self.read_source()? };
+        match stands_by {
+            true => self.accept(self.nothing(), None),
+            false => {
+                self.recall_names();
+                let (loaded, text) = self.read_with(|reader| {
+                    let followed = Arc::clone(reader.dns.names());
+                    reader.source.read(&mut reader.remembered, &followed)
+                })?;
+                self.accept(loaded, text)
+            }
+        }
+    }
+
+    /// Makes the last configuration anew, with the real servers that follow from its names now. What was written into a file
+    /// since then is left for an order to read it. `None`: it follows no name.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_names(&mut self) -> anyhow::Result<Option<Loaded>> {
+        let Some((text, stamp)) = self.text.take() else {
+            self.dns.take_change();
+            return Ok(None);
+        };
+        let result =
+            self.read_with(|_| Ok(Reading { config: text.config()?, stamp, text: None, troubles: Vec::new() }));
+        self.text = Some((text, stamp));
+        let (mut loaded, _) = result?;
+        loaded.sentences.push("Other real servers follow from the records of a name in DNS".into());
+        self.keys = ownership::keys(&loaded.config).into_iter().collect();
+        Ok(Some(loaded))
+    }
+
+    /// Whether other real servers have followed from the names since the last reading.
+    pub fn names_have_changed(&self) -> bool {
+        self.dns.has_changed()
+    }
+
+    /// Returns what has become known of the names since the last call.
+    pub fn news_of_names(&mut self) -> Vec<LoaderNews> {
+        self.dns.news()
+    }
+
+    fn accept(&mut self, mut loaded: Loaded, text: Option<ConfigText>) -> anyhow::Result<Loaded> {
         self.keys = ownership::keys(&loaded.config).into_iter().collect();
         self.has_read = true;
+        let names: BTreeSet<DnsName> = followed(&loaded.config).collect();
+        self.text = text.filter(|_| !names.is_empty()).map(|text| (text, loaded.stamp));
+        loaded.troubles.extend(self.dns.follow(names).err());
         Ok(loaded)
     }
 
-    fn read_source(&mut self) -> anyhow::Result<Loaded> {
+    /// What a health monitor of this name knew of its names before it was killed is better than nothing.
+    fn recall_names(&self) {
+        let record = self.record_before();
+        self.dns.names().remember(&record.dns);
+    }
+
+    fn read_with(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> anyhow::Result<Reading>,
+    ) -> anyhow::Result<(Loaded, Option<ConfigText>)> {
+        // What changes while the text is read is for the next reading.
+        let has_changed = self.dns.take_change();
+        let result = self.try_read_with(read);
+        if result.is_err() {
+            self.dns.forget_others();
+            if has_changed {
+                self.dns.put_change_back();
+            }
+        }
+        result
+    }
+
+    fn try_read_with(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> anyhow::Result<Reading>,
+    ) -> anyhow::Result<(Loaded, Option<ConfigText>)> {
         // Under this lock the services in the kernel are those of the declarations.
         let declarations = match &self.source {
             ServiceSource::File(_) => None,
             ServiceSource::Declarations(run_dir) => Some(declaring::hold(run_dir)),
         };
-        let Reading { mut config, stamp, troubles } = self.source.read(&mut self.remembered)?;
+        let Reading { mut config, stamp, text, troubles } = read(self)?;
         let known = Registry::read_health_monitors(&self.run_dir);
         let mut refused = KnownRefusals::default();
         let mut sentences: Vec<String> = declarations.as_ref().and_then(declaring::Held::warning).into_iter().collect();
@@ -88,7 +165,10 @@ impl SourceReader {
         drop(declarations);
         // A name server and a file system may be slow: nothing waits for them meanwhile.
         let maintenance = KnownMaintenance::of(&config);
-        Ok(Loaded { config, role, stamp, observed, known, orphans, maintenance, troubles, sentences })
+        let is_ordered = text.is_some() || !self.source.owns_services();
+        let loaded =
+            Loaded { config, role, stamp, observed, known, is_ordered, orphans, maintenance, troubles, sentences };
+        Ok((loaded, text))
     }
 
     /// Returns what a health monitor that stands by looks after.
@@ -99,6 +179,7 @@ impl SourceReader {
             stamp: self.source.stamp(),
             observed: Table::new(),
             known: Registry::default(),
+            is_ordered: true,
             orphans: Vec::new(),
             maintenance: KnownMaintenance::default(),
             troubles: Vec::new(),
@@ -151,6 +232,10 @@ impl SourceReader {
         }
         Ok(observed)
     }
+}
+
+fn followed(config: &Config) -> impl Iterator<Item = DnsName> {
+    config.services.iter().flat_map(|service| &service.followed).map(|followed| DnsName::clone(&followed.name))
 }
 
 /// Returns what a killed health monitor has not removed.
@@ -228,6 +313,40 @@ mod tests {
             );
             assert!(found.iter().all(|one| (one.since == 5) == (one.real_server.key == real_server(3, 0).key)));
         }
+    }
+
+    impl SourceReader {
+        /// Makes the file as it is now the configuration in force, whose names have other records since.
+        pub fn has_read_names(&mut self) {
+            let ServiceSource::File(path) = &self.source else { panic!("a file") };
+            let text = ConfigText::read(path, Arc::clone(self.dns.names())).expect("read");
+            self.text = Some((text, self.source.stamp()));
+            self.dns.put_change_back();
+        }
+    }
+
+    #[test]
+    fn a_change_of_names_is_kept_until_it_is_followed_and_a_text_that_is_not_in_force_follows_none() {
+        let scratch = Scratch::new("names-changed");
+        let path = scratch.path().join("ldirectord.cf");
+        std::fs::write(&path, "inforce\n").expect("write");
+        let options = HealthMonitorOptions::new("one", RunDir::at(scratch.path()));
+        let mut reader = SourceReader::new(ServiceSource::File(path.clone()), &options);
+        reader.has_read_names();
+        std::fs::write(&path, "edited\n").expect("write");
+        let name = DnsName { name: "refused".into(), family: crate::model::Family::Ipv4 };
+        for _ in 0..2 {
+            reader.dns.names().remember(&[crate::model::DnsRecord { name: name.clone(), members: Vec::new() }]);
+            let error = reader.read_names().expect_err("wrong").to_string();
+            assert!(error.contains("inforce"), "{error}");
+            assert!(reader.names_have_changed());
+            assert!(reader.dns.names().members(&name).is_err(), "a refused text leaves no names");
+        }
+        assert!(reader.read(false).is_err());
+        assert!(reader.names_have_changed());
+        reader.text = None;
+        assert!(reader.read_names().expect("nothing to read").is_none());
+        assert!(!reader.names_have_changed());
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::testing::Scratch;
 
-/// A loader of declarations, whose rhythm is the test's.
+/// A loader whose rhythm is the test's.
 struct LoaderLab {
     watch: SourceWatch,
     said: Arc<Mutex<Vec<String>>>,
@@ -12,7 +12,12 @@ struct LoaderLab {
 }
 
 impl LoaderLab {
+    /// One of declarations.
     fn new(name: &str) -> Self {
+        Self::of(name, |run_dir| ServiceSource::Declarations(run_dir.clone()))
+    }
+
+    fn of(name: &str, source: impl FnOnce(&RunDir) -> ServiceSource) -> Self {
         let scratch = Scratch::new(name);
         let run_dir = RunDir::at(scratch.path());
         let said = Arc::<Mutex<Vec<String>>>::default();
@@ -27,7 +32,7 @@ impl LoaderLab {
             });
             true
         };
-        let source = ServiceSource::Declarations(run_dir.clone());
+        let source = source(&run_dir);
         let watch = SourceWatch::new(
             SourceReader::new(source, &HealthMonitorOptions::new("one", run_dir.clone())),
             run_dir.clone(),
@@ -74,6 +79,33 @@ fn what_keeps_the_declarations_from_being_followed_is_reported_once_and_so_is_it
 }
 
 #[test]
+fn the_virtual_ips_of_other_resources_are_known_for_path_checks_and_only_for_these() {
+    let mut lab = LoaderLab::new("virtual-ips");
+    let section = |rest: &str| format!("virtual=192.0.2.1:80\n\treal=192.0.2.2:80 gate\n\tchecktype=connect\n{rest}");
+    let place = |placed: &[&str], unfinished: &[&str]| {
+        let list = |addresses: &[&str]| -> String {
+            addresses.iter().map(|one| format!(r#"{{"address":"{one}","nic":"lo"}}"#)).collect::<Vec<_>>().join(",")
+        };
+        let text = format!(r#"{{"placed":[{}],"unfinished":[{}],"policy_label":7}}"#, list(placed), list(unfinished));
+        lab.run_dir.addresses().write("vip", &text).expect("write");
+    };
+    let declare = |name: &str, text: &str| lab.run_dir.services().write(name, text).expect("write");
+    place(&["192.0.2.7"], &[]);
+    declare("a", &section(""));
+    assert!(lab.watch.begin() && lab.watch.look_for_virtual_ips());
+    assert_eq!(lab.take(), ["loaded MovesRealServers"], "no path is asked");
+    declare("a", &section("\tcheckpath=yes\n"));
+    assert!(lab.watch.begin() && lab.watch.look_for_virtual_ips());
+    assert_eq!(lab.take(), ["VirtualIps({192.0.2.1, 192.0.2.7})", "loaded MovesRealServers"]);
+    place(&["192.0.2.7"], &["2001:db8::7"]);
+    declare("b", &section("").replace("192.0.2.1", "192.0.2.9"));
+    assert!(lab.watch.look_for_virtual_ips());
+    assert_eq!(lab.take(), ["VirtualIps({192.0.2.1, 192.0.2.7, 192.0.2.9, 2001:db8::7})"]);
+    assert!(lab.watch.look_for_virtual_ips());
+    assert_eq!(lab.take(), [""; 0], "nothing has changed");
+}
+
+#[test]
 fn an_order_to_read_that_could_not_be_followed_is_caught_up_with() {
     let mut lab = LoaderLab::new("order");
     assert!(lab.watch.begin());
@@ -88,6 +120,24 @@ fn an_order_to_read_that_could_not_be_followed_is_caught_up_with() {
     let retry = lab.watch.retry.as_mut().expect("it is tried again");
     (retry.at, retry.stamp) = (Instant::now(), lab.watch.stamp);
     assert_eq!(lab.look(), ["trouble ended", "loaded MovesRealServers"]);
+}
+
+#[test]
+fn names_that_cannot_be_followed_are_tried_again_and_an_edited_file_waits_for_its_order() {
+    let mut lab = LoaderLab::of("names", |run_dir| ServiceSource::File(run_dir.root().join("ldirectord.cf")));
+    let ServiceSource::File(path) = lab.watch.source().clone() else { panic!("a file") };
+    std::fs::write(&path, "the text in force\n").expect("write");
+    lab.watch.reader.has_read_names();
+    std::fs::write(&path, "the edited text\n").expect("write");
+    // As an edit without autoreload leaves it.
+    lab.watch.stamp = lab.watch.source().stamp();
+    for seconds in [1, 2, 4] {
+        assert_eq!(lab.look(), ["refused"], "once, and not at each look");
+        assert!(lab.watch.retry.is_none(), "the file is not read");
+        let retry = lab.watch.retry_names.as_mut().expect("the names are tried again");
+        assert_eq!(retry.pause.as_secs(), seconds);
+        retry.at = Instant::now();
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::config::{AnyName, parse_file};
-use crate::health::{Outcome, PoolSettings, RealServerSettings};
+use crate::health::{Limits, Outcome, PoolSettings, RealServerSettings};
 use crate::testing::{real_server as real, virtual_service};
 
 const KEY: &str = "tcp 192.0.2.1:80";
@@ -65,10 +65,11 @@ impl MailLab {
         let pool = PoolSettings {
             draining: Vec::new(),
             service: virtual_service(KEY),
-            real_servers: vec![RealServerSettings { real_server: real(2, 3), disabled: false }],
+            real_servers: vec![RealServerSettings::new(real(2, 3))],
             fallback: None,
             quiescent: true,
-            failurecount: 1,
+            limits: Limits { failurecount: 1, rise: 1 },
+            policy: Default::default(),
         };
         let pool = Pool::new(pool, None, &Default::default(), Instant::now());
         let mut lab = Self { sink, news, pool, settings: settings.to_owned() };

@@ -1,7 +1,7 @@
 //! The text that Prometheus reads. What the kernel says has the names and labels of node_exporter's collector `ipvs`, so
 //! that its dashboards and rules fit; what the health monitor knows begins with `lvs_agents_`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use super::snapshot::Snapshot;
@@ -147,6 +147,15 @@ impl Exposition {
                 &[("service", service)],
                 flag(unserved.contains(service.as_str())),
             );
+        }
+        self.family("lvs_agents_service_drifts", "gauge", "How many entries stay as other programs have made them.");
+        let mut drifts: HashMap<&str, u32> = HashMap::new();
+        for drift in &status.liveness.drifts {
+            *drifts.entry(&drift.service).or_default() += 1;
+        }
+        for ServiceStatus { service, .. } in &status.services {
+            let count = drifts.get(service.as_str()).copied().unwrap_or_default();
+            self.sample("lvs_agents_service_drifts", &[("service", service)], count.into());
         }
         self.family("lvs_agents_service_fallback_serves", "gauge", "Whether the fallback takes the clients.");
         for ServiceStatus { service, fallback, .. } in &status.services {

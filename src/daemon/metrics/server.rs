@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use super::snapshot::SnapshotSource;
+use super::snapshot::{Snapshot, SnapshotSource};
 use super::{OBJECT, exposition, page};
 use crate::daemon::event::{SinkNews, TellLoop};
 
@@ -96,32 +96,59 @@ async fn converse(peer: TcpStream, source: Arc<SnapshotSource>) -> hyper::Result
     http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(peer), answer).await
 }
 
+/// Takes a text out of a snapshot.
+type TextOf = fn(&Snapshot) -> &Bytes;
+
+/// Returns the kind of what stands at a path, and the text of a snapshot, which is made once for all peers.
+fn text_at(path: &str) -> Option<(&'static str, TextOf)> {
+    match path {
+        "/metrics" => Some((exposition::CONTENT_TYPE, |known| {
+            known.texts.exposition.get_or_init(|| exposition::render(known).into())
+        })),
+        "/" => Some((page::CONTENT_TYPE, |known| known.texts.page.get_or_init(|| page::render(known).into()))),
+        _ => None,
+    }
+}
+
 async fn answer(method: &Method, path: &str, source: Arc<SnapshotSource>) -> Response<Full<Bytes>> {
-    let (kind, render): (&str, fn(&super::snapshot::Snapshot) -> String) = match path {
-        "/metrics" => (exposition::CONTENT_TYPE, exposition::render),
-        "/" => (page::CONTENT_TYPE, page::render),
-        _ => return plain(StatusCode::NOT_FOUND, "There are /metrics and /.\n"),
+    let Some((kind, text)) = text_at(path) else {
+        return plain(StatusCode::NOT_FOUND, "There are /metrics and /.\n");
     };
     if !matches!(*method, Method::GET | Method::HEAD) {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "This can be read only.\n");
     }
     // The loop and the kernel may take their time; other peers do not wait for them in this thread.
-    let text = tokio::task::spawn_blocking(move || render(&source.snapshot())).await;
-    match text {
+    match tokio::task::spawn_blocking(move || text(&source.snapshot()).clone()).await {
         Ok(text) => with_type(StatusCode::OK, kind, text),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "The answer could not be made.\n"),
     }
 }
 
 fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    with_type(status, "text/plain; charset=utf-8", text.to_owned())
+    with_type(status, "text/plain; charset=utf-8", text.to_owned().into())
 }
 
-fn with_type(status: StatusCode, kind: &str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+fn with_type(status: StatusCode, kind: &str, text: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text));
     *response.status_mut() = status;
     if let Ok(kind) = HeaderValue::from_str(kind) {
         response.headers_mut().insert(CONTENT_TYPE, kind);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_peers_of_a_second_get_one_text() {
+        for path in ["/metrics", "/"] {
+            let (known, (_, text)) = (Snapshot::default(), text_at(path).expect("a text"));
+            let first = text(&known).clone();
+            assert!(!first.is_empty());
+            assert_eq!(text(&known).as_ptr(), first.as_ptr(), "{path}");
+        }
+        assert!(text_at("/etc/passwd").is_none());
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use hyper::body::Bytes;
 
 use super::{CheckTimes, SharedTimes};
 use crate::daemon::control::ControlCall;
@@ -35,6 +37,14 @@ pub struct Snapshot {
     pub totals: Option<Totals>,
     pub usage: Option<TableUsage>,
     pub times: CheckTimes,
+    pub texts: Texts,
+}
+
+/// The texts of a snapshot, each made when it is asked for first, and once.
+#[derive(Debug, Default)]
+pub struct Texts {
+    pub exposition: OnceLock<Bytes>,
+    pub page: OnceLock<Bytes>,
 }
 
 /// Gathers snapshots.
@@ -61,6 +71,7 @@ impl SnapshotSource {
             totals: fs::read_to_string(TOTALS).ok().and_then(|text| totals(&text)),
             usage: ipvs.and_then(|mut ipvs| ipvs.usage().ok()),
             times: self.times.lock().clone(),
+            texts: Texts::default(),
         });
         *last = Some((Instant::now(), Arc::clone(&known)));
         known

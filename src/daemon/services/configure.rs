@@ -1,19 +1,28 @@
 //! Puts a configuration in force.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use super::drift::Drifts;
-use super::watched::WatchedService;
+use super::watched::{Names, WatchedService};
 use super::{Moment, Services, drain, emit, overrides};
 use crate::config::{self, OnDrift};
 use crate::daemon::checker;
 use crate::daemon::event::{Event, Sinks};
 use crate::daemon::maintenance::MaintenanceFiles;
-use crate::health::{DrainingServer, Pool, PoolSettings, RealServerSettings};
+use crate::health::{DrainingServer, EjectionCap, Evidence, Limits, Policy, Pool, PoolSettings, RealServerSettings};
 use crate::model::{ServiceEntry, Table};
 use crate::ownership::Registry;
 use crate::plan::TableRole;
+
+/// What comes with a configuration.
+pub struct Arrival<'a> {
+    /// What the kernel holds of the services that are new.
+    pub observed: Table,
+    /// What the health monitors before this one knew.
+    pub known: &'a Registry,
+    /// A user has ordered it, by a start, a reload or an edit; else it follows from records in DNS.
+    pub is_ordered: bool,
+}
 
 impl Services {
     /// Puts a configuration in force: what is known of services and real servers that stay is kept, new services adopt
@@ -22,13 +31,13 @@ impl Services {
         &mut self,
         services: &[config::Service],
         role: TableRole,
-        observed: Table,
-        known: &Registry,
-        now: Instant,
+        arrival: Arrival<'_>,
+        moment: Moment,
         sinks: &mut Sinks,
     ) {
         let mut before = std::mem::take(&mut self.watched);
-        let (mut observed, moment) = (observed, Moment::of(now));
+        let Arrival { mut observed, known, is_ordered } = arrival;
+        let now = moment.now;
         for service in services {
             let key = service.service.key;
             let watched = before.get(&key);
@@ -41,17 +50,21 @@ impl Services {
                     emit(&watched.pool, events, sinks);
                     watched
                 }
-                None => self.adopt(service, role, (settings, observed.remove(&key)), known, now),
+                None => self.adopt(service, role, (settings, observed.remove(&key)), known, moment, sinks),
             };
             (watched.readdquiescent, watched.on_drift) = (service.readdquiescent, service.on_drift);
             // The start and the reload of a health monitor are orders of the user only where it owns the service.
-            if role == TableRole::OwnsServices || service.on_drift == OnDrift::Repair {
+            if (role == TableRole::OwnsServices && is_ordered) || service.on_drift == OnDrift::Repair {
                 watched.drifts.end_all().for_each(|real| sinks.emit(Event::DriftEnded { service: key, real }));
             }
+            watched.names = names(service);
             // What is declared anew is put in force as a whole.
-            watched.deleted_by_hand.clear();
+            if is_ordered {
+                watched.deleted_by_hand.clear();
+            }
             watched.maintenance = MaintenanceFiles::of(service, &self.maintenance.host_names);
-            let events = watched.look_for_overrides(&self.maintenance.listings, &self.orders, now);
+            let mut events = watched.answer_evidence(service.on_evidence, now);
+            events.extend(watched.look_for_overrides(&self.maintenance.listings, &self.orders, now));
             emit(&watched.pool, events, sinks);
             self.watched.insert(key, watched);
             self.removal.done(&key);
@@ -78,38 +91,62 @@ impl Services {
         role: TableRole,
         (settings, held): (PoolSettings, Option<ServiceEntry>),
         known: &Registry,
-        now: Instant,
+        moment: Moment,
+        sinks: &mut Sinks,
     ) -> WatchedService {
         let key = service.service.key;
         let is_left = role == TableRole::MovesRealServers && service.on_drift == OnDrift::Report;
         let drifts = Drifts::inherited(known.drifts().of(&key).filter(|_| is_left));
-        let mut known = self.remembered.recall(&key, known, now);
+        let mut known = self.remembered.recall(&key, known, moment);
         known.drained = overrides::drained(service, &self.orders);
         let adopted = held.as_ref().map(|held| drifts.undone(held, &settings.real_servers));
+        let pool = Pool::new(settings, adopted.as_ref(), &known, moment.now);
+        if known.quorum_lost && pool.has_lost_quorum() {
+            sinks.emit(Event::QuorumStillLost { pool: &pool });
+        }
         WatchedService {
-            pool: Pool::new(settings, adopted.as_ref(), &known, now),
+            pool,
             held,
             fault: None,
             maintenance: None,
             on_drift: service.on_drift,
             drifts,
+            names: Names::new(),
+            on_evidence: service.on_evidence,
+            evidence: Evidence::default(),
             readdquiescent: false,
             deleted_by_hand: BTreeSet::new(),
         }
     }
 }
 
-fn pool_settings(service: &config::Service, draining: Vec<DrainingServer>) -> PoolSettings {
+fn names(service: &config::Service) -> Names {
+    service.real_servers.iter().filter_map(|real| Some((real.real_server.key, real.dns.clone()?))).collect()
+}
+
+/// Returns what the configuration says of a service, for its [`Pool`].
+pub fn pool_settings(service: &config::Service, draining: Vec<DrainingServer>) -> PoolSettings {
     let real_server = |real: &config::RealServerConfig| RealServerSettings {
         real_server: real.real_server.clone(),
         disabled: real.check.question.is_off(),
+        backup: real.backup,
     };
+    let round = service.checkinterval + service.checktimeout;
+    let ejection_cap = (service.maxejected < 100).then_some(EjectionCap { percent: service.maxejected, round });
     PoolSettings {
         service: service.service.clone(),
         real_servers: service.real_servers.iter().map(real_server).collect(),
         draining,
         fallback: service.fallback.clone(),
         quiescent: service.quiescent,
-        failurecount: service.failurecount,
+        limits: Limits { failurecount: service.failurecount, rise: service.rise },
+        policy: Policy {
+            quorum: service.quorum,
+            ejection_cap,
+            slow_start: service.slowstart,
+            starts_up: service.starts_up,
+            single: service.question.standing.role == "writer",
+            switch_takes: round.saturating_mul(service.failurecount),
+        },
     }
 }

@@ -28,7 +28,7 @@ impl Moment {
     }
 
     /// Returns when this machine had run for so many seconds. A time to come counts as now.
-    fn at(self, boot: u64) -> Instant {
+    pub fn at(self, boot: u64) -> Instant {
         let ago = Duration::from_secs(self.boot.saturating_sub(boot));
         self.now.checked_sub(ago).unwrap_or(self.now)
     }

@@ -79,6 +79,11 @@ impl Drifts {
         std::mem::take(&mut self.standing).into_keys()
     }
 
+    /// Ends the drift of one entry, and returns whether it stayed until now.
+    pub fn end(&mut self, place: &Place) -> bool {
+        self.standing.remove(place).is_some()
+    }
+
     /// Takes the differences that a comparison has found, and returns whether some of them are to be written. `may_stay`
     /// says of an entry that another program has changed whether it stays so.
     pub fn note(

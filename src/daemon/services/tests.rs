@@ -1,12 +1,15 @@
 mod drain;
 mod drift;
+mod evidence;
 mod orders;
+mod questions;
+mod restart;
 
 use std::time::Duration;
 
 use super::*;
 use crate::config::{parse_declaration, parse_file};
-use crate::daemon::checker::Timing;
+use crate::daemon::checker::{Timing, Verdict};
 use crate::daemon::event::Sink;
 use crate::health::Outcome;
 use crate::model::RealServer;
@@ -59,22 +62,34 @@ struct ServicesLab {
 
 impl ServicesLab {
     fn new(role: TableRole, text: &str, observed: Table) -> Self {
-        let (mut sinks, heard) = (Sinks::default(), Heard::default());
-        sinks.add(heard.clone());
-        let now = Instant::now();
-        let mut lab = Self { services: Services::new(), table: observed.clone(), sinks, heard, started: now, now };
+        let mut lab = Self::bare(observed.clone());
         lab.configure(role, text, observed);
         lab
     }
 
+    /// Without any service.
+    fn bare(table: Table) -> Self {
+        let (mut sinks, heard) = (Sinks::default(), Heard::default());
+        sinks.add(heard.clone());
+        let now = Instant::now();
+        Self { services: Services::new(), table, sinks, heard, started: now, now }
+    }
+
     fn configure(&mut self, role: TableRole, text: &str, observed: Table) {
+        self.configure_after(role, text, observed, &Registry::default());
+    }
+
+    fn configure_after(&mut self, role: TableRole, text: &str, observed: Table, known: &Registry) {
+        self.arrive(role, text, Arrival { observed, known, is_ordered: true });
+    }
+
+    fn arrive(&mut self, role: TableRole, text: &str, arrival: Arrival<'_>) {
         let config = match text.contains("draining:") {
             true => parse_declaration(text.as_bytes()),
             false => parse_file(text.as_bytes(), &crate::config::AnyName::default()),
         };
         let config = config.expect("right");
-        let known = Registry::default();
-        self.services.configure(&config.services, role, observed, &known, self.now, &mut self.sinks);
+        self.services.configure(&config.services, role, arrival, self.moment(), &mut self.sinks);
     }
 
     /// Does one tick; the kernel refuses the changes of `refused`.
@@ -106,15 +121,18 @@ impl ServicesLab {
             (held != Some(wanted)).then(|| (*key, held.cloned()))
         };
         let found = desired.iter().filter_map(differs).collect();
-        let moment = Moment { now: self.now, boot: (self.now - self.started).as_secs() };
-        self.services.compared(desired, found, moment, &mut self.sinks);
+        self.services.compared(desired, found, self.moment(), &mut self.sinks);
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now, boot: (self.now - self.started).as_secs() }
     }
 
     /// Delivers the outcome of a check and returns whether it has changed anything.
     fn hear(&mut self, host: u8, outcome: Outcome) -> bool {
         let ends = |job: &&Arc<Job>| job.check.target.ip() == real(host, 1).key.address;
         let job = self.services.jobs().iter().find(ends).cloned().expect("a job");
-        let finished = Finished { job, outcome, timing: Timing::default() };
+        let finished = Finished { job, verdicts: vec![outcome.into()], timing: Timing::default() };
         self.services.note(&finished, self.now, &mut self.sinks)
     }
 
@@ -255,10 +273,33 @@ fn a_result_of_a_check_that_is_gone_leaves_no_fault() {
     let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
     let job = lab.services.jobs().into_iter().next().expect("a job");
     lab.configure(TableRole::OwnsServices, &text(&["192.0.2.1"]).replace("connect", "ping"), Table::new());
-    let finished =
-        Finished { job, outcome: Outcome::NotAsked("too many open files".into()), timing: Timing::default() };
-    lab.services.note(&finished, lab.now, &mut lab.sinks);
+    let outcome = Outcome::NotAsked("too many open files".into());
+    lab.services.note(
+        &Finished { job, verdicts: vec![outcome.into()], timing: Timing::default() },
+        lab.now,
+        &mut lab.sinks,
+    );
     assert_eq!(lab.services.check_error(), None);
+}
+
+#[test]
+fn a_path_that_cannot_be_asked_is_said_and_the_check_counts() {
+    let mut lab = ServicesLab::new(TableRole::OwnsServices, &text(&["192.0.2.1"]), Table::new());
+    let job = lab.services.jobs().into_iter().next().expect("a job");
+    let cause = "path: no CAP_NET_RAW".to_owned();
+    for (hindrance, times) in [(Some(cause), 20), (None, 1)] {
+        for _ in 0..times {
+            let result = Finished {
+                job: job.clone(),
+                verdicts: vec![Verdict { outcome: Outcome::Good, hindrance: hindrance.clone() }],
+                timing: Timing::default(),
+            };
+            lab.services.note(&result, lab.now, &mut lab.sinks);
+        }
+        assert_eq!(lab.services.check_error(), hindrance.as_ref());
+        let serving = lab.services.pools().map(|pool| pool.nobody_serves()).collect::<Vec<_>>();
+        assert_eq!(serving, [false]);
+    }
 }
 
 #[test]
@@ -339,7 +380,7 @@ fn health_that_changes_nothing_in_the_table_has_changed_all_the_same() {
     lab.tick_all();
     assert!(lab.hear(2, Outcome::Good), "from unknown to up");
     assert_eq!(lab.tick_all(), [""; 0]);
-    assert_eq!(lab.services.known(lab.now).0.get(SERVICE), Some(&vec!["192.0.2.2:80".to_owned()]));
+    assert_eq!(lab.services.known(lab.moment()).up.get(SERVICE), Some(&vec!["192.0.2.2:80".to_owned()]));
     assert!(!lab.hear(2, Outcome::Good), "as before");
 }
 
@@ -364,7 +405,7 @@ fn what_is_known_of_a_service_outlives_a_restart_of_its_owner() {
     let mut lab = ServicesLab::new(TableRole::MovesRealServers, &two, Table::new());
     lab.hear(2, bad());
     lab.configure(TableRole::MovesRealServers, "", Table::new());
-    let (_, down) = lab.services.known(lab.now);
+    let down = lab.services.known(lab.moment()).down;
     assert_eq!(down.get(SERVICE), Some(&vec!["192.0.2.2:80".to_owned()]));
     lab.now += Duration::from_secs(599);
     lab.configure(TableRole::MovesRealServers, &two, Table::new());
@@ -373,7 +414,7 @@ fn what_is_known_of_a_service_outlives_a_restart_of_its_owner() {
     assert!(!serving_state.serves && serving_state.reason.contains("down"), "{}", serving_state.reason);
     lab.configure(TableRole::MovesRealServers, "", Table::new());
     lab.now += Duration::from_secs(601);
-    assert_eq!(lab.services.known(lab.now).1.len(), 0, "after ten minutes it is forgotten");
+    assert_eq!(lab.services.known(lab.moment()).down.len(), 0, "after ten minutes it is forgotten");
 }
 
 /// After random results and refusals the table is as the pools want it, once the kernel refuses nothing.

@@ -1,16 +1,20 @@
 //! One virtual service that is looked after, and which entry the kernel shall hold of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::drift::{self, Drifts};
 use super::{LastingFault, overrides};
-use crate::config::OnDrift;
+use crate::config::{OnDrift, OnEvidence};
 use crate::daemon::maintenance::{Listings, MaintenanceFiles};
-use crate::health::{Pool, PoolEvent};
-use crate::model::{RealServerKey, ServiceEntry};
+use crate::health::{Evidence, Pool, PoolEvent};
+use crate::model::{DnsName, RealServerKey, ServiceEntry};
 use crate::orders::OrdersInForce;
 use crate::plan::{self, Place, TableRole};
+
+/// The name in DNS of each real server that has one.
+pub type Names = BTreeMap<RealServerKey, Arc<DnsName>>;
 
 /// One virtual service.
 #[derive(Debug)]
@@ -23,6 +27,11 @@ pub(super) struct WatchedService {
     pub maintenance: Option<MaintenanceFiles>,
     pub on_drift: OnDrift,
     pub drifts: Drifts,
+    /// The names in DNS whose records have its real servers.
+    pub names: Names,
+    pub on_evidence: OnEvidence,
+    /// What the kernel counts for its real servers.
+    pub evidence: Evidence,
     pub readdquiescent: bool,
     /// Real servers whose entry of weight 0 another program has deleted: without `readdquiescent` they stay away until they
     /// serve.

@@ -1,8 +1,17 @@
 //! The part that this node has in the synchronisation of connections, as the `lvs` agents have recorded it.
 
+use std::collections::BTreeSet;
+
 use crate::model::SyncChannel;
 use crate::ownership::RoleRecord;
 use crate::system::RunDir;
+
+/// Returns the `lvs` resources that are promoted on this node, whether they synchronise connections or not.
+pub fn promoted(run_dir: &RunDir) -> BTreeSet<String> {
+    let roles = run_dir.roles();
+    let is_promoted = |name: &String| roles.read_json(name).is_some_and(|record: RoleRecord| record.promoted);
+    roles.instances().into_iter().filter(is_promoted).collect()
+}
 
 /// Who this node is on a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,3 +56,25 @@ fn another_role_begins_anew_and_the_same_one_goes_on() {
     run_dir.roles().remove("a").expect("remove");
     assert_eq!(promoted(8), (None, None));
 }
+
+#[test]
+fn a_resource_that_becomes_promoted_or_is_no_more_is_told_once_whether_it_synchronises_or_not() {
+    let scratch = Scratch::new("promoted");
+    let run_dir = RunDir::at(scratch.path());
+    let (mut worker, start) = (Worker::new(run_dir.clone()), Instant::now());
+    let told = |worker: &mut Worker, seconds| -> Vec<String> {
+        let events = worker.turn(start + Duration::from_secs(seconds)).events;
+        events.iter().map(ToString::to_string).collect()
+    };
+    let silent = |promoted| RoleRecord { channel: None, ..role(promoted) };
+    run_dir.roles().write_json("a", &silent(true)).expect("write");
+    assert_eq!(told(&mut worker, 0), [""; 0], "another health monitor follows the declarations");
+    worker.follow(true);
+    assert_eq!(told(&mut worker, 2), ["a: promoted on this node"]);
+    assert_eq!(told(&mut worker, 4), [""; 0]);
+    run_dir.roles().write_json("a", &silent(false)).expect("write");
+    run_dir.roles().write_json("b", &silent(true)).expect("write");
+    assert_eq!(told(&mut worker, 6), ["a: no longer promoted on this node", "b: promoted on this node"]);
+    worker.follow(false);
+    assert_eq!(told(&mut worker, 8), [""; 0], "it knows of no role any more");
+}

@@ -3,27 +3,25 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::destinations;
-use crate::config::Config;
 use crate::netlink::Route;
 use crate::netlink::route::LocalTable;
 
 /// What this node knows about addresses. It is empty where it cannot be read: the rest is judged by the address alone.
 #[derive(Debug, Default)]
-pub(super) struct Addresses {
+pub struct Addresses {
     broadcast: LocalTable,
     own_ipv6: HashSet<Ipv6Addr>,
 }
 
 impl Addresses {
-    /// Reads as much as it takes to judge the configuration: two lists at most, however many addresses it has.
-    pub fn of_this_node(config: &Config) -> Self {
+    /// Reads as much as it takes to judge these: two lists at most, however many they are.
+    pub fn of_this_node(mut judged: impl Iterator<Item = IpAddr> + Clone) -> Self {
         let Ok(mut route) = Route::open() else { return Self::default() };
         let mut known = Self::default();
-        if destinations(config).any(|(_, _, address)| address.is_ipv4()) {
+        if judged.clone().any(|address| address.is_ipv4()) {
             known.broadcast = route.local_table().unwrap_or_default();
         }
-        if destinations(config).any(|(_, _, address)| is_link_local(address)) {
+        if judged.any(is_link_local) {
             known.own_ipv6 =
                 route.addresses().into_iter().flatten().filter_map(|own| ipv6(own.address.address)).collect();
         }

@@ -1,9 +1,14 @@
 mod properties;
+mod rules;
 mod start;
+mod suspicions;
+mod together;
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::*;
+use crate::health::Limits;
 use crate::testing::{real_server as real, virtual_service};
 
 const FALLBACK: u8 = 99;
@@ -18,13 +23,11 @@ fn settings(reals: &[(u8, u32)], quiescent: bool) -> PoolSettings {
     PoolSettings {
         draining: Vec::new(),
         service: virtual_service("tcp 192.0.2.1:80"),
-        real_servers: reals
-            .iter()
-            .map(|(host, weight)| RealServerSettings { real_server: real(*host, *weight), disabled: false })
-            .collect(),
+        real_servers: reals.iter().map(|(host, weight)| RealServerSettings::new(real(*host, *weight))).collect(),
         fallback: Some(real(FALLBACK, 1)),
         quiescent,
-        failurecount: 1,
+        limits: Limits { failurecount: 1, rise: 1 },
+        policy: Policy::default(),
     }
 }
 
@@ -53,6 +56,19 @@ fn a_cold_start_lets_no_real_server_in_unchecked_and_does_not_flap_the_fallback(
 }
 
 #[test]
+fn the_healthy_weight_is_that_of_real_servers_that_serve_and_not_of_the_fallback() {
+    let mut pool = Pool::new(settings(&[(1, 1), (2, 3)], true), None, &KnownHealth::default(), now());
+    assert_eq!(pool.healthy_weight(), 0);
+    note(&mut pool, 1, true);
+    note(&mut pool, 2, true);
+    assert_eq!(pool.healthy_weight(), 4);
+    note(&mut pool, 2, false);
+    assert_eq!(pool.healthy_weight(), 1);
+    note(&mut pool, 1, false);
+    assert_eq!((pool.healthy_weight(), pool.fallback_serves()), (0, true));
+}
+
+#[test]
 fn the_fallback_does_not_wait_for_ever_for_a_first_result() {
     let mut pool = Pool::new(settings(&[(1, 1)], false), None, &KnownHealth::default(), now());
     pool.advance(now() + FIRST_RESULT - Duration::from_millis(1));
@@ -65,7 +81,7 @@ fn the_fallback_does_not_wait_for_ever_for_a_first_result() {
 
 #[test]
 fn a_health_monitor_trusts_those_that_the_one_before_knew_to_be_well() {
-    let strict = PoolSettings { failurecount: 3, ..settings(&[(1, 1), (2, 3)], false) };
+    let strict = PoolSettings { limits: Limits { failurecount: 3, rise: 1 }, ..settings(&[(1, 1), (2, 3)], false) };
     let mut pool = Pool::new(strict.clone(), None, &KnownHealth::default(), now());
     note(&mut pool, 1, true);
     let mut observed = pool.entry(now());
@@ -223,13 +239,13 @@ fn a_new_configuration_tells_what_it_changes() {
 #[test]
 fn ten_thousand_real_servers_go_down_and_come_back_with_one_event_each() {
     let key = |n: u32| RealServerKey { address: std::net::Ipv4Addr::from(0x0a00_0000 + n).into(), port: 80 };
-    let one = |n| RealServerSettings { real_server: RealServer { key: key(n), ..real(1, 1) }, disabled: false };
+    let one = |n| RealServerSettings::new(RealServer { key: key(n), ..real(1, 1) });
     let many = PoolSettings { real_servers: (0..10_000).map(one).collect(), ..settings(&[], false) };
     let mut pool = Pool::new(many, None, &KnownHealth::default(), now());
     for (outcome, extra) in [(Outcome::Good, 0), (Outcome::Bad("refused".into()), 1), (Outcome::Good, 1)] {
         let events: usize = (0..10_000).map(|n| pool.note(key(n), &outcome, now()).len()).sum();
         assert_eq!(events, 10_000 + extra);
-        assert_eq!(pool.tally, Tally::count(&pool.settings.real_servers, &pool.members));
+        assert_eq!(pool.tally, Tally::count(&pool.settings.real_servers, &pool.members, pool.holds, &pool.ramps));
     }
 }
 
@@ -295,4 +311,37 @@ fn a_new_health_monitor_keeps_the_entry_of_a_drained_real_server_and_its_connect
         order(&mut pool, 1, ordered(0).filter(|_| is_drained));
         assert_eq!(placed(&pool), expected);
     });
+}
+
+#[test]
+fn a_pool_of_which_all_want_no_clients_is_served_by_its_fallback() {
+    let mut pool = Pool::new(settings(&[(1, 4), (2, 3)], false), None, &KnownHealth::default(), now());
+    let advise = |pool: &mut Pool, host, percent| {
+        let advice = crate::model::Advice { percent, lets_in: true, reason: "busy".into() };
+        pool.note(real(host, 1).key, &Outcome::Advised(advice), now())
+    };
+    advise(&mut pool, 1, 50);
+    advise(&mut pool, 2, 0);
+    assert_eq!((placed(&pool), pool.healthy_weight()), (vec![(1, 2), (2, 0)], 2));
+    let drained = PoolEvent::Member { real: real(1, 1).key, transition: Transition::AdviceChanged };
+    assert_eq!(advise(&mut pool, 1, 0), [drained, PoolEvent::FallbackIn]);
+    assert_eq!(placed(&pool), [(1, 0), (2, 0), (FALLBACK, 1)]);
+}
+
+#[test]
+fn a_new_health_monitor_keeps_the_entry_of_one_that_wanted_no_clients_until_a_check_says_more() {
+    let mut before = Pool::new(settings(&[(1, 4), (2, 3)], false), None, &KnownHealth::default(), now());
+    let drained = crate::model::Advice { percent: 0, lets_in: true, reason: "busy".into() };
+    before.note(real(1, 1).key, &Outcome::Advised(drained), now());
+    note(&mut before, 2, true);
+    let known = KnownHealth {
+        up: before.known_up().collect(),
+        down: before.known_down().collect(),
+        reduced: before.known_reduced().collect(),
+        ..KnownHealth::default()
+    };
+    let mut pool = Pool::new(settings(&[(1, 4), (2, 3)], false), Some(&before.entry(now())), &known, now());
+    assert_eq!(placed(&pool), [(1, 0), (2, 3)]);
+    note(&mut pool, 1, true);
+    assert_eq!(placed(&pool), [(1, 4), (2, 3)]);
 }

@@ -54,6 +54,22 @@ pub struct ObservedAddress {
 }
 
 impl ObservedAddress {
+    /// Returns a permanent address without any particular.
+    #[cfg(test)]
+    pub fn for_test(address: InterfaceAddress) -> Self {
+        Self {
+            address,
+            tentative: false,
+            optimistic: false,
+            dad_failed: false,
+            deprecated: false,
+            permanent: true,
+            secondary: false,
+            no_prefix_route: false,
+            description: Vec::new(),
+        }
+    }
+
     /// Returns the kernel's own description of the address, from which [`ObservedAddress::from_description`] reads it
     /// again.
     pub fn description(&self) -> &[u8] {

@@ -7,10 +7,12 @@ use std::net::IpAddr;
 use neli::FromBytesWithInput;
 use neli::consts::rtnl::{RtAddrFamily, Rtn};
 use neli::rtnl::Rtmsg;
+use neli::types::Buffer;
+use nix::libc;
 
 use super::constants::RouteAttribute;
 use crate::model::Family;
-use crate::netlink::attribute::Attributes;
+use crate::netlink::attribute::{AttributeWriter, Attributes};
 use crate::netlink::{Error, Result};
 
 /// Size of `struct rtmsg`.
@@ -42,6 +44,23 @@ pub struct Gateway {
     pub interface: u32,
 }
 
+/// Where the kernel sends what is for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// The address is this node's own.
+    Own,
+    /// To a host of the interface's link, which is the address itself.
+    Link {
+        /// The index of the interface.
+        interface: u32,
+    },
+    /// To a router on the interface's link.
+    Router {
+        /// The index of the interface.
+        interface: u32,
+    },
+}
+
 impl ConnectedRoute {
     /// Whether this is the kernel's own route to a single address, which comes with that address (IPv6) and says of no
     /// network where it is.
@@ -52,15 +71,20 @@ impl ConnectedRoute {
     }
 
     fn covers(&self, address: IpAddr) -> bool {
-        match (self.destination, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                share_prefix(network.to_bits().into(), address.to_bits().into(), 32, self.prefix_length)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                share_prefix(network.to_bits(), address.to_bits(), 128, self.prefix_length)
-            }
-            _ => false,
+        is_in_network(address, self.destination, self.prefix_length)
+    }
+}
+
+/// Whether the address is in the network of another one, which has this prefix length.
+pub fn is_in_network(address: IpAddr, network: IpAddr, prefix_length: u8) -> bool {
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            share_prefix(network.to_bits().into(), address.to_bits().into(), 32, prefix_length)
         }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            share_prefix(network.to_bits(), address.to_bits(), 128, prefix_length)
+        }
+        _ => false,
     }
 }
 
@@ -97,6 +121,33 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<ConnectedRoute>> {
         metric: route.attributes.optional_u32(RouteAttribute::Priority)?.unwrap_or(0),
         protocol: u8::from(*route.header.rtm_protocol()),
     }))
+}
+
+/// Builds a question for the route to one address.
+pub(super) fn encode_route_to(address: IpAddr) -> Result<Vec<u8>> {
+    let (family, octets) = match address {
+        IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
+        IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
+    };
+    let mut header = vec![0; HEADER];
+    header.splice(..2, [family as u8, Family::of(address).bits()]);
+    let mut message = AttributeWriter::after(header);
+    message.put(RouteAttribute::Destination, Buffer::from(octets))?;
+    Ok(message.into_bytes())
+}
+
+/// Reads the route to one address; `None` where nothing can be sent there.
+pub(super) fn decode_hop(payload: &[u8]) -> Result<Option<Hop>> {
+    let Some(route) = entry(payload)? else { return Ok(None) };
+    let has_router =
+        [RouteAttribute::Gateway, RouteAttribute::Via].iter().any(|kind| route.attributes.optional(*kind).is_some());
+    let interface = route.interface()?;
+    Ok(match (*route.header.rtm_type(), interface) {
+        (Rtn::Local, _) => Some(Hop::Own),
+        (Rtn::Unicast, Some(interface)) if has_router => Some(Hop::Router { interface }),
+        (Rtn::Unicast, Some(interface)) => Some(Hop::Link { interface }),
+        _ => None,
+    })
 }
 
 /// Reads a next hop; `None` for a route without a gateway of its own family, or with several, or not of the main table.

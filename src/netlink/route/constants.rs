@@ -10,6 +10,7 @@ use neli::neli_enum;
 pub(super) enum LinkAttribute {
     Address = 1,
     Name = 3,
+    Mtu = 4,
     /// What an answer shall leave out or add.
     ExtendedFilter = 29,
     PropertyList = 52,
@@ -50,6 +51,14 @@ pub(super) enum RouteAttribute {
     Via = 18,
 }
 impl NlAttrType for RouteAttribute {}
+
+/// `NDA_*` (include/uapi/linux/neighbour.h).
+#[neli_enum(serialized_type = "u16")]
+pub(super) enum NeighbourAttribute {
+    Destination = 1,
+    LinkLayer = 2,
+}
+impl NlAttrType for NeighbourAttribute {}
 
 /// `IFAL_*` (include/uapi/linux/if_addrlabel.h).
 #[neli_enum(serialized_type = "u16")]

@@ -36,6 +36,8 @@ pub struct Link {
     /// The link-layer address of Ethernet and what looks like it (VLAN, bond, bridge, veth); `None` for loopback,
     /// tunnels, InfiniBand.
     pub mac: Option<[u8; 6]>,
+    /// The longest packet in bytes that it sends in one piece; `None` where the kernel does not say.
+    pub mtu: Option<u32>,
 }
 
 impl Link {
@@ -90,6 +92,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Option<Link>> {
         point_to_point: flags.contains(Iff::POINTOPOINT),
         no_arp: flags.contains(Iff::NOARP),
         mac: mac.filter(|_| *header.ifi_type() == Arphrd::Ether),
+        mtu: attributes.optional_u32(LinkAttribute::Mtu)?,
     }))
 }
 

@@ -270,3 +270,52 @@ fn broadcast_addresses_of_this_node_are_known_by_its_routes() {
         }
     });
 }
+
+#[test]
+fn the_way_to_an_address_and_the_neighbours_on_it_are_the_kernels() {
+    in_namespace(|| {
+        ip("link add va type veth peer name vb");
+        for order in ["link set va up", "link set vb up", "link set lo up"] {
+            ip(order);
+        }
+        ip("address add 10.9.0.1/24 dev va");
+        ip("address add fd09::1/64 dev va nodad");
+        ip("route add 10.8.0.0/16 via 10.9.0.254");
+        ip("-6 route add fd08::/64 via fd09::254");
+        ip("route add unreachable 10.7.0.0/16");
+        ip("neigh add 10.9.0.21 lladdr 02:00:00:00:00:21 dev va");
+        ip("neigh add fd09::21 lladdr 02:00:00:00:00:21 dev va");
+        let mut route = Route::open().expect("open");
+        let va = link(&mut route, "va").index;
+        let (on_link, by_router) = (Some(Hop::Link { interface: va }), Some(Hop::Router { interface: va }));
+        crate::testing::check_rows(
+            [
+                ("10.9.0.21", on_link),
+                ("fd09::21", on_link),
+                ("10.8.1.1", by_router),
+                ("fd08::1", by_router),
+                ("10.9.0.1", Some(Hop::Own)),
+                ("fd09::1", Some(Hop::Own)),
+                ("10.7.0.1", None),
+                ("192.0.2.1", None),
+                ("2001:db8::1", None),
+            ],
+            |(address, expected)| {
+                assert_eq!(route.hop_to(address.parse().expect(address)), Ok(expected), "{address}");
+            },
+        );
+        let mut neighbours = route.neighbours().expect("neighbours");
+        // The kernel's own talk with all hosts.
+        neighbours.retain(|one| !one.address.is_multicast());
+        neighbours.sort_by_key(|one| one.address);
+        let mac = [2, 0, 0, 0, 0, 0x21];
+        let expected = ["10.9.0.21", "fd09::21"].map(|address| {
+            let address = address.parse().expect(address);
+            Neighbour { address, interface: va, mac }
+        });
+        assert_eq!(neighbours, expected);
+        let wanted = "10.9.0.22".parse().expect("address");
+        assert_eq!(route.look_for_neighbour(wanted, va), Ok(()));
+        assert!(route.look_for_neighbour(wanted, 4711).is_err(), "no such interface");
+    });
+}

@@ -65,7 +65,7 @@ impl Pair {
             DirectorStep::SendTable => self.send(),
             DirectorStep::Speak(Notice::Director { connections }) => {
                 self.notices += 1;
-                let event = self.standby.hear(DIRECTOR.into(), connections, self.known);
+                let event = self.standby.hear(DIRECTOR.into(), connections, self.known, self.now);
                 self.events.extend(event.map(|event| event.to_string()));
             }
             DirectorStep::Speak(other) => panic!("{other:?}"),

@@ -13,6 +13,7 @@ pub(in crate::agent::vip) fn link(index: u32, name: &str) -> Link {
         point_to_point: false,
         no_arp: false,
         mac: None,
+        mtu: Some(1500),
     }
 }
 

@@ -94,7 +94,7 @@ async fn ask(server: &Server, trust: &Trust) -> Result<(), CheckFailure> {
     let question = HttpQuestion { tls: true, ..expecting("s_server") };
     let subject = Named { target: server.address, question: &question };
     let attempt = Attempt::about(Subject::Other(&subject), PATIENT);
-    Client { target: server.address, question: &question, attempt, trust: Some(trust) }.run().await
+    Client { target: server.address, question: &question, attempt, trust: Some(trust) }.run().await.map(drop)
 }
 
 async fn refusal(server: &Server, trust: &Trust) -> String {

@@ -41,7 +41,7 @@ fn https(virtual_host: Option<&str>) -> HttpQuestion {
 async fn ask(target: SocketAddr, question: &HttpQuestion, trust: &Trust) -> Result<(), CheckFailure> {
     let subject = Named { target, question };
     let attempt = Attempt::about(Subject::Other(&subject), PATIENT);
-    Client { target, question, attempt, trust: Some(trust) }.run().await
+    Client { target, question, attempt, trust: Some(trust) }.run().await.map(drop)
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::daemon::checker::DoubtInterval;
 use crate::model::{Between, Check};
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -10,7 +11,7 @@ const fn ms(milliseconds: u64) -> Duration {
 fn job(port: u16, timeout: Duration, interval: Duration) -> Arc<Job> {
     let target = ([192, 0, 2, 1], port).into();
     let check = Check { question: Question::of("connect").into(), target, timeout, between: None };
-    Arc::new(Job { check, interval })
+    Arc::new(Job { check, interval, path: None, doubt: None, standings: vec![Arc::default()] })
 }
 
 fn jobs(count: u16, timeout: Duration, interval: Duration) -> HashSet<Arc<Job>> {
@@ -49,7 +50,7 @@ impl Machine {
             self.now += ms(1);
             let now = self.now;
             for (_, id) in self.running.extract_if(.., |(ends, _)| *ends <= now) {
-                self.schedule.finished(id, &Outcome::Good, now).expect("a wanted job");
+                self.schedule.finished(id, &[Outcome::Good.into()], now).expect("a wanted job");
             }
             while self.running.len() < self.lanes
                 && let Some(start) = self.schedule.start_next(now, |_| true)
@@ -127,6 +128,61 @@ fn an_edit_of_a_timeout_or_interval_moves_no_check() {
 }
 
 #[test]
+fn a_check_in_doubt_comes_sooner_and_returns_to_its_beat() {
+    let doubt = DoubtInterval { interval: ms(200), failures: 3, successes: 1 };
+    let job = Arc::new(Job { doubt: Some(doubt), ..(*job(1, ms(100), ms(1000))).clone() });
+    let (mut schedule, zero) = (Schedule::default(), Instant::now());
+    schedule.replace(HashSet::from([job]), zero);
+    let mut at = zero;
+    let mut run = |outcome: &Outcome, schedule: &mut Schedule| {
+        at = schedule.next().expect("a job waits").max(at);
+        let id = schedule.start_next(at, |_| true).expect("it is due").id;
+        schedule.finished(id, &[outcome.clone().into()], at + ms(5));
+        at - zero
+    };
+    let bad = Outcome::Bad("refused".into());
+    let mut starts = |outcomes: &[&Outcome], schedule: &mut Schedule| -> Vec<Duration> {
+        outcomes.iter().map(|outcome| run(outcome, schedule)).collect()
+    };
+    let first = starts(&[&Outcome::Good, &Outcome::Good, &bad], &mut schedule);
+    let beat = first[1];
+    assert_eq!(first[2], beat + ms(1000));
+    let rest = starts(&[&bad, &bad, &Outcome::Good, &Outcome::Good], &mut schedule);
+    let expected = [ms(1200), ms(1400), ms(2000), ms(3000)].map(|after| beat + after);
+    assert_eq!(rest, expected, "two more within 400 ms, then the old beat");
+}
+
+#[test]
+fn each_standing_has_a_doubt_of_its_own_and_one_is_enough_for_the_shorter_interval() {
+    let doubt = Some(DoubtInterval { interval: ms(200), failures: 2, successes: 2 });
+    let standings =
+        ["any", "reader", "writer"].map(|role| Standing { role: role.into(), ..Standing::default() }.into());
+    let job = Arc::new(Job { doubt, standings: standings.into(), ..(*job(1, ms(100), ms(1000))).clone() });
+    let (mut schedule, mut at) = (Schedule::default(), Instant::now());
+    schedule.replace(HashSet::from([Arc::clone(&job)]), at);
+    let mut last = at;
+    // What each makes of a run (g: good, b: bad), and the milliseconds since the one before it, which the first two begin.
+    let rows = [
+        ("ggg", None),
+        ("ggg", None),
+        ("bgg", None),
+        ("bgb", Some(200)),
+        ("bgb", Some(200)),
+        ("bgb", Some(600)),
+        ("bgb", Some(1000)),
+    ];
+    for (verdicts, waited) in rows {
+        at = schedule.next().expect("a job waits").max(at);
+        let id = schedule.start_next(at, |_| true).expect("it is due").id;
+        let found = at - std::mem::replace(&mut last, at);
+        assert!(waited.is_none_or(|waited| found == ms(waited)), "{verdicts} after {found:?}, not {waited:?} ms");
+        let outcome = |c| if c == 'g' { Outcome::Good } else { Outcome::Bad("refused".into()) };
+        let verdicts: Vec<Verdict> = verdicts.chars().map(|c| outcome(c).into()).collect();
+        schedule.finished(id, &verdicts, at);
+    }
+}
+
+#[test]
 fn an_edit_before_the_first_answer_asks_soon() {
     let mut machine = Machine::new(usize::MAX, ms(400));
     machine.replace(jobs(10, ms(500), ms(60_000)));
@@ -176,12 +232,13 @@ fn a_job_that_has_left_has_no_result_and_gives_its_place_back() {
     schedule.replace(jobs(2, ms(500), ms(1000)), now);
     let start = schedule.start_next(now + ms(1), |_| true).expect("due");
     assert_eq!(schedule.replace(HashSet::new(), now + ms(2)), [start.id]);
-    assert!(schedule.finished(start.id, &Outcome::Good, now + ms(3)).is_none());
+    assert!(schedule.finished(start.id, &[Outcome::Good.into()], now + ms(3)).is_none());
     assert_eq!(schedule.next(), None);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    // Each case is a simulation of some seconds: few of them, or many by PROPTEST_CASES.
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.div_ceil(20), ..ProptestConfig::default() })]
 
     /// `lanes / length` checks a millisecond are possible, from a tenth of what is wanted to plenty.
     #[test]
@@ -253,6 +310,6 @@ fn a_combined_check_asks_first_then_after_every_n_good_ones_and_after_whatever_i
         at += ms(2000);
         let start = schedule.start_next(at, |_| true).expect("due");
         assert_eq!(start.is_between, is_between, "run {number}");
-        schedule.finished(start.id, &outcome, at).expect("wanted");
+        schedule.finished(start.id, &[outcome.into()], at).expect("wanted");
     }
 }

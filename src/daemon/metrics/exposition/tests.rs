@@ -18,6 +18,9 @@ pub fn example() -> Snapshot {
         since: 1_700_000_000,
         reason: reason.into(),
         order: None,
+        backup: false,
+        dns: None,
+        own_weight: None,
     };
     let service = ServiceStatus {
         service: "tcp 10.9.0.100:80".into(),
@@ -26,6 +29,8 @@ pub fn example() -> Snapshot {
             real("10.9.0.21:80", "up", Some(3), "configured"),
             real("10.9.0.22:80", "down", None, "check failed 1 of 1: <b>\"no\"</b>"),
         ],
+        single: false,
+        rules: None,
         fallback: Some(FallbackStatus { real_server: "127.0.0.1:80".into(), forwarding: "gate".into(), serves: false }),
     };
     let sync = SyncStatus {
@@ -36,6 +41,7 @@ pub fn example() -> Snapshot {
         connections: Some(10),
         coverage: None,
         standbys: vec![StandbyStatus { address: "10.0.0.2".into(), known: 9, coverage: 90 }],
+        hears_no_more: false,
         clash: None,
     };
     let status = HealthMonitorStatus {
@@ -61,6 +67,7 @@ pub fn example() -> Snapshot {
         status: Some(status),
         totals: Some(totals),
         usage: Some(table),
+        texts: Default::default(),
         times: HashMap::from([((http, "10.9.0.21:80".parse().expect("key")), Duration::from_micros(1500))]),
     }
 }
@@ -101,6 +108,22 @@ fn what_the_health_monitor_knows_is_told_with_its_reason() {
             "lvs_agents_real_server_wanted_weight{service=\"tcp 10.9.0.100:80\",real_server=\"10.9.0.22:80\"}"
         )
     );
+}
+
+#[test]
+fn the_dashboard_and_the_rules_ask_for_metrics_that_there_are() {
+    let text = render(&example());
+    for file in ["grafana-dashboard.json", "alerts.yml", "alerts-test.yml"] {
+        let path = format!("{}/monitoring/{file}", env!("CARGO_MANIFEST_DIR"));
+        let asks = std::fs::read_to_string(&path).expect(&path);
+        let words = asks.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let names: HashSet<&str> =
+            words.filter(|word| word.starts_with("lvs_agents_") || word.starts_with("node_ipvs_")).collect();
+        assert!(names.len() > 10, "{file}: {names:?}");
+        for name in names {
+            assert!(text.contains(&format!("# TYPE {name} ")), "{file}: {name}");
+        }
+    }
 }
 
 #[test]

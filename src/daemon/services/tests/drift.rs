@@ -186,22 +186,28 @@ fn a_repair_that_the_kernel_refuses_at_first_is_told_when_it_is_done() {
     assert_eq!((lab.faults(), lab.weights(SERVICE)), (vec![], CONFIGURED.map(str::to_owned).to_vec()));
 }
 
-/// What the health monitor of this role makes of a reload.
-fn after_reload(role: TableRole) -> (Vec<String>, usize) {
+/// What the health monitor of this role makes of a reload, or of other records of a name.
+fn after_reload(role: TableRole, is_ordered: bool) -> (Vec<String>, usize) {
     let mut lab = lab(role, KEPT);
     lab.do_by_hand(ByHand::Weight(2, 0));
     lab.do_by_hand(ByHand::Deleted(3));
     lab.pass(1);
     let observed = lab.table.clone();
-    lab.configure(role, &format!("{KEPT}{}", text(&["192.0.2.1"])), observed);
+    let arrival = Arrival { observed, known: &Registry::default(), is_ordered };
+    lab.arrive(role, &format!("{KEPT}{}", text(&["192.0.2.1"])), arrival);
     lab.pass(2);
     (lab.weights(SERVICE), lab.drifting())
 }
 
 #[test]
 fn a_reload_is_an_order_where_the_health_monitor_owns_the_service_and_elsewhere_its_owner_gives_orders() {
-    assert_eq!(after_reload(TableRole::OwnsServices), (CONFIGURED.map(str::to_owned).to_vec(), 0));
-    assert_eq!(after_reload(TableRole::MovesRealServers), (vec!["192.0.2.2=0".to_owned()], 2));
+    assert_eq!(after_reload(TableRole::OwnsServices, true), (CONFIGURED.map(str::to_owned).to_vec(), 0));
+    assert_eq!(after_reload(TableRole::MovesRealServers, true), (vec!["192.0.2.2=0".to_owned()], 2));
+}
+
+#[test]
+fn other_records_of_a_name_are_nobodys_order() {
+    assert_eq!(after_reload(TableRole::OwnsServices, false), (vec!["192.0.2.2=0".to_owned()], 2));
 }
 
 #[test]
@@ -223,7 +229,8 @@ fn the_next_health_monitor_knows_of_it_and_since_when() {
     let config = parse_file(format!("{KEPT}{}", text(&["192.0.2.1"])).as_bytes(), &crate::config::AnyName::default())
         .expect("right");
     lab.now += Duration::from_secs(100);
-    lab.services.configure(&config.services, role, table.clone(), &known, lab.now, &mut lab.sinks);
+    let arrival = Arrival { observed: table.clone(), known: &known, is_ordered: true };
+    lab.services.configure(&config.services, role, arrival, lab.moment(), &mut lab.sinks);
     lab.pass(2);
     lab.hear(2, Outcome::Good);
     lab.pass(2);

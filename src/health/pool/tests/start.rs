@@ -71,6 +71,13 @@ fn the_fallback_does_not_wait_for_those_that_the_health_monitor_before_knew_to_b
 }
 
 #[test]
+fn one_whose_order_ended_while_no_health_monitor_ran_serves_again() {
+    let known = KnownHealth { up: keys(&[1]), down: keys(&[1]), ..Default::default() };
+    let pool = Pool::new(settings(&[(1, 1), (2, 3)], true), Some(&held(&[(1, 0), (2, 3)])), &known, now());
+    assert_eq!(placed(&pool), [(1, 1), (2, 3)]);
+}
+
+#[test]
 fn the_fallback_does_not_wait_for_real_servers_of_weight_zero() {
     let pool = Pool::new(settings(&[(1, 0)], false), None, &KnownHealth::default(), now());
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
@@ -140,4 +147,25 @@ fn real_servers_that_this_node_can_never_ask_give_way_to_the_fallback() {
     }
     assert!(pool.note(real(1, 1).key, &not_asked(), now()).contains(&PoolEvent::FallbackIn));
     assert_eq!(placed(&pool), [(FALLBACK, 1)]);
+}
+
+#[test]
+fn with_initstate_up_a_newcomer_serves_until_its_first_bad_check_but_for_one_that_is_known_to_be_down() {
+    let hasty = |reals: &[(u8, u32)]| PoolSettings {
+        policy: Policy { starts_up: true, ..Policy::default() },
+        limits: Limits { failurecount: 3, rise: 1 },
+        ..settings(reals, false)
+    };
+    let known = KnownHealth { down: keys(&[2]), ..Default::default() };
+    let mut pool = Pool::new(hasty(&[(1, 1), (2, 3)]), None, &known, now());
+    assert_eq!(placed(&pool), [(1, 1)]);
+    let state = pool.serving_state(&real(1, 1).key).expect("a real server");
+    assert_eq!((state.serves, state.reason.as_str()), (true, "not checked yet: initstate=up"));
+    assert!(!pool.is_decided(now()), "a start waits for its check");
+    pool.reconfigure(hasty(&[(1, 1), (2, 3), (3, 1)]), now());
+    assert_eq!(placed(&pool), [(1, 1), (3, 1)]);
+    note(&mut pool, 1, false);
+    note(&mut pool, 3, true);
+    note(&mut pool, 3, false);
+    assert_eq!(placed(&pool), [(3, 1)], "one that was well has failurecount");
 }

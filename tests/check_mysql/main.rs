@@ -3,14 +3,16 @@
 //! Needs `mariadbd` and `mariadb-install-db` (Debian: mariadb-server); without them the tests fail.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod galera;
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use lvs_agents::check::{self, CheckFailure, FailureKind};
-use lvs_agents::model::{Check, Question, Secret};
+use lvs_agents::check::{self, CheckFailure, FailureKind, Sessions};
+use lvs_agents::model::{Advice, Check, Field, Question, Secret, Standing};
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
 
@@ -43,12 +45,11 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let template = std::env::temp_dir().join("lvs-agents-mariadb.XXXXXX");
-        let directory = nix::unistd::mkdtemp(&template).expect("temporary directory");
+        let directory = temporary();
         install(&directory);
         make_certificate(&directory);
         std::fs::write(directory.join("setup.sql"), SETUP).expect("setup.sql");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("free port").port();
+        let port = free_port();
         let log = std::fs::File::create(directory.join("log")).expect("log");
         let child = Command::new("mariadbd")
             .args(options(&directory))
@@ -103,10 +104,21 @@ impl Drop for Server {
     }
 }
 
+fn temporary() -> PathBuf {
+    let template = std::env::temp_dir().join("lvs-agents-mariadb.XXXXXX");
+    nix::unistd::mkdtemp(&template).expect("temporary directory")
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("free port").port()
+}
+
 fn options(directory: &Path) -> Vec<String> {
     let data = format!("--datadir={}", directory.join("data").display());
     let small = ["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M", "--innodb-use-native-aio=0"];
-    let mut options = vec!["--no-defaults".to_owned(), "--user=root".to_owned(), data];
+    // A server that starts removes what others have in the folder that they share.
+    let temporary = format!("--tmpdir={}", directory.display());
+    let mut options = vec!["--no-defaults".to_owned(), "--user=root".to_owned(), data, temporary];
     options.extend(small.map(str::to_owned));
     options
 }
@@ -139,12 +151,14 @@ fn monitor() -> Question {
     }
 }
 
-fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<(), CheckFailure> {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let runtime =
-        RUNTIME.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime"));
+fn ask(target: SocketAddr, question: Question, timeout: Duration) -> Result<Option<Advice>, CheckFailure> {
     let check = Check { question: question.into(), target, timeout, between: None };
-    runtime.block_on(check::run(&check))
+    runtime().block_on(check::run(&check))
+}
+
+fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime"))
 }
 
 /// What the check says, without its `mysql ADDRESS: `.
@@ -167,6 +181,9 @@ fn a_real_server_is_judged_as_it_is() {
     rows_decide(&server);
     every_login_method_is_spoken(&server);
     refusals_are_understood(&server);
+    role_and_state_are_judged(&server);
+    one_login_serves_all(&server);
+    a_session_is_kept_as_long_as_all_is_well_and_wanted(&server);
     a_long_query_ends_at_the_deadline(&server);
     a_full_server_says_so(&server);
     the_server_sees_orderly_clients(&server);
@@ -214,6 +231,126 @@ fn refusals_are_understood(server: &Server) {
     assert!(nonsense.starts_with("query \"SELEKT 1\": you have an error in your SQL syntax"), "{nonsense}");
 }
 
+/// Asked for role and state alone: the request says nothing.
+fn standing(login: &str, said: &[(Field, &str)]) -> Question {
+    let mut question = Question { login: login.into(), database: String::new(), ..query("") };
+    said.iter().for_each(|(field, text)| question.set(*field, (*text).to_owned()));
+    question
+}
+
+fn role_and_state_are_judged(server: &Server) {
+    use Field::{Busypercent, Heartbeat, Maxlag, Role};
+    let mut boss = server.boss();
+    let well = |question: Question| ask(server.address, question, PATIENT).expect("well").map(|advice| advice.reason);
+    let writer = || standing("monitor", &[(Role, "writer")]);
+    let reader = || standing("monitor", &[(Role, "reader")]);
+    assert_eq!(well(writer()), None);
+    assert_eq!(failure(server, reader()), "state: no reader: it takes writes (read_only=OFF)");
+    boss.query_drop("SET GLOBAL read_only = ON").expect("read only");
+    assert_eq!(well(reader()), None);
+    assert_eq!(failure(server, writer()), "state: no writer: read_only=ON");
+    // The request is asked too, after the state.
+    let both = Question { request: "SELECT id FROM shop.empty".into(), ..reader() };
+    assert_eq!(failure(server, both), "query \"SELECT id FROM shop.empty\": returned no row");
+    let lag = |login: &str| standing(login, &[(Role, "reader"), (Maxlag, "10")]);
+    let drained = "replication is not set up: its lag is not known";
+    assert_eq!(well(lag("boss")).as_deref(), Some(drained));
+    let denied = failure(server, lag("monitor"));
+    assert!(denied.starts_with("state: access denied; you need") && denied.contains("SLAVE MONITOR"), "{denied}");
+    boss.query_drop("CREATE TABLE shop.heartbeat (ts VARCHAR(26), server_id INT PRIMARY KEY)").expect("table");
+    let beaten = || standing("monitor", &[(Role, "reader"), (Maxlag, "10"), (Heartbeat, "shop.heartbeat")]);
+    assert_eq!(well(beaten()).as_deref(), Some("no heartbeat in its table"));
+    let beat = |boss: &mut Conn, ago: u32| {
+        let now = format!(
+            "REPLACE shop.heartbeat SELECT CONCAT(DATE(t), 'T', TIME(t)), 1 FROM \
+                           (SELECT UTC_TIMESTAMP(6) - INTERVAL {ago} SECOND t) a"
+        );
+        boss.query_drop(now).expect("a beat");
+    };
+    beat(&mut boss, 3600);
+    let old = well(beaten()).expect("a reason");
+    assert!(old.starts_with("age of the heartbeat: 36") && old.ends_with(" s, more than maxlag=10"), "{old}");
+    beat(&mut boss, 0);
+    let fresh = well(beaten()).expect("a reason");
+    assert!(fresh.starts_with("age of the heartbeat: ") && !fresh.contains("maxlag"), "{fresh}");
+    boss.query_drop("SET GLOBAL read_only = OFF").expect("read and write");
+    let busy = well(standing("monitor", &[(Busypercent, "1")])).expect("a reason");
+    assert!(busy.ends_with(&format!(" of {MOST_CONNECTIONS} connections")), "{busy}");
+}
+
+/// The user of the check may not ask for the lag: that takes down only the service that wants it.
+fn one_login_serves_all(server: &Server) {
+    let mut boss = server.boss();
+    let wants = [
+        &[(Field::Role, "writer")][..],
+        &[(Field::Role, "reader")],
+        &[(Field::Role, "any"), (Field::Maxlag, "10")],
+        &[(Field::Role, "any"), (Field::Maxlag, "10"), (Field::Heartbeat, "shop.heartbeat")],
+        &[],
+    ];
+    let standings = wants.map(|said| standing("monitor", said).standing);
+    let check = Check { question: monitor().into(), target: server.address, timeout: PATIENT, between: None };
+    let before = logins(&mut boss);
+    let answers = runtime().block_on(check::run_for(
+        &check,
+        &standings.each_ref().map(|standing| &**standing),
+        &Sessions::default(),
+    ));
+    assert_eq!(logins(&mut boss), before + 1);
+    let [writer, reader, lag, heartbeat, any] = answers.try_into().expect("an answer each");
+    assert_eq!((writer, heartbeat, any), (Ok(None), Ok(None), Ok(None)));
+    let reader = reader.expect_err("it takes writes").to_string();
+    assert!(reader.ends_with("state: no reader: it takes writes (read_only=OFF)"), "{reader}");
+    let lag = lag.expect_err("it may not ask").to_string();
+    assert!(lag.contains("state: access denied; you need"), "{lag}");
+}
+
+fn logins(boss: &mut Conn) -> u64 {
+    let counter = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'CONNECTIONS'";
+    boss.query_first(counter).expect("status").expect("a row")
+}
+
+fn a_session_is_kept_as_long_as_all_is_well_and_wanted(server: &Server) {
+    let mut boss = server.boss();
+    let sessions = Sessions::default();
+    let check = |freshlogin: &str, request: &str| {
+        let question = Question { freshlogin: freshlogin.into(), ..query(request) };
+        Check { question: question.into(), target: server.address, timeout: PATIENT, between: None }
+    };
+    let (reused, failing, fresh) =
+        (check("600", "SELECT id FROM health"), check("600", "SELECT id FROM empty"), check("0", "SELECT 1"));
+    let ask = |check: &Check| runtime().block_on(check::run_for(check, &[&Standing::default()], &sessions)).remove(0);
+    let mut logins_of = |check: &Check| {
+        let before = logins(&mut boss);
+        for _ in 0..5 {
+            let _ = ask(check);
+        }
+        logins(&mut boss) - before
+    };
+    assert_eq!(logins_of(&reused), 5, "it is not known");
+    sessions.keep_for([&reused, &failing, &fresh].into_iter());
+    assert_eq!([&reused, &failing, &fresh].map(&mut logins_of), [1, 5, 5]);
+    let mut boss = server.boss();
+    wait_for_clients(&mut boss, 1);
+    boss.query_drop("KILL USER monitor@'127.0.0.1'").expect("kill");
+    let before = logins(&mut boss);
+    assert_eq!(ask(&reused), Ok(None), "a session that the server has ended is no failure");
+    assert_eq!(ask(&reused), Ok(None));
+    assert_eq!(logins(&mut boss), before + 1);
+    let short = check("1", "SELECT 1");
+    sessions.keep_for([&short].into_iter());
+    wait_for_clients(&mut boss, 0);
+    let (before, deadline) = (logins(&mut boss), Instant::now() + PATIENT);
+    while logins(&mut boss) < before + 2 {
+        assert_eq!(ask(&short), Ok(None));
+        assert!(Instant::now() < deadline, "no second login");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    wait_for_clients(&mut boss, 1);
+    drop(sessions);
+    wait_for_clients(&mut boss, 0);
+}
+
 fn a_long_query_ends_at_the_deadline(server: &Server) {
     let started = Instant::now();
     let failure = ask(server.address, query("SELECT SLEEP(4)"), Duration::from_secs(1)).expect_err("too slow");
@@ -230,11 +367,12 @@ fn a_full_server_says_so(server: &Server) {
         assert!(clients.len() <= MOST_CONNECTIONS, "the server has no limit");
     }
     assert!(!clients.is_empty());
-    assert_eq!(failure(server, monitor()), "login as \"monitor\": too many connections (error 1040)");
+    let full = Advice { percent: 10, lets_in: false, reason: "too many connections (error 1040)".into() };
+    assert_eq!(ask(server.address, monitor(), PATIENT), Ok(Some(full)), "it keeps a part of its clients");
     drop(clients);
     let deadline = Instant::now() + PATIENT;
-    while let Err(failure) = ask(server.address, monitor(), PATIENT) {
-        assert!(Instant::now() < deadline, "{failure}");
+    while ask(server.address, monitor(), PATIENT) != Ok(None) {
+        assert!(Instant::now() < deadline, "it has connections again");
     }
 }
 
@@ -247,22 +385,22 @@ fn the_server_sees_orderly_clients(server: &Server) {
     };
     let mut boss = server.boss();
     // The query that was too slow ends late, and counts.
-    wait_until_no_client_is_left(&mut boss);
+    wait_for_clients(&mut boss, 0);
     let before = aborted(&mut boss);
     for _ in 0..20 {
         ask(server.address, monitor(), PATIENT).expect("up");
         ask(server.address, query("SELECT id FROM empty"), PATIENT).expect_err("down");
     }
-    wait_until_no_client_is_left(&mut boss);
+    wait_for_clients(&mut boss, 0);
     assert_eq!(aborted(&mut boss), before);
 }
 
 /// The server counts when its thread for a client ends.
-fn wait_until_no_client_is_left(boss: &mut Conn) {
+fn wait_for_clients(boss: &mut Conn, wanted: u64) {
     let deadline = Instant::now() + PATIENT;
     let threads = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'monitor'";
-    while boss.query_first::<u64, _>(threads).expect("status") != Some(0) {
-        assert!(Instant::now() < deadline, "clients remain");
+    while boss.query_first::<u64, _>(threads).expect("status") != Some(wanted) {
+        assert!(Instant::now() < deadline, "there are not {wanted} clients");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

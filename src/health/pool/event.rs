@@ -1,0 +1,64 @@
+//! What has happened to a virtual service: what differs between two selections.
+
+use super::reason::Condition;
+use super::selection::Selection;
+use crate::health::Transition;
+use crate::model::RealServerKey;
+
+/// What has happened to a virtual service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolEvent {
+    /// The health of a real server changed, or came nearer to a change.
+    Member {
+        /// The real server.
+        real: RealServerKey,
+        /// What changed.
+        transition: Transition,
+    },
+    /// The fallback serves from now on.
+    FallbackIn,
+    /// The fallback serves no longer.
+    FallbackOut,
+    /// No real server serves, none is expected to at once, and there is no fallback.
+    NobodyServes,
+    /// The end of [`PoolEvent::NobodyServes`].
+    ServedAgain,
+    /// A state of the service as a whole begins.
+    Began(Condition),
+    /// It has ended.
+    Ended(Condition),
+    /// The kernel may have to hold something else, such as the next weight of a slow start.
+    Reweighted,
+}
+
+impl PoolEvent {
+    /// Whether a real server went down.
+    pub fn takes_out(&self) -> bool {
+        matches!(self, Self::Member { transition: Transition::WentDown, .. })
+    }
+}
+
+/// Returns what has happened between two selections. `has_quorum` says for each whether the configuration asks for more than
+/// one real server.
+pub(super) fn between(before: (Selection, bool), now: (Selection, bool)) -> impl Iterator<Item = PoolEvent> {
+    let facts = |(selection, has_quorum): (Selection, bool)| {
+        [
+            (selection.fallback, (PoolEvent::FallbackIn, PoolEvent::FallbackOut)),
+            (selection.nobody, (PoolEvent::NobodyServes, PoolEvent::ServedAgain)),
+            (selection.backups, of(Condition::BackupsServe)),
+            (selection.lost.is_some() && has_quorum, of(Condition::QuorumLost)),
+            (selection.cap.is_some(), of(Condition::CapReached)),
+            (selection.several.is_some(), of(Condition::SeveralUp)),
+        ]
+    };
+    let pairs = facts(before).into_iter().zip(facts(now));
+    pairs.filter_map(|((before, _), (now, (begins, ends)))| match (before, now) {
+        (false, true) => Some(begins),
+        (true, false) => Some(ends),
+        _ => None,
+    })
+}
+
+fn of(condition: Condition) -> (PoolEvent, PoolEvent) {
+    (PoolEvent::Began(condition), PoolEvent::Ended(condition))
+}
