@@ -1,4 +1,5 @@
-# This file asks for the roles of the promotable clone of config/clone.crm. It is sourced in the lab.
+# This file asks for the roles of the promotable clone of config/clone.crm, and opens sessions that must outlive their
+# change. It is sourced in the lab.
 
 # pair: prints the promoted and the other director.
 pair() {
@@ -34,13 +35,36 @@ roles_are_right() {
 	[[ $(sync_daemons "$active") == master ]] || failed "$active is promoted, its sync daemons: $(sync_daemons "$active")"
 	[[ $(sync_daemons "$standby") == backup ]] || failed "$standby stands by, its sync daemons: $(sync_daemons "$standby")"
 }
+# both_have SERVERS: waits until both directors have these real servers.
+both_have() {
+	local host
+	for host in n1 n2; do must 60 "$1 in $host's table" table_has "$host" "=$1"; done
+}
 sync_daemons() { on "$1" ipvsadm -L --daemon | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $1 }'; }
 
-# no_failed_actions: crm_mon lists those that answered 190 as well. A busy machine may answer so that its checks are late, or
-# that one could not be made in time.
+# no_failed_actions [WORDS]: none but those with WORDS, which the scenario itself has caused. crm_mon lists those that answered
+# 190 as well. A busy machine may answer so that its checks are late, or that one could not be made in time.
 no_failed_actions() {
 	local failed
 	failed=$(cluster_status | grep " returned '" |
-		grep -vE "'OCF_DEGRADED' \((checks are late by |a check could not be made: .*: this machine was too busy )")
+		grep -vE "'OCF_DEGRADED' \((checks are late by |a check could not be made: .*: this machine was too busy )${1:+|$1}")
 	[[ -z $failed ]] || failed "actions have failed: $failed"
 }
+
+# sessions_open TALKING IDLE: opens so many sessions with the database (see sessions.py); they go on beside the scenario.
+sessions_open() {
+	SESSIONS=$OUT/client/sessions
+	rm -f "$SESSIONS"
+	ip netns exec client "$PYTHON" "$CTS/lab/sessions.py" "$VIP" "$PORT" "$DATABASE_PASSWORD" "$1" "$2" "$SESSIONS" \
+		>>"$OUT/client/output.log" 2>&1 &
+	SESSIONS_PID=$!
+	must 60 "sessions are open" test -e "$SESSIONS"
+}
+
+# sessions_must_survive TALKING IDLE: ends them, and the scenario unless as many have answered to the end. $SESSIONS says it.
+sessions_must_survive() {
+	kill -TERM "$SESSIONS_PID"
+	must 60 "the sessions end" sessions_are_counted
+	[[ $(<"$SESSIONS") == "$1 of $1 talking, $2 of $2 idle, "* ]] || failed "sessions were lost: $(<"$SESSIONS")"
+}
+sessions_are_counted() { [[ $(<"$SESSIONS") != ready ]]; }

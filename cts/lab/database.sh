@@ -8,17 +8,28 @@ DATABASE_PASSWORD=monitor-secret
 DATABASE_OPTIONS=(--no-defaults --user=mysql --innodb-buffer-pool-size=16M --innodb-buffer-pool-size-max=16M
 	--innodb-use-native-aio=0 --innodb-log-file-size=4M --innodb-flush-log-at-trx-commit=0 --skip-log-bin)
 
-# database_template: sets DATABASE_TEMPLATE, an empty data folder made once per MariaDB version; hosts copy it.
+GALERA_OPTIONS=(--wsrep-on=ON --wsrep-provider=/usr/lib/galera/libgalera_smm.so --wsrep-cluster-name=lab --wsrep-sst-method=same
+	--binlog-format=ROW --innodb-autoinc-lock-mode=2)
+
+# database_template: sets DATABASE_TEMPLATE, an empty data folder made once per MariaDB version; hosts copy it. It has begun a
+# Galera cluster and ended: nodes with copies of it have the same data, and join each other without a transfer.
 database_template() {
 	local version
 	version=$(dpkg-query -W -f '${Version}' mariadb-server | tr -c '[:alnum:].\n' _)
-	DATABASE_TEMPLATE=$CTS/out/cache/mariadb-$version
+	DATABASE_TEMPLATE=$CTS/out/cache/mariadb-$version-galera
 	[[ ! -d $DATABASE_TEMPLATE ]] || return 0
 	mkdir -p "${DATABASE_TEMPLATE%/*}"
 	rm -rf "$DATABASE_TEMPLATE.new"
 	mariadb-install-db "${DATABASE_OPTIONS[@]}" --auth-root-authentication-method=normal --skip-test-db \
 		--skip-name-resolve --user=root --datadir="$DATABASE_TEMPLATE.new" >"$OUT/database.log" 2>&1 ||
 		die "database: mariadb-install-db failed (log: $OUT/database.log)"
+	echo "SHUTDOWN;" >"$DATABASE_TEMPLATE.sql"
+	# Of several users the first one counts.
+	mariadbd --no-defaults --user=root "${DATABASE_OPTIONS[@]:1}" --datadir="$DATABASE_TEMPLATE.new" --socket="$DATABASE_TEMPLATE.socket" \
+		--pid-file="$DATABASE_TEMPLATE.pid" --skip-networking --init-file="$DATABASE_TEMPLATE.sql" "${GALERA_OPTIONS[@]}" \
+		--wsrep-cluster-address=gcomm:// --wsrep-provider-options="gmcast.listen_addr=tcp://127.0.0.1:34567;pc.recovery=no;gcache.size=1M" \
+		>>"$OUT/database.log" 2>&1 || die "database: a Galera cluster does not begin (log: $OUT/database.log)"
+	rm "$DATABASE_TEMPLATE.sql" "$DATABASE_TEMPLATE.new/galera.cache"
 	mv "$DATABASE_TEMPLATE.new" "$DATABASE_TEMPLATE"
 }
 
@@ -44,7 +55,7 @@ database_start() {
 	# as destination. setsid and the closed descriptors keep the starter from waiting for it.
 	setsid mariadbd "${DATABASE_OPTIONS[@]}" --datadir="$data" --socket=/run/mysql/socket --pid-file=/run/mysql/pid \
 		--bind-address=0.0.0.0 --port=3306 --skip-name-resolve --init-file=/run/mysql/init.sql \
-		--max-connect-errors=1000000 --thread-cache-size=16 \
+		--max-connect-errors=1000000 --thread-cache-size=16 --wait-timeout=600 \
 		--log-error=/var/log/mariadb.log </dev/null >/dev/null 2>&1 &
 }
 

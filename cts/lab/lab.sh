@@ -1,6 +1,6 @@
 # This file gives a story everything that it needs: `. lab.sh`, then lab_up. It is sourced in the lab.
 . "${BASH_SOURCE[0]%/*}/common.sh"
-for part in network database cluster host power client product many scenario clone keep; do . "$CTS/lab/$part.sh"; done
+for part in network database databases cluster host power client product many scenario clone document keep; do . "$CTS/lab/$part.sh"; done
 export DATABASE_TEMPLATE
 
 # lab_up: starts directors and real servers; returns when the cluster is whole and every database answers.
@@ -57,11 +57,11 @@ realserver_by_hand() {
 		on "$1" ip addr add "$VIP/32" dev lo
 }
 
-# realserver_by_agent HOST: does the same by ocf:rust:realserver, run by hand as a cluster would.
+# realserver_by_agent HOST [ACTION]: does the same by ocf:rust:realserver, run by hand as a cluster would; `stop` undoes it.
 realserver_by_agent() {
 	quietly_on "$1" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=db-rs OCF_RESOURCE_TYPE=realserver \
 		OCF_RESOURCE_PROVIDER=rust OCF_RA_VERSION_MAJOR=1 OCF_RA_VERSION_MINOR=1 OCF_RESKEY_ip="$VIP" \
-		/usr/lib/ocf/resource.d/rust/realserver start
+		/usr/lib/ocf/resource.d/rust/realserver "${2:-start}"
 }
 
 # table_of HOST: prints the table as an administrator sees it.

@@ -8,10 +8,15 @@ PACKAGES=(
 	bind9 slapd postgresql freeradius tinyproxy openssl   # servers that the checks are asked of (tests/check_servers)
 	nginx kamailio                                        # of pages and telephones (checks/faults)
 	dovecot-imapd dovecot-pop3d vsftpd exim4-daemon-light # and of mail and files (tests/check_programs.rs)
+	lintian mmdebstrap rpm man-db logrotate systemd       # our own packages (checks/packages)
 	strace iputils-ping iputils-arping tcpdump libxml2-utils
 	file gcc libc6-dev
+	curl jq nftables iptables # what the documents call
 	shellcheck shfmt flake8
-	perl openssl # the unit tests ask the first what a pattern means; the second is an old server
+	chromium-headless-shell             # and of the page for browsers
+	tmux                                # a terminal without a person, for lvs-agents top
+	prometheus prometheus-node-exporter # what reads the metrics, and what has the same
+	perl openssl                        # the unit tests ask the first what a pattern means; the second is an old server
 )
 
 packages_missing() {

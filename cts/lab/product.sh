@@ -36,13 +36,10 @@ product_resources() {
 # product_log HOST: prints the health monitor's log.
 product_log() { cat "$OUT/$1/log/ldirectord.log"; }
 
-# show_reason HOST ADDRESS: prints why it is out, from the log and, for ours, from `lvs-agents status`.
+# show_reason HOST ADDRESS: prints why it is out, from the log.
 show_reason() {
 	say "  its log:"
 	product_log "$1" | grep -F "$2" | tail -n 2 | indent
-	[[ $PRODUCT == ours ]] || return 0
-	say "  lvs-agents status:"
-	on "$1" lvs-agents status | indent
 }
 
 # daemon_pids HOST: prints the pids of our health monitors there. Two of them would both write one table.

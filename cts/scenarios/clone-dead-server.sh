@@ -1,4 +1,4 @@
-# a real server dies, then the active director, then a health monitor for good: no client is sent to a server known to be dead
+# a real server dies, then the active director, one is parted from a real server, then a health monitor goes for good: no client is sent to a server known to be dead
 ONLY_RS2="tcp/$VIP:$PORT=$RS2:3"
 
 scenario() {
@@ -47,7 +47,41 @@ scenario() {
 	must 30 "clients at rs1 again" syns_came "$returned"
 	kill "$dump"
 	no_failed_actions
+	director_that_sees_less_gives_way
 	unchecked_director_gives_way
+}
+
+# director_that_sees_less_gives_way: parts the active director from rs1, which the other one reaches.
+director_that_sees_less_gives_way() {
+	local from
+	quietly_on "$active" crm resource param db-health set attribute_dampening 2s || failed "crm resource param"
+	quietly_on "$active" crm configure location db-sees-all db-lvs-clone rule "\$role=Promoted" -500: "$WEIGHT" lt 4 ||
+		failed "crm configure location"
+	for host in n1 n2; do must 90 "the weight that $host sees" weight_is "$host" 4; done
+	must 60 "both directors" pair_is "$active" "$standby"
+	from=$EPOCHREALTIME
+	on "$active" ip route add unreachable "${RS1%:*}/32" || failed "ip route add"
+	must 120 "$standby takes over" pair_is "$standby" "$active"
+	weight_is "$active" 3 || failed "$active sees another weight than 3"
+	weight_is "$standby" 4 || failed "$standby sees another weight than 4"
+	seen "$active was parted from rs1 and gave way after $(since "$from") s; crm_mon -A shows 3 of 4 for it, and 4 for $standby"
+	on "$active" ip route del unreachable "${RS1%:*}/32"
+	must 60 "$active sees all again" weight_is "$active" 4
+	pair_is "$standby" "$active" || failed "the address moved again"
+	read -r active standby <<<"$standby $active"
+	quietly_on "$active" crm configure delete db-sees-all || failed "crm configure delete"
+	quietly_on "$active" crm resource param db-health delete attribute_dampening || failed "crm resource param"
+	for host in n1 n2; do must 60 "no attribute of $host" weight_is "$host" none; done
+	must 60 "both health monitors" pair_is_whole
+	must 60 "$active is checked again" is_checked "$active"
+}
+
+WEIGHT=lvs-weight-tcp_${VIP}_$PORT
+# weight_is HOST VALUE: the cluster has this value; "none": it has no attribute, or an empty one.
+weight_is() {
+	local found
+	found=$(on "$1" cibadmin --query --local --xpath "//node_state[@uname='$1']//nvpair[@name='$WEIGHT']" 2>/dev/null)
+	if [[ $2 == none ]]; then [[ $found != *'value="'[0-9]* ]]; else [[ $found == *"value=\"$2\""* ]]; fi
 }
 
 # unchecked_director_gives_way: takes the health monitor of the active director away.

@@ -71,13 +71,8 @@ crash() {
 
 # sessions_start: opens the sessions and the connections; returns when the standby knows all of them.
 sessions_start() {
-	SESSIONS=$OUT/client/sessions
-	rm -f "$SESSIONS"
-	ip netns exec client "$PYTHON" "$CTS/lab/sessions.py" "$VIP" "$PORT" "$DATABASE_PASSWORD" $TALKING $IDLE "$SESSIONS" \
-		>>"$OUT/client/output.log" 2>&1 &
-	sessions=$!
+	sessions_open $TALKING $IDLE
 	connections_start $ECHO_TALKING $ECHO_IDLE || failed "connections to the echo servers"
-	must 60 "sessions are open" test -e "$SESSIONS"
 	open=$(ip netns exec client ss -Htn state established dst "$VIP" | wc -l)
 	((open >= TALKING + IDLE + 2 * (ECHO_TALKING + ECHO_IDLE))) || failed "$open connections are open"
 	must 30 "$standby knows all connections" knows_all "$standby"
@@ -86,11 +81,8 @@ sessions_start() {
 # sessions_survived: ends them, and the scenario unless all have answered to the end.
 sessions_survived() {
 	local all="$ECHO_TALKING of $ECHO_TALKING talking, $ECHO_IDLE of $ECHO_IDLE idle, "
-	kill -TERM "$sessions"
 	connections_end || failed "the connections end"
-	must 60 "the sessions end" sessions_are_counted
+	sessions_must_survive $TALKING $IDLE
 	seen "database by gate: $(<"$SESSIONS")"$'\n'"$(<"$CONNECTIONS")"
-	[[ $(<"$SESSIONS") == "$TALKING of $TALKING talking, $IDLE of $IDLE idle, "* ]] || failed "sessions were lost"
 	[[ $(<"$CONNECTIONS") == "gate: $all"*$'\n'"masq: $all"* ]] || failed "connections were lost"
 }
-sessions_are_counted() { [[ $(<"$SESSIONS") != ready ]]; }

@@ -8,13 +8,14 @@ scenario() {
 	both_have "$RS1:1,$RS2:3"
 	must 30 "answers without a failure" client_is_steady 2
 	begin=$EPOCHREALTIME
-	sessions_open
+	sessions_open $TALKING $IDLE
 
 	# rs2 has three quarters of the sessions.
 	order 0 "$standby" drain "$RS2" --reason "replaces the disk"
 	[[ $(<"$OUT/order") == *"kept by the cluster, on n1 and n2"* ]] || failed "the order is not kept by the cluster: $(<"$OUT/order")"
 	obeyed "$RS1:1,$RS2:0"
 	[[ $(on "$active" lvs-agents status) == *"drained by "*": replaces the disk"* ]] || failed "status does not say why"
+	screens "$active"
 	must 30 "rs1 answers" client_answered_by rs1 "$EPOCHREALTIME"
 	order 3 "$active" drain "$RS2" --wait 2s --reason "replaces the disk"
 	seen "the time of --wait is over: exit status 3, $(tail -n 1 "$OUT/order")"
@@ -32,7 +33,8 @@ scenario() {
 	on "$active" lvs-agents drain "$RS2" --wait 10m >"$OUT/wait" 2>&1 &
 	waiting=$!
 	must 60 "the sessions are counted" grep -q "connections$" "$OUT/wait"
-	sessions_survived
+	sessions_must_survive $TALKING $IDLE
+	seen "sessions: $(<"$SESSIONS")"
 	wait "$waiting" || failed "drain --wait ended with $?: $(<"$OUT/wait")"
 	seen "the sessions have ended: exit status 0, $(tail -n 1 "$OUT/wait")"
 
@@ -62,18 +64,44 @@ order() {
 	shift 2
 	from=$EPOCHREALTIME
 	on "$node" lvs-agents "$@" >"$OUT/order" 2>&1 || status=$?
+	took=$(since "$from")
 	((status == expected)) || failed "lvs-agents $* on $node: exit status $status: $(<"$OUT/order")"
 }
 
-# obeyed SERVERS: waits until both directors have these real servers, and says how long that took from the order.
-obeyed() {
-	both_have "$1"
-	seen "$(head -n 1 "$OUT/order"): on both directors $(since "$from") s after the command was typed"
+# screens HOST: keeps what an operator sees there while rs2 is drained, in $OUT/screens: status, its JSON, top in a
+# terminal, and events.
+screens() {
+	local folder=$OUT/screens top="lvs-agents top --sort connections"
+	mkdir -p "$folder"
+	on "$1" lvs-agents status >"$folder/status" || failed "lvs-agents status"
+	grep -qE "$RS2 .*drained by [^ ]+@$standby since .*: replaces the disk" "$folder/status" ||
+		failed "status does not say who and since when: $(<"$folder/status")"
+	on "$1" lvs-agents status --json >"$folder/status.json" || failed "lvs-agents status --json"
+	on "$1" lvs-agents status --exit-code --wrong >"$folder/wrong"
+	[[ $? == 3 && $(<"$folder/wrong") != *"$RS1"* ]] || failed "status --exit-code --wrong: $(<"$folder/wrong")"
+	on "$1" env LC_ALL=C.UTF-8 tmux -L top new-session -d -x 100 -y 24 "$top" || failed "tmux"
+	must 30 "top shows rates" top_shows "$1" top "$RS1 +up +[0-9]+ +[0-9]+ +[0-9]+ +[0-9.k]+ "
+	on "$1" tmux -L top send-keys w
+	must 30 "top shows only what is wrong" top_shows_not "$1" top-wrong "$RS1"
+	on "$1" tmux -L top send-keys q
+	must 30 "top ends" fails quietly_on "$1" tmux -L top has-session
+	on "$1" lvs-agents events >"$folder/events" || failed "lvs-agents events"
+	grep -qE "$RS2 .*replaces the disk" "$folder/events" || failed "events do not say why: $(<"$folder/events")"
+	seen "status, status --json, top and events are in ${folder##*/}/"
 }
+# top_shows HOST FILE PATTERN: keeps the screen of top as FILE, and succeeds when it has a line like PATTERN.
+top_shows() {
+	on "$1" tmux -L top capture-pane -p >"$OUT/screens/$2" && grep -qE "$3" "$OUT/screens/$2"
+}
+top_shows_not() { on "$1" tmux -L top capture-pane -p >"$OUT/screens/$2" && ! grep -qE "$3" "$OUT/screens/$2"; }
 
-both_have() {
-	local host
-	for host in n1 n2; do must 60 "$1 in $host's table" table_has "$host" "=$1"; done
+# obeyed SERVERS: waits until both directors have these real servers, and says when each kernel had them. The command itself,
+# whose programs start slowly here, ends before or after that.
+obeyed() {
+	local host times=()
+	both_have "$1"
+	for host in n1 n2; do times+=("$host after $(time_of "$host" "$from" present "=$1") s"); done
+	seen "$(head -n 1 "$OUT/order"): in the kernel of ${times[0]} and of ${times[1]}; the command took $took s"
 }
 
 # outlives WHAT COMMAND: does it, and ends the scenario unless rs2 is drained on both directors at every moment after.
@@ -114,21 +142,3 @@ take_over() {
 	quietly_on "$active" crm_resource --clear --resource db-lvs-clone || failed "crm_resource --clear"
 	read -r active standby <<<"$standby $active"
 }
-
-sessions_open() {
-	SESSIONS=$OUT/client/sessions
-	rm -f "$SESSIONS"
-	ip netns exec client "$PYTHON" "$CTS/lab/sessions.py" "$VIP" "$PORT" "$DATABASE_PASSWORD" $TALKING $IDLE "$SESSIONS" \
-		>>"$OUT/client/output.log" 2>&1 &
-	sessions=$!
-	must 60 "sessions are open" test -e "$SESSIONS"
-}
-
-# sessions_survived: ends the sessions, and the scenario unless all have answered to the end.
-sessions_survived() {
-	kill -TERM "$sessions"
-	must 60 "the sessions end" sessions_are_counted
-	seen "sessions: $(<"$SESSIONS")"
-	[[ $(<"$SESSIONS") == "$TALKING of $TALKING talking, $IDLE of $IDLE idle, "* ]] || failed "sessions were lost"
-}
-sessions_are_counted() { [[ $(<"$SESSIONS") != ready ]]; }

@@ -6,8 +6,8 @@ scenario() {
 	cluster_use "$L/ipaddr2.crm" || failed "crm configure load update (see n1/commands.log)"
 	must 90 "IPaddr2 runs" cluster_node_of web >/dev/null
 	from=$EPOCHREALTIME
-	on n1 cibadmin --query --scope resources | sed '/type="IPaddr2"/{s//type="vip"/;s/provider="heartbeat"/provider="rust"/}' >"$L/renamed.xml"
-	quietly_on n1 cibadmin --replace --scope resources --xml-file "$L/renamed.xml" || failed "cibadmin --replace"
+	document_stand_ins
+	document_play docs/from-ipaddr2.md n1
 	must 60 "vip has the address" vip_has_it
 	must 60 "the cluster is satisfied" settled
 	seen "after $(since "$from") s: $(cluster_status | sed -n 's/.*\* web/web/p')"

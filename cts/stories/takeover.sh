@@ -1,13 +1,13 @@
 #!/bin/bash
 # This story lets the director of two echo services change, by a planned move and by two crashes, in each kind of cluster
-# that STEPS names (clone, group, peers) behind the numbers of connections of each service that talk and that idle. A line of
-# JSON for each change is appended to $OUT/changes.
+# that STEPS names (clone, group, peers, stub) behind the numbers of connections of each service that talk and that idle. A
+# line of JSON for each change is appended to $OUT/changes. The agents of stub do nothing: it says what is the cluster's own.
 . "${BASH_SOURCE[0]%/*}/../lab/lab.sh"
 . "$CTS/lab/takeover.sh"
 
 read -r TALKING IDLE KINDS <<<"$STEPS"
 # What belongs to a take-over first, on the new director.
-declare -A CALL=([clone]=promote:db-lvs [group]=start:db-lvs [peers]=start:db-vip)
+declare -A CALL=([clone]=promote:db-lvs [stub]=promote:db-lvs [group]=start:db-lvs [peers]=start:db-vip)
 
 give_up() {
 	warn "$kind, $event: $*"
@@ -23,10 +23,18 @@ cluster_has() { [[ $(cluster_status) =~ Online:\ \[[^]]*\ $1\  ]]; }
 
 # stands ACTIVE STANDBY: succeeds when ACTIVE directs and STANDBY can take over.
 stands() {
-	[[ $(cluster_node_of db-vip) == "$1" ]] && echo_serves "$1" && cluster_has "$2" || return
-	[[ $kind != clone ]] || { [[ $(cluster_status) == *"Unpromoted: [ $2 ]"* ]] && echo_serves "$2"; }
+	[[ $(cluster_node_of db-vip) == "$1" ]] && cluster_has "$2" || return
+	! is_clone || [[ $(cluster_status) == *"Unpromoted: [ $2 ]"* ]] || return
+	case $kind in
+	clone) echo_serves "$1" && echo_serves "$2" ;;
+	stub) ;;
+	*) echo_serves "$1" ;;
+	esac
 }
-stands_by() { [[ $kind != clone ]] || knows_all "$1"; }
+is_clone() { [[ $kind == clone || $kind == stub ]]; }
+# The score of a director that was rebooted follows with a monitor.
+stands_by() { [[ $kind != clone ]] || { knows_all "$1" && has_score "$1" 1000; }; }
+has_score() { [[ $(on "$1" attrd_updater --query --name master-db-lvs --node "$1" 2>&1) == *"value=\"$2\""* ]]; }
 
 # answers_since TIME: succeeds when the last twenty answers were to attempts made after TIME, and none of them was a refusal.
 answers_since() {
@@ -39,7 +47,7 @@ change() {
 	local event=$1 since floor=''
 	shift
 	wait_for 300 "$active directs, $standby stands by" stands "$active" "$standby" || give_up "not ready"
-	connections_start "$TALKING" "$IDLE" || give_up "connections"
+	[[ $kind == stub ]] || connections_start "$TALKING" "$IDLE" || give_up "connections"
 	if [[ $event == crash-after-reboot ]]; then
 		host_kill "$standby"
 		node_up "$standby" || give_up "$standby"
@@ -53,20 +61,23 @@ change() {
 	fi
 	since=$EPOCHREALTIME
 	"$@" || give_up "$*"
-	wait_for 300 "answers by $standby" answers_since "$since" || give_up "no answer"
+	wait_for 300 "answers by $standby" has_answered "$since" || give_up "no answer"
 	wait_for 300 "db-vip on $standby" runs_on "$standby" || give_up "db-vip is elsewhere"
-	wait_for 300 "answers without a failure" answers_since "$EPOCHREALTIME"
-	connections_end || give_up "connections"
+	if [[ $kind != stub ]]; then
+		wait_for 300 "answers without a failure" answers_since "$EPOCHREALTIME"
+		connections_end || give_up "connections"
+	fi
 	# shellcheck disable=SC2086
 	"$PYTHON" "$CTS/lab/takeover/measure.py" "$event" "$kind" "$since" "${CALL[$kind]}" "$OUT" "$active" "$standby" $floor |
 		tee -a "$OUT/changes"
 	read -r active standby <<<"$standby $active"
 }
+has_answered() { [[ $kind == stub ]] || answers_since "$1"; }
 runs_on() { [[ $(cluster_node_of db-vip) == "$1" ]]; }
 
 # move: asks the cluster to let the other director take over.
 move() {
-	if [[ $kind == clone ]]; then
+	if is_clone; then
 		quietly_on "$active" crm_resource --move --promoted --resource db-lvs-clone
 	else
 		quietly_on "$active" crm_resource --move --resource db --node "$standby"
@@ -74,7 +85,7 @@ move() {
 }
 unmove() {
 	local resource=db
-	[[ $kind != clone ]] || resource=db-lvs-clone
+	! is_clone || resource=db-lvs-clone
 	quietly_on "$active" crm_resource --clear --resource "$resource"
 }
 
@@ -82,8 +93,13 @@ crash() { host_kill "$active"; }
 
 # play_kind: plays the changes with the cluster's configuration $kind.
 play_kind() {
-	local active standby=n1
-	cluster_use "takeover-$kind.crm" || give_up "crm configure load update"
+	local active standby=n1 file=takeover-$kind.crm
+	if [[ $kind == stub ]]; then
+		stub_install || give_up "build it"
+		file=$L/takeover-stub.crm
+		sed 's/ocf:rust:/ocf:stub:/' "$CTS/config/takeover-clone.crm" >"$file"
+	fi
+	cluster_use "$file" || give_up "crm configure load update"
 	wait_for 300 "the address" cluster_node_of db-vip >/dev/null || give_up "no director"
 	active=$(cluster_node_of db-vip)
 	[[ $active == n2 ]] || standby=n2
@@ -103,8 +119,10 @@ for host in rs1 rs2; do host_start "$host" && realserver_by_hand "$host" || exit
 echo_start
 for host in n1 n2; do node_up "$host" || exit 1; done
 wait_for 300 "cluster: both nodes online" cluster_has_both || exit 1
+# The cluster does one thing at a time on a node that is busy, and one processor with three hosts always is.
+quietly_on n1 crm_attribute --type crm_config --name load-threshold --update 1000% || exit 1
 network_plug client && mkdir -p "$OUT/client"
-ip netns exec client "$PYTHON" "$CTS/lab/takeover/probe.py" "$VIP" "$GATE" "$OUT/client/probe" >>"$OUT/client/output.log" 2>&1 &
+ip netns exec client "$PYTHON" "$CTS/lab/takeover/probe.py" "$VIP" "$GATE" "$OUT/client/probe" 0.02 >>"$OUT/client/output.log" 2>&1 &
 begin=$EPOCHREALTIME
 on n1 "$BASH" -c 'for _ in {1..20}; do lvs-agents --version; done' >/dev/null
 say "starting a process takes $(awk -v s="$(since "$begin")" 'BEGIN { printf "%.0f", s / 20 * 1000 }') ms here"

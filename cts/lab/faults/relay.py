@@ -10,6 +10,9 @@ CLIENT_HELLO = b"\x16\x03"
 TLS_SERVICES = ("https", "imaps", "pops", "ldaps")
 # Seconds: longer than a check waits.
 PATIENCE = 15
+# Seconds from one byte of a slow answer to the next. A whole answer takes longer than this suite looks at it: when it ends,
+# the reason changes for a moment.
+SLOWNESS = 4
 
 
 class Relay:
@@ -151,7 +154,7 @@ class Conversation:
                 if writer.is_closing():
                     break
                 writer.write(bytes([byte]))
-                await asyncio.sleep(1)
+                await asyncio.sleep(SLOWNESS)
             return not writer.is_closing()
         if self.variant == "garbled" and self.speaks_tls:
             data = bytes(byte ^ 0xff for byte in data)

@@ -1,9 +1,10 @@
-"""Stands in for a news server, whose package cannot be installed on a host without a domain name."""
+"""Stands in for a news server, whose package cannot be installed on a host without a domain name, and is an agent."""
 
 import asyncio
 import contextlib
 
 PORT = 10119
+AGENT_PORT = 10120
 
 
 async def news(reader, writer):
@@ -14,5 +15,13 @@ async def news(reader, writer):
     writer.close()
 
 
+async def agent(_reader, writer):
+    writer.write(b"up 75% # well enough\n")
+    writer.close()
+
+
 async def start():
-    return await asyncio.start_server(news, "127.0.0.1", PORT)
+    return [
+        await asyncio.start_server(news, "127.0.0.1", PORT),
+        await asyncio.start_server(agent, "127.0.0.1", AGENT_PORT),
+    ]

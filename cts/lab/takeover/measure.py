@@ -2,7 +2,8 @@
 
 measure.py EVENT KIND SINCE CALL OUT OLD NEW [FLOOR]
 
-KIND is the cluster's configuration, and EVENT happened at SINCE. CALL is the first action on the NEW director that belongs to
+KIND is the cluster's configuration, and EVENT happened at SINCE. Behind the agents of the kind "stub" nothing answers: what
+counts in their place is when the old VIP begins to stop and when the new one has started. CALL is the first action on the NEW director that belongs to
 the take-over, such as promote:db-lvs. The records are those below OUT: what the probe and the connections saw, and both
 directors' pacemaker logs. FLOOR, in seconds, is what detecting a crash takes at least.
 """
@@ -39,10 +40,27 @@ def busy(spans):
     return total
 
 
+def stub_gap(event, since, old, new):
+    """Returns the ends of the time in which the VIP of the stubs was on neither director."""
+    lost = since if event != "move" else next(begin for name, begin, _ in old if name == "stop:db-vip")
+    return lost, next(end for name, _, end in new if name == "start:db-vip")
+
+
+def connections(path):
+    """Returns what became of the connections of each service."""
+    found = {}
+    with open(path) as file:
+        for line in file:
+            name, *counts = re.match(r"(\w+): (\d+ of \d+) talking, (\d+ of \d+) idle, longest silence ([\d.]+) s", line).groups()
+            found[name] = {"talking": counts[0], "idle": counts[1], "silence": float(counts[2])}
+    return found
+
+
 def measure(event, kind, since, call, out, old, new, floor=None):
-    lost, found = longest_gap(f"{out}/client/probe", since)
     own = actions(f"{out}/{new}/log/pacemaker/pacemaker.log", since)
-    both = own + actions(f"{out}/{old}/log/pacemaker/pacemaker.log", since)
+    others = actions(f"{out}/{old}/log/pacemaker/pacemaker.log", since)
+    both = own + others
+    lost, found = stub_gap(event, since, others, own) if kind == "stub" else longest_gap(f"{out}/client/probe", since)
     called = next(begin for name, begin, _ in own if name == call)
     # Until the last of them begins, the time in which none of our actions runs is pacemaker's.
     last = max((begin for _, begin, _ in both if begin <= found), default=found)
@@ -55,11 +73,9 @@ def measure(event, kind, since, call, out, old, new, floor=None):
         "gap not pacemaker's": found - max(last, lost) + busy(spans),
     }
     if floor:
-        seen["gap beyond floor"] = seen["gap"] - float(floor)
-    with open(f"{out}/client/connections") as file:
-        for line in file:
-            name, *counts = re.match(r"(\w+): (\d+ of \d+) talking, (\d+ of \d+) idle, longest silence ([\d.]+) s", line).groups()
-            seen[name] = {"talking": counts[0], "idle": counts[1], "silence": float(counts[2])}
+        seen |= {"floor": float(floor), "gap beyond floor": seen["gap"] - float(floor)}
+    if kind != "stub":
+        seen |= connections(f"{out}/client/connections")
     seen["actions"] = [[name, round(begin - since, 2), end and round(end - begin, 2)] for name, begin, end in sorted(both, key=lambda action: action[1])]
     return seen
 

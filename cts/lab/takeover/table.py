@@ -32,12 +32,18 @@ def rows(runs, kinds):
     of_kind = [[run for run in runs if run["kind"] == kind] for kind in kinds]
     for service in ("gate", "masq"):
         for way in ("talking", "idle"):
-            yield f"{service}: {way} connections that survived", [survivors([run[service][way] for run in own]) for own in of_kind]
-    silences = [[max(run[name]["silence"] for name in ("gate", "masq")) for run in own] for own in of_kind]
+            yield f"{service}: {way} connections that survived", [
+                survivors([run[service][way] for run in own if service in run]) for own in of_kind]
+    silences = [[max(run[name]["silence"] for name in ("gate", "masq") if name in run) for run in own if "gate" in run]
+                for own in of_kind]
     yield "longest silence of a talking connection", [seconds([value for value in own if value]) for own in silences]
     for figure, title in FIGURES.items():
         if any(figure in run for run in runs):
             yield title, [seconds([run[figure] for run in own if figure in run]) for own in of_kind]
+    stub = [run["gap"] - run.get("floor", 0) for run in runs if run["kind"] == "stub"]
+    if stub:
+        yield "  beyond the same cluster's with agents that do nothing", [
+            seconds([run["gap"] - run.get("floor", 0) - statistics.median(stub) for run in own]) for own in of_kind]
 
 
 def main():
