@@ -37,7 +37,7 @@ seen() { say "  ${*//$'\n'/$'\n    '}"; }
 failed() {
 	say "  FAILED: $*" "  the logs of every host are in $OUT_NAME"
 	local host
-	if cluster_member >/dev/null; then cluster_status | indent; fi
+	if cluster_member >/dev/null; then on "$(cluster_member)" crm_mon -1rA 2>&1 | indent; fi
 	for host in n1 n2; do
 		if host_is_alive "$host"; then show_table "$host"; fi
 	done

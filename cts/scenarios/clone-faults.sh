@@ -17,7 +17,7 @@ KINDS=(
 )
 
 scenario() {
-	local active standby number fault from begin earlier host
+	local active standby number fault begin earlier host
 	cluster_use clone.crm || failed "crm configure load update (see n1/commands.log)"
 	must 120 "a promoted director with the address" pair_is_whole
 	pair_read
@@ -25,20 +25,27 @@ scenario() {
 	KILLS=${KILLS:-20} SEED=${SEED:-$((EPOCHSECONDS % 32768))} KILLED_PROMOTIONS=0
 	seen "$KILLS faults, SEED=$SEED"
 	RANDOM=$SEED begin=$EPOCHREALTIME earlier=$(failed_promotions | wc -l)
+	# Chance hits no two daemons at once.
+	play_through 0 "scores active"
 	for ((number = 1; number <= KILLS; number++)); do
 		fault=${KINDS[RANDOM % ${#KINDS[@]}]}
 		# An action takes no longer here.
 		DELAY=0.0$((RANDOM % 60 + 10))
-		from=$EPOCHREALTIME
-		say "  $number: $fault ($active is promoted)"
-		# shellcheck disable=SC2086
-		play_fault $fault
-		whole_again "$from"
-		say "     whole after $(since "$from") s, ${active} is promoted; $(client_counts "$from")"
+		play_through "$number" "$fault"
 	done
 	for host in n1 n2; do never_without_table "$host"; done
 	promotions_succeeded
 	quietly_on "$active" crm_resource --cleanup
+}
+
+# play_through NUMBER FAULT: plays a fault, and waits until the pair is whole again.
+play_through() {
+	local from=$EPOCHREALTIME
+	say "  $1: $2 ($active is promoted)"
+	# shellcheck disable=SC2086
+	play_fault $2
+	whole_again "$from"
+	say "     whole after $(since "$from") s, ${active} is promoted; $(client_counts "$from")"
 }
 
 # play_fault KIND [WORD...] active|standby: plays it on the host that has this role now.
@@ -88,6 +95,13 @@ promotions_succeeded() {
 }
 promotions() { cat "$OUT"/n[12]/log/pacemaker/pacemaker.log | grep "pacemaker-controld.*Result of promote operation for db-lvs" | sort -u; }
 failed_promotions() { promotions | grep -v ": ok"; }
+
+# The attribute daemons of both nodes at once: the cluster forgets all promotion scores, and nobody tells it them but monitor.
+fault_scores() {
+	fault_daemon pacemaker-attrd "$active" &
+	fault_daemon pacemaker-attrd "$standby"
+	wait $! || failed "a new pacemaker-attrd on $active"
+}
 
 fault_power() {
 	host_kill "$1"

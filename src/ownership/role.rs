@@ -21,6 +21,10 @@ pub struct RoleRecord {
     pub parameters: Option<u64>,
     /// The promotion score that the cluster was told last.
     pub score: Option<u32>,
+    /// When it was told, in seconds since this machine was started.
+    pub score_told_at: Option<u64>,
+    /// Which process of the cluster was told, by the number of its socket; `None` where that was not to be found out.
+    pub score_told_to: Option<u64>,
     /// The index of the interface on which the sync daemon was started: one that was deleted and made again has another. `None`
     /// where it could not carry connections then.
     pub interface_index: Option<u32>,

@@ -14,7 +14,7 @@ use crate::netlink::Ipvs;
 use crate::netlink::ipvs::SyncDaemons;
 use crate::ocf::{Action, Call, Failure, PromotionRole, Status};
 use crate::ownership::{self, Declaration, Registry, RoleRecord, SyncKnowledge};
-use crate::system::{Lock, RunDir, seconds_since_boot, sysctl};
+use crate::system::{Lock, RunDir, node_attribute, seconds_since_boot, sysctl};
 
 /// With which of its packets a connection is sent.
 const THRESHOLD: &str = "net/ipv4/vs/sync_threshold";
@@ -244,8 +244,9 @@ pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Fail
     let now = seconds_since_boot();
     let Some(fitness) = Fitness::of(&role, answer, SyncKnowledge::read(run_dir).coverage, now) else { return };
     let score = score::score(fitness);
+    let keeper = node_attribute::keeper();
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
-    let may_be_forgotten = call.is_probe || call.action == Action::Start;
+    let may_be_forgotten = call.is_probe || call.action == Action::Start || score::may_be_forgotten(&role, keeper, now);
     if role.score == Some(score) && !may_be_forgotten {
         return;
     }
@@ -255,7 +256,8 @@ pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Fail
     }
     // The cluster's program may have taken long: what the role is by now must not be undone.
     let Some(role) = self::role(call, run_dir) else { return };
-    if let Err(error) = run_dir.roles().write_json(&call.instance, &RoleRecord { score: Some(score), ..role }) {
+    let told = RoleRecord { score: Some(score), score_told_at: Some(now), score_told_to: keeper, ..role };
+    if let Err(error) = run_dir.roles().write_json(&call.instance, &told) {
         call.log().warning(error);
     }
 }

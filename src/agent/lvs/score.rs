@@ -81,6 +81,17 @@ pub fn score(fitness: Fitness) -> u32 {
     LEVELS.iter().find(|level| is_reached(level)).map_or(WHOLE, |(level, _)| *level).min(highest)
 }
 
+/// For how long the cluster is believed to know a score that has not changed.
+const BELIEVED: u64 = 60;
+
+/// Whether the cluster may have lost the score that the record says it was told. Pacemaker's attribute daemon forgets those of
+/// its node when it is killed, and tells nobody: a clone whose directors have no score has none promoted. Another daemon shows
+/// by `keeper`, the number of its socket. Whatever else takes a score away is mended after a minute.
+pub fn may_be_forgotten(role: &RoleRecord, keeper: Option<u64>, now: u64) -> bool {
+    let is_another = keeper.is_some() && keeper != role.score_told_to;
+    is_another || role.score_told_at.is_none_or(|told| now >= told + BELIEVED)
+}
+
 /// Tells the cluster the score of this director, or that it has none any more. Every change makes pacemaker plan anew.
 ///
 /// # Errors
@@ -162,6 +173,29 @@ mod tests {
                     let fitness = |(complete, coverage)| Fitness { complete, coverage, before: Some(500), unchecked };
                     assert_eq!(Fitness::of(&role, &answer, counted, 1000), expected.map(fitness));
                 }
+            },
+        );
+    }
+
+    #[test]
+    fn a_score_is_told_again_to_another_attribute_daemon_and_after_a_minute() {
+        let (at, before, other) = (|at| (Some(at), Some(7)), Some(7), Some(8));
+        check_rows(
+            [
+                (at(100), before, 100, false),
+                (at(100), before, 159, false),
+                (at(100), before, 160, true),
+                (at(100), other, 101, true),
+                // What cannot be found out is no reason to start a program with each monitor.
+                (at(100), None, 101, false),
+                ((Some(100), None), before, 101, true),
+                ((Some(100), None), None, 101, false),
+                // A record of an earlier version does not say.
+                ((None, None), before, 101, true),
+            ],
+            |((score_told_at, score_told_to), keeper, now, expected)| {
+                let role = RoleRecord { score: Some(1000), score_told_at, score_told_to, ..RoleRecord::default() };
+                assert_eq!(may_be_forgotten(&role, keeper, now), expected);
             },
         );
     }
