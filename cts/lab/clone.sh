@@ -17,6 +17,8 @@ pair() {
 pair_read() { read -r active standby <<<"$(pair)"; }
 pair_is_whole() { pair >/dev/null && [[ $(cluster_status) == *"Clone Set: db-health-clone"*"Started: [ n1 n2 ]"* ]]; }
 pair_is() { [[ $(pair) == "$1 $2" ]]; }
+# has_score HOST SCORE: succeeds when the cluster has this promotion score of it.
+has_score() { [[ $(on "$1" attrd_updater --query --name master-db-lvs --node "$1" 2>&1) == *"value=\"$2\""* ]]; }
 promoted_on() { [[ $(cluster_status) == *"Promoted: [ $1 ]"* ]]; }
 
 # must_have_roles: waits until one director is promoted and the other one stands by; sets `active` and `standby`.

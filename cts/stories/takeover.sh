@@ -34,7 +34,6 @@ stands() {
 is_clone() { [[ $kind == clone || $kind == stub ]]; }
 # The score of a director that was rebooted follows with a monitor.
 stands_by() { [[ $kind != clone ]] || { knows_all "$1" && has_score "$1" 1000; }; }
-has_score() { [[ $(on "$1" attrd_updater --query --name master-db-lvs --node "$1" 2>&1) == *"value=\"$2\""* ]]; }
 
 # answers_since TIME: succeeds when the last twenty answers were to attempts made after TIME, and none of them was a refusal.
 answers_since() {
