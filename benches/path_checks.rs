@@ -1,7 +1,7 @@
 //! What path checks cost: `cargo bench --bench path_checks [SECONDS]`, as root, on any kernel.
 //!
-//! A real server in a network namespace of its own has the virtual IPs on lo and a program that listens there. It is asked 1,000
-//! times a second over a cable: by path checks, and beside that by connect checks of its own address. For both the CPU time of
+//! A real server in a network namespace of its own has a hundred virtual IPs on lo and a program that listens there. It is asked
+//! 1,000 times a second over a cable: by path checks, and beside that by connections to its own address. For both the CPU time of
 //! this process is printed, which is all that the health monitor would spend on them; the ratio does not depend on the machine.
 
 use std::io::{BufRead, BufReader};
@@ -22,8 +22,8 @@ const PER_SECOND: u32 = 1000;
 /// So many leave at once: the health monitor spreads its checks over the interval as well.
 const BATCH: u32 = 10;
 const TIMEOUT: Duration = Duration::from_secs(5);
-const V4: [&str; 2] = ["10.9.0.100:80", "10.9.0.21:80"];
-const V6: [&str; 2] = ["[fd09::100]:80", "[fd09::21]:80"];
+/// Questions about one virtual IP of one real server never overlap: all of them leave from one port.
+const VIPS: u32 = 100;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -59,12 +59,18 @@ fn listen() -> Result<()> {
 fn measure(seconds: u32) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     println!("{PER_SECOND} checks a second for {seconds} s each:");
-    for (family, [vip, real]) in [("IPv4", V4), ("IPv6", V6)] {
-        let (vip, real): (SocketAddr, SocketAddr) = (vip.parse()?, real.parse()?);
-        let path = PathCheck { vip, real, forwarding: ForwardingMethod::Gate, timeout: TIMEOUT };
+    let families: [(_, _, fn(u32) -> String); 2] = [
+        ("IPv4", "10.9.0.21:80", |number| format!("10.9.1.{number}:80")),
+        ("IPv6", "[fd09::21]:80", |number| format!("[fd09::1:{number}]:80")),
+    ];
+    for (family, real, vip) in families {
+        let real: SocketAddr = real.parse()?;
+        let vips = (0..VIPS).map(|number| vip(number).parse()).collect::<Result<Vec<SocketAddr>, _>>()?;
+        let mut vips = vips.iter().cycle();
         let mut paths = Paths::default();
         let path_cost = runtime.block_on(cost(seconds, || {
-            let answer = paths.ask(path);
+            let vip = *vips.next().unwrap_or(&real);
+            let answer = paths.ask(PathCheck { vip, real, forwarding: ForwardingMethod::Gate, timeout: TIMEOUT });
             async move { answer.await.map_err(|failure| anyhow::anyhow!("{failure}")) }
         }))?;
         let connect_cost = runtime.block_on(cost(seconds, || async move {
@@ -124,7 +130,9 @@ fn prepare(real_server: &mut Child) -> Result<()> {
          nsenter --net=/proc/{number}/ns/net sh -ec '\
          ip link set lo up; ip link set lan up; sysctl -qw net.ipv4.conf.all.arp_ignore=1; \
          ip address add 10.9.0.21/24 dev lan; ip address add fd09::21/64 dev lan nodad; \
-         ip address add 10.9.0.100/32 dev lo; ip address add fd09::100/128 dev lo'"
+         for number in $(seq 0 {last}); do \
+         ip address add 10.9.1.$number/32 dev lo; ip address add fd09::1:$number/128 dev lo; done'",
+        last = VIPS - 1
     ))
 }
 
