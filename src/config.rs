@@ -197,6 +197,8 @@ pub struct Service {
     pub quorum: Quorum,
     /// The share of the real servers that failed checks may take out, in per cent; 100: all.
     pub maxejected: u8,
+    /// Other directors are asked before failed checks take out the last real server.
+    pub secondopinion: bool,
     /// How long the weight of a real server that has come up rises to the whole one; zero: it has it at once.
     pub slowstart: Duration,
     /// Between two checks of one real server. At least one second.

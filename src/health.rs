@@ -17,6 +17,6 @@ pub use member::{
     Admission, Health, Limits, MAINTENANCE, Member, Outcome, Override, Suspicion, Transition, unasked_limit,
 };
 pub use pool::{
-    Alarm, Condition, DrainingServer, EjectionCap, KnownHealth, Policy, Pool, PoolEvent, PoolSettings,
-    RealServerSettings, ReducedWeight, SWITCHED_OFF, ServingState,
+    Alarm, Condition, DrainingServer, EjectionCap, KnownHealth, OthersAnswer, Policy, Pool, PoolEvent, PoolSettings,
+    RealServerSettings, ReducedWeight, SWITCHED_OFF, SecondOpinion, ServingState, Silence,
 };

@@ -206,6 +206,7 @@ impl<'a> Resolution<'a> {
             starts_up: words::starts_up(values.text("initstate")),
             quorum: policy.quorum,
             maxejected: policy.maxejected,
+            secondopinion: policy.secondopinion,
             slowstart: policy.slowstart,
             checkinterval,
             doubtinterval,

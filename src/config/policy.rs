@@ -14,6 +14,7 @@ const WEIGHTLESS: [&str; 3] = ["rr", "lc", "dh"];
 pub(super) struct Policy {
     pub quorum: Quorum,
     pub maxejected: u8,
+    pub secondopinion: bool,
     pub slowstart: Duration,
 }
 
@@ -31,6 +32,7 @@ impl Policy {
                 .filter(|values| !has_role(*values))
                 .and_then(|values| values.text("maxejected").trim_end_matches('%').parse().ok())
                 .unwrap_or(100),
+            secondopinion: values.flag("secondopinion"),
             slowstart: Duration::from_secs(values.number("slowstart").into()),
         }
     }
@@ -68,6 +70,12 @@ impl Policy {
             doubts.push((
                 "maxejected",
                 "ignored with role: a real server in another role is no fault of this node".into(),
+            ));
+        }
+        if self.secondopinion && quorum.action == QuorumAction::Keep {
+            doubts.push((
+                "secondopinion",
+                "ignored with quorumaction=keep, by which the last ones stay in anyway".into(),
             ));
         }
         let scheduler = service.scheduler.as_str();

@@ -119,6 +119,12 @@ pub enum Event<'a> {
         /// The state.
         condition: Condition,
     },
+    /// The other directors are to be asked whether they reach a real server that has failed with the last one. The question
+    /// is repeated while none is well here.
+    OthersAsked {
+        /// The pool after the failure.
+        pool: &'a Pool,
+    },
     /// The health monitor before this one knew the quorum of this service to be lost, which goes on.
     QuorumStillLost {
         /// The pool as it begins.
@@ -250,7 +256,7 @@ impl Event<'_> {
     /// The lowest level at which the event is worth reading.
     pub fn level(&self) -> LogLevel {
         match self {
-            Self::Result { .. } => LogLevel::Debug,
+            Self::Result { .. } | Self::OthersAsked { .. } => LogLevel::Debug,
             Self::ConditionBegan { condition, .. } if condition.is_alarm() => LogLevel::Error,
             Self::Transition { transition: Transition::SuspicionBegan, .. } => LogLevel::Error,
             Self::NobodyServes { .. }

@@ -86,6 +86,7 @@ fn sentences(event: &Event<'_>, phase: DaemonPhase) -> Vec<String> {
             vec![format!("WARNING: {}: {}", name(&pool.key()), condition_cause(pool, *condition))]
         }
         Event::ConditionEnded { service, condition } => vec![format!("{}: {}", name(service), ended(*condition))],
+        Event::OthersAsked { pool } => vec![format!("DEBUG: {}: asks the other directors", name(&pool.key()))],
         Event::QuorumStillLost { pool } => {
             vec![format!("{}: as before: {}", name(&pool.key()), condition_cause(pool, Condition::QuorumLost))]
         }
@@ -139,6 +140,8 @@ fn ended(condition: Condition) -> &'static str {
         Condition::BackupsServe => "backup real servers are not needed any more",
         Condition::QuorumLost => "the quorum is met again",
         Condition::CapReached => "no more real servers fail than may leave (maxejected)",
+        Condition::OthersReach => "nothing stays in for the word of another director any more",
+        Condition::DecidedAlone => "this node decides alone no longer",
         Condition::SeveralUp => "no second real server is up any more where only one may serve",
     }
 }

@@ -393,6 +393,7 @@ fn emit(pool: &Pool, events: Vec<PoolEvent>, sinks: &mut Sinks) {
         sinks.emit(match event {
             // The change of the table says it.
             PoolEvent::Reweighted => continue,
+            PoolEvent::AsksOthers => Event::OthersAsked { pool },
             PoolEvent::Began(condition) => Event::ConditionBegan { pool, condition },
             PoolEvent::Ended(condition) => Event::ConditionEnded { service, condition },
             PoolEvent::Member { real, transition } => Event::Transition { pool, real, transition },

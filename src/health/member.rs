@@ -411,6 +411,11 @@ impl Member {
         !self.is_kept_out() && !self.suspicions.keep_out() && self.is_let_in()
     }
 
+    /// Whether it serves without doubt: its last check was good.
+    pub fn is_sure(&self) -> bool {
+        self.serves() && self.health == Health::Up && self.failures.times == 0 && self.unasked.times == 0
+    }
+
     /// Whether its checks let it serve.
     fn is_let_in(&self) -> bool {
         match self.health {

@@ -3,6 +3,7 @@
 mod choice;
 mod event;
 mod found;
+mod opinion;
 mod ramp;
 mod reason;
 mod selection;
@@ -17,11 +18,15 @@ use super::{Admission, Member, Outcome, Override, Transition};
 use crate::model::{RealServer, RealServerKey, ServiceEntry, ServiceKey};
 use choice::{Candidate, Choice};
 pub use event::PoolEvent;
+use opinion::{News, Opinion};
+pub use opinion::{OthersAnswer, Silence};
 use ramp::Ramps;
 use reason::Reasons;
 pub use reason::{Alarm, Condition, SWITCHED_OFF, ServingState};
 use selection::{Place, Selection, Situation};
-pub use settings::{DrainingServer, EjectionCap, KnownHealth, Policy, PoolSettings, RealServerSettings, ReducedWeight};
+pub use settings::{
+    DrainingServer, EjectionCap, KnownHealth, Policy, PoolSettings, RealServerSettings, ReducedWeight, SecondOpinion,
+};
 use tally::{Holds, Tally};
 
 /// How long the fallback waits for first results when no real server serves: healthy ones answer within milliseconds,
@@ -91,6 +96,8 @@ pub struct Pool {
     patient_until: Instant,
     /// What stands for the service as a whole.
     selection: Selection,
+    /// The director that was the last to reach a real server which had failed here.
+    reached_by: String,
 }
 
 impl Pool {
@@ -132,7 +139,19 @@ impl Pool {
         let holds = selection.holds(&settings);
         let tally = Tally::count(&settings.real_servers, &members, holds, &ramps);
         let suspects = suspicions::suspects(&members);
-        Self { settings, members, index, tally, holds, ramps, suspects, has_begun: false, patient_until, selection }
+        Self {
+            settings,
+            members,
+            index,
+            tally,
+            holds,
+            ramps,
+            suspects,
+            has_begun: false,
+            patient_until,
+            selection,
+            reached_by: String::new(),
+        }
     }
 
     /// Returns the virtual service's key.
@@ -163,9 +182,10 @@ impl Pool {
         let reals: HashSet<RealServerKey> = settings.real_servers.iter().map(|real| real.real_server.key).collect();
         ramps.keep_only(settings.policy.slow_start, |real| reals.contains(real));
         let has_begun = self.has_begun;
-        *self = Self { has_begun, ..Self::of(settings, members, ramps, patient_until, self.selection) };
+        let reached_by = std::mem::take(&mut self.reached_by);
+        *self = Self { has_begun, reached_by, ..Self::of(settings, members, ramps, patient_until, self.selection) };
         let mut events = Vec::new();
-        self.settle(had_quorum, now, &mut events);
+        self.settle(had_quorum, News::None, now, &mut events);
         events
     }
 
@@ -253,18 +273,19 @@ impl Pool {
 
     /// Selects anew, and adds what that changes for the service as a whole.
     fn select(&mut self, now: Instant, events: &mut Vec<PoolEvent>) {
-        self.settle(reason::has_quorum(&self.settings), now, events);
+        let news = if events.iter().any(PoolEvent::takes_out) { News::Fall } else { News::None };
+        self.settle(reason::has_quorum(&self.settings), news, now, events);
     }
 
     /// The same after a new configuration: `had_quorum` says whether the one before asked for more than one real server.
-    fn settle(&mut self, had_quorum: bool, now: Instant, events: &mut Vec<PoolEvent>) {
+    fn settle(&mut self, had_quorum: bool, news: News, now: Instant, events: &mut Vec<PoolEvent>) {
         let has_stepped = self.ramps.advance(self.settings.policy.slow_start, now);
         if has_stepped {
             // Those that have reached their whole weight count as the others.
             self.tally = Tally::count(&self.settings.real_servers, &self.members, self.holds, &self.ramps);
         }
         self.has_begun |= self.tally.awaited() == 0 || now >= self.patient_until;
-        let Decision { selection, tally, holds } = self.decided(now);
+        let Decision { selection, tally, holds } = self.decided(news, now);
         let before = std::mem::replace(&mut self.selection, selection);
         (self.tally, self.holds) = (tally, holds);
         events.extend(event::between((before, had_quorum), (selection, reason::has_quorum(&self.settings))));
@@ -276,11 +297,11 @@ impl Pool {
     /// Decides for a moment. Those that have failed and stay in are part of the counts: where the holds change, they are
     /// counted anew. The cap asks only for the numbers of failed ones, and the quorum for no weight that it keeps itself,
     /// so that each changes once at most.
-    fn decided(&self, now: Instant) -> Decision {
+    fn decided(&self, news: News, now: Instant) -> Decision {
         let Self { settings, members, ramps, patient_until, .. } = self;
         let (mut tally, mut holds) = (self.tally, self.holds);
         loop {
-            let situation = Situation { settings, tally: &tally, patient_until: *patient_until, now };
+            let situation = Situation { settings, tally: &tally, patient_until: *patient_until, news, now };
             let selection = self.selection.next(situation);
             let wanted = selection.holds(settings);
             if wanted == holds {
@@ -312,13 +333,15 @@ impl Pool {
 
     /// Returns when [`Pool::advance`] is due, if no result comes before; `None` means never.
     pub fn next_change(&self, now: Instant) -> Option<Instant> {
-        if self.decided(now).selection != self.selection {
+        if self.decided(News::None, now).selection != self.selection {
             return Some(now);
         }
-        let wait_ends = now < self.patient_until && self.decided(self.patient_until).selection != self.selection;
+        let wait_ends =
+            now < self.patient_until && self.decided(News::None, self.patient_until).selection != self.selection;
         let step = self.ramps.next_step(self.settings.policy.slow_start);
         let alarm = self.selection.alarm_due(&self.settings.policy);
-        let moments = [wait_ends.then_some(self.patient_until), step, alarm, self.next_trial()];
+        let opinion = self.selection.opinion.map(Opinion::due);
+        let moments = [wait_ends.then_some(self.patient_until), step, alarm, opinion, self.next_trial()];
         moments.into_iter().flatten().min()
     }
 
@@ -349,14 +372,14 @@ impl Pool {
     /// put in without one is still to be asked, or the fallback serves, or every real server has been asked.
     pub fn is_decided(&self, now: Instant) -> bool {
         let Tally { trusted, untried, unasked, .. } = self.tally;
-        let Selection { fallback, choice, .. } = self.decided(now).selection;
+        let Selection { fallback, choice, .. } = self.decided(News::None, now).selection;
         let has_chosen = choice != Choice::Waits;
         unasked == 0 || fallback || (trusted > 0 && untried == 0 && has_chosen)
     }
 
     /// Returns the entry that the kernel shall hold.
     pub fn entry(&self, now: Instant) -> ServiceEntry {
-        let selection = self.decided(now).selection;
+        let selection = self.decided(News::None, now).selection;
         let reals = self.settings.real_servers.iter().zip(&self.members);
         let reals = reals.filter_map(|(real, member)| {
             let place = selection.place(&self.settings, real, member, &self.ramps);
@@ -467,7 +490,12 @@ impl Pool {
     }
 
     fn reasons(&self) -> Reasons<'_> {
-        Reasons { settings: &self.settings, tally: &self.tally, selection: self.selection }
+        Reasons {
+            settings: &self.settings,
+            tally: &self.tally,
+            selection: self.selection,
+            reached_by: &self.reached_by,
+        }
     }
 }
 

@@ -82,6 +82,18 @@ pub(super) const RULES: &[Directive] = &[
              so does what failed at once with it, within checkinterval and the time limit of a check. Monitor says 190 \
              meanwhile. 100%: all may leave.",
         ),
+    value("secondopinion", Scope::Both, Kind::YesNo)
+        .default("no")
+        .declared(|service| Some(words::yes_no(service.secondopinion).into()))
+        // As with drain_timeout.
+        .implied(|service| !service.secondopinion)
+        .parameter(
+            "ask the other directors before the last one leaves",
+            "yes: before failed checks take out the last real server, or the only one that may serve, the health monitors of the \
+             other directors are asked for at most 300 ms whether they reach it. Where one does, the fault is sought at this node, \
+             and what failed with the last one stays in. Without an answer this node decides alone. Monitor says 190 meanwhile. \
+             The directors need UDP port 9118 between the addresses of their cluster.",
+        ),
     value("slowstart", Scope::Both, Kind::AtMost(u32::MAX))
         .default("0")
         .declared(|service| Some(service.slowstart.as_secs().to_string().into()))

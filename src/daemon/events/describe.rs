@@ -41,6 +41,10 @@ pub const KINDS: &[&str] = &[
     "cap-left",
     "several-up",
     "one-up",
+    "others-reach",
+    "others-reach-ended",
+    "decided-alone",
+    "decided-alone-ended",
     "service-added",
     "service-changed",
     "service-removed",
@@ -99,7 +103,7 @@ impl Described {
 /// Returns the lines of an event: mostly one, and none for what only programs want.
 pub fn describe(event: &Event<'_>) -> Vec<Described> {
     let described = match event {
-        Event::Result { .. } | Event::Ending | Event::DebugToggled => return Vec::new(),
+        Event::Result { .. } | Event::OthersAsked { .. } | Event::Ending | Event::DebugToggled => return Vec::new(),
         // It is counted, and told by `RepairedAgain`.
         Event::Changed { repair: Some(Repair { is_again: true, .. }), .. } => return Vec::new(),
         Event::ConfigurationApplied { config, warnings, .. } => {
@@ -200,6 +204,8 @@ fn began(condition: Condition) -> (&'static str, &'static str) {
         Condition::QuorumLost => ("quorum-lost", "the quorum is lost"),
         Condition::CapReached => ("cap-reached", "failed real servers stay in"),
         Condition::SeveralUp => ("several-up", "several real servers are up where only one may serve"),
+        Condition::OthersReach => ("others-reach", "failed real servers stay in: another director reaches one"),
+        Condition::DecidedAlone => ("decided-alone", "decided without the other directors"),
     }
 }
 
@@ -209,6 +215,8 @@ fn ended(condition: Condition) -> (&'static str, &'static str) {
         Condition::QuorumLost => ("quorum-met", "the quorum is met again"),
         Condition::CapReached => ("cap-left", "failed real servers leave again"),
         Condition::SeveralUp => ("one-up", "no second real server is up any more"),
+        Condition::OthersReach => ("others-reach-ended", "nothing stays in for the word of another director any more"),
+        Condition::DecidedAlone => ("decided-alone-ended", "this node decides alone no longer"),
     }
 }
 

@@ -9,7 +9,9 @@ use crate::config::{self, OnDrift};
 use crate::daemon::checker;
 use crate::daemon::event::{Event, Sinks};
 use crate::daemon::maintenance::MaintenanceFiles;
-use crate::health::{DrainingServer, EjectionCap, Evidence, Limits, Policy, Pool, PoolSettings, RealServerSettings};
+use crate::health::{
+    DrainingServer, EjectionCap, Evidence, Limits, Policy, Pool, PoolSettings, RealServerSettings, SecondOpinion,
+};
 use crate::model::{ServiceEntry, Table};
 use crate::ownership::Registry;
 use crate::plan::TableRole;
@@ -143,6 +145,7 @@ pub fn pool_settings(service: &config::Service, draining: Vec<DrainingServer>) -
         policy: Policy {
             quorum: service.quorum,
             ejection_cap,
+            second_opinion: service.secondopinion.then_some(SecondOpinion { round }),
             slow_start: service.slowstart,
             starts_up: service.starts_up,
             single: service.question.standing.role == "writer",

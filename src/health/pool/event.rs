@@ -1,5 +1,6 @@
 //! What has happened to a virtual service: what differs between two selections.
 
+use super::opinion::{Opinion, Stand};
 use super::reason::Condition;
 use super::selection::Selection;
 use crate::health::Transition;
@@ -27,6 +28,9 @@ pub enum PoolEvent {
     Began(Condition),
     /// It has ended.
     Ended(Condition),
+    /// Failed checks are about to take out the last real server, or have: other directors are to be asked about
+    /// [`Pool::doubted`](super::Pool::doubted), and [`Pool::hear`](super::Pool::hear) takes what they say.
+    AsksOthers,
     /// The kernel may have to hold something else, such as the next weight of a slow start.
     Reweighted,
 }
@@ -49,14 +53,23 @@ pub(super) fn between(before: (Selection, bool), now: (Selection, bool)) -> impl
             (selection.lost.is_some() && has_quorum, of(Condition::QuorumLost)),
             (selection.cap.is_some(), of(Condition::CapReached)),
             (selection.several.is_some(), of(Condition::SeveralUp)),
+            (is(selection, |opinion| opinion.stand == Stand::Reached), of(Condition::OthersReach)),
+            (is(selection, |opinion| opinion.alone().is_some()), of(Condition::DecidedAlone)),
         ]
     };
+    let number = |(selection, _): (Selection, bool)| selection.opinion.map(|opinion| opinion.questions);
+    let asks = number(now).is_some() && number(now) != number(before);
     let pairs = facts(before).into_iter().zip(facts(now));
-    pairs.filter_map(|((before, _), (now, (begins, ends)))| match (before, now) {
+    let changes = pairs.filter_map(|((before, _), (now, (begins, ends)))| match (before, now) {
         (false, true) => Some(begins),
         (true, false) => Some(ends),
         _ => None,
-    })
+    });
+    changes.chain(asks.then_some(PoolEvent::AsksOthers))
+}
+
+fn is(selection: Selection, what: impl Fn(Opinion) -> bool) -> bool {
+    selection.opinion.is_some_and(what)
 }
 
 fn of(condition: Condition) -> (PoolEvent, PoolEvent) {

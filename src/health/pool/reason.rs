@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::choice::Choice;
+use super::opinion::{Opinion, Stand};
 use super::selection::{Place, Selection, Wait};
 use super::settings::{PoolSettings, RealServerSettings};
 use super::tally::{Hold, Tally};
@@ -44,6 +45,10 @@ pub enum Condition {
     CapReached,
     /// Several real servers are up where only one may serve, for longer than a planned switch takes.
     SeveralUp,
+    /// No real server is well here, and another director reaches one: the last ones stay in.
+    OthersReach,
+    /// No real server is well here, and no other director has said whether it reaches one: this node has decided alone.
+    DecidedAlone,
 }
 
 impl Condition {
@@ -59,6 +64,8 @@ pub(super) struct Reasons<'a> {
     pub settings: &'a PoolSettings,
     pub tally: &'a Tally,
     pub selection: Selection,
+    /// See [`super::OthersAnswer::Reached`].
+    pub reached_by: &'a str,
 }
 
 impl Reasons<'_> {
@@ -66,11 +73,12 @@ impl Reasons<'_> {
     pub fn state(&self, real: &RealServerSettings, member: &Member, place: Place) -> ServingState {
         let rule = match place {
             Place::SwitchedOff => return ServingState { serves: false, reason: SWITCHED_OFF.into() },
-            Place::Out => None,
+            Place::Out => self.why_others_do_not_help(member),
             Place::Waits(Wait::Backup) => Some("backup: not needed".into()),
             Place::Waits(Wait::Quorum) => Some(self.quorum_lost()),
             Place::Waits(Wait::Single) => Some(self.waits_for_chosen()),
             Place::Serves { hold: Some(Hold::Cap), .. } => Some(format!("kept in: {}", self.cap_reached())),
+            Place::Serves { hold: Some(Hold::Opinion), .. } => Some(format!("kept in: {}", self.others())),
             Place::Serves { hold: Some(Hold::Quorum), .. } => Some(format!("kept in: {}", self.quorum_lost())),
             Place::Serves { weight, whole, .. } if weight < whole => {
                 Some(format!("slow start: weight {weight} of {whole}"))
@@ -91,6 +99,8 @@ impl Reasons<'_> {
     pub fn alarms(&self) -> Vec<Alarm> {
         let Self { selection, .. } = self;
         let lost = selection.lost.filter(|_| has_quorum(self.settings));
+        let stands =
+            |is: fn(&Opinion) -> bool| selection.opinion.as_ref().filter(|opinion| is(opinion)).map(|one| one.since);
         let alarm = |condition, since: Option<Instant>, cause: &dyn Fn() -> String| {
             since.map(|since| Alarm { condition, since, cause: cause() })
         };
@@ -98,6 +108,8 @@ impl Reasons<'_> {
             alarm(Condition::QuorumLost, lost, &|| self.quorum_lost()),
             alarm(Condition::CapReached, selection.cap.map(|cap| cap.since), &|| self.cap_reached()),
             alarm(Condition::SeveralUp, selection.several, &|| self.several_up()),
+            alarm(Condition::OthersReach, stands(|opinion| opinion.stand == Stand::Reached), &|| self.others()),
+            alarm(Condition::DecidedAlone, stands(|opinion| opinion.alone().is_some()), &|| self.others()),
         ];
         alarms.into_iter().flatten().collect()
     }
@@ -116,6 +128,28 @@ impl Reasons<'_> {
         format!(
             "{failed} of {judged} real servers fail, more than maxejected={percent}%: the fault is sought at this node"
         )
+    }
+
+    /// What the other directors say while no real server is well here.
+    fn others(&self) -> String {
+        let Some(Opinion { stand, .. }) = self.selection.opinion else { return String::new() };
+        let here = "no real server passes its check here";
+        match stand {
+            Stand::Asked => format!("{here}: the other directors are asked whether they reach one"),
+            Stand::Reached => format!(
+                "{here}, and the director {} reaches one: the fault is sought at this node, nothing is removed",
+                self.reached_by
+            ),
+            Stand::NotReached => format!("{here}, and no other director reaches one"),
+            Stand::Alone(why) => format!("{here}, and {}: decided alone", why.words()),
+        }
+    }
+
+    /// Why the question to the other directors keeps one out no longer that has failed with the last ones.
+    fn why_others_do_not_help(&self, member: &Member) -> Option<String> {
+        let opinion = self.selection.opinion?;
+        let is_asked_about = member.fell().is_some_and(|fell| fell >= opinion.from);
+        is_asked_about.then(|| self.others())
     }
 
     fn waits_for_chosen(&self) -> String {

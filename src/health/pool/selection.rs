@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::PoolSettings;
 use super::choice::Choice;
+use super::opinion::{News, Opinion};
 use super::ramp::Ramps;
 use super::settings::{Policy, RealServerSettings};
 use super::tally::{Hold, Holds, Tally};
@@ -25,6 +26,8 @@ pub(super) struct Selection {
     pub lost: Option<Instant>,
     /// More real servers have failed than failed checks may take out.
     pub cap: Option<CapReached>,
+    /// No real server is well here without doubt, and other directors are asked about those that have failed.
+    pub opinion: Option<Opinion>,
     /// The one that serves, where only one may.
     pub choice: Choice,
     /// Since when several are up where only one may serve.
@@ -54,6 +57,7 @@ pub(super) struct Situation<'a> {
     pub tally: &'a Tally,
     /// Until then first results are waited for.
     pub patient_until: Instant,
+    pub news: News,
     pub now: Instant,
 }
 
@@ -103,6 +107,7 @@ impl Selection {
     pub fn next(self, situation: Situation<'_>) -> Self {
         let Situation { settings, tally: Tally { primary, backup, .. }, now, .. } = situation;
         let cap = self.cap_reached(situation);
+        let opinion = self.opinion(situation, cap);
         let weight = if self.short { primary.settled() } else { primary.in_service() };
         let short = situation.is_too_little(self.short, weight, primary.awaited);
         let weight = primary.in_service() + if short { backup.in_service() } else { 0 };
@@ -110,7 +115,7 @@ impl Selection {
         let lost = is_lost.then(|| self.lost.unwrap_or(now));
         let well = primary.well + if short { backup.well } else { 0 };
         let overlap = (settings.policy.single && well > 1).then(|| self.overlap.unwrap_or(now));
-        let next = Self { short, lost, cap, overlap, several: None, ..self };
+        let next = Self { short, lost, cap, opinion, overlap, several: None, ..self };
         let is_lasting = next.alarm_due(&settings.policy).is_some_and(|due| due <= now);
         let next = Self { several: overlap.filter(|_| is_lasting), ..next };
         let remaining = next.weight_in_service(settings, situation.tally);
@@ -133,6 +138,14 @@ impl Selection {
         let is_reached = tally.failed * 100 > tally.judged * u64::from(cap.percent);
         let reached = || CapReached { since: now, from: now.checked_sub(cap.round).unwrap_or(now) };
         is_reached.then(|| self.cap.unwrap_or_else(reached))
+    }
+
+    /// Others are not asked where what fails stays in anyway.
+    fn opinion(self, situation: Situation<'_>, cap: Option<CapReached>) -> Option<Opinion> {
+        let Situation { settings: PoolSettings { policy, .. }, tally, news, now, .. } = situation;
+        let keeps_all = cap.is_some() || policy.quorum.action == QuorumAction::Keep;
+        let is_alone = tally.sure == 0 && tally.fallen > 0 && !keeps_all;
+        Opinion::next(self.opinion, policy.second_opinion, is_alone, news, now)
     }
 
     /// Returns the weight that takes connections now.
@@ -158,7 +171,11 @@ impl Selection {
     /// Returns from when on those that fail stay in.
     pub fn holds(self, settings: &PoolSettings) -> Holds {
         let keeps = settings.policy.quorum.action == QuorumAction::Keep;
-        Holds { cap: self.cap.map(|cap| cap.from), quorum: self.lost.filter(|_| keeps) }
+        Holds {
+            cap: self.cap.map(|cap| cap.from),
+            opinion: self.opinion.and_then(Opinion::holds_from),
+            quorum: self.lost.filter(|_| keeps),
+        }
     }
 
     /// Returns what becomes of one real server.

@@ -61,6 +61,8 @@ pub struct Policy {
     pub quorum: Quorum,
     /// How many real servers failed checks may take out; `None`: all.
     pub ejection_cap: Option<EjectionCap>,
+    /// Whether other directors are asked before failed checks take out the last real server; `None`: they are not.
+    pub second_opinion: Option<SecondOpinion>,
     /// How long the weight of a real server that has come up rises to the whole one; zero: it has it at once. The first of
     /// an empty service, and those of a start, have it at once.
     pub slow_start: Duration,
@@ -80,6 +82,14 @@ pub struct EjectionCap {
     /// this node: what fails stays in, and so does what failed at once with it.
     pub percent: u8,
     /// The time within which real servers fail by one cause: a round of checks and the time limit of one.
+    pub round: Duration,
+}
+
+/// Other directors are asked before failed checks take out the last real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecondOpinion {
+    /// The time within which real servers fail by one cause: a round of checks and the time limit of one. What failed in the
+    /// last one stays in with the last real server, and an answer that one is reached counts so long.
     pub round: Duration,
 }
 

@@ -12,6 +12,8 @@ use crate::health::Member;
 pub(super) struct Holds {
     /// Too many have failed.
     pub cap: Option<Instant>,
+    /// Other directors are asked about the last ones, or reach one.
+    pub opinion: Option<Instant>,
     /// The quorum is lost.
     pub quorum: Option<Instant>,
 }
@@ -20,6 +22,7 @@ pub(super) struct Holds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hold {
     Cap,
+    Opinion,
     Quorum,
 }
 
@@ -28,11 +31,8 @@ impl Holds {
     pub fn of(self, member: &Member) -> Option<Hold> {
         let fell = member.fell()?;
         let stays = |from: Option<Instant>| from.is_some_and(|from| from <= fell);
-        match (stays(self.cap), stays(self.quorum)) {
-            (true, _) => Some(Hold::Cap),
-            (false, true) => Some(Hold::Quorum),
-            (false, false) => None,
-        }
+        let holds = [(self.cap, Hold::Cap), (self.opinion, Hold::Opinion), (self.quorum, Hold::Quorum)];
+        holds.into_iter().find(|(from, _)| stays(*from)).map(|(_, hold)| hold)
     }
 }
 
@@ -50,6 +50,10 @@ pub(super) struct Tally {
     pub judged: u64,
     /// Of these, those whose checks have failed, where no person keeps them from clients.
     pub failed: u64,
+    /// Those that serve, and whose last check was good.
+    pub sure: u64,
+    /// Those that were taken from their clients.
+    pub fallen: u64,
     /// The weight of those that have failed and stay since the quorum was lost.
     pub kept: u64,
     pub primary: Tier,
@@ -65,7 +69,7 @@ pub(super) struct Tier {
     pub weight: u64,
     /// The part of it that a slow start keeps from being the settled weight: the whole weight of those that rise.
     pub rising: u64,
-    /// The weight of those that have failed and stay, as too many have.
+    /// The weight of those that have failed and stay, as too many have or others are asked about them.
     pub held: u64,
     /// They take no connections yet, and their first result may change that any moment.
     pub awaited: u64,
@@ -101,7 +105,7 @@ impl Tally {
             well: is_well.into(),
             weight: weight_if(is_well),
             rising: weight_if(is_well && rises),
-            held: weight_if(hold == Some(Hold::Cap)),
+            held: weight_if(matches!(hold, Some(Hold::Cap | Hold::Opinion))),
             awaited: (is_weighted && !is_well && is_unasked && !member.is_known_down()).into(),
             configured: real.real_server.weight.into(),
         };
@@ -114,6 +118,8 @@ impl Tally {
             unasked: is_unasked.into(),
             judged: is_judged.into(),
             failed: (is_judged && is_let_serve && member.has_failed()).into(),
+            sure: (is_weighted && member.is_sure()).into(),
+            fallen: (is_weighted && member.fell().is_some()).into(),
             kept: weight_if(hold == Some(Hold::Quorum)),
             primary,
             backup,
@@ -133,6 +139,8 @@ impl Tally {
             unasked: of(self.unasked, other.unasked),
             judged: of(self.judged, other.judged),
             failed: of(self.failed, other.failed),
+            sure: of(self.sure, other.sure),
+            fallen: of(self.fallen, other.fallen),
             kept: of(self.kept, other.kept),
             primary: self.primary.with(other.primary, &of),
             backup: self.backup.with(other.backup, &of),

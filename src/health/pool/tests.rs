@@ -1,3 +1,4 @@
+mod opinion;
 mod properties;
 mod rules;
 mod start;

@@ -16,6 +16,7 @@ enum Step {
     /// It swallows connections, and that takes it out or is only reported.
     Suspect(u8, bool),
     Clear(u8),
+    Hear(OthersAnswer),
 }
 
 fn any_amount(most: u32) -> impl Strategy<Value = Amount> {
@@ -37,14 +38,28 @@ pub(super) fn any_cap() -> impl Strategy<Value = EjectionCap> {
     (1..100u8, 0..2000u64).prop_map(|(percent, round)| EjectionCap { percent, round: Duration::from_millis(round) })
 }
 
+fn any_second_opinion() -> impl Strategy<Value = Option<SecondOpinion>> {
+    let rule = (0..2000u64).prop_map(|round| SecondOpinion { round: Duration::from_millis(round) });
+    proptest::option::of(rule)
+}
+
+fn any_answer() -> impl Strategy<Value = OthersAnswer> {
+    prop_oneof![
+        Just(OthersAnswer::Reached { by: "n2".into() }),
+        Just(OthersAnswer::NotReached),
+        Just(OthersAnswer::Silence(Silence::Unknown)),
+    ]
+}
+
 fn any_policy() -> impl Strategy<Value = Policy> {
     let slow_start = prop_oneof![Just(0), 1..3000u64].prop_map(Duration::from_millis);
     let cap = proptest::option::of(any_cap());
     let switch_takes = prop_oneof![Just(0), 1..3000u64].prop_map(Duration::from_millis);
-    (any_quorum(), cap, slow_start, proptest::bool::weighted(0.2), switch_takes).prop_map(
-        |(quorum, ejection_cap, slow_start, single, switch_takes)| Policy {
+    (any_quorum(), cap, any_second_opinion(), slow_start, proptest::bool::weighted(0.2), switch_takes).prop_map(
+        |(quorum, ejection_cap, second_opinion, slow_start, single, switch_takes)| Policy {
             quorum,
             ejection_cap,
+            second_opinion,
             slow_start,
             single,
             switch_takes,
@@ -90,6 +105,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => (20_000..40_000u64).prop_map(Step::Wait),
         1 => (1..7u8, any::<bool>()).prop_map(|(host, acts)| Step::Suspect(host, acts)),
         1 => (1..7u8).prop_map(Step::Clear),
+        1 => any_answer().prop_map(Step::Hear),
         1 => any_settings().prop_map(|settings| Step::Reconfigure(Box::new(settings))),
     ]
 }
@@ -122,6 +138,7 @@ fn take(pool: &mut Pool, step: Step, at: &mut Instant) -> Vec<PoolEvent> {
         Step::Reconfigure(settings) => pool.reconfigure(*settings, *at),
         Step::Suspect(host, acts) => pool.suspect(&real(host, 1).key, "swallows", acts, *at),
         Step::Clear(host) => pool.clear(&real(host, 1).key, *at),
+        Step::Hear(answer) => pool.hear(&answer, *at),
         Step::Wait(milliseconds) => {
             *at += Duration::from_millis(milliseconds);
             pool.advance(*at)
@@ -154,6 +171,7 @@ fn recount(pool: &Pool) -> Tally {
     let weight = |is_one: Is<'_>| weights(is_one).iter().sum::<u64>();
     let since =
         |from: Option<Instant>, member: &Member| from.is_some_and(|from| member.fell().is_some_and(|at| at >= from));
+    let is_held = |member: &Member| since(pool.holds.cap, member) || since(pool.holds.opinion, member);
     let is_out = |member: &Member| member.suspicion().is_some_and(|suspicion| suspicion.out_for.is_some());
     let is_awaited = |member: &Member| {
         member.awaits_first_result() && member.health() == Health::Unknown(Admission::Outside) && !is_out(member)
@@ -165,7 +183,7 @@ fn recount(pool: &Pool) -> Tally {
             well: how_many(&|weight, real, member| is_of(real) && weight > 0 && member.serves()),
             weight: weight(&|_, real, member| is_of(real) && member.serves()),
             rising: weight(&|_, real, member| is_of(real) && member.serves() && pool.ramps.rises(&real.key)),
-            held: weight(&|_, real, member| is_of(real) && since(pool.holds.cap, member)),
+            held: weight(&|_, real, member| is_of(real) && is_held(member)),
             awaited: how_many(&|weight, real, member| is_of(real) && weight > 0 && is_awaited(member)),
             configured: all.map(|real| u64::from(real.real_server.weight)).sum(),
         }
@@ -184,7 +202,9 @@ fn recount(pool: &Pool) -> Tally {
             let has_failed = [Health::Down, Health::Unknown(Admission::KnownDown)].contains(&member.health());
             weight > 0 && (has_failed || is_out(member))
         }),
-        kept: weight(&|_, _, member| since(pool.holds.quorum, member) && !since(pool.holds.cap, member)),
+        sure: how_many(&|weight, _, member| weight > 0 && member.is_sure()),
+        fallen: how_many(&|weight, _, member| weight > 0 && member.fell().is_some()),
+        kept: weight(&|_, _, member| since(pool.holds.quorum, member) && !is_held(member)),
         primary: tier(false),
         backup: tier(true),
     }
@@ -255,7 +275,11 @@ proptest! {
                 PoolEvent::FallbackOut => (&mut fallback, false),
                 PoolEvent::NobodyServes => (&mut nobody, true),
                 PoolEvent::ServedAgain => (&mut nobody, false),
-                PoolEvent::Began(_) | PoolEvent::Ended(_) | PoolEvent::Member { .. } | PoolEvent::Reweighted => continue,
+                PoolEvent::Began(_)
+                | PoolEvent::Ended(_)
+                | PoolEvent::AsksOthers
+                | PoolEvent::Member { .. }
+                | PoolEvent::Reweighted => continue,
             };
             assert_ne!(*state, value, "{event:?} twice");
             *state = value;

@@ -1,0 +1,224 @@
+//! The second opinion: before failed checks take the last real server from its clients, the other directors of the cluster are
+//! asked whether they reach one that is to leave. Pure; who carries questions and answers is the caller's affair.
+//!
+//! The answer is awaited for a moment, and what has just failed stays in meanwhile. A director that reaches one keeps it in, as
+//! the fault is at this node then; without an answer this node decides alone. The question is repeated as long as no real server
+//! is well here, so that a late answer counts, and so that nothing stays in for an answer of long ago.
+
+use std::time::{Duration, Instant};
+
+use super::selection::Selection;
+use super::settings::SecondOpinion;
+use super::{Pool, PoolEvent, reason};
+use crate::model::RealServerKey;
+
+/// How long an answer is awaited: so much later, at most, a service whose real servers have died is answered by its fallback.
+const ANSWER: Duration = Duration::from_millis(300);
+/// The time from one question to the next, while none is well here.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the other directors say of the real servers that are to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OthersAnswer {
+    /// One of them reaches one.
+    Reached {
+        /// The name of its node.
+        by: String,
+    },
+    /// None of them reaches one.
+    NotReached,
+    /// There is no answer, and this is why.
+    Silence(Silence),
+}
+
+/// Why the other directors do not say whether they reach a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// No answer came in time.
+    NoAnswer,
+    /// This node is alone in its cluster, or is in none.
+    NoOther,
+    /// They have answered that they do not know.
+    Unknown,
+}
+
+impl Silence {
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::NoAnswer => format!("no other director answered within {} ms", ANSWER.as_millis()),
+            Self::NoOther => "no other director is in the cluster".into(),
+            Self::Unknown => "no other director knows whether it reaches one".into(),
+        }
+    }
+}
+
+/// What makes a service judge anew, beside the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    None,
+    /// Failed checks have just taken a real server from its clients.
+    Fall,
+    /// The others have answered.
+    Heard(Stand),
+}
+
+/// How the question to the others stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// The first answer is awaited.
+    Asked,
+    /// Another director reaches one.
+    Reached,
+    /// No other director reaches one.
+    NotReached,
+    /// This node has decided alone.
+    Alone(Silence),
+}
+
+impl From<&OthersAnswer> for Stand {
+    fn from(answer: &OthersAnswer) -> Self {
+        match answer {
+            OthersAnswer::Reached { .. } => Self::Reached,
+            OthersAnswer::NotReached => Self::NotReached,
+            OthersAnswer::Silence(why) => Self::Alone(*why),
+        }
+    }
+}
+
+/// The question about a service of which no real server is well here without doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Opinion {
+    /// When the last one was to leave.
+    pub since: Instant,
+    /// What failed from then on has failed at once with the last one: it is asked about, and stays in where it is reached.
+    pub from: Instant,
+    /// What failed from then on stays in until the first answer. One that has left by an earlier answer does not come back for
+    /// a question alone.
+    waits_from: Instant,
+    pub stand: Stand,
+    /// How many questions there were.
+    pub questions: u32,
+    asked: Instant,
+    /// Until then an answer to the last question is awaited; `None`: it has been answered, or none came.
+    answer_by: Option<Instant>,
+    /// How long an answer counts that one is reached: a check of the other director may take longer than a question is open.
+    counts_until: Instant,
+}
+
+impl Opinion {
+    fn begun(rule: SecondOpinion, now: Instant) -> Self {
+        let from = now.checked_sub(rule.round).unwrap_or(now);
+        Self {
+            since: now,
+            from,
+            waits_from: from,
+            stand: Stand::Asked,
+            questions: 1,
+            asked: now,
+            answer_by: Some(now + ANSWER),
+            counts_until: now,
+        }
+    }
+
+    /// Returns what stands after the news. `is_alone`: no real server is well here without doubt, and one has failed.
+    pub fn next(
+        before: Option<Self>,
+        rule: Option<SecondOpinion>,
+        is_alone: bool,
+        news: News,
+        now: Instant,
+    ) -> Option<Self> {
+        let rule = rule.filter(|_| is_alone)?;
+        match (before, news) {
+            (None, News::Fall) => Some(Self::begun(rule, now)),
+            (None, _) => None,
+            (Some(before), News::Fall) => Some(before.at(now).fall(now)),
+            (Some(before), News::Heard(stand)) => Some(before.heard(stand, rule, now)),
+            (Some(before), News::None) => Some(before.at(now)),
+        }
+    }
+
+    /// Another one has failed: it is asked about at once. One that was being asked about waits no longer for that.
+    fn fall(self, now: Instant) -> Self {
+        let asked = self.ask(now);
+        match self.stand {
+            Stand::Asked => Self { answer_by: self.answer_by, ..asked },
+            Stand::Reached => asked,
+            Stand::NotReached | Stand::Alone(_) => Self { stand: Stand::Asked, waits_from: now, ..asked },
+        }
+    }
+
+    fn ask(self, now: Instant) -> Self {
+        Self { questions: self.questions.wrapping_add(1), asked: now, answer_by: Some(now + ANSWER), ..self }
+    }
+
+    fn heard(self, stand: Stand, rule: SecondOpinion, now: Instant) -> Self {
+        let counts_until = now + rule.round.max(AGAIN + ANSWER);
+        Self { stand, answer_by: None, counts_until, ..self }.at(now)
+    }
+
+    /// Does what time alone changes.
+    fn at(self, now: Instant) -> Self {
+        let mut next = self;
+        let is_unanswered = next.answer_by.is_some_and(|end| end <= now);
+        if is_unanswered {
+            next.answer_by = None;
+        }
+        let is_silent = match next.stand {
+            Stand::Reached => next.counts_until <= now,
+            _ => is_unanswered,
+        };
+        if is_silent {
+            next.stand = Stand::Alone(Silence::NoAnswer);
+        }
+        if next.answer_by.is_none() && next.asked + AGAIN <= now { next.ask(now) } else { next }
+    }
+
+    /// Returns when time alone changes something.
+    pub fn due(self) -> Instant {
+        let question = self.answer_by.unwrap_or(self.asked + AGAIN);
+        if self.stand == Stand::Reached { question.min(self.counts_until) } else { question }
+    }
+
+    /// Returns from when on those that fail stay in.
+    pub fn holds_from(self) -> Option<Instant> {
+        match self.stand {
+            Stand::Asked => Some(self.waits_from),
+            Stand::Reached => Some(self.from),
+            Stand::NotReached | Stand::Alone(_) => None,
+        }
+    }
+
+    /// Returns why this node has decided alone, if it has.
+    pub fn alone(self) -> Option<Silence> {
+        match self.stand {
+            Stand::Alone(why) => Some(why),
+            Stand::Asked | Stand::Reached | Stand::NotReached => None,
+        }
+    }
+}
+
+impl Pool {
+    /// Returns the real servers that other directors are to be asked about: those that have failed at once with the last one.
+    /// Where only one may serve it is the one that does; that another one is reached says nothing for it.
+    pub fn doubted(&self) -> Vec<RealServerKey> {
+        let Selection { opinion: Some(opinion), choice, .. } = self.selection else { return Vec::new() };
+        let reals = self.settings.real_servers.iter().zip(&self.members);
+        let failed = reals.filter(|(real, member)| {
+            let has_failed_at_once = member.fell().is_some_and(|fell| fell >= opinion.from);
+            !real.disabled && has_failed_at_once && member.weight(real.real_server.weight) > 0
+        });
+        let keys = failed.map(|(real, _)| real.real_server.key);
+        keys.filter(|key| choice.made().is_none_or(|made| made == *key)).collect()
+    }
+
+    /// Takes what the other directors say of them.
+    pub fn hear(&mut self, answer: &OthersAnswer, now: Instant) -> Vec<PoolEvent> {
+        if let OthersAnswer::Reached { by } = answer {
+            self.reached_by.clone_from(by);
+        }
+        let mut events = Vec::new();
+        self.settle(reason::has_quorum(&self.settings), News::Heard(answer.into()), now, &mut events);
+        events
+    }
+}

@@ -1,0 +1,229 @@
+//! The other directors are asked before the last real server leaves.
+
+use super::rules::{cap, pool, reason, takers};
+use super::*;
+use crate::model::{Quorum, QuorumAction};
+
+const ROUND: Duration = Duration::from_secs(4);
+
+fn policy() -> Policy {
+    Policy { second_opinion: Some(SecondOpinion { round: ROUND }), ..Policy::default() }
+}
+
+/// Two real servers of weight 1 that leave at the second failure.
+fn pair(policy: Policy) -> Pool {
+    let mut pool = pool(&[1; 2], 0, policy);
+    let limits = Limits { failurecount: 2, rise: 1 };
+    pool.reconfigure(PoolSettings { limits, ..pool.settings().clone() }, now());
+    pool
+}
+
+fn at(milliseconds: u64) -> Instant {
+    now() + Duration::from_millis(milliseconds)
+}
+
+fn note_ms(pool: &mut Pool, host: u8, good: bool, milliseconds: u64) -> Vec<PoolEvent> {
+    let outcome = if good { Outcome::Good } else { Outcome::Bad("refused".into()) };
+    pool.note(real(host, 1).key, &outcome, at(milliseconds))
+}
+
+/// Both fail twice, the last time so many milliseconds after the beginning.
+fn fail_both(pool: &mut Pool, milliseconds: u64) -> Vec<PoolEvent> {
+    let failures = (0..2).flat_map(|_| [1, 2]);
+    failures.flat_map(|host| note_ms(pool, host, false, milliseconds)).collect()
+}
+
+fn hears(pool: &mut Pool, answer: OthersAnswer, milliseconds: u64) -> Vec<PoolEvent> {
+    pool.hear(&answer, at(milliseconds))
+}
+
+fn reached() -> OthersAnswer {
+    OthersAnswer::Reached { by: "n2".into() }
+}
+
+fn causes(pool: &Pool) -> Vec<String> {
+    pool.alarms().into_iter().map(|alarm| alarm.cause).collect()
+}
+
+fn hosts(pool: &Pool) -> Vec<RealServerKey> {
+    pool.doubted()
+}
+
+#[test]
+fn what_another_director_reaches_stays_in_and_none_of_it_counts_as_healthy_here() {
+    let mut pool = pair(policy());
+    let events = fail_both(&mut pool, 0);
+    assert!(events.contains(&PoolEvent::AsksOthers), "{events:?}");
+    assert_eq!(takers(&pool), [1, 2], "while the answer is awaited");
+    assert_eq!(hosts(&pool), [real(1, 1).key, real(2, 1).key]);
+    let asked = "kept in: no real server passes its check here: the other directors are asked whether they reach one";
+    assert_eq!(reason(&pool, 1), format!("{asked}; check failed 2 of 2: refused"));
+    let events = hears(&mut pool, reached(), 20);
+    assert_eq!(events, [PoolEvent::Began(Condition::OthersReach)]);
+    let words = "no real server passes its check here, and the director n2 reaches one: the fault is sought at this node, \
+                 nothing is removed";
+    assert_eq!((takers(&pool), causes(&pool)), (vec![1, 2], vec![words.to_owned()]));
+    assert_eq!(reason(&pool, 2), format!("kept in: {words}; check failed 2 of 2: refused"));
+    assert_eq!(pool.healthy_weight(), 0, "the cluster may move the address to the director that sees more");
+    let events = note_ms(&mut pool, 2, true, 900);
+    assert!(events.contains(&PoolEvent::Ended(Condition::OthersReach)), "{events:?}");
+    assert_eq!((takers(&pool), causes(&pool).len()), (vec![2], 0), "the other one leaves as any that fails alone");
+}
+
+#[test]
+fn without_a_director_that_reaches_one_they_leave_at_once_and_the_reason_says_whether_it_was_asked() {
+    let here = "no real server passes its check here, and";
+    crate::testing::check_rows(
+        [
+            (Some(OthersAnswer::NotReached), "no other director reaches one", false),
+            (Some(OthersAnswer::Silence(Silence::NoOther)), "no other director is in the cluster: decided alone", true),
+            (
+                Some(OthersAnswer::Silence(Silence::Unknown)),
+                "no other director knows whether it reaches one: decided alone",
+                true,
+            ),
+            (None, "no other director answered within 300 ms: decided alone", true),
+        ],
+        |(answer, words, is_alarm)| {
+            let mut pool = pair(policy());
+            fail_both(&mut pool, 0);
+            let events = match answer {
+                Some(answer) => hears(&mut pool, answer, 10),
+                None => {
+                    assert_eq!(pool.advance(at(299)), []);
+                    assert_eq!(pool.next_change(at(299)), Some(at(300)));
+                    pool.advance(at(300))
+                }
+            };
+            assert!(events.contains(&PoolEvent::FallbackIn), "{events:?}");
+            assert_eq!(events.contains(&PoolEvent::Began(Condition::DecidedAlone)), is_alarm, "{events:?}");
+            assert_eq!(takers(&pool), [FALLBACK]);
+            assert_eq!(reason(&pool, 1), format!("{here} {words}; check failed 2 of 2: refused"));
+            assert_eq!(causes(&pool), if is_alarm { vec![format!("{here} {words}")] } else { vec![] });
+        },
+    );
+}
+
+#[test]
+fn the_question_is_repeated_each_second_and_a_late_answer_puts_back_what_has_left() {
+    let mut pool = pair(policy());
+    fail_both(&mut pool, 0);
+    pool.advance(at(300));
+    assert_eq!(takers(&pool), [FALLBACK]);
+    assert_eq!(pool.next_change(at(300)), Some(at(1000)));
+    assert!(pool.advance(at(1000)).contains(&PoolEvent::AsksOthers));
+    assert_eq!(takers(&pool), [FALLBACK], "a question alone brings nothing back");
+    assert!(hears(&mut pool, reached(), 1900).contains(&PoolEvent::FallbackOut));
+    assert_eq!(takers(&pool), [1, 2]);
+    assert!(hears(&mut pool, OthersAnswer::NotReached, 2100).contains(&PoolEvent::FallbackIn));
+    assert!(!pool.advance(at(99_000)).is_empty(), "as long as none is well");
+    note_ms(&mut pool, 1, true, 99_001);
+    assert_eq!(pool.next_change(at(99_001)), None, "all is over when one is well");
+    assert_eq!(hears(&mut pool, reached(), 99_002), [], "an answer that comes after that says nothing");
+    assert_eq!(takers(&pool), [1]);
+}
+
+#[test]
+fn the_word_of_a_director_that_falls_silent_counts_for_one_round_of_checks() {
+    let mut pool = pair(policy());
+    fail_both(&mut pool, 0);
+    hears(&mut pool, reached(), 10);
+    for milliseconds in [1000, 1300, 2000, 2300, 3000, 3300, 4000, 4009] {
+        pool.advance(at(milliseconds));
+        assert_eq!(takers(&pool), [1, 2], "{milliseconds} ms");
+    }
+    let events = pool.advance(at(4010));
+    assert!(events.contains(&PoolEvent::Began(Condition::DecidedAlone)), "{events:?}");
+    assert_eq!(takers(&pool), [FALLBACK]);
+}
+
+#[test]
+fn one_that_failed_in_an_earlier_round_is_neither_asked_about_nor_brought_back() {
+    let mut pool = pair(policy());
+    note_ms(&mut pool, 1, false, 0);
+    let events = note_ms(&mut pool, 1, false, 0);
+    assert!(!events.contains(&PoolEvent::AsksOthers), "the other one serves without doubt");
+    assert_eq!(takers(&pool), [2]);
+    note_ms(&mut pool, 2, false, 5000);
+    assert!(note_ms(&mut pool, 2, false, 6000).contains(&PoolEvent::AsksOthers));
+    assert_eq!((takers(&pool), hosts(&pool)), (vec![2], vec![real(2, 1).key]));
+    hears(&mut pool, reached(), 6010);
+    assert_eq!(takers(&pool), [2]);
+}
+
+#[test]
+fn one_that_counts_failures_is_no_last_one_and_is_asked_about_when_it_fails_too() {
+    let mut pool = pair(policy());
+    note_ms(&mut pool, 2, false, 0);
+    note_ms(&mut pool, 1, false, 0);
+    let events = note_ms(&mut pool, 1, false, 100);
+    assert!(events.contains(&PoolEvent::AsksOthers), "{events:?}");
+    assert_eq!((takers(&pool), hosts(&pool)), (vec![1, 2], vec![real(1, 1).key]));
+    hears(&mut pool, OthersAnswer::NotReached, 110);
+    assert_eq!(takers(&pool), [2]);
+    assert!(note_ms(&mut pool, 2, false, 200).contains(&PoolEvent::AsksOthers), "it was not asked about");
+    assert_eq!(takers(&pool), [2], "what has left by an answer does not come back for a question");
+    assert_eq!(pool.next_change(at(200)), Some(at(500)));
+    hears(&mut pool, reached(), 210);
+    assert_eq!(takers(&pool), [1, 2], "one of both is reached");
+}
+
+#[test]
+fn a_good_check_of_one_that_was_in_doubt_ends_the_question() {
+    let mut pool = pair(policy());
+    note_ms(&mut pool, 2, false, 0);
+    note_ms(&mut pool, 1, false, 0);
+    note_ms(&mut pool, 1, false, 100);
+    note_ms(&mut pool, 2, true, 150);
+    assert_eq!((takers(&pool), hosts(&pool), pool.next_change(at(150))), (vec![2], vec![], None));
+}
+
+#[test]
+fn where_only_one_may_serve_the_others_are_asked_about_that_one() {
+    let mut pool = pair(Policy { single: true, ..policy() });
+    assert_eq!(takers(&pool), [1]);
+    assert!(fail_both(&mut pool, 0).contains(&PoolEvent::AsksOthers));
+    assert_eq!((takers(&pool), hosts(&pool)), (vec![1], vec![real(1, 1).key]));
+    hears(&mut pool, reached(), 10);
+    assert_eq!(takers(&pool), [1]);
+    note_ms(&mut pool, 2, true, 500);
+    assert_eq!(takers(&pool), [2], "another writer has come up");
+}
+
+#[test]
+fn nobody_is_asked_where_the_rule_is_off_or_all_stays_in_anyway() {
+    let keep = Quorum { action: QuorumAction::Keep, ..Quorum::default() };
+    let capped = Policy { second_opinion: policy().second_opinion, ..cap(50, 4) };
+    for (policy, expected) in
+        [(Policy::default(), vec![FALLBACK]), (Policy { quorum: keep, ..policy() }, vec![1, 2]), (capped, vec![1, 2])]
+    {
+        let mut pool = pair(policy);
+        let events = fail_both(&mut pool, 0);
+        assert!(!events.contains(&PoolEvent::AsksOthers), "{policy:?}: {events:?}");
+        assert_eq!(takers(&pool), expected, "{policy:?}");
+    }
+}
+
+#[test]
+fn one_that_a_person_takes_out_waits_for_no_answer() {
+    let mut pool = pair(policy());
+    fail_both(&mut pool, 0);
+    hears(&mut pool, reached(), 10);
+    let file = Override::Maintenance { file: "a".into() };
+    let of = |key: &RealServerKey| (*key == real(1, 1).key).then(|| file.clone());
+    pool.set_overrides(of, at(20));
+    assert_eq!((takers(&pool), hosts(&pool)), (vec![2], vec![real(2, 1).key]));
+}
+
+#[test]
+fn a_start_asks_before_it_takes_out_what_it_has_found() {
+    let settings = PoolSettings { policy: policy(), ..settings(&[(1, 1), (2, 1)], false) };
+    let mut observed = Pool::new(settings.clone(), None, &KnownHealth::default(), now()).entry(now());
+    observed.real_servers = [(real(1, 1).key, real(1, 1)), (real(2, 1).key, real(2, 1))].into();
+    let mut pool = Pool::new(settings, Some(&observed), &KnownHealth::default(), now());
+    note_ms(&mut pool, 1, false, 0);
+    note_ms(&mut pool, 2, false, 5);
+    assert_eq!(takers(&pool), [1, 2]);
+    hears(&mut pool, reached(), 10);
+    assert_eq!(takers(&pool), [1, 2]);
+}
