@@ -25,6 +25,7 @@ mod maintenance;
 mod metrics;
 mod monitor_file;
 mod observe;
+mod opinion;
 mod orders;
 mod pid_file;
 mod presence;
@@ -63,6 +64,7 @@ use self::maintenance::MaintenanceWatch;
 use self::metrics::Metrics;
 use self::monitor_file::MonitorFiles;
 use self::observe::Observe;
+use self::opinion::Opinions;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
 use self::source::ServiceSource;
@@ -182,6 +184,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let tell = deliver(&inbox, LoopMessage::Sink);
     let attributes = NodeAttributes::start(&options.run_dir, &options.instance, options.attribute_dampening, tell)
         .context("node attributes: start their thread")?;
+    let opinions = Opinions::start(deliver(&inbox, LoopMessage::Opinion)).context("secondopinion: start its thread")?;
     let presence = InstancePresence::new(
         options.run_dir.clone(),
         options.instance.clone(),
@@ -213,6 +216,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     );
     let (forward, tell) = (deliver(&inbox, LoopMessage::Call), Box::new(deliver(&inbox, LoopMessage::Sink)));
     sinks.add(Metrics::start(options.metrics, forward, tell).context("metrics")?);
+    sinks.add(opinions.clone());
     sinks.add(MailAlerts::new(Box::new(deliver(&inbox, LoopMessage::Sink))));
     if let Some(file) = options.configfile.as_ref().filter(|_| options.executes) {
         sinks.add(Executes::new(file, deliver(&inbox, LoopMessage::Sink)));
@@ -220,7 +224,7 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     if let Some(cause) = doubt {
         sinks.emit(Event::Fault { cause: &cause });
     }
-    let threads = LoopThreads { checker, kernel, maintenance, sync, attributes, log };
+    let threads = LoopThreads { checker, kernel, maintenance, sync, attributes, opinions, log };
     // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
     Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)

@@ -154,6 +154,12 @@ impl Checker {
         self.shared.changed.notify_one();
     }
 
+    /// Makes these checks now, whatever their rhythm. One that is under way is made once more when it has ended.
+    pub fn ask_now(&self, jobs: impl IntoIterator<Item = Arc<Job>>) {
+        self.shared.orders().at_once.extend(jobs);
+        self.shared.changed.notify_one();
+    }
+
     /// Returns the present pulse. It never blocks, whatever the checking thread does.
     pub fn pulse(&self) -> Pulse {
         self.shared.pulse(Instant::now())
@@ -188,6 +194,7 @@ struct Shared {
 struct CheckOrders {
     wanted: Option<HashSet<Arc<Job>>>,
     virtual_ips: Option<BTreeSet<IpAddr>>,
+    at_once: HashSet<Arc<Job>>,
     end: bool,
 }
 

@@ -3,10 +3,12 @@
 //! It never waits for anything but its inbox: checks, the kernel, the configuration, the control socket and the log
 //! have threads of their own. Results only mark services dirty; the kernel is written at most once in a tick.
 //!
-//! This file has the loop itself and what each message does. `core/turn.rs` has what each turn does when its time has
-//! come, `core/start.rs` when the start is over, `core/end.rs` the end, and `core/report.rs` what others are told.
+//! This file has the loop itself and what each message does. `core/news.rs` has what the threads beside the
+//! checks tell, `core/turn.rs` what each turn does when its time has come, `core/start.rs` when the start is over,
+//! `core/end.rs` the end, and `core/report.rs` what others are told.
 
 mod end;
+mod news;
 mod report;
 mod start;
 mod turn;
@@ -28,6 +30,7 @@ use super::kernel::{KernelAnswer, KernelThread};
 use super::loader::{Loaded, LoaderNews, LoaderReport, dns};
 use super::log::Log;
 use super::maintenance::{MaintenanceNews, MaintenanceWatch};
+use super::opinion::{self, Consultations, OpinionNews, Opinions};
 use super::orders::{self, OrderNews};
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest, SyncStatus};
@@ -59,6 +62,7 @@ pub enum LoopMessage {
     Maintenance(MaintenanceNews),
     Orders(OrderNews),
     Sync(SyncNews),
+    Opinion(OpinionNews),
     Terminate(&'static str),
 }
 
@@ -76,6 +80,7 @@ pub struct LoopThreads {
     pub maintenance: MaintenanceWatch,
     pub sync: SyncThread,
     pub attributes: NodeAttributes,
+    pub opinions: Opinions,
     pub log: Log,
 }
 
@@ -95,6 +100,8 @@ pub struct Core<'a> {
     /// What keeps a sink from doing its work, by what it works on.
     sink_troubles: BTreeMap<String, String>,
     sync: Option<SyncStatus>,
+    /// Questions of other directors that wait for checks.
+    consultations: Consultations,
     view: LivenessView,
     sinks: Sinks,
     clock: Clock,
@@ -128,6 +135,7 @@ impl<'a> Core<'a> {
             record_error: None,
             sink_troubles: BTreeMap::new(),
             sync: None,
+            consultations: Consultations::default(),
             view,
             sinks,
             clock: Clock::new(now),
@@ -207,6 +215,7 @@ impl<'a> Core<'a> {
                 LoopMessage::Maintenance(news) => self.handle_maintenance(news),
                 LoopMessage::Orders(news) => self.handle_orders(news),
                 LoopMessage::Sync(news) => self.handle_sync(news),
+                LoopMessage::Opinion(news) => self.handle_opinion(news),
                 LoopMessage::ToggleDebug => self.sinks.emit(Event::DebugToggled),
                 LoopMessage::Terminate(signal) => {
                     self.say(&format!("Linux Director Daemon terminated on signal: {signal}"));
@@ -228,33 +237,9 @@ impl<'a> Core<'a> {
             if self.services.note(finished, now, &mut self.sinks) {
                 self.record.outdate();
             }
+            self.answer(|consultations| consultations.note(finished, now));
         }
         self.clock.something_happened();
-    }
-
-    fn handle_maintenance(&mut self, MaintenanceNews { listings, sentences, troubles }: MaintenanceNews) {
-        sentences.iter().for_each(|sentence| self.say(sentence));
-        troubles.into_iter().for_each(|news| self.note_sink_news(news));
-        if self.services.note_maintenance(listings, Instant::now(), &mut self.sinks) {
-            self.record.outdate();
-        }
-        self.clock.something_happened();
-    }
-
-    fn handle_orders(&mut self, OrderNews { in_force, trouble }: OrderNews) {
-        trouble.into_iter().for_each(|news| self.note_sink_news(news));
-        let Some(in_force) = in_force else { return };
-        if self.services.note_orders(in_force, Instant::now(), &mut self.sinks) {
-            self.record.outdate();
-        }
-        self.clock.something_happened();
-    }
-
-    fn handle_sync(&mut self, SyncNews { status, events, trouble }: SyncNews) {
-        events.iter().for_each(|event| self.sinks.emit(Event::Sync(event)));
-        trouble.into_iter().for_each(|news| self.note_sink_news(news));
-        self.record.note_sync(status.as_ref());
-        self.sync = status;
     }
 
     fn handle_call(&mut self, call: ControlCall, inbox: &Receiver<LoopMessage>) -> Option<LoopEnd> {
@@ -364,7 +349,15 @@ impl<'a> Core<'a> {
         let first = self.configuration.is_first();
         // What goes on being wrong is told again, but of the orders, which no configuration changes, and of those that say
         // the end of a trouble themselves.
-        let own = [orders::OBJECT, metrics::OBJECT, events::OBJECT, observe::OBJECT, attributes::OBJECT, dns::OBJECT];
+        let own = [
+            orders::OBJECT,
+            metrics::OBJECT,
+            events::OBJECT,
+            observe::OBJECT,
+            attributes::OBJECT,
+            opinion::OBJECT,
+            dns::OBJECT,
+        ];
         self.sink_troubles.retain(|object, _| own.iter().any(|own| object.starts_with(own)));
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
@@ -467,21 +460,6 @@ impl<'a> Core<'a> {
             self.sinks.emit(Event::Fault { cause });
         }
         self.record_error = error;
-    }
-
-    /// Logs each cause once, and remembers it for the OCF action monitor until the sink works again.
-    fn note_sink_news(&mut self, SinkNews { object, trouble }: SinkNews) {
-        let known = match &trouble {
-            Some(cause) => self.sink_troubles.insert(object.clone(), cause.clone()),
-            None => self.sink_troubles.remove(&object),
-        };
-        match (known, trouble) {
-            (known, Some(cause)) if known.as_ref() != Some(&cause) => {
-                self.sinks.emit(Event::Fault { cause: &format!("{object}: {cause}") });
-            }
-            (Some(_), None) => self.say(&format!("{object}: works again")),
-            _ => {}
-        }
     }
 
     fn begin_phase(&mut self, phase: DaemonPhase) {

@@ -3,6 +3,7 @@
 mod choice;
 mod event;
 mod found;
+mod handover;
 mod opinion;
 mod ramp;
 mod reason;
@@ -426,26 +427,6 @@ impl Pool {
         self.settings.draining.retain(|draining| draining.real_server.key != *key);
     }
 
-    /// Returns the real servers that the next health monitor shall trust.
-    pub fn known_up(&self) -> impl Iterator<Item = RealServerKey> {
-        self.keys_of(Member::is_known_up)
-    }
-
-    /// Returns the real servers that the next health monitor need not wait for.
-    pub fn known_down(&self) -> impl Iterator<Item = RealServerKey> {
-        self.keys_of(Member::is_known_down)
-    }
-
-    /// Returns why real servers that are well have less than their whole weight, for the next health monitor.
-    pub fn known_reduced(&self) -> impl Iterator<Item = (RealServerKey, ReducedWeight)> {
-        let members = self.settings.real_servers.iter().zip(&self.members);
-        let reduced = members.filter(|(real, member)| !real.disabled && member.is_known_up()).map(|(real, member)| {
-            let key = real.real_server.key;
-            (key, ReducedWeight { advised: member.advised(), rising_since: self.ramps.since(&key) })
-        });
-        reduced.filter(|(_, reduced)| *reduced != ReducedWeight::default())
-    }
-
     /// Whether the real servers have not the weight of the quorum, where the configuration asks for more than one real server or
     /// for another answer than the fallback.
     pub fn has_lost_quorum(&self) -> bool {
@@ -455,12 +436,6 @@ impl Pool {
     /// Whether the events so far say that neither a real server nor the fallback serves.
     pub fn has_told_that_nobody_serves(&self) -> bool {
         self.selection.nobody
-    }
-
-    fn keys_of(&self, is_one: fn(&Member) -> bool) -> impl Iterator<Item = RealServerKey> {
-        let members = self.settings.real_servers.iter().zip(&self.members);
-        let ones = members.filter(move |(real, member)| !real.disabled && is_one(member));
-        ones.map(|(real, _)| real.real_server.key)
     }
 
     /// Returns each real server with its health, and whether and why it serves.

@@ -72,6 +72,8 @@ struct ScheduledJob {
     until_question: u32,
     /// One for each standing.
     doubts: Vec<Doubt>,
+    /// Whether it is wanted again as soon as the run that is under way has ended.
+    is_wanted_again: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,14 +113,39 @@ impl Schedule {
         let entry = self.jobs.get_mut(&id)?;
         if let JobState::Running { since, late } = entry.state {
             entry.asked = true;
-            entry.until_question = entry.next_question(verdicts);
+            entry.until_question = if entry.is_wanted_again { 0 } else { entry.next_question(verdicts) };
             entry.note_doubts(verdicts);
             let due = entry.next_start(since, [late, others_late], now);
+            let due = if std::mem::take(&mut entry.is_wanted_again) { now } else { due };
             entry.state = JobState::Waiting { due };
             self.waits += 1;
             self.queue.push(Reverse((due, self.waits, id)));
         }
         Some(Arc::clone(&entry.job))
+    }
+
+    /// Makes these jobs due now, with their question. One that runs is due again when it has ended. Their beats stay.
+    pub fn ask_now(&mut self, jobs: &HashSet<Arc<Job>>, now: Instant) {
+        if jobs.is_empty() {
+            return;
+        }
+        let mut moved = HashSet::new();
+        for (id, entry) in self.jobs.iter_mut().filter(|(_, entry)| jobs.contains(&entry.job)) {
+            entry.until_question = 0;
+            match &mut entry.state {
+                JobState::Running { .. } => entry.is_wanted_again = true,
+                JobState::Waiting { due } => {
+                    *due = now.min(*due);
+                    moved.insert(*id);
+                }
+            }
+        }
+        self.queue.retain(|Reverse((_, _, id))| !moved.contains(id));
+        for id in moved {
+            let Some(due) = self.jobs.get(&id).and_then(ScheduledJob::due) else { continue };
+            self.waits += 1;
+            self.queue.push(Reverse((due, self.waits, id)));
+        }
     }
 
     /// Takes the whole new set of jobs. A job that stays is not touched. A new job that asks what a leaving job asked
@@ -160,7 +187,7 @@ impl ScheduledJob {
         let due = now + round.min(interval).mul_f64(phase);
         let (beat, state) = (now + interval.mul_f64(phase), JobState::Waiting { due });
         let doubts = vec![Doubt::default(); job.standings.len()];
-        Self { job, beat, state, asked: false, until_question: 0, doubts }
+        Self { job, beat, state, asked: false, until_question: 0, doubts, is_wanted_again: false }
     }
 
     fn due(&self) -> Option<Instant> {
@@ -235,7 +262,15 @@ impl ScheduledJob {
         let known: HashMap<&Arc<Standing>, Doubt> =
             self.job.standings.iter().zip(self.doubts.iter().copied()).collect();
         let doubts = job.standings.iter().map(|standing| known.get(standing).copied().unwrap_or_default()).collect();
-        Self { job, beat, state: JobState::Waiting { due }, asked: true, until_question: 0, doubts }
+        Self {
+            job,
+            beat,
+            state: JobState::Waiting { due },
+            asked: true,
+            until_question: 0,
+            doubts,
+            is_wanted_again: false,
+        }
     }
 }
 

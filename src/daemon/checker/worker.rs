@@ -141,9 +141,9 @@ impl Worker {
 
     /// Takes one turn and returns when the next one shall be; `None` means never.
     fn turn(&mut self) -> Option<Instant> {
-        let (wanted, virtual_ips, end) = {
+        let (wanted, virtual_ips, at_once, end) = {
             let mut orders = self.shared.orders();
-            (orders.wanted.take(), orders.virtual_ips.take(), orders.end)
+            (orders.wanted.take(), orders.virtual_ips.take(), mem::take(&mut orders.at_once), orders.end)
         };
         if end {
             return None;
@@ -157,6 +157,7 @@ impl Worker {
                 self.running.get(&id).inspect(|task| task.abort());
             }
         }
+        self.schedule.ask_now(&at_once, Instant::now());
         let finished = self.collect();
         if !finished.is_empty() {
             (self.deliver)(finished);

@@ -140,7 +140,9 @@ impl Core<'_> {
         if self.services.advance(now, &mut self.sinks) {
             self.record.outdate();
         }
-        self.clock.change_at = self.services.next_change();
+        self.answer(|consultations| consultations.advance(now));
+        let moments = [self.services.next_change(), self.consultations.next_change()];
+        self.clock.change_at = moments.into_iter().flatten().min();
         self.use_kernel(now);
         if !self.readiness.is_reported() && !self.configuration.is_first() {
             self.end_start(now, inbox)?;

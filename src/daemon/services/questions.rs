@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::config;
 use crate::daemon::checker::{DoubtInterval, Finished, Job, Verdict};
 use crate::daemon::event::{Event, Sinks};
+use crate::daemon::opinion::Asked;
 use crate::health::Outcome;
 use crate::model::{Check, PathCheck, Question, RealServerKey, ServiceKey, Standing};
 
@@ -58,6 +59,12 @@ impl Questions {
             self.unasked.insert(job.clone(), causes.into_iter().cloned().collect());
         }
         Some(subscribers)
+    }
+
+    /// Returns the check by which this real server is judged, and which of its verdicts is meant.
+    pub fn asked_of(&self, subscriber: &Subscriber) -> Option<Asked> {
+        let standing = |of: &Vec<Vec<Subscriber>>| of.iter().position(|subscribers| subscribers.contains(subscriber));
+        self.subscribers.iter().find_map(|(job, of)| Some((job.clone(), standing(of)?)))
     }
 
     /// Returns why a check could not be made, if one could not.

@@ -4,11 +4,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use anyhow::{Context, Result, anyhow};
-use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use crate::model::SyncChannel;
+use crate::system;
 
 /// The longest datagram that the kernel's daemons send on an ordinary network.
 const LONGEST: usize = 1500;
@@ -88,9 +88,8 @@ fn configure(socket: &Socket, channel: &SyncChannel, index: u32) -> io::Result<(
 pub fn own_addresses(channel: &SyncChannel) -> Result<Vec<IpAddr>> {
     let mut own = Vec::new();
     let mut first = None;
-    for found in getifaddrs().context("list the addresses of this node")? {
-        let Some(address) = found.address.as_ref().and_then(ip_address) else { continue };
-        let is_of_channel = found.interface_name == channel.interface && address.is_ipv4() == channel.group.is_ipv4();
+    for (interface, address) in system::own_addresses().context("list the addresses of this node")? {
+        let is_of_channel = interface == channel.interface && address.is_ipv4() == channel.group.is_ipv4();
         if is_of_channel && first.is_none() {
             first = Some(address);
         }
@@ -100,9 +99,4 @@ pub fn own_addresses(channel: &SyncChannel) -> Result<Vec<IpAddr>> {
     let first = first.ok_or_else(|| anyhow!("it has no {family} address, so nothing can be sent on it"))?;
     own.insert(0, first);
     Ok(own)
-}
-
-fn ip_address(address: &nix::sys::socket::SockaddrStorage) -> Option<IpAddr> {
-    let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
-    v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
 }

@@ -54,7 +54,7 @@ pub(super) fn between(before: (Selection, bool), now: (Selection, bool)) -> impl
             (selection.cap.is_some(), of(Condition::CapReached)),
             (selection.several.is_some(), of(Condition::SeveralUp)),
             (is(selection, |opinion| opinion.stand == Stand::Reached), of(Condition::OthersReach)),
-            (is(selection, |opinion| opinion.alone().is_some()), of(Condition::DecidedAlone)),
+            (is(selection, |opinion| opinion.stand.is_alone()), of(Condition::DecidedAlone)),
         ]
     };
     let number = |(selection, _): (Selection, bool)| selection.opinion.map(|opinion| opinion.questions);

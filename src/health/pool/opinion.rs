@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::selection::Selection;
 use super::settings::SecondOpinion;
 use super::{Pool, PoolEvent, reason};
+use crate::health::Health;
 use crate::model::RealServerKey;
 
 /// How long an answer is awaited: so much later, at most, a service whose real servers have died is answered by its fallback.
@@ -73,6 +74,12 @@ pub(super) enum Stand {
     NotReached,
     /// This node has decided alone.
     Alone(Silence),
+}
+
+impl Stand {
+    pub fn is_alone(self) -> bool {
+        matches!(self, Self::Alone(_))
+    }
 }
 
 impl From<&OthersAnswer> for Stand {
@@ -153,6 +160,9 @@ impl Opinion {
     }
 
     fn heard(self, stand: Stand, rule: SecondOpinion, now: Instant) -> Self {
+        if (self.stand, stand.is_alone()) == (Stand::Reached, true) {
+            return Self { answer_by: None, ..self }.at(now);
+        }
         let counts_until = now + rule.round.max(AGAIN + ANSWER);
         Self { stand, answer_by: None, counts_until, ..self }.at(now)
     }
@@ -188,14 +198,6 @@ impl Opinion {
             Stand::NotReached | Stand::Alone(_) => None,
         }
     }
-
-    /// Returns why this node has decided alone, if it has.
-    pub fn alone(self) -> Option<Silence> {
-        match self.stand {
-            Stand::Alone(why) => Some(why),
-            Stand::Asked | Stand::Reached | Stand::NotReached => None,
-        }
-    }
 }
 
 impl Pool {
@@ -210,6 +212,17 @@ impl Pool {
         });
         let keys = failed.map(|(real, _)| real.real_server.key);
         keys.filter(|key| choice.made().is_none_or(|made| made == *key)).collect()
+    }
+
+    /// Whether the question about them is the first one since a real server was well here.
+    pub fn begins_to_ask(&self) -> bool {
+        self.selection.opinion.is_some_and(|opinion| opinion.questions == 1)
+    }
+
+    /// Whether a real server of this pool has not failed here, so that its next check may well be good.
+    pub fn may_be_well(&self, key: &RealServerKey) -> bool {
+        let member = self.index.get(key).and_then(|place| self.members.get(*place));
+        member.is_some_and(|member| member.health() != Health::Down)
     }
 
     /// Takes what the other directors say of them.

@@ -109,7 +109,7 @@ impl Reasons<'_> {
             alarm(Condition::CapReached, selection.cap.map(|cap| cap.since), &|| self.cap_reached()),
             alarm(Condition::SeveralUp, selection.several, &|| self.several_up()),
             alarm(Condition::OthersReach, stands(|opinion| opinion.stand == Stand::Reached), &|| self.others()),
-            alarm(Condition::DecidedAlone, stands(|opinion| opinion.alone().is_some()), &|| self.others()),
+            alarm(Condition::DecidedAlone, stands(|opinion| opinion.stand.is_alone()), &|| self.others()),
         ];
         alarms.into_iter().flatten().collect()
     }

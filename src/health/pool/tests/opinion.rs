@@ -128,6 +128,7 @@ fn the_word_of_a_director_that_falls_silent_counts_for_one_round_of_checks() {
     let mut pool = pair(policy());
     fail_both(&mut pool, 0);
     hears(&mut pool, reached(), 10);
+    hears(&mut pool, OthersAnswer::Silence(Silence::Unknown), 20);
     for milliseconds in [1000, 1300, 2000, 2300, 3000, 3300, 4000, 4009] {
         pool.advance(at(milliseconds));
         assert_eq!(takers(&pool), [1, 2], "{milliseconds} ms");
