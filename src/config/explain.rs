@@ -127,6 +127,7 @@ mod tests {
             "hysteresis = 0 # default",
             "quorumaction = fallback # default",
             "maxejected = 100% # default",
+            "secondopinion = no # default",
             "slowstart = 0 # default",
             "quiescent = no # default",
             "readdquiescent = no # default",

@@ -109,7 +109,7 @@ pub struct Liveness {
     #[serde(default)]
     pub drifts: Vec<EntryDrift>,
     /// The virtual services whose rules answer a state that a person has to look at: a quorum is lost, more real servers fail
-    /// than may leave, several are up where only one may serve.
+    /// than may leave, several are up where only one may serve, another director reaches what fails here, or none has said so.
     #[serde(default)]
     pub alarms: Vec<ServiceFault>,
 }

@@ -12,6 +12,7 @@ mod killed;
 mod metrics;
 mod names;
 mod observe;
+mod opinion;
 mod orders;
 mod overload;
 mod paths;

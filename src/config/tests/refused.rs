@@ -371,5 +371,10 @@ fn rules_that_will_not_do_what_they_seem_to_say_are_doubted() {
         warnings(&with("real=10.1.0.3:80 gate 1 backup")),
         ["role: writer: expected no backup, as one of them serves anyway"]
     );
+    assert_eq!(warnings(&["secondopinion=yes"]), [""; 0]);
+    assert_eq!(
+        warnings(&["secondopinion=yes", "quorumaction=keep"]),
+        ["secondopinion: ignored with quorumaction=keep, by which the last ones stay in anyway"]
+    );
     assert_eq!(warnings(&["quorum=3"]), ["quorum: never met: together the real servers have weight 1 at most"]);
 }

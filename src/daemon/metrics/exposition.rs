@@ -148,14 +148,17 @@ impl Exposition {
                 flag(unserved.contains(service.as_str())),
             );
         }
-        self.family("lvs_agents_service_drifts", "gauge", "How many entries stay as other programs have made them.");
-        let mut drifts: HashMap<&str, u32> = HashMap::new();
-        for drift in &status.liveness.drifts {
-            *drifts.entry(&drift.service).or_default() += 1;
-        }
-        for ServiceStatus { service, .. } in &status.services {
-            let count = drifts.get(service.as_str()).copied().unwrap_or_default();
-            self.sample("lvs_agents_service_drifts", &[("service", service)], count.into());
+        let drifts = count(status.liveness.drifts.iter().map(|drift| drift.service.as_str()));
+        let alarms = count(status.liveness.alarms.iter().map(|alarm| alarm.service.as_str()));
+        for (name, help, counts) in [
+            ("lvs_agents_service_drifts", "How many entries stay as other programs have made them.", drifts),
+            ("lvs_agents_service_alarms", "How many alarms the rules of the service have raised.", alarms),
+        ] {
+            self.family(name, "gauge", help);
+            for ServiceStatus { service, .. } in &status.services {
+                let count = counts.get(service.as_str()).copied().unwrap_or_default();
+                self.sample(name, &[("service", service)], count.into());
+            }
         }
         self.family("lvs_agents_service_fallback_serves", "gauge", "Whether the fallback takes the clients.");
         for ServiceStatus { service, fallback, .. } in &status.services {
@@ -237,6 +240,13 @@ impl Exposition {
 fn each(status: &HealthMonitorStatus) -> impl Iterator<Item = (&str, &RealServerStatus)> {
     let services = status.services.iter();
     services.flat_map(|service| service.real_servers.iter().map(|real| (service.service.as_str(), real)))
+}
+
+/// Returns how often each service is named.
+fn count<'a>(services: impl Iterator<Item = &'a str>) -> HashMap<&'a str, u32> {
+    let mut counts = HashMap::new();
+    services.for_each(|service| *counts.entry(service).or_default() += 1);
+    counts
 }
 
 fn flag(is_set: bool) -> f64 {

@@ -1,6 +1,7 @@
 mod drain;
 mod drift;
 mod evidence;
+mod opinion;
 mod orders;
 mod questions;
 mod restart;

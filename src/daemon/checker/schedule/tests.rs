@@ -313,3 +313,50 @@ fn a_combined_check_asks_first_then_after_every_n_good_ones_and_after_whatever_i
         schedule.finished(start.id, &[outcome.into()], at).expect("wanted");
     }
 }
+
+#[test]
+fn a_check_that_is_wanted_now_is_due_at_once_with_its_question_and_goes_back_to_its_beat() {
+    let now = Instant::now();
+    let mut combined = (*job(1, ms(100), ms(1000))).clone();
+    combined.check.between = Some(Between { count: 9, kind: "connect", timeout: ms(100) }.into());
+    let (combined, other) = (Arc::new(combined), job(2, ms(100), ms(1000)));
+    let wanted = HashSet::from([Arc::clone(&combined)]);
+    let mut schedule = Schedule::default();
+    schedule.replace([Arc::clone(&combined), other].into(), now);
+    let run = |schedule: &mut Schedule, at| {
+        let start = schedule.start_next(at, |_| true).expect("due");
+        schedule.finished(start.id, &[Outcome::Good.into()], at).expect("wanted");
+        start
+    };
+    (0..2).for_each(|_| drop(run(&mut schedule, now + ms(1500))));
+    let dues = |schedule: &Schedule| {
+        let mut dues: Vec<Instant> = schedule.jobs.values().filter_map(ScheduledJob::due).collect();
+        dues.sort();
+        dues
+    };
+    let before = dues(&schedule);
+    assert!(before.iter().all(|due| *due > now + ms(1600)), "none is due");
+    schedule.ask_now(&wanted, now + ms(1600));
+    let start = run(&mut schedule, now + ms(1600));
+    assert_eq!((start.job.clone(), start.is_between), (Arc::clone(&combined), false), "its question");
+    assert!(schedule.start_next(now + ms(1600), |_| true).is_none(), "once, and no other one");
+    assert_eq!(schedule.queue.len(), 2);
+    let on_beat = |(due, before): (&Instant, &Instant)| (*due - *before).as_millis() % 1000 == 0;
+    assert!(dues(&schedule).iter().zip(&before).all(on_beat), "{:?}", dues(&schedule));
+
+    let until = now + ms(5000);
+    let started = schedule.start_next(until, |job| *job == *combined).or_else(|| {
+        run(&mut schedule, until);
+        schedule.start_next(until, |job| *job == *combined)
+    });
+    let started = started.expect("due");
+    schedule.ask_now(&wanted, until + ms(10));
+    schedule.finished(started.id, &[Outcome::Good.into()], until + ms(50)).expect("wanted");
+    let again = loop {
+        let start = schedule.start_next(until + ms(50), |_| true).expect("it was under way, and is made again at once");
+        if start.job == combined {
+            break start;
+        }
+    };
+    assert!(!again.is_between);
+}

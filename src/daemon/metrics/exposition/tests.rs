@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::daemon::metrics::snapshot::Totals;
-use crate::daemon::protocol::{FallbackStatus, Liveness, StandbyStatus, SyncStatus};
+use crate::daemon::protocol::{FallbackStatus, Liveness, ServiceFault, StandbyStatus, SyncStatus};
 use crate::model::ForwardingMethod;
 use crate::netlink::ipvs::Connections;
 
@@ -108,6 +108,17 @@ fn what_the_health_monitor_knows_is_told_with_its_reason() {
             "lvs_agents_real_server_wanted_weight{service=\"tcp 10.9.0.100:80\",real_server=\"10.9.0.22:80\"}"
         )
     );
+}
+
+#[test]
+fn the_alarms_of_a_service_are_counted() {
+    let mut snapshot = example();
+    let alarm = |cause: &str| ServiceFault { service: "tcp 10.9.0.100:80".into(), cause: cause.into(), since: 0 };
+    let status = snapshot.status.as_mut().expect("a status");
+    status.liveness.alarms = vec![alarm("quorum lost"), alarm("decided alone")];
+    let line = "lvs_agents_service_alarms{service=\"tcp 10.9.0.100:80\"} ";
+    assert!(render(&snapshot).contains(&format!("{line}2\n")));
+    assert!(render(&example()).contains(&format!("{line}0\n")));
 }
 
 #[test]

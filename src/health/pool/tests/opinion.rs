@@ -194,7 +194,7 @@ fn where_only_one_may_serve_the_others_are_asked_about_that_one() {
 #[test]
 fn nobody_is_asked_where_the_rule_is_off_or_all_stays_in_anyway() {
     let keep = Quorum { action: QuorumAction::Keep, ..Quorum::default() };
-    let capped = Policy { second_opinion: policy().second_opinion, ..cap(50, 4) };
+    let capped = Policy { second_opinion: policy().second_opinion, ..cap(40, 4) };
     for (policy, expected) in
         [(Policy::default(), vec![FALLBACK]), (Policy { quorum: keep, ..policy() }, vec![1, 2]), (capped, vec![1, 2])]
     {
