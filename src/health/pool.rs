@@ -274,8 +274,7 @@ impl Pool {
 
     /// Selects anew, and adds what that changes for the service as a whole.
     fn select(&mut self, now: Instant, events: &mut Vec<PoolEvent>) {
-        let news = if events.iter().any(PoolEvent::takes_out) { News::Fall } else { News::None };
-        self.settle(reason::has_quorum(&self.settings), news, now, events);
+        self.settle(reason::has_quorum(&self.settings), self.news_of(events), now, events);
     }
 
     /// The same after a new configuration: `had_quorum` says whether the one before asked for more than one real server.

@@ -37,7 +37,8 @@ impl Scene {
     /// Returns what a file says, with all real servers healthy.
     pub fn of_file(service: &config::Service) -> Self {
         let settings = pool_settings(service, Vec::new());
-        let policy = Policy { slow_start: Duration::ZERO, ..settings.policy };
+        // What is down here is down for every director.
+        let policy = Policy { slow_start: Duration::ZERO, second_opinion: None, ..settings.policy };
         let own = |real: &config::RealServerConfig| (real.real_server.key, Some(real.real_server.weight));
         Self {
             own_weights: service.real_servers.iter().map(own).collect(),

@@ -81,6 +81,15 @@ fn a_file_says_by_which_rules_real_servers_are_left() {
 }
 
 #[test]
+fn what_is_down_is_down_for_the_other_directors_too() {
+    let text = "virtual=192.0.2.100:80\n\treal=192.0.2.1:80 gate 10\n\tfallback=127.0.0.1:80 gate\n\tservice=http\n\t\
+                secondopinion=yes\n";
+    let config = parse_file(text.as_bytes(), &NoNames).expect("right");
+    let after = services_of(config).remove(0).without(&outages(&[1]));
+    assert_eq!((weights(&after), after.fallback.is_some()), (vec![0], true));
+}
+
+#[test]
 fn a_running_health_monitor_says_by_which_rules_real_servers_are_left() {
     let plain = [(10, Some(10), Some(10), false), (30, Some(30), Some(30), false), (10, Some(0), Some(10), true)];
     let one_down = [plain[0], (30, None, None, false), plain[2]];

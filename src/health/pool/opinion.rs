@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::selection::Selection;
 use super::settings::SecondOpinion;
 use super::{Pool, PoolEvent, reason};
-use crate::health::Health;
+use crate::health::{Health, Transition};
 use crate::model::RealServerKey;
 
 /// How long an answer is awaited: so much later, at most, a service whose real servers have died is answered by its fallback.
@@ -210,8 +210,21 @@ impl Pool {
             let has_failed_at_once = member.fell().is_some_and(|fell| fell >= opinion.from);
             !real.disabled && has_failed_at_once && member.weight(real.real_server.weight) > 0
         });
-        let keys = failed.map(|(real, _)| real.real_server.key);
-        keys.filter(|key| choice.made().is_none_or(|made| made == *key)).collect()
+        let keys: Vec<RealServerKey> = failed.map(|(real, _)| real.real_server.key).collect();
+        match choice.made().filter(|made| keys.contains(made)) {
+            Some(made) => vec![made],
+            None => keys,
+        }
+    }
+
+    /// Whether these events are news of one that served. Where only one may serve, the end of another one takes out nobody.
+    pub(super) fn news_of(&self, events: &[PoolEvent]) -> News {
+        let serves = |real: &RealServerKey| self.selection.choice.made().is_none_or(|made| made == *real);
+        let is_fall = |event: &PoolEvent| match event {
+            PoolEvent::Member { real, transition: Transition::WentDown } => serves(real),
+            _ => false,
+        };
+        if events.iter().any(is_fall) { News::Fall } else { News::None }
     }
 
     /// Whether the question about them is the first one since a real server was well here.

@@ -1,7 +1,10 @@
 //! The other directors are asked before the last real server leaves.
 
+use proptest::prelude::*;
+
 use super::rules::{cap, pool, reason, takers};
 use super::*;
+use crate::health::Health;
 use crate::model::{Quorum, QuorumAction};
 
 const ROUND: Duration = Duration::from_secs(4);
@@ -192,6 +195,18 @@ fn where_only_one_may_serve_the_others_are_asked_about_that_one() {
 }
 
 #[test]
+fn where_only_one_may_serve_nobody_is_asked_about_one_that_waited() {
+    let mut pool = pair(Policy { single: true, ..policy() });
+    note_ms(&mut pool, 1, false, 0);
+    note_ms(&mut pool, 2, false, 0);
+    let events = note_ms(&mut pool, 2, false, 10);
+    assert!(!events.contains(&PoolEvent::AsksOthers), "{events:?}");
+    let events = note_ms(&mut pool, 1, false, 20);
+    assert!(events.contains(&PoolEvent::AsksOthers), "{events:?}");
+    assert_eq!((takers(&pool), hosts(&pool)), (vec![1], vec![real(1, 1).key]));
+}
+
+#[test]
 fn nobody_is_asked_where_the_rule_is_off_or_all_stays_in_anyway() {
     let keep = Quorum { action: QuorumAction::Keep, ..Quorum::default() };
     let capped = Policy { second_opinion: policy().second_opinion, ..cap(40, 4) };
@@ -227,4 +242,59 @@ fn a_start_asks_before_it_takes_out_what_it_has_found() {
     assert_eq!(takers(&pool), [1, 2]);
     hears(&mut pool, reached(), 10);
     assert_eq!(takers(&pool), [1, 2]);
+}
+
+/// Which real server answers how, and how many milliseconds after the one before.
+fn any_results() -> impl Strategy<Value = Vec<(u8, bool, u64)>> {
+    proptest::collection::vec((1..4u8, proptest::bool::weighted(0.3), 0..900u64), 1..80)
+}
+
+fn three() -> Pool {
+    let mut pool = pool(&[1; 3], 0, policy());
+    let limits = Limits { failurecount: 2, rise: 1 };
+    pool.reconfigure(PoolSettings { limits, ..pool.settings().clone() }, now());
+    pool
+}
+
+/// Another director reaches one whenever it is asked.
+fn answered(pool: &mut Pool, events: &[PoolEvent], milliseconds: u64) {
+    if events.contains(&PoolEvent::AsksOthers) {
+        hears(pool, reached(), milliseconds);
+    }
+}
+
+proptest! {
+    #[test]
+    fn without_an_answer_nothing_that_failed_stays_in_for_longer_than_300_ms(results in any_results()) {
+        let (mut pool, mut time) = (three(), 0);
+        for (host, good, pause) in results {
+            time += pause;
+            pool.advance(at(time));
+            note_ms(&mut pool, host, good, time);
+            let mut later = pool.clone();
+            later.advance(at(time + 300));
+            let entry = later.entry(at(time + 300));
+            for (real, member, _) in later.members() {
+                prop_assert!(member.health() != Health::Down || !entry.real_servers.contains_key(&real.key));
+            }
+        }
+    }
+
+    #[test]
+    fn where_another_director_always_reaches_one_the_last_real_server_never_leaves(results in any_results()) {
+        let (mut pool, mut time) = (three(), 0);
+        for (host, good, pause) in results {
+            let until = time + pause;
+            while let Some(next) = pool.next_change(at(time)).filter(|next| *next <= at(until)) {
+                time = u64::try_from((next - now()).as_millis()).expect("a time");
+                let events = pool.advance(at(time));
+                answered(&mut pool, &events, time);
+                prop_assert!(!takers(&pool).contains(&FALLBACK));
+            }
+            time = until;
+            let events = note_ms(&mut pool, host, good, time);
+            answered(&mut pool, &events, time);
+            prop_assert!(!takers(&pool).contains(&FALLBACK) && !takers(&pool).is_empty());
+        }
+    }
 }
