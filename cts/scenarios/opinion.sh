@@ -65,6 +65,7 @@ link_flaps() {
 	((moves <= periods)) || failed "$moves moves in $periods periods of the dampening"
 	seen "$FLAPS flaps of $active's uplink in $(since "$from") s: moves of the address: $moves," \
 		"at most $periods (one in each period of the dampening); the last real server stayed in"
+	quietly_on "$active" crm_resource --cleanup
 	must 120 "a promoted director" pair_is_whole
 	pair_read
 	both_have "$BOTH"

@@ -219,3 +219,17 @@ fn runs(word: &str) -> bool {
     };
     std::fs::read_dir("/proc").expect("/proc").flatten().any(has)
 }
+
+#[test]
+fn a_check_that_is_wanted_now_is_made_long_before_its_time() {
+    let (results, deliver) = collecting();
+    let checker = Checker::start(deliver).expect("start");
+    let job = job(Question::of("connect"), listener(), SECOND * 5, SECOND * 3600);
+    checker.replace(HashSet::from([Arc::clone(&job)]));
+    let count = || results.lock().expect("results").len();
+    wait_for("its first run", || count() == 1);
+    for run in 2..5 {
+        checker.ask_now([Arc::clone(&job)]);
+        wait_for("a run at once", || count() == run);
+    }
+}
