@@ -130,18 +130,19 @@ impl Reasons<'_> {
         )
     }
 
-    /// What the other directors say while no real server is well here.
+    /// What the other directors say while no real server is well here. What follows from it comes first: the cluster's programs
+    /// cut a reason off.
     fn others(&self) -> String {
         let Some(Opinion { stand, .. }) = self.selection.opinion else { return String::new() };
         let here = "no real server passes its check here";
         match stand {
             Stand::Asked => format!("{here}: the other directors are asked whether they reach one"),
             Stand::Reached => format!(
-                "{here}, and the director {} reaches one: the fault is sought at this node, nothing is removed",
+                "the fault is sought at this node, nothing is removed: {here}, and the director {} reaches one",
                 self.reached_by
             ),
             Stand::NotReached => format!("{here}, and no other director reaches one"),
-            Stand::Alone(why) => format!("{here}, and {}: decided alone", why.words()),
+            Stand::Alone(why) => format!("decided alone: {here}, and {}", why.words()),
         }
     }
 

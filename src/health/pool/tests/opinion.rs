@@ -63,8 +63,8 @@ fn what_another_director_reaches_stays_in_and_none_of_it_counts_as_healthy_here(
     assert_eq!(reason(&pool, 1), format!("{asked}; check failed 2 of 2: refused"));
     let events = hears(&mut pool, reached(), 20);
     assert_eq!(events, [PoolEvent::Began(Condition::OthersReach)]);
-    let words = "no real server passes its check here, and the director n2 reaches one: the fault is sought at this node, \
-                 nothing is removed";
+    let words = "the fault is sought at this node, nothing is removed: no real server passes its check here, and the director \
+                 n2 reaches one";
     assert_eq!((takers(&pool), causes(&pool)), (vec![1, 2], vec![words.to_owned()]));
     assert_eq!(reason(&pool, 2), format!("kept in: {words}; check failed 2 of 2: refused"));
     assert_eq!(pool.healthy_weight(), 0, "the cluster may move the address to the director that sees more");
@@ -76,16 +76,17 @@ fn what_another_director_reaches_stays_in_and_none_of_it_counts_as_healthy_here(
 #[test]
 fn without_a_director_that_reaches_one_they_leave_at_once_and_the_reason_says_whether_it_was_asked() {
     let here = "no real server passes its check here, and";
+    let alone = |why| format!("decided alone: {here} {why}");
     crate::testing::check_rows(
         [
-            (Some(OthersAnswer::NotReached), "no other director reaches one", false),
-            (Some(OthersAnswer::Silence(Silence::NoOther)), "no other director is in the cluster: decided alone", true),
+            (Some(OthersAnswer::NotReached), format!("{here} no other director reaches one"), false),
+            (Some(OthersAnswer::Silence(Silence::NoOther)), alone("no other director is in the cluster"), true),
             (
                 Some(OthersAnswer::Silence(Silence::Unknown)),
-                "no other director knows whether it reaches one: decided alone",
+                alone("no other director knows whether it reaches one"),
                 true,
             ),
-            (None, "no other director answered within 300 ms: decided alone", true),
+            (None, alone("no other director answered within 300 ms"), true),
         ],
         |(answer, words, is_alarm)| {
             let mut pool = pair(policy());
@@ -101,8 +102,8 @@ fn without_a_director_that_reaches_one_they_leave_at_once_and_the_reason_says_wh
             assert!(events.contains(&PoolEvent::FallbackIn), "{events:?}");
             assert_eq!(events.contains(&PoolEvent::Began(Condition::DecidedAlone)), is_alarm, "{events:?}");
             assert_eq!(takers(&pool), [FALLBACK]);
-            assert_eq!(reason(&pool, 1), format!("{here} {words}; check failed 2 of 2: refused"));
-            assert_eq!(causes(&pool), if is_alarm { vec![format!("{here} {words}")] } else { vec![] });
+            assert_eq!(reason(&pool, 1), format!("{words}; check failed 2 of 2: refused"));
+            assert_eq!(causes(&pool), if is_alarm { vec![words] } else { vec![] });
         },
     );
 }
