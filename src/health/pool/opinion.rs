@@ -74,6 +74,20 @@ pub(super) enum Stand {
     NotReached,
     /// This node has decided alone.
     Alone(Silence),
+    /// Another director reached one, and the first of them is well here again. Until then the others have time to pass a check
+    /// that is made after the end of the fault, which is none of theirs.
+    Over { until: Instant },
+}
+
+/// What the checks of this node say of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outlook {
+    /// No real server is well without doubt, and one has failed.
+    Alone,
+    /// One is, and another one has failed.
+    Mending,
+    /// Nothing that has failed would leave.
+    Clear,
 }
 
 impl Stand {
@@ -127,15 +141,13 @@ impl Opinion {
         }
     }
 
-    /// Returns what stands after the news. `is_alone`: no real server is well here without doubt, and one has failed.
-    pub fn next(
-        before: Option<Self>,
-        rule: Option<SecondOpinion>,
-        is_alone: bool,
-        news: News,
-        now: Instant,
-    ) -> Option<Self> {
-        let rule = rule.filter(|_| is_alone)?;
+    /// Returns what stands after the news.
+    pub fn next(before: Option<Self>, rule: SecondOpinion, outlook: Outlook, news: News, now: Instant) -> Option<Self> {
+        let before = match outlook {
+            Outlook::Clear => return None,
+            Outlook::Mending => return before.and_then(|before| before.over(rule, now)),
+            Outlook::Alone => before.map(|before| before.resumed(now)),
+        };
         match (before, news) {
             (None, News::Fall) => Some(Self::begun(rule, now)),
             (None, _) => None,
@@ -145,12 +157,29 @@ impl Opinion {
         }
     }
 
+    /// Returns what stands while one is well here again.
+    fn over(self, rule: SecondOpinion, now: Instant) -> Option<Self> {
+        match self.stand {
+            Stand::Reached => Some(Self { stand: Stand::Over { until: now + rule.round }, answer_by: None, ..self }),
+            Stand::Over { until } => (now < until).then_some(self),
+            Stand::Asked | Stand::NotReached | Stand::Alone(_) => None,
+        }
+    }
+
+    /// The one that was well has failed again: what was heard before it counts until the answer of now.
+    fn resumed(self, now: Instant) -> Self {
+        match self.stand {
+            Stand::Over { .. } => Self { stand: Stand::Reached, counts_until: now + ANSWER, ..self.ask(now) },
+            _ => self,
+        }
+    }
+
     /// Another one has failed: it is asked about at once. One that was being asked about waits no longer for that.
     fn fall(self, now: Instant) -> Self {
         let asked = self.ask(now);
         match self.stand {
             Stand::Asked => Self { answer_by: self.answer_by, ..asked },
-            Stand::Reached => asked,
+            Stand::Reached | Stand::Over { .. } => asked,
             Stand::NotReached | Stand::Alone(_) => Self { stand: Stand::Asked, waits_from: now, ..asked },
         }
     }
@@ -187,14 +216,18 @@ impl Opinion {
     /// Returns when time alone changes something.
     pub fn due(self) -> Instant {
         let question = self.answer_by.unwrap_or(self.asked + AGAIN);
-        if self.stand == Stand::Reached { question.min(self.counts_until) } else { question }
+        match self.stand {
+            Stand::Over { until } => until,
+            Stand::Reached => question.min(self.counts_until),
+            Stand::Asked | Stand::NotReached | Stand::Alone(_) => question,
+        }
     }
 
     /// Returns from when on those that fail stay in.
     pub fn holds_from(self) -> Option<Instant> {
         match self.stand {
             Stand::Asked => Some(self.waits_from),
-            Stand::Reached => Some(self.from),
+            Stand::Reached | Stand::Over { .. } => Some(self.from),
             Stand::NotReached | Stand::Alone(_) => None,
         }
     }

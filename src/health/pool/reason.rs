@@ -142,6 +142,10 @@ impl Reasons<'_> {
                 self.reached_by
             ),
             Stand::NotReached => format!("{here}, and no other director reaches one"),
+            Stand::Over { .. } => format!(
+                "another one is well here again, and the director {} reached one: the next check is awaited",
+                self.reached_by
+            ),
             Stand::Alone(why) => format!("decided alone: {here}, and {}", why.words()),
         }
     }

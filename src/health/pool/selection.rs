@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::PoolSettings;
 use super::choice::Choice;
-use super::opinion::{News, Opinion};
+use super::opinion::{News, Opinion, Outlook};
 use super::ramp::Ramps;
 use super::settings::{Policy, RealServerSettings};
 use super::tally::{Hold, Holds, Tally};
@@ -144,8 +144,14 @@ impl Selection {
     fn opinion(self, situation: Situation<'_>, cap: Option<CapReached>) -> Option<Opinion> {
         let Situation { settings: PoolSettings { policy, .. }, tally, news, now, .. } = situation;
         let keeps_all = cap.is_some() || policy.quorum.action == QuorumAction::Keep;
-        let is_alone = tally.sure == 0 && tally.fallen > 0 && !keeps_all;
-        Opinion::next(self.opinion, policy.second_opinion, is_alone, news, now)
+        let outlook = match tally.sure {
+            _ if keeps_all || tally.fallen == 0 => Outlook::Clear,
+            0 => Outlook::Alone,
+            // Where only one may serve it does at once.
+            _ if policy.single => Outlook::Clear,
+            _ => Outlook::Mending,
+        };
+        Opinion::next(self.opinion, policy.second_opinion?, outlook, news, now)
     }
 
     /// Returns the weight that takes connections now.

@@ -70,7 +70,39 @@ fn what_another_director_reaches_stays_in_and_none_of_it_counts_as_healthy_here(
     assert_eq!(pool.healthy_weight(), 0, "the cluster may move the address to the director that sees more");
     let events = note_ms(&mut pool, 2, true, 900);
     assert!(events.contains(&PoolEvent::Ended(Condition::OthersReach)), "{events:?}");
-    assert_eq!((takers(&pool), causes(&pool).len()), (vec![2], 0), "the other one leaves as any that fails alone");
+    assert_eq!((takers(&pool), causes(&pool).len()), (vec![1, 2], 0));
+}
+
+#[test]
+fn when_the_first_is_well_here_again_the_others_have_a_round_of_checks() {
+    let vouched = || {
+        let mut pool = pair(policy());
+        fail_both(&mut pool, 0);
+        hears(&mut pool, reached(), 20);
+        note_ms(&mut pool, 2, true, 900);
+        pool
+    };
+    let mut pool = vouched();
+    let awaited = "kept in: another one is well here again, and the director n2 reached one: the next check is awaited";
+    assert_eq!(reason(&pool, 1), format!("{awaited}; check failed 2 of 2: refused"));
+    assert_eq!((takers(&pool), pool.next_change(at(900))), (vec![1, 2], Some(at(4900))));
+    note_ms(&mut pool, 1, true, 1400);
+    assert_eq!((takers(&pool), pool.next_change(at(1400))), (vec![1, 2], None), "all are well");
+
+    let mut pool = vouched();
+    note_ms(&mut pool, 1, false, 1400);
+    assert_eq!(takers(&pool), [1, 2], "a failure that may have begun before the end of the fault");
+    pool.advance(at(4899));
+    assert_eq!(takers(&pool), [1, 2]);
+    pool.advance(at(4900));
+    assert_eq!((takers(&pool), pool.next_change(at(4900))), (vec![2], None), "it leaves as any that fails alone");
+
+    let mut pool = vouched();
+    note_ms(&mut pool, 2, false, 1900);
+    assert_eq!(pool.next_change(at(1900)), Some(at(2200)), "the others are asked at once");
+    assert_eq!(takers(&pool), [1, 2]);
+    pool.advance(at(2200));
+    assert_eq!(takers(&pool), [2], "they are silent, and the second one has failed once");
 }
 
 #[test]
