@@ -175,6 +175,8 @@ pub struct Member {
     since: Instant,
     /// When its checks took it from its clients; `None` while they do not, and for one that never had any.
     fell: Option<Instant>,
+    /// When its last good check ended.
+    proved: Option<Instant>,
     /// Bad checks since the last good one.
     failures: ResultRow,
     /// Good checks since it was down.
@@ -208,6 +210,7 @@ impl Member {
             health: Health::Unknown(admission),
             since: now,
             fell: None,
+            proved: None,
             failures: ResultRow::default(),
             successes: 0,
             unasked: ResultRow::default(),
@@ -320,6 +323,7 @@ impl Member {
 
     /// Takes a good check, and the advice that it has asked for, if it has.
     fn succeed(&mut self, asked: Option<Option<&Advice>>, rise: u32, now: Instant) -> Option<Transition> {
+        self.proved = Some(now);
         let failures = std::mem::take(&mut self.failures).times;
         let unasked = std::mem::take(&mut self.unasked).times;
         if matches!(self.health, Health::Down | Health::Unknown(Admission::KnownDown)) {
@@ -414,6 +418,11 @@ impl Member {
     /// Whether it serves without doubt: its last check was good.
     pub fn is_sure(&self) -> bool {
         self.serves() && self.health == Health::Up && self.failures.times == 0 && self.unasked.times == 0
+    }
+
+    /// Whether its last check was good, and ended at this time or later.
+    pub fn is_sure_since(&self, time: Instant) -> bool {
+        self.is_sure() && self.proved.is_some_and(|proved| proved >= time)
     }
 
     /// Whether its checks let it serve.

@@ -51,11 +51,12 @@ impl Core<'_> {
 
     /// Answers another director, at once or when the checks that decide have been made.
     fn handle_question(&mut self, asked: PeerQuestion) {
-        match self.services.consult(&asked.question) {
+        let now = Instant::now();
+        match self.services.consult(&asked.question, now) {
             Consulted::Known(word) => self.threads.opinions.answer((asked, word)),
             Consulted::Asks(jobs) => {
-                self.threads.checker.ask_now(jobs.iter().map(|(job, _)| job.clone()));
-                self.consultations.begin(asked, jobs, Instant::now());
+                self.threads.checker.ask_now(jobs.iter().map(|asked| asked.job.clone()));
+                self.consultations.begin(asked, jobs, now);
             }
         }
     }

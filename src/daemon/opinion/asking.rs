@@ -57,8 +57,11 @@ impl Asking {
 }
 
 impl Asked {
-    /// Returns what all of them say, once all have answered and none reaches one.
+    /// Returns what all of them say, once all have answered and none reaches one, or one says that it may.
     fn together(&self) -> Option<OthersAnswer> {
+        if self.words.contains(&Some(Word::Lately)) {
+            return Some(OthersAnswer::Awaited);
+        }
         let words: Vec<Word> = self.words.iter().copied().collect::<Option<_>>()?;
         Some(match words.iter().all(|word| *word == Word::None) {
             true => OthersAnswer::NotReached,
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn one_that_reaches_is_enough_and_all_have_to_say_that_they_do_not() {
-        use Word::{None as Not, Unknown, Well};
+        use Word::{Lately, None as Not, Unknown, Well};
         let silence = Some(OthersAnswer::Silence(Silence::Unknown));
         crate::testing::check_rows(
             [
@@ -95,7 +98,11 @@ mod tests {
                 (vec![(0, Not), (1, Well)], reached()),
                 (vec![(0, Not), (1, Not)], Some(OthersAnswer::NotReached)),
                 (vec![(0, Not), (1, Unknown)], silence.clone()),
-                (vec![(1, Unknown), (0, Unknown)], silence),
+                (vec![(1, Unknown), (0, Unknown)], silence.clone()),
+                (vec![(1, Lately)], Some(OthersAnswer::Awaited)),
+                (vec![(1, Lately), (0, Not)], Some(OthersAnswer::Awaited)),
+                (vec![(1, Lately), (0, Not), (1, Not)], Some(OthersAnswer::NotReached)),
+                (vec![(1, Lately), (0, Unknown), (1, Not)], silence),
                 (vec![(1, Unknown), (0, Unknown), (1, Well)], reached()),
                 (vec![(2, Not)], None),
             ],

@@ -15,8 +15,15 @@ const RUNS: u32 = 2;
 /// More than the answered rate makes of checks that take seconds; the oldest ones have been repeated since.
 const MOST: usize = 1024;
 
-/// A check, and which of its verdicts is meant.
-pub type Asked = (Arc<Job>, usize);
+/// A check that decides a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub job: Arc<Job>,
+    /// Which of its verdicts is meant.
+    pub standing: usize,
+    /// Whether it was good the last time, less than an interval ago.
+    pub was_good: bool,
+}
 
 /// All questions that wait.
 #[derive(Debug, Default)]
@@ -28,8 +35,8 @@ struct Consultation {
     /// The checks that have not failed since.
     jobs: Vec<Asked>,
     begun: Instant,
-    /// Whether it was answered that this node does not know yet.
-    is_put_off: bool,
+    /// What is answered when the checks take long; `None` when it was.
+    meanwhile: Option<Word>,
     until: Instant,
 }
 
@@ -40,12 +47,14 @@ impl Consultations {
     /// Takes a question that these checks answer, which are made now.
     pub fn begin(&mut self, question: PeerQuestion, jobs: Vec<Asked>, now: Instant) {
         let limit = |job: &Job| job.check.timeout + job.path.as_ref().map_or(Duration::ZERO, |path| path.timeout);
-        let longest = jobs.iter().map(|(job, _)| limit(job)).max().unwrap_or_default();
+        let longest = jobs.iter().map(|asked| limit(&asked.job)).max().unwrap_or_default();
+        let was_good = jobs.iter().any(|asked| asked.was_good);
         if self.0.len() == MOST {
             self.0.remove(0);
         }
         let until = now + longest.saturating_mul(RUNS) + PATIENCE;
-        self.0.push(Consultation { question, jobs, begun: now, is_put_off: false, until });
+        let meanwhile = Some(if was_good { Word::Lately } else { Word::Unknown });
+        self.0.push(Consultation { question, jobs, begun: now, meanwhile, until });
     }
 
     /// Takes the result of a check, and returns what is decided by it.
@@ -54,10 +63,7 @@ impl Consultations {
         let mut replies = Vec::new();
         self.0.retain_mut(|one| match one.note(finished, started) {
             Some(word) => {
-                // That this node does not know was said before: only a real server that it reaches is news.
-                if word == Word::Well || !one.is_put_off {
-                    replies.push((one.question.clone(), word));
-                }
+                replies.push((one.question.clone(), word));
                 false
             }
             None => true,
@@ -68,17 +74,13 @@ impl Consultations {
     /// Returns what time alone decides.
     pub fn advance(&mut self, now: Instant) -> Vec<Reply> {
         self.0.retain(|one| now < one.until);
-        let late = self.0.iter_mut().filter(|one| !one.is_put_off && one.begun + PATIENCE <= now);
-        let put_off = late.map(|one| {
-            one.is_put_off = true;
-            (one.question.clone(), Word::Unknown)
-        });
-        put_off.collect()
+        let late = self.0.iter_mut().filter(|one| one.begun + PATIENCE <= now);
+        late.filter_map(|one| Some((one.question.clone(), one.meanwhile.take()?))).collect()
     }
 
     /// Returns when [`Consultations::advance`] has something to do.
     pub fn next_change(&self) -> Option<Instant> {
-        self.0.iter().map(|one| if one.is_put_off { one.until } else { one.begun + PATIENCE }).min()
+        self.0.iter().map(|one| if one.meanwhile.is_none() { one.until } else { one.begun + PATIENCE }).min()
     }
 }
 
@@ -88,8 +90,8 @@ impl Consultation {
         if started < self.begun {
             return None;
         }
-        let outcome = |(job, standing): &Asked| {
-            let verdict = finished.verdicts.get(*standing).filter(|_| *job == finished.job)?;
+        let outcome = |asked: &Asked| {
+            let verdict = finished.verdicts.get(asked.standing).filter(|_| asked.job == finished.job)?;
             Some(&verdict.outcome)
         };
         let is_well = |outcome: &Outcome| matches!(outcome, Outcome::Good | Outcome::Alive | Outcome::Advised(_));
@@ -134,7 +136,7 @@ mod tests {
         }
     }
 
-    /// The result of a check that took so long; the second of its verdicts is meant.
+    /// The result of a check that took so long.
     fn finished(port: u16, outcome: Outcome, took: u64) -> Finished {
         let verdicts = vec![Outcome::NotAsked("another one".into()).into(), outcome.into()];
         Finished { job: job(port), verdicts, timing: Timing { took: Duration::from_millis(took), ..Timing::default() } }
@@ -148,9 +150,14 @@ mod tests {
         replies.into_iter().map(|(question, word)| (question.question.nonce[0], word)).collect()
     }
 
+    /// The second verdict of the check is meant.
+    fn asked(port: u16, was_good: bool) -> Asked {
+        Asked { job: job(port), standing: 1, was_good }
+    }
+
     fn begun() -> Consultations {
         let mut consultations = Consultations::default();
-        consultations.begin(question(1), vec![(job(1), 1), (job(2), 1)], now());
+        consultations.begin(question(1), vec![asked(1, false), asked(2, false)], now());
         consultations
     }
 
@@ -181,11 +188,7 @@ mod tests {
         let mut late = begun();
         late.advance(at(250));
         assert_eq!(words(late.note(&finished(1, bad(), 900), at(1000))), []);
-        assert_eq!(
-            words(late.note(&finished(2, bad(), 900), at(1000))),
-            [],
-            "it was said that this node does not know"
-        );
+        assert_eq!(words(late.note(&finished(2, bad(), 900), at(1000))), [(1, Word::None)]);
         assert_eq!(late.next_change(), None);
         let mut silent = begun();
         silent.advance(at(250));
@@ -193,11 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn while_its_checks_take_long_it_says_whether_one_of_the_last_interval_was_good() {
+        let mut all = Consultations::default();
+        all.begin(question(1), vec![asked(1, false), asked(2, true)], now());
+        assert_eq!(words(all.advance(at(250))), [(1, Word::Lately)]);
+        assert_eq!(words(all.advance(at(500))), []);
+        assert_eq!(words(all.note(&finished(1, bad(), 600), at(700))), []);
+        assert_eq!(words(all.note(&finished(2, bad(), 600), at(700))), [(1, Word::None)]);
+    }
+
+    #[test]
     fn of_too_many_questions_the_oldest_is_forgotten() {
         let mut all = Consultations::default();
         (0..=u16::try_from(MOST).expect("a port")).for_each(|number| {
             let port = if number == 0 { 1 } else { 2 };
-            all.begin(question(0), vec![(job(port), 1)], now());
+            all.begin(question(0), vec![asked(port, false)], now());
         });
         assert_eq!(words(all.note(&finished(1, Outcome::Good, 1), at(10))), []);
         assert_eq!(all.note(&finished(2, Outcome::Good, 1), at(10)).len(), MOST);

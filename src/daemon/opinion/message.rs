@@ -1,7 +1,7 @@
 //! What directors ask each other of a virtual service, and answer: datagrams. Pure.
 //!
 //! ```text
-//! "lvso" 4 · version 1 (1) · kind 1 (0 question, 1 well, 2 none, 3 unknown) · nonce 16 · text · HMAC-SHA256 32
+//! "lvso" 4 · version 1 (1) · kind 1 (0 question, 1 well, 2 none, 3 unknown, 4 lately) · nonce 16 · text · HMAC-SHA256 32
 //! ```
 //! The text has lines: the virtual service, then in a question each real server, in an answer the name of the node. All before
 //! the HMAC is proved by it.
@@ -71,9 +71,11 @@ pub enum Word {
     None,
     /// It does not know: it does not look after the service, or its checks have not ended in time.
     Unknown,
+    /// The same, and one of them has passed its check in the last interval.
+    Lately,
 }
 
-const WORDS: [(u8, Word); 3] = [(1, Word::Well), (2, Word::None), (3, Word::Unknown)];
+const WORDS: [(u8, Word); 4] = [(1, Word::Well), (2, Word::None), (3, Word::Unknown), (4, Word::Lately)];
 
 /// A datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +182,8 @@ mod tests {
 
     #[test]
     fn every_message_reads_back_and_the_longest_fits_into_a_packet() {
-        for message in [question(0), question(16), answer(Word::Well), answer(Word::None), answer(Word::Unknown)] {
+        let answers = WORDS.map(|(_, word)| answer(word));
+        for message in [question(0), question(16)].into_iter().chain(answers) {
             let datagram = message.encode(&key(""));
             assert!(datagram.len() <= LONGEST, "{}", datagram.len());
             assert_eq!(Message::decode(&datagram, &key("")), Some(message));
@@ -213,7 +216,7 @@ mod tests {
         crate::testing::check_rows(
             [
                 (head(2, 0), "tcp 10.9.0.100:80"),
-                (head(1, 4), "tcp 10.9.0.100:80\nn2"),
+                (head(1, 5), "tcp 10.9.0.100:80\nn2"),
                 (head(1, 0), ""),
                 (head(1, 0), "tcp 10.9.0.100:80\nn2"),
                 (head(1, 0), &format!("tcp 10.9.0.100:80{many}")),

@@ -6,7 +6,7 @@ use super::{Services, earlier, heed};
 use crate::daemon::event::Sinks;
 use crate::daemon::opinion::{Asked, Question, Word};
 use crate::health::OthersAnswer;
-use crate::model::ServiceKey;
+use crate::model::{RealServerKey, ServiceKey};
 
 /// What this node can say of real servers that another director has asked about.
 #[derive(Debug)]
@@ -28,15 +28,21 @@ impl Services {
 
     /// Returns what this node can say. Of real servers that have failed here as well none is asked: their next check comes soon
     /// enough, and the question is repeated.
-    pub fn consult(&self, Question { service, real_servers, .. }: &Question) -> Consulted {
+    pub fn consult(&self, Question { service, real_servers, .. }: &Question, now: Instant) -> Consulted {
         let Some(watched) = self.watched.get(service) else { return Consulted::Known(Word::Unknown) };
-        let known = || real_servers.iter().filter(|real| watched.pool.serving_state(real).is_some());
-        let well = known().filter(|real| watched.pool.may_be_well(real));
-        let jobs: Vec<Asked> = well.clone().filter_map(|real| self.questions.asked_of(&(*service, *real))).collect();
-        match (known().next(), well.count(), jobs.as_slice()) {
-            (Some(_), 0, _) => Consulted::Known(Word::None),
-            (_, _, []) => Consulted::Known(Word::Unknown),
-            _ => Consulted::Asks(jobs),
+        let known: Vec<&RealServerKey> =
+            real_servers.iter().filter(|real| watched.pool.serving_state(real).is_some()).collect();
+        let well: Vec<&RealServerKey> = known.iter().filter(|real| watched.pool.may_be_well(real)).copied().collect();
+        let asked =
+            self.questions.of(*service, |real| well.contains(&real)).into_iter().map(|(real, job, standing)| {
+                let since = now.checked_sub(job.interval).unwrap_or(now);
+                Asked { job: job.clone(), standing, was_good: watched.pool.is_sure_since(&real, since) }
+            });
+        let asked: Vec<Asked> = asked.collect();
+        match (known.is_empty(), well.is_empty(), asked.is_empty()) {
+            (false, true, _) => Consulted::Known(Word::None),
+            (_, _, true) => Consulted::Known(Word::Unknown),
+            _ => Consulted::Asks(asked),
         }
     }
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use crate::config;
 use crate::daemon::checker::{DoubtInterval, Finished, Job, Verdict};
 use crate::daemon::event::{Event, Sinks};
-use crate::daemon::opinion::Asked;
 use crate::health::Outcome;
 use crate::model::{Check, PathCheck, Question, RealServerKey, ServiceKey, Standing};
 
@@ -61,10 +60,20 @@ impl Questions {
         Some(subscribers)
     }
 
-    /// Returns the check by which this real server is judged, and which of its verdicts is meant.
-    pub fn asked_of(&self, subscriber: &Subscriber) -> Option<Asked> {
-        let standing = |of: &Vec<Vec<Subscriber>>| of.iter().position(|subscribers| subscribers.contains(subscriber));
-        self.subscribers.iter().find_map(|(job, of)| Some((job.clone(), standing(of)?)))
+    /// Returns the checks by which real servers of a service are judged: each with the real server, and which of its verdicts is
+    /// meant. All are found in one pass: there may be thousands of checks, and another director asks many times a second.
+    pub fn of(
+        &self,
+        service: ServiceKey,
+        is_meant: impl Fn(&RealServerKey) -> bool,
+    ) -> Vec<(RealServerKey, &Arc<Job>, usize)> {
+        let found = self.subscribers.iter().flat_map(|(job, of)| {
+            let subscribers =
+                of.iter().enumerate().flat_map(|(standing, all)| all.iter().map(move |one| (one, standing)));
+            subscribers.map(move |((of, real), standing)| (of, *real, job, standing))
+        });
+        let meant = found.filter(|(of, real, ..)| **of == service && is_meant(real));
+        meant.map(|(_, real, job, standing)| (real, job, standing)).collect()
     }
 
     /// Returns why a check could not be made, if one could not.

@@ -15,7 +15,8 @@ use crate::model::RealServerKey;
 
 /// How long an answer is awaited: so much later, at most, a service whose real servers have died is answered by its fallback.
 const ANSWER: Duration = Duration::from_millis(300);
-/// The time from one question to the next, while none is well here.
+/// The time from one question to the next, while none is well here; and how long the first answer is awaited where another
+/// director says that it is to come.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the other directors say of the real servers that are to leave.
@@ -28,6 +29,8 @@ pub enum OthersAnswer {
     },
     /// None of them reaches one.
     NotReached,
+    /// One of them reached one in the last interval, and the check that it makes now takes longer than an answer may.
+    Awaited,
     /// There is no answer, and this is why.
     Silence(Silence),
 }
@@ -101,6 +104,7 @@ impl From<&OthersAnswer> for Stand {
         match answer {
             OthersAnswer::Reached { .. } => Self::Reached,
             OthersAnswer::NotReached => Self::NotReached,
+            OthersAnswer::Awaited => Self::Asked,
             OthersAnswer::Silence(why) => Self::Alone(*why),
         }
     }
@@ -189,6 +193,10 @@ impl Opinion {
     }
 
     fn heard(self, stand: Stand, rule: SecondOpinion, now: Instant) -> Self {
+        if stand == Stand::Asked {
+            let answer_by = if self.stand == Stand::Asked { Some(self.asked + AGAIN) } else { self.answer_by };
+            return Self { answer_by, ..self }.at(now);
+        }
         if (self.stand, stand.is_alone()) == (Stand::Reached, true) {
             return Self { answer_by: None, ..self }.at(now);
         }
@@ -208,7 +216,8 @@ impl Opinion {
             _ => is_unanswered,
         };
         if is_silent {
-            next.stand = Stand::Alone(Silence::NoAnswer);
+            let was_awaited = self.answer_by == Some(self.asked + AGAIN);
+            next.stand = Stand::Alone(if was_awaited { Silence::Unknown } else { Silence::NoAnswer });
         }
         if next.answer_by.is_none() && next.asked + AGAIN <= now { next.ask(now) } else { next }
     }
@@ -263,6 +272,12 @@ impl Pool {
     /// Whether the question about them is the first one since a real server was well here.
     pub fn begins_to_ask(&self) -> bool {
         self.selection.opinion.is_some_and(|opinion| opinion.questions == 1)
+    }
+
+    /// Whether the last check of a real server of this pool was good, and ended at this time or later.
+    pub fn is_sure_since(&self, key: &RealServerKey, time: Instant) -> bool {
+        let member = self.index.get(key).and_then(|place| self.members.get(*place));
+        member.is_some_and(|member| member.is_sure_since(time))
     }
 
     /// Whether a real server of this pool has not failed here, so that its next check may well be good.

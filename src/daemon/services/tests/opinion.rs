@@ -86,19 +86,33 @@ fn another_director_is_answered_at_once_where_all_is_known_and_by_checks_of_what
     let consult = |lab: &ServicesLab, service: &str, hosts: &[u8]| {
         let real_servers = hosts.iter().map(|host| real(*host, 1).key).collect();
         let question = Question { nonce: [0; 16], service: service.parse().expect("key"), real_servers };
-        match lab.services.consult(&question) {
+        match lab.services.consult(&question, lab.now) {
             Consulted::Known(word) => Err(word),
-            Consulted::Asks(jobs) => Ok(jobs.iter().map(|(job, _)| job.check.target.ip()).collect::<Vec<_>>()),
+            Consulted::Asks(mut asked) => {
+                asked.sort_by_key(|asked| asked.job.check.target);
+                Ok(asked.iter().map(|asked| (asked.job.check.target.ip(), asked.was_good)).collect::<Vec<_>>())
+            }
         }
     };
     let address = |host| real(host, 1).key.address;
-    assert_eq!(consult(&lab, SERVICE, &[2, 3]), Ok(vec![address(2), address(3)]));
-    assert_eq!(consult(&lab, SERVICE, &[3, 7]), Ok(vec![address(3)]), "it has no other one");
+    assert_eq!(consult(&lab, SERVICE, &[2, 3]), Ok(vec![(address(2), true), (address(3), true)]));
+    assert_eq!(consult(&lab, SERVICE, &[3, 7]), Ok(vec![(address(3), true)]), "it has no other one");
     assert_eq!(consult(&lab, SERVICE, &[7]), Err(Word::Unknown));
     assert_eq!(consult(&lab, OTHER, &[2]), Err(Word::Unknown));
     for _ in 0..2 {
         lab.hear(2, bad());
     }
-    assert_eq!(consult(&lab, SERVICE, &[2, 3]), Ok(vec![address(3)]), "the other one has failed here too");
+    assert_eq!(consult(&lab, SERVICE, &[2, 3]), Ok(vec![(address(3), true)]), "the other one has failed here too");
     assert_eq!(consult(&lab, SERVICE, &[2]), Err(Word::None));
+    lab.now += Duration::from_secs(10);
+    assert_eq!(consult(&lab, SERVICE, &[3]), Ok(vec![(address(3), true)]));
+    lab.now += Duration::from_millis(1);
+    assert_eq!(
+        consult(&lab, SERVICE, &[3]),
+        Ok(vec![(address(3), false)]),
+        "its check of the last interval has not ended"
+    );
+    lab.hear(3, Outcome::Good);
+    lab.hear(3, bad());
+    assert_eq!(consult(&lab, SERVICE, &[3]), Ok(vec![(address(3), false)]), "its last check has failed");
 }

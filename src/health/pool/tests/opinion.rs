@@ -141,6 +141,39 @@ fn without_a_director_that_reaches_one_they_leave_at_once_and_the_reason_says_wh
 }
 
 #[test]
+fn an_answer_that_another_director_says_is_to_come_is_awaited_until_the_next_question() {
+    let awaited = || {
+        let mut pool = pair(policy());
+        fail_both(&mut pool, 0);
+        assert_eq!(hears(&mut pool, OthersAnswer::Awaited, 260), [PoolEvent::Reweighted]);
+        pool.advance(at(999));
+        assert_eq!((takers(&pool), pool.next_change(at(999))), (vec![1, 2], Some(at(1000))));
+        pool
+    };
+    let mut pool = awaited();
+    hears(&mut pool, OthersAnswer::NotReached, 999);
+    assert_eq!(takers(&pool), [FALLBACK]);
+    let mut pool = awaited();
+    hears(&mut pool, reached(), 999);
+    pool.advance(at(3000));
+    hears(&mut pool, OthersAnswer::Awaited, 3260);
+    pool.advance(at(4998));
+    assert_eq!(takers(&pool), [1, 2], "its word counts for one round of checks");
+    let mut pool = awaited();
+    let events = pool.advance(at(1000));
+    assert!(events.contains(&PoolEvent::AsksOthers), "{events:?}");
+    assert_eq!(takers(&pool), [FALLBACK]);
+    assert!(reason(&pool, 1).contains("no other director knows whether it reaches one"), "{}", reason(&pool, 1));
+    hears(&mut pool, OthersAnswer::Awaited, 1260);
+    assert_eq!(takers(&pool), [FALLBACK], "nothing is put back for it");
+    let mut pool = pair(policy());
+    fail_both(&mut pool, 0);
+    pool.advance(at(300));
+    hears(&mut pool, OthersAnswer::Awaited, 310);
+    assert_eq!((takers(&pool), pool.next_change(at(310))), (vec![FALLBACK], Some(at(1000))), "it has come too late");
+}
+
+#[test]
 fn the_question_is_repeated_each_second_and_a_late_answer_puts_back_what_has_left() {
     let mut pool = pair(policy());
     fail_both(&mut pool, 0);
