@@ -161,15 +161,14 @@ struct Writer<C> {
 impl<C: Cluster> Writer<C> {
     fn serve(mut self, orders: &Receiver<Order>, tell: &impl Fn(SinkNews) -> bool) {
         let mut look_at = Instant::now() + LOOK;
-        let mut pause = Duration::ZERO;
+        let mut write_at = Instant::now();
         loop {
             let is_behind = self.told.next(&self.wanted).is_some();
-            let until = if is_behind { pause } else { look_at.saturating_duration_since(Instant::now()) };
-            match orders.recv_timeout(until) {
+            let until = if is_behind { write_at } else { look_at };
+            match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Order::Tell(wanted)) => {
                     self.wanted = wanted;
                     self.cluster.keep(&self.told.names(&self.wanted));
-                    // The pause after the last write still counts.
                     continue;
                 }
                 Ok(Order::End(done)) => {
@@ -189,7 +188,7 @@ impl<C: Cluster> Writer<C> {
                     self.look()
                 }
             };
-            pause = if result.is_err() { RETRY } else { began.elapsed() * WRITING_SHARE };
+            write_at = next_write((began, Instant::now()), result.is_err());
             if self.news(result, began).is_some_and(|news| !tell(news)) {
                 return;
             }
@@ -237,6 +236,12 @@ impl<C: Cluster> Writer<C> {
         let was_told = std::mem::replace(&mut self.is_trouble_told, trouble.is_some());
         (was_told || trouble.is_some()).then(|| SinkNews { object: OBJECT.into(), trouble })
     }
+}
+
+/// Returns when the next write may begin, after what has begun and ended at these times. The pause counts from there: a weight
+/// that changes after it is written at once.
+fn next_write((began, ended): (Instant, Instant), has_failed: bool) -> Instant {
+    ended + if has_failed { RETRY } else { ended.saturating_duration_since(began) * WRITING_SHARE }
 }
 
 #[cfg(test)]

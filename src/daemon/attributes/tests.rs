@@ -125,3 +125,10 @@ fn a_thousand_services_have_a_hundred_attributes_and_that_is_said_once() {
     assert_eq!((told.len(), told.first_key_value()), (100, Some((&"lvs-weight-tcp_192.0.2.1_1".to_owned(), &1))));
     assert!(received.try_recv().is_err(), "what does not differ is not told");
 }
+
+#[test]
+fn the_pause_counts_from_the_last_write_and_is_as_long_as_that_was_slow() {
+    let (began, after) = (Instant::now(), |milliseconds| Duration::from_millis(milliseconds));
+    let next = |took, has_failed| next_write((began, began + after(took)), has_failed) - began;
+    assert_eq!([next(15, false), next(1200, false), next(1200, true)], [after(165), after(13_200), after(6200)]);
+}
