@@ -56,10 +56,13 @@ fn listen() -> Result<()> {
     Ok(())
 }
 
+/// Returns the virtual IP of this number, with its port.
+type NameOf = fn(u32) -> String;
+
 fn measure(seconds: u32) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     println!("{PER_SECOND} checks a second for {seconds} s each:");
-    let families: [(_, _, fn(u32) -> String); 2] = [
+    let families: [(&str, &str, NameOf); 2] = [
         ("IPv4", "10.9.0.21:80", |number| format!("10.9.1.{number}:80")),
         ("IPv6", "[fd09::21]:80", |number| format!("[fd09::1:{number}]:80")),
     ];
