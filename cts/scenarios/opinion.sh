@@ -108,9 +108,8 @@ print(round(1000 * (last["real-server-removed"] - last["down"])) if len(last) ==
 uplink() {
 	local real verb=add
 	[[ $2 == cut ]] || verb=del
-	for real in "$RS1" "$RS2"; do
-		on "$1" ip route "$verb" unreachable "${real%:*}/32" || failed "ip route $verb on $1"
-	done
+	for real in "$RS1" "$RS2"; do printf 'route %s unreachable %s/32\n' "$verb" "${real%:*}"; done |
+		on "$1" ip -batch - || failed "ip route $verb on $1"
 }
 
 # weight_is HOST VALUE: the cluster has this value.
