@@ -346,3 +346,7 @@ async fn of(looking: &mut Option<JoinHandle<Result<Seen, String>>>) -> Result<Se
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+#[path = "../../fuzz/opinion.rs"]
+mod fuzz;

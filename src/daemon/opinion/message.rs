@@ -36,6 +36,13 @@ impl Key {
         Hmac::new_from_slice(bytes).ok().map(Self)
     }
 
+    /// Returns the text with its proof behind it.
+    pub fn proved(&self, mut text: Vec<u8>) -> Vec<u8> {
+        let proof = self.mac(&text).finalize().into_bytes();
+        text.extend_from_slice(&proof);
+        text
+    }
+
     fn mac(&self, text: &[u8]) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
         mac.update(text);
@@ -97,10 +104,7 @@ impl Message {
                 (kind, nonce, vec![service.to_string(), node.chars().take(LONGEST_NAME).collect()])
             }
         };
-        let mut datagram = [&MAGIC[..], &[VERSION, kind], nonce, lines.join("\n").as_bytes()].concat();
-        let proof = key.mac(&datagram).finalize().into_bytes();
-        datagram.extend_from_slice(&proof);
-        datagram
+        key.proved([&MAGIC[..], &[VERSION, kind], nonce, lines.join("\n").as_bytes()].concat())
     }
 
     /// Reads a datagram. `None` stands for what is not proved by the key, and for all that is no message of this version.
@@ -226,9 +230,7 @@ mod tests {
                 (b"lvsa\x01\x000123456789abcdef".to_vec(), "tcp 10.9.0.100:80"),
             ],
             |(head, text)| {
-                let mut datagram = [&head[..], text.as_bytes()].concat();
-                let proof = key("").mac(&datagram).finalize().into_bytes();
-                datagram.extend_from_slice(&proof);
+                let datagram = key("").proved([&head[..], text.as_bytes()].concat());
                 assert_eq!(Message::decode(&datagram, &key("")), None);
             },
         );
@@ -237,11 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..LONGEST + 50), proved: bool) {
-            let mut datagram = bytes;
-            if proved {
-                let proof = key("").mac(&datagram).finalize().into_bytes();
-                datagram.extend_from_slice(&proof);
-            }
+            let datagram = if proved { key("").proved(bytes) } else { bytes };
             let _ = Message::decode(&datagram, &key(""));
         }
     }
