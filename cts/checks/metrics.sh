@@ -18,8 +18,8 @@ scenario() {
 	on lone ipvsadm -e -t 10.9.0.50:80 -r 10.9.0.41:8001 -m -w 7 || failed "ipvsadm -e"
 	echo "virtual=nonsense" >>"$L/hosts/lone/etc-ha.d/metrics.cf"
 	wait_for 60 "the alerts of what is planted" fires LvsRealServerDown LvsServiceUnserved LvsFallbackServes LvsTableDrifts \
-		LvsConfigurationRefused || failed "$(<"$L/firing")"
-	seen "a real server dead, an entry changed by ipvsadm, a wrong configuration: their five alerts fire, and no other"
+		LvsConfigurationRefused LvsServiceRule || failed "$(<"$L/firing")"
+	seen "a real server dead, an entry changed by ipvsadm, a wrong configuration: a quorum lost by that: their six alerts fire, and no other"
 	wait_for 60 "every query of dashboard and rules finds something" all_queries || failed "$(<"$L/queries")"
 	seen "$(<"$L/queries")"
 	page
@@ -38,7 +38,7 @@ scenario() {
 
 configuration() {
 	printf '%s\n' "checkinterval=1" "checktimeout=3" "autoreload=yes" "on_drift=report" "metrics=$PLACE" \
-		"virtual=10.9.0.50:80" "	real=10.9.0.41:8001 masq 1" "	real=10.9.0.41:8002 masq 3" "	checktype=connect" \
+		"virtual=10.9.0.50:80" "	real=10.9.0.41:8001 masq 1" "	real=10.9.0.41:8002 masq 3" "	checktype=connect" "	quorum=4" \
 		"virtual=10.9.0.51:80" "	real=10.9.0.41:8002 masq" "	checktype=connect" "	fallback=127.0.0.1:8001 masq" \
 		"virtual=10.9.0.52:80" "	real=10.9.0.41:8002 masq" "	checktype=connect" \
 		"virtual=7" "	real=10.9.0.41:8001 masq" "	checktype=connect" "	protocol=fwm"
