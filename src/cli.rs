@@ -149,7 +149,7 @@ enum CliCommand {
     Agent {
         /// vip, lvs, ldirectord or realserver
         name: String,
-        /// start, stop, monitor, reload-agent, validate-all, meta-data
+        /// start, stop, monitor, reload-agent, validate-all, meta-data; lvs also has promote and demote
         action: Option<OsString>,
     },
     /// Run the health monitor in the foreground
