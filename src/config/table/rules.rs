@@ -90,9 +90,10 @@ pub(super) const RULES: &[Directive] = &[
         .parameter(
             "ask the other directors before the last one leaves",
             "yes: before failed checks take out the last real server, or the only one that may serve, the health monitors of the \
-             other directors are asked for at most 300 ms whether they reach it. Where one does, the fault is sought at this node, \
-             and what failed with the last one stays in. Without an answer this node decides alone. Monitor says 190 meanwhile. \
-             The directors need UDP port 9118 between the addresses of their cluster.",
+             other directors are asked whether they reach it, for at most 300 ms, or a second where one has just reached it. \
+             Where one does, the fault is sought at this node, and what failed with the last one stays in. Without an answer \
+             this node decides alone. Monitor says 190 meanwhile. The directors need UDP port 9118 between the addresses of \
+             their cluster.",
         ),
     value("slowstart", Scope::Both, Kind::AtMost(u32::MAX))
         .default("0")
