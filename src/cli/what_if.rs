@@ -46,8 +46,12 @@ struct Service {
 #[derive(Debug, PartialEq)]
 struct Aftermath {
     weights: Vec<(RealServerKey, u32)>,
+    /// Whether one of those that have a weight is well.
+    is_served: bool,
     /// The fallback, where it serves.
     fallback: Option<RealServerKey>,
+    /// What the rules of the service have to say then.
+    rules: Vec<String>,
 }
 
 /// Prints each virtual service that has one of the servers. The exit status says whether one is left without any server.
@@ -70,7 +74,7 @@ pub fn run(event: &Event, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
         }
         let after = service.without(&outages);
         out.write_all(report(service, &after).as_bytes())?;
-        if after.fallback.is_none() && is_unserved(&after.weights) {
+        if after.fallback.is_none() && !after.is_served {
             unserved.push(service.name.as_str());
         }
     }
@@ -85,10 +89,6 @@ impl Service {
     fn without(&self, outages: &[Outage]) -> Aftermath {
         self.scene.play(self.weights.iter().map(|(real, _)| *real), outages)
     }
-}
-
-fn is_unserved(weights: &[(RealServerKey, u32)]) -> bool {
-    weights.iter().all(|(_, weight)| *weight == 0)
 }
 
 fn outage(word: &str) -> anyhow::Result<Outage> {
@@ -158,13 +158,16 @@ fn report(service: &Service, after: &Aftermath) -> String {
         let cells = format!("{weight:>7}{percent:>7.1}%{:>10}{:>7.1}%", then.weight, then.percent);
         text += &format!("  {:<26}{cells}\n", real_server.to_string());
     }
-    if is_unserved(&after.weights) {
+    for rule in &after.rules {
+        text += &format!("  {rule}\n");
+    }
+    if !after.is_served {
         text += &match (after.fallback, service.fallback) {
             (Some(fallback), _) => format!("  {fallback}: the fallback serves then\n"),
             (None, Some(fallback)) => {
-                format!("  no real server serves, and {fallback}, the fallback, does not either\n")
+                format!("  no real server that is well serves, and {fallback}, the fallback, does not either\n")
             }
-            (None, None) => "  no real server serves, and there is no fallback\n".into(),
+            (None, None) => "  no real server that is well serves, and there is no fallback\n".into(),
         };
     }
     text

@@ -105,11 +105,6 @@ impl Failure {
         &self.problems
     }
 
-    /// Returns the problems in the order in which they were met.
-    pub fn into_problems(self) -> Vec<Problem> {
-        self.problems
-    }
-
     /// Returns the code of the gravest problem in the light of `action`.
     pub fn exit_code(&self, action: Action, is_probe: bool) -> ExitCode {
         self.problems

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::declaration::{Declaration, Drain, declaration};
+use super::declaration::declaration;
 use super::drift::DriftTimes;
 use super::record::{HealthRecord, ReducedRecord};
 use crate::model::{RealServerKey, ServiceKey};
@@ -68,7 +68,6 @@ pub struct Registry {
     known_reduced: BTreeMap<ServiceKey, BTreeMap<RealServerKey, ReducedRecord>>,
     quorum_lost: BTreeSet<ServiceKey>,
     drifts: DriftTimes,
-    draining: BTreeMap<ServiceKey, BTreeMap<RealServerKey, Drain>>,
 }
 
 impl Registry {
@@ -98,11 +97,8 @@ impl Registry {
     fn read_without(run_dir: &RunDir, instance: Option<&str>) -> Self {
         let mut registry = Self::read_health_monitors(run_dir);
         for other in run_dir.services().instances().into_iter().filter(|other| Some(other.as_str()) != instance) {
-            let declaration = declaration(run_dir, &other);
-            registry.add_owner(ServiceOwner::Lvs(other), declaration.keys());
-            if let Declaration::Services(declared) = declaration {
-                registry.draining.extend(declared.draining);
-            }
+            let keys = declaration(run_dir, &other).keys();
+            registry.add_owner(ServiceOwner::Lvs(other), keys);
         }
         registry
     }
@@ -172,11 +168,6 @@ impl Registry {
             true => RealServerMover::HealthMonitor,
             false => self.movers.get(key).copied().unwrap_or(RealServerMover::ServiceOwner),
         }
-    }
-
-    /// Returns the drain of a real server that has left a declared service.
-    pub fn drain_of(&self, key: &ServiceKey, real: &RealServerKey) -> Option<Drain> {
-        self.draining.get(key)?.get(real).copied()
     }
 
     /// Returns the real servers of a service that a health monitor, a killed one included, knew to be well.

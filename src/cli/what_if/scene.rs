@@ -114,10 +114,14 @@ impl Scene {
         }
         let entry = pool.entry(now);
         let weight = |real: RealServerKey| (real, entry.real_servers.get(&real).map_or(0, |held| held.weight));
+        let well = own_weights.iter().filter(|(real, weight)| weight.is_some() && !takes(outages, real));
+        let is_served = well.clone().any(|(real, _)| entry.real_servers.get(real).is_some_and(|held| held.weight > 0));
         let serving = settings.fallback.as_ref().filter(|_| pool.fallback_serves()).map(|fallback| fallback.key);
         Aftermath {
             weights: reals.map(weight).collect(),
+            is_served,
             fallback: serving.filter(|fallback| !takes(outages, fallback)),
+            rules: pool.alarms().into_iter().map(|alarm| alarm.cause).collect(),
         }
     }
 }

@@ -178,7 +178,26 @@ fn the_report_has_weights_and_shares_of_now_and_then() {
     let text = after(&[one, two]);
     assert!(text.ends_with("  127.0.0.1:80: the fallback serves then\n"), "{text}");
     let text = after(&[one, two, outage("127.0.0.1").expect("an outage")]);
-    assert!(text.ends_with("no real server serves, and 127.0.0.1:80, the fallback, does not either\n"), "{text}");
+    assert!(
+        text.ends_with("no real server that is well serves, and 127.0.0.1:80, the fallback, does not either\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_a_rule_keeps_in_is_told_and_is_no_server() {
+    let text = "virtual=192.0.2.100:80\n\treal=192.0.2.1:80 gate 1\n\treal=192.0.2.2:80 gate 3\n\tservice=http\n\tmaxejected=40%\n";
+    let service = services_of(parse_file(text.as_bytes(), &NoNames).expect("right")).remove(0);
+    let kept = |count| {
+        format!("  {count} of 2 real servers fail, more than maxejected=40%: the fault is sought at this node\n")
+    };
+    let one = service.without(&outages(&[1]));
+    assert_eq!((weights(&one), one.is_served), (vec![1, 3], true));
+    assert!(report(&service, &one).ends_with(&kept(1)));
+    let both = service.without(&outages(&[1, 2]));
+    assert_eq!((weights(&both), both.is_served), (vec![1, 3], false));
+    let nobody = "  no real server that is well serves, and there is no fallback\n";
+    assert!(report(&service, &both).ends_with(&(kept(2) + nobody)));
 }
 
 #[test]

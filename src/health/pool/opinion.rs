@@ -71,6 +71,8 @@ pub(super) enum News {
 pub(super) enum Stand {
     /// The first answer is awaited.
     Asked,
+    /// The same, and another director says that its answer is to come.
+    Awaited,
     /// Another director reaches one.
     Reached,
     /// No other director reaches one.
@@ -104,7 +106,7 @@ impl From<&OthersAnswer> for Stand {
         match answer {
             OthersAnswer::Reached { .. } => Self::Reached,
             OthersAnswer::NotReached => Self::NotReached,
-            OthersAnswer::Awaited => Self::Asked,
+            OthersAnswer::Awaited => Self::Awaited,
             OthersAnswer::Silence(why) => Self::Alone(*why),
         }
     }
@@ -166,7 +168,7 @@ impl Opinion {
         match self.stand {
             Stand::Reached => Some(Self { stand: Stand::Over { until: now + rule.round }, answer_by: None, ..self }),
             Stand::Over { until } => (now < until).then_some(self),
-            Stand::Asked | Stand::NotReached | Stand::Alone(_) => None,
+            Stand::Asked | Stand::Awaited | Stand::NotReached | Stand::Alone(_) => None,
         }
     }
 
@@ -182,7 +184,7 @@ impl Opinion {
     fn fall(self, now: Instant) -> Self {
         let asked = self.ask(now);
         match self.stand {
-            Stand::Asked => Self { answer_by: self.answer_by, ..asked },
+            Stand::Asked | Stand::Awaited => Self { answer_by: self.answer_by, ..asked },
             Stand::Reached | Stand::Over { .. } => asked,
             Stand::NotReached | Stand::Alone(_) => Self { stand: Stand::Asked, waits_from: now, ..asked },
         }
@@ -193,9 +195,9 @@ impl Opinion {
     }
 
     fn heard(self, stand: Stand, rule: SecondOpinion, now: Instant) -> Self {
-        if stand == Stand::Asked {
-            let answer_by = if self.stand == Stand::Asked { Some(self.asked + AGAIN) } else { self.answer_by };
-            return Self { answer_by, ..self }.at(now);
+        if stand == Stand::Awaited {
+            let waits = matches!(self.stand, Stand::Asked | Stand::Awaited);
+            return if waits { Self { stand, answer_by: Some(self.asked + AGAIN), ..self } } else { self }.at(now);
         }
         if (self.stand, stand.is_alone()) == (Stand::Reached, true) {
             return Self { answer_by: None, ..self }.at(now);
@@ -216,7 +218,7 @@ impl Opinion {
             _ => is_unanswered,
         };
         if is_silent {
-            let was_awaited = self.answer_by == Some(self.asked + AGAIN);
+            let was_awaited = self.stand == Stand::Awaited;
             next.stand = Stand::Alone(if was_awaited { Silence::Unknown } else { Silence::NoAnswer });
         }
         if next.answer_by.is_none() && next.asked + AGAIN <= now { next.ask(now) } else { next }
@@ -228,14 +230,14 @@ impl Opinion {
         match self.stand {
             Stand::Over { until } => until,
             Stand::Reached => question.min(self.counts_until),
-            Stand::Asked | Stand::NotReached | Stand::Alone(_) => question,
+            _ => question,
         }
     }
 
     /// Returns from when on those that fail stay in.
     pub fn holds_from(self) -> Option<Instant> {
         match self.stand {
-            Stand::Asked => Some(self.waits_from),
+            Stand::Asked | Stand::Awaited => Some(self.waits_from),
             Stand::Reached | Stand::Over { .. } => Some(self.from),
             Stand::NotReached | Stand::Alone(_) => None,
         }

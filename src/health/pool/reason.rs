@@ -136,7 +136,7 @@ impl Reasons<'_> {
         let Some(Opinion { stand, .. }) = self.selection.opinion else { return String::new() };
         let here = "no real server passes its check here";
         match stand {
-            Stand::Asked => format!("{here}: the other directors are asked whether they reach one"),
+            Stand::Asked | Stand::Awaited => format!("{here}: the other directors are asked whether they reach one"),
             Stand::Reached => format!(
                 "the fault is sought at this node, nothing is removed: {here}, and the director {} reaches one",
                 self.reached_by
