@@ -135,3 +135,26 @@ fn an_address_is_wrong_where_the_kernel_refuses_it() {
         assert_eq!(check(&host, &text).code, Some(i32::from(refused)), "{address}");
     }
 }
+
+/// The suite executes the other blocks of the documents; these are shown, and nothing else would read them.
+#[test]
+fn every_configuration_that_the_documents_show_is_right() {
+    let host = Host::new();
+    host.sh("mkdir -p /etc/ha.d; mount -t tmpfs tmpfs /etc/ha.d; umask 077; echo secret >/etc/ha.d/monitor.password");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut count = 0;
+    for file in files.chain([root.join("README.md")]).filter(|file| file.extension().is_some_and(|word| word == "md")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for block in text.split("```ldirectord\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            let told = check(&host, block).expect(0).stdout;
+            // The names of the documents are in no DNS.
+            let doubts =
+                told.lines().filter(|line| line.contains("warning: ") && !line.contains("until its records are known"));
+            assert_eq!(doubts.collect::<Vec<_>>(), [""; 0], "{}: {block}", file.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 5, "{count} configurations were found");
+}
