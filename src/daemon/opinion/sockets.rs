@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
@@ -56,7 +57,8 @@ impl Sockets {
     /// Sends a datagram from one of the addresses. One that cannot leave is lost, as any datagram may be.
     pub fn send(&self, from: IpAddr, to: SocketAddr, datagram: &[u8]) {
         if let Some(socket) = self.find(from) {
-            let _ = socket.try_send_to(datagram, to);
+            // Not by the event loop, which takes a new socket for one that cannot be written yet.
+            let _ = SockRef::from(socket).send_to(datagram, &to.into());
         }
     }
 

@@ -184,3 +184,28 @@ fn what_fails_for_long_is_a_fault_until_it_works() {
     assert_eq!(told(None, now + PASSING * 6), Some(None));
     assert_eq!(told(None, now + PASSING * 7), None);
 }
+
+#[test]
+fn a_question_that_waited_for_the_first_look_leaves_at_once() {
+    let cluster = Cluster::new(4);
+    let other = cluster.socket(1);
+    other.set_read_timeout(Some(Duration::from_secs(2))).expect("a time limit");
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let seen = cluster.nodes.clone();
+    let port = cluster.port;
+    let look = move || {
+        let waits = wait.lock().expect("lock").recv_timeout(PATIENCE);
+        waits.map_err(|cause| cause.to_string())?;
+        Ok(Cluster { nodes: seen.clone(), port }.seen_by(0, "secret"))
+    };
+    let (tell, news) = channel();
+    let opinions = Opinions::start_at(port, Arc::new(look), move |told| tell.send(told).is_ok()).expect("start");
+    let one = Director { opinions, news };
+    one.opinions.order(Order::Follow(true));
+    one.asks();
+    go.send(()).expect("it looks");
+    let mut buffer = [0; LONGEST_SEEN];
+    let (length, _) = other.recv_from(&mut buffer).expect("the question");
+    assert!(matches!(Message::decode(&buffer[..length], &key("secret")), Some(Message::Question(_))));
+}
