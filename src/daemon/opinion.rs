@@ -220,10 +220,7 @@ impl<D: Fn(OpinionNews) -> bool> Worker<D> {
 
     fn obey(&mut self, order: Order) -> Vec<OpinionNews> {
         match order {
-            Order::Follow(is_wanted) => {
-                self.follow(is_wanted);
-                Vec::new()
-            }
+            Order::Follow(is_wanted) => self.follow(is_wanted).into_iter().collect(),
             Order::Answer((asked, word)) => {
                 self.answer(&asked, word);
                 Vec::new()
@@ -242,9 +239,10 @@ impl<D: Fn(OpinionNews) -> bool> Worker<D> {
         }
     }
 
-    fn follow(&mut self, is_wanted: bool) {
+    /// Begins, or ends with all that troubles the thread: nobody looks any more whether it has passed.
+    fn follow(&mut self, is_wanted: bool) -> Option<OpinionNews> {
         if is_wanted == self.is_wanted {
-            return;
+            return None;
         }
         self.is_wanted = is_wanted;
         self.look_at = Instant::now();
@@ -253,6 +251,7 @@ impl<D: Fn(OpinionNews) -> bool> Worker<D> {
             (self.looked, self.members) = (None, Members::default());
             self.asking.clear();
         }
+        self.trouble(None, self.look_at)
     }
 
     fn begin_look(&mut self) {

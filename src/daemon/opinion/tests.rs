@@ -186,6 +186,18 @@ fn what_fails_for_long_is_a_fault_until_it_works() {
 }
 
 #[test]
+fn a_trouble_ends_with_the_last_service_that_wants_a_second_opinion() {
+    let now = Instant::now();
+    let mut worker = Worker::new(0, Arc::new(|| Err("unused".into())), |_| true);
+    worker.obey(Order::Follow(true));
+    worker.trouble(Some("bind".into()), now);
+    assert!(worker.trouble(Some("bind".into()), now + PASSING * 2).is_some());
+    let news = worker.obey(Order::Follow(false));
+    assert!(matches!(&news[..], [OpinionNews::Trouble(SinkNews { trouble: None, .. })]), "{news:?}");
+    assert_eq!(worker.obey(Order::Follow(false)).len(), 0, "once");
+}
+
+#[test]
 fn a_question_that_waited_for_the_first_look_leaves_at_once() {
     let cluster = Cluster::new(4);
     let other = cluster.socket(1);
