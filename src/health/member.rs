@@ -446,6 +446,12 @@ impl Member {
         self.fell.or(self.suspicions.out_since()).filter(|_| !self.is_kept_out())
     }
 
+    /// Returns when its failed checks took it from its clients. `None` also where it is out for what it does with connections:
+    /// whether it passes a check says nothing against that.
+    pub fn failed_checks_at(&self) -> Option<Instant> {
+        self.fell.filter(|_| !self.is_kept_out() && !self.suspicions.keep_out())
+    }
+
     /// Returns why it serves or not.
     pub fn reason(&self, limits: Limits) -> String {
         let Limits { failurecount, rise } = limits;

@@ -251,7 +251,7 @@ impl Pool {
         let Selection { opinion: Some(opinion), choice, .. } = self.selection else { return Vec::new() };
         let reals = self.settings.real_servers.iter().zip(&self.members);
         let failed = reals.filter(|(real, member)| {
-            let has_failed_at_once = member.fell().is_some_and(|fell| fell >= opinion.from);
+            let has_failed_at_once = member.failed_checks_at().is_some_and(|fell| fell >= opinion.from);
             !real.disabled && has_failed_at_once && member.weight(real.real_server.weight) > 0
         });
         let keys: Vec<RealServerKey> = failed.map(|(real, _)| real.real_server.key).collect();

@@ -153,7 +153,7 @@ impl Reasons<'_> {
     /// Why the question to the other directors keeps one out no longer that has failed with the last ones.
     fn why_others_do_not_help(&self, member: &Member) -> Option<String> {
         let opinion = self.selection.opinion?;
-        let is_asked_about = member.fell().is_some_and(|fell| fell >= opinion.from);
+        let is_asked_about = member.failed_checks_at().is_some_and(|fell| fell >= opinion.from);
         is_asked_about.then(|| self.others())
     }
 

@@ -29,10 +29,14 @@ pub(super) enum Hold {
 impl Holds {
     /// Returns why this one stays, if it has failed and stays.
     pub fn of(self, member: &Member) -> Option<Hold> {
-        let fell = member.fell()?;
-        let stays = |from: Option<Instant>| from.is_some_and(|from| from <= fell);
-        let holds = [(self.cap, Hold::Cap), (self.opinion, Hold::Opinion), (self.quorum, Hold::Quorum)];
-        holds.into_iter().find(|(from, _)| stays(*from)).map(|(_, hold)| hold)
+        let fell = member.fell();
+        let holds = [
+            (self.cap, fell, Hold::Cap),
+            (self.opinion, member.failed_checks_at(), Hold::Opinion),
+            (self.quorum, fell, Hold::Quorum),
+        ];
+        let stays = |from: Option<Instant>, fell: Option<Instant>| Some(from? <= fell?);
+        holds.into_iter().find(|(from, fell, _)| stays(*from, *fell) == Some(true)).map(|(.., hold)| hold)
     }
 }
 
@@ -52,7 +56,7 @@ pub(super) struct Tally {
     pub failed: u64,
     /// Those that serve, and whose last check was good.
     pub sure: u64,
-    /// Those that were taken from their clients.
+    /// Those that failed checks have taken from their clients.
     pub fallen: u64,
     /// The weight of those that have failed and stay since the quorum was lost.
     pub kept: u64,
@@ -119,7 +123,7 @@ impl Tally {
             judged: is_judged.into(),
             failed: (is_judged && is_let_serve && member.has_failed()).into(),
             sure: (is_weighted && member.is_sure()).into(),
-            fallen: (is_weighted && member.fell().is_some()).into(),
+            fallen: (is_weighted && member.failed_checks_at().is_some()).into(),
             kept: weight_if(hold == Some(Hold::Quorum)),
             primary,
             backup,

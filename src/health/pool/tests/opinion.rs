@@ -310,6 +310,22 @@ fn a_start_asks_before_it_takes_out_what_it_has_found() {
     assert_eq!(takers(&pool), [1, 2]);
 }
 
+#[test]
+fn one_that_swallows_connections_is_neither_brought_back_nor_a_reason_to_keep_a_dead_one() {
+    let mut pool = pair(policy());
+    pool.suspect(&real(1, 1).key, "swallows", true, at(0));
+    note_ms(&mut pool, 1, true, 500);
+    note_ms(&mut pool, 2, false, 600);
+    assert!(note_ms(&mut pool, 2, false, 1600).contains(&PoolEvent::AsksOthers));
+    assert_eq!(
+        (takers(&pool), hosts(&pool)),
+        (vec![2], vec![real(2, 1).key]),
+        "the other one passes its checks everywhere"
+    );
+    hears(&mut pool, OthersAnswer::NotReached, 1620);
+    assert_eq!(takers(&pool), [FALLBACK]);
+}
+
 /// Which real server answers how, and how many milliseconds after the one before.
 fn any_results() -> impl Strategy<Value = Vec<(u8, bool, u64)>> {
     proptest::collection::vec((1..4u8, proptest::bool::weighted(0.3), 0..900u64), 1..80)

@@ -47,7 +47,9 @@ fn any_answer() -> impl Strategy<Value = OthersAnswer> {
     prop_oneof![
         Just(OthersAnswer::Reached { by: "n2".into() }),
         Just(OthersAnswer::NotReached),
+        Just(OthersAnswer::Awaited),
         Just(OthersAnswer::Silence(Silence::Unknown)),
+        Just(OthersAnswer::Silence(Silence::NoOther)),
     ]
 }
 
@@ -170,8 +172,9 @@ fn recount(pool: &Pool) -> Tally {
     let how_many = |is_one: Is<'_>| weights(is_one).len() as u64;
     let weight = |is_one: Is<'_>| weights(is_one).iter().sum::<u64>();
     let since =
-        |from: Option<Instant>, member: &Member| from.is_some_and(|from| member.fell().is_some_and(|at| at >= from));
-    let is_held = |member: &Member| since(pool.holds.cap, member) || since(pool.holds.opinion, member);
+        |from: Option<Instant>, fell: Option<Instant>| from.is_some_and(|from| fell.is_some_and(|at| at >= from));
+    let is_held =
+        |member: &Member| since(pool.holds.cap, member.fell()) || since(pool.holds.opinion, member.failed_checks_at());
     let is_out = |member: &Member| member.suspicion().is_some_and(|suspicion| suspicion.out_for.is_some());
     let is_awaited = |member: &Member| {
         member.awaits_first_result() && member.health() == Health::Unknown(Admission::Outside) && !is_out(member)
@@ -203,8 +206,8 @@ fn recount(pool: &Pool) -> Tally {
             weight > 0 && (has_failed || is_out(member))
         }),
         sure: how_many(&|weight, _, member| weight > 0 && member.is_sure()),
-        fallen: how_many(&|weight, _, member| weight > 0 && member.fell().is_some()),
-        kept: weight(&|_, _, member| since(pool.holds.quorum, member) && !is_held(member)),
+        fallen: how_many(&|weight, _, member| weight > 0 && member.failed_checks_at().is_some()),
+        kept: weight(&|_, _, member| since(pool.holds.quorum, member.fell()) && !is_held(member)),
         primary: tier(false),
         backup: tier(true),
     }
