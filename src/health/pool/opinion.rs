@@ -134,7 +134,7 @@ pub(super) struct Opinion {
 
 impl Opinion {
     fn begun(rule: SecondOpinion, now: Instant) -> Self {
-        let from = now.checked_sub(rule.round).unwrap_or(now);
+        let from = rule.from(now);
         Self {
             since: now,
             from,
@@ -152,7 +152,7 @@ impl Opinion {
         let before = match outlook {
             Outlook::Clear => return None,
             Outlook::Mending => return before.and_then(|before| before.over(rule, now)),
-            Outlook::Alone => before.map(|before| before.resumed(now)),
+            Outlook::Alone => before.map(|before| before.resumed(rule, now)),
         };
         match (before, news) {
             (None, News::Fall) => Some(Self::begun(rule, now)),
@@ -172,10 +172,14 @@ impl Opinion {
         }
     }
 
-    /// The one that was well has failed again: what was heard before it counts until the answer of now.
-    fn resumed(self, now: Instant) -> Self {
+    /// The one that was well has failed again: what was heard before it counts until the answer of now. One that has failed for
+    /// longer than a round has not failed with it: it would stay in as long as the first one comes and goes.
+    fn resumed(self, rule: SecondOpinion, now: Instant) -> Self {
         match self.stand {
-            Stand::Over { .. } => Self { stand: Stand::Reached, counts_until: now + ANSWER, ..self.ask(now) },
+            Stand::Over { .. } => {
+                let from = rule.from(now).max(self.from);
+                Self { stand: Stand::Reached, from, counts_until: now + ANSWER, ..self.ask(now) }
+            }
             _ => self,
         }
     }

@@ -93,6 +93,13 @@ pub struct SecondOpinion {
     pub round: Duration,
 }
 
+impl SecondOpinion {
+    /// Returns from when on a real server has failed at once with one that fails now.
+    pub(super) fn from(self, now: Instant) -> Instant {
+        now.checked_sub(self.round).unwrap_or(now)
+    }
+}
+
 /// What the health monitors before this one knew of the real servers of a virtual service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KnownHealth {

@@ -326,6 +326,27 @@ fn one_that_swallows_connections_is_neither_brought_back_nor_a_reason_to_keep_a_
     assert_eq!(takers(&pool), [FALLBACK]);
 }
 
+#[test]
+fn one_that_is_dead_leaves_although_another_one_comes_and_goes_here() {
+    let (mut pool, mut time) = (pool(&[1; 2], 0, policy()), 0);
+    let mut last_in = None;
+    for until in (0..60_000).step_by(1000) {
+        while let Some(next) = pool.next_change(at(time)).filter(|next| *next <= at(until)) {
+            time = u64::try_from((next - now()).as_millis()).expect("a time");
+            let events = pool.advance(at(time));
+            answered(&mut pool, &events, time);
+        }
+        time = until;
+        let is_well = until / 1000 % 4 >= 2;
+        for (host, good) in [(1, is_well), (2, false)] {
+            let events = note_ms(&mut pool, host, good, time);
+            answered(&mut pool, &events, time);
+        }
+        last_in = last_in.max(takers(&pool).contains(&2).then_some(time));
+    }
+    assert!(last_in < Some(10_000), "{last_in:?}");
+}
+
 /// Which real server answers how, and how many milliseconds after the one before.
 fn any_results() -> impl Strategy<Value = Vec<(u8, bool, u64)>> {
     proptest::collection::vec((1..4u8, proptest::bool::weighted(0.3), 0..900u64), 1..80)
