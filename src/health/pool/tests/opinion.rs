@@ -202,6 +202,7 @@ fn the_word_of_a_director_that_falls_silent_counts_for_one_round_of_checks() {
         pool.advance(at(milliseconds));
         assert_eq!(takers(&pool), [1, 2], "{milliseconds} ms");
     }
+    assert_eq!(pool.next_change(at(4009)), Some(at(4010)));
     let events = pool.advance(at(4010));
     assert!(events.contains(&PoolEvent::Began(Condition::DecidedAlone)), "{events:?}");
     assert_eq!(takers(&pool), [FALLBACK]);
@@ -345,6 +346,35 @@ fn one_that_is_dead_leaves_although_another_one_comes_and_goes_here() {
         last_in = last_in.max(takers(&pool).contains(&2).then_some(time));
     }
     assert!(last_in < Some(10_000), "{last_in:?}");
+}
+
+#[test]
+fn another_failure_does_not_make_the_first_answer_be_awaited_for_longer() {
+    let mut pool = pair(policy());
+    note_ms(&mut pool, 2, false, 0);
+    note_ms(&mut pool, 1, false, 0);
+    note_ms(&mut pool, 1, false, 0);
+    note_ms(&mut pool, 2, false, 200);
+    assert_eq!((takers(&pool), pool.next_change(at(200))), (vec![1, 2], Some(at(300))));
+    pool.advance(at(300));
+    assert_eq!(takers(&pool), [FALLBACK]);
+}
+
+#[test]
+fn nobody_is_asked_about_one_that_a_person_has_drained() {
+    let mut pool = pair(policy());
+    fail_both(&mut pool, 0);
+    let drained = Override::Weight { weight: 0, reason: "drained".into() };
+    pool.set_overrides(|key| (*key == real(1, 1).key).then(|| drained.clone()), at(10));
+    assert_eq!(hosts(&pool), [real(2, 1).key]);
+}
+
+#[test]
+fn one_that_could_not_be_asked_is_in_doubt() {
+    let mut pool = pair(policy());
+    pool.note(real(2, 1).key, &Outcome::NotAsked("too many open files".into()), at(0));
+    note_ms(&mut pool, 1, false, 0);
+    assert!(note_ms(&mut pool, 1, false, 10).contains(&PoolEvent::AsksOthers));
 }
 
 /// Which real server answers how, and how many milliseconds after the one before.
