@@ -63,7 +63,8 @@ impl Asked {
             return Some(OthersAnswer::Awaited);
         }
         let words: Vec<Word> = self.words.iter().copied().collect::<Option<_>>()?;
-        Some(match words.iter().all(|word| *word == Word::None) {
+        // One that does not have the service knows nothing of it.
+        Some(match words.contains(&Word::None) {
             true => OthersAnswer::NotReached,
             false => OthersAnswer::Silence(Silence::Unknown),
         })
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_reaches_is_enough_and_all_have_to_say_that_they_do_not() {
+    fn one_that_reaches_is_enough_and_all_that_know_have_to_say_that_they_do_not() {
         use Word::{Lately, None as Not, Unknown, Well};
         let silence = Some(OthersAnswer::Silence(Silence::Unknown));
         crate::testing::check_rows(
@@ -97,12 +98,12 @@ mod tests {
                 (vec![(0, Not), (0, Not)], None),
                 (vec![(0, Not), (1, Well)], reached()),
                 (vec![(0, Not), (1, Not)], Some(OthersAnswer::NotReached)),
-                (vec![(0, Not), (1, Unknown)], silence.clone()),
+                (vec![(0, Not), (1, Unknown)], Some(OthersAnswer::NotReached)),
                 (vec![(1, Unknown), (0, Unknown)], silence.clone()),
                 (vec![(1, Lately)], Some(OthersAnswer::Awaited)),
                 (vec![(1, Lately), (0, Not)], Some(OthersAnswer::Awaited)),
                 (vec![(1, Lately), (0, Not), (1, Not)], Some(OthersAnswer::NotReached)),
-                (vec![(1, Lately), (0, Unknown), (1, Not)], silence),
+                (vec![(1, Lately), (0, Unknown), (1, Unknown)], silence),
                 (vec![(1, Unknown), (0, Unknown), (1, Well)], reached()),
                 (vec![(2, Not)], None),
             ],

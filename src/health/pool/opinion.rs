@@ -19,6 +19,9 @@ const ANSWER: Duration = Duration::from_millis(300);
 /// director says that it is to come.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// What fails within this time is asked about together: thousands may fail at once, and each question costs a look at all.
+const TOGETHER: Duration = Duration::from_millis(50);
+
 /// What the other directors say of the real servers that are to leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OthersAnswer {
@@ -126,6 +129,8 @@ pub(super) struct Opinion {
     /// How many questions there were.
     pub questions: u32,
     asked: Instant,
+    /// When the question is repeated.
+    again_at: Instant,
     /// Until then an answer to the last question is awaited; `None`: it has been answered, or none came.
     answer_by: Option<Instant>,
     /// How long an answer counts that one is reached: a check of the other director may take longer than a question is open.
@@ -142,6 +147,7 @@ impl Opinion {
             stand: Stand::Asked,
             questions: 1,
             asked: now,
+            again_at: now + AGAIN,
             answer_by: Some(now + ANSWER),
             counts_until: now,
         }
@@ -184,18 +190,27 @@ impl Opinion {
         }
     }
 
-    /// Another one has failed: it is asked about at once. One that was being asked about waits no longer for that.
+    /// Another one has failed: it is asked about at once, or together with those that have failed a moment ago.
     fn fall(self, now: Instant) -> Self {
-        let asked = self.ask(now);
-        match self.stand {
-            Stand::Asked | Stand::Awaited => Self { answer_by: self.answer_by, ..asked },
-            Stand::Reached | Stand::Over { .. } => asked,
-            Stand::NotReached | Stand::Alone(_) => Self { stand: Stand::Asked, waits_from: now, ..asked },
+        let soon = self.asked + TOGETHER;
+        if now < soon {
+            return Self { again_at: self.again_at.min(soon), ..self };
         }
+        let waits = match self.stand {
+            Stand::NotReached | Stand::Alone(_) => {
+                Self { stand: Stand::Asked, waits_from: now, answer_by: None, ..self }
+            }
+            _ => self,
+        };
+        waits.ask(now)
     }
 
+    /// Asks. The first answer is awaited no longer for another question.
     fn ask(self, now: Instant) -> Self {
-        Self { questions: self.questions.wrapping_add(1), asked: now, answer_by: Some(now + ANSWER), ..self }
+        let before = self.answer_by.filter(|_| matches!(self.stand, Stand::Asked | Stand::Awaited));
+        let answer_by = before.or(Some(now + ANSWER));
+        let questions = self.questions.wrapping_add(1);
+        Self { questions, asked: now, again_at: now + AGAIN, answer_by, ..self }
     }
 
     fn heard(self, stand: Stand, rule: SecondOpinion, now: Instant) -> Self {
@@ -225,12 +240,12 @@ impl Opinion {
             let was_awaited = self.stand == Stand::Awaited;
             next.stand = Stand::Alone(if was_awaited { Silence::Unknown } else { Silence::NoAnswer });
         }
-        if next.answer_by.is_none() && next.asked + AGAIN <= now { next.ask(now) } else { next }
+        if next.again_at <= now { next.ask(now) } else { next }
     }
 
     /// Returns when time alone changes something.
     pub fn due(self) -> Instant {
-        let question = self.answer_by.unwrap_or(self.asked + AGAIN);
+        let question = self.answer_by.map_or(self.again_at, |answer_by| answer_by.min(self.again_at));
         match self.stand {
             Stand::Over { until } => until,
             Stand::Reached => question.min(self.counts_until),

@@ -15,7 +15,11 @@ fn policy() -> Policy {
 
 /// Two real servers of weight 1 that leave at the second failure.
 fn pair(policy: Policy) -> Pool {
-    let mut pool = pool(&[1; 2], 0, policy);
+    twice(pool(&[1; 2], 0, policy))
+}
+
+/// They leave at the second failure.
+fn twice(mut pool: Pool) -> Pool {
     let limits = Limits { failurecount: 2, rise: 1 };
     pool.reconfigure(PoolSettings { limits, ..pool.settings().clone() }, now());
     pool
@@ -126,6 +130,7 @@ fn without_a_director_that_reaches_one_they_leave_at_once_and_the_reason_says_wh
             let events = match answer {
                 Some(answer) => hears(&mut pool, answer, 10),
                 None => {
+                    assert_eq!(pool.advance(at(50)), [PoolEvent::AsksOthers], "both together");
                     assert_eq!(pool.advance(at(299)), []);
                     assert_eq!(pool.next_change(at(299)), Some(at(300)));
                     pool.advance(at(300))
@@ -145,9 +150,10 @@ fn an_answer_that_another_director_says_is_to_come_is_awaited_until_the_next_que
     let awaited = || {
         let mut pool = pair(policy());
         fail_both(&mut pool, 0);
+        pool.advance(at(50));
         assert_eq!(hears(&mut pool, OthersAnswer::Awaited, 260), [PoolEvent::Reweighted]);
         pool.advance(at(999));
-        assert_eq!((takers(&pool), pool.next_change(at(999))), (vec![1, 2], Some(at(1000))));
+        assert_eq!((takers(&pool), pool.next_change(at(999))), (vec![1, 2], Some(at(1050))));
         pool
     };
     let mut pool = awaited();
@@ -160,7 +166,7 @@ fn an_answer_that_another_director_says_is_to_come_is_awaited_until_the_next_que
     pool.advance(at(4998));
     assert_eq!(takers(&pool), [1, 2], "its word counts for one round of checks");
     let mut pool = awaited();
-    let events = pool.advance(at(1000));
+    let events = pool.advance(at(1050));
     assert!(events.contains(&PoolEvent::AsksOthers), "{events:?}");
     assert_eq!(takers(&pool), [FALLBACK]);
     assert!(reason(&pool, 1).contains("no other director knows whether it reaches one"), "{}", reason(&pool, 1));
@@ -168,19 +174,21 @@ fn an_answer_that_another_director_says_is_to_come_is_awaited_until_the_next_que
     assert_eq!(takers(&pool), [FALLBACK], "nothing is put back for it");
     let mut pool = pair(policy());
     fail_both(&mut pool, 0);
+    pool.advance(at(50));
     pool.advance(at(300));
     hears(&mut pool, OthersAnswer::Awaited, 310);
-    assert_eq!((takers(&pool), pool.next_change(at(310))), (vec![FALLBACK], Some(at(1000))), "it has come too late");
+    assert_eq!((takers(&pool), pool.next_change(at(310))), (vec![FALLBACK], Some(at(1050))), "it has come too late");
 }
 
 #[test]
 fn the_question_is_repeated_each_second_and_a_late_answer_puts_back_what_has_left() {
     let mut pool = pair(policy());
     fail_both(&mut pool, 0);
+    pool.advance(at(50));
     pool.advance(at(300));
     assert_eq!(takers(&pool), [FALLBACK]);
-    assert_eq!(pool.next_change(at(300)), Some(at(1000)));
-    assert!(pool.advance(at(1000)).contains(&PoolEvent::AsksOthers));
+    assert_eq!(pool.next_change(at(300)), Some(at(1050)));
+    assert!(pool.advance(at(1050)).contains(&PoolEvent::AsksOthers));
     assert_eq!(takers(&pool), [FALLBACK], "a question alone brings nothing back");
     assert!(hears(&mut pool, reached(), 1900).contains(&PoolEvent::FallbackOut));
     assert_eq!(takers(&pool), [1, 2]);
@@ -377,16 +385,30 @@ fn one_that_could_not_be_asked_is_in_doubt() {
     assert!(note_ms(&mut pool, 1, false, 10).contains(&PoolEvent::AsksOthers));
 }
 
+#[test]
+fn many_that_fail_one_after_the_other_are_asked_about_together() {
+    let (mut pool, mut questions) = (twice(pool(&[1; 250], 0, policy())), 0);
+    // All have failed once before the first of them leaves.
+    for milliseconds in 0..500_u64 {
+        let mut events = pool.advance(at(milliseconds));
+        let host = u8::try_from(milliseconds % 250).expect("a host") + 1;
+        events.extend(note_ms(&mut pool, host, false, milliseconds));
+        if events.contains(&PoolEvent::AsksOthers) {
+            questions += 1;
+            hears(&mut pool, OthersAnswer::NotReached, milliseconds);
+        }
+    }
+    assert_eq!(takers(&pool), [FALLBACK]);
+    assert!((2..=6).contains(&questions), "{questions} questions");
+}
+
 /// Which real server answers how, and how many milliseconds after the one before.
 fn any_results() -> impl Strategy<Value = Vec<(u8, bool, u64)>> {
     proptest::collection::vec((1..4u8, proptest::bool::weighted(0.3), 0..900u64), 1..80)
 }
 
 fn three() -> Pool {
-    let mut pool = pool(&[1; 3], 0, policy());
-    let limits = Limits { failurecount: 2, rise: 1 };
-    pool.reconfigure(PoolSettings { limits, ..pool.settings().clone() }, now());
-    pool
+    twice(pool(&[1; 3], 0, policy()))
 }
 
 /// Another director reaches one whenever it is asked.
