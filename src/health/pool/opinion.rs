@@ -221,8 +221,8 @@ impl Opinion {
         if (self.stand, stand.is_alone()) == (Stand::Reached, true) {
             return Self { answer_by: None, ..self }.at(now);
         }
-        let counts_until = now + rule.round.max(AGAIN + ANSWER);
-        Self { stand, answer_by: None, counts_until, ..self }.at(now)
+        // A round is two seconds at least, so the question is answered again before.
+        Self { stand, answer_by: None, counts_until: now + rule.round, ..self }.at(now)
     }
 
     /// Does what time alone changes.
