@@ -89,8 +89,8 @@ kernel_sockets() { printf '%s/lvs-agents-cts.%s.%s' "$(kernel_memory_dir)" "$$" 
 
 kernel_uml() {
 	# shellcheck disable=SC2054
-	local command=(linux.uml rootfstype=hostfs rootflags=/ ro init="$CTS/lab/uml-init" mem=2500M panic=1 quiet
-		con=pts con0=null,fd:1 "lab.cts=$CTS" "lab.out=$OUT")
+	local command=("$UML" rootfstype=hostfs rootflags=/ ro init="$CTS/lab/uml-init" mem=2500M panic=1 quiet
+		con=pts con0=null,fd:1 "lab.cts=$CTS" "lab.out=$OUT" "lab.modules=$UML_MODULES" seccomp=auto)
 	export TMPDIR
 	TMPDIR=$(kernel_memory_dir)
 	# Without this, the management socket would go to root's home folder.

@@ -1,6 +1,6 @@
 # This file prepares on the machine what has to be there before a lab can start. demo, run and bench source it.
 . "${BASH_SOURCE[0]%/*}/common.sh"
-for part in kernel packages database build; do . "$CTS/lab/$part.sh"; done
+for part in kernel uml packages database build; do . "$CTS/lab/$part.sh"; done
 
 # machine_folder NAME: makes an empty folder for the logs and sets OUT to it.
 machine_folder() {
@@ -14,6 +14,7 @@ machine_folder() {
 machine_prepare() {
 	machine_folder "$1"
 	packages_install
+	[[ ${LAB_UML:-} != newer ]] || uml_newer
 	database_template
 	[[ $PRODUCT != ours ]] || build_binary
 }

@@ -30,7 +30,7 @@ packages_install() {
 	[[ $EUID == 0 ]] || die "the lab needs root: it makes namespaces and mounts (nothing outside of them is changed)"
 	command -v apt-get >/dev/null || die "packages: this suite installs Debian packages, and there is no apt-get here"
 	# Where the running kernel has no IPVS, one that has it is booted as an ordinary process.
-	kernel_has_ipvs || PACKAGES+=(user-mode-linux)
+	kernel_has_ipvs || PACKAGES+=(user-mode-linux patchelf)
 	local missing policy=/usr/sbin/policy-rc.d made=
 	missing=$(packages_missing)
 	[[ -n $missing ]] || return 0
