@@ -17,6 +17,12 @@ pair() {
 pair_read() { read -r active standby <<<"$(pair)"; }
 pair_is_whole() { pair >/dev/null && [[ $(cluster_status) == *"Clone Set: db-health-clone"*"Started: [ n1 n2 ]"* ]]; }
 pair_is() { [[ $(pair) == "$1 $2" ]]; }
+# must_be_equals: waits until the cluster rates both directors highest. After a planned move the one with the higher score would
+# get the role back as soon as the order to move ends.
+must_be_equals() {
+	local host
+	for host in n1 n2; do must 60 "the highest score of $host" has_score "$host" 1000; done
+}
 # has_score HOST SCORE: succeeds when the cluster has this promotion score of it.
 has_score() { [[ $(on "$1" attrd_updater --query --name master-db-lvs --node "$1" 2>&1) == *"value=\"$2\""* ]]; }
 promoted_on() { [[ $(cluster_status) == *"Promoted: [ $1 ]"* ]]; }

@@ -99,8 +99,7 @@ failed_promotions() { promotions | grep -v ": ok"; }
 # The attribute daemons of both nodes at once: the cluster forgets all promotion scores, and nobody tells it them but monitor. A
 # score that is still to rise would be told for that.
 fault_scores() {
-	local host
-	for host in n1 n2; do must 60 "the highest score of $host" has_score "$host" 1000; done
+	must_be_equals
 	fault_daemon pacemaker-attrd "$active" &
 	fault_daemon pacemaker-attrd "$standby"
 	wait $! || failed "a new pacemaker-attrd on $active"

@@ -22,6 +22,7 @@ scenario() {
 	seen "the same from a file (config/takeover-clone.crm), with services by gate and by masq beside the database"
 
 	sessions_start
+	must_be_equals
 	from=$EPOCHREALTIME
 	quietly_on "$active" crm_resource --move --promoted --resource db-lvs-clone || failed "crm_resource --move --promoted"
 	must 60 "$standby promoted, with the address" pair_is "$standby" "$active"

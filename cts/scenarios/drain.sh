@@ -137,6 +137,7 @@ set_real() {
 }
 
 take_over() {
+	must_be_equals
 	quietly_on "$active" crm_resource --move --promoted --resource db-lvs-clone || failed "crm_resource --move --promoted"
 	must 60 "$standby promoted, with the address" pair_is "$standby" "$active"
 	quietly_on "$active" crm_resource --clear --resource db-lvs-clone || failed "crm_resource --clear"
