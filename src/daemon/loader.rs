@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::HealthMonitorOptions;
 use super::declaring::Overdue;
@@ -155,6 +155,8 @@ struct SourceWatch {
     trouble: Option<String>,
     /// The source's stamp at the last attempt to read.
     stamp: Stamp,
+    /// The stamp of the source's place when it was last found to hold what was read.
+    looked: Option<Stamp>,
     /// A new stamp, whose file may still be half-written.
     fresh: Option<Stamp>,
     retry: Option<Retry>,
@@ -179,6 +181,7 @@ impl SourceWatch {
             overdue: Overdue::default(),
             trouble: None,
             stamp: Stamp::default(),
+            looked: None,
             fresh: None,
             retry: None,
             retry_names: None,
@@ -313,8 +316,14 @@ impl SourceWatch {
     /// in place has finished then. A declaration comes as a whole, and every moment with the one before it is a moment
     /// too many.
     fn has_changed(&mut self) -> bool {
+        let place = self.source().stamp_of_place();
+        if self.looked == Some(place) {
+            return false;
+        }
         let stamp = self.source().stamp();
         if stamp == self.stamp {
+            let is_certain = place.doubtful_for(SystemTime::now()) == Duration::ZERO;
+            self.looked = Some(place).filter(|_| is_certain);
             return false;
         }
         let is_whole = !self.source().owns_services() || self.fresh == Some(stamp);
@@ -325,7 +334,7 @@ impl SourceWatch {
     /// Follows a change of the source. What the `lvs` agents declare is always followed, a file only with
     /// `autoreload=yes`. The callback of a file is run either way, as ldirectord does.
     fn follow_change(&mut self) -> bool {
-        self.stamp = self.source().stamp();
+        (self.stamp, self.looked) = (self.source().stamp(), None);
         let followed = !self.source().owns_services() || self.autoreload;
         let mut goes_on = self.report(LoaderNews::Changed { followed });
         if followed {
@@ -342,7 +351,7 @@ impl SourceWatch {
 
     fn load(&mut self) -> bool {
         let stamp = self.source().stamp();
-        self.stamp = stamp;
+        (self.stamp, self.looked) = (stamp, None);
         match self.reader.read(self.stands_by()) {
             Ok(loaded) => {
                 self.stamp = loaded.stamp;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use anyhow::anyhow;
 
 use crate::config::{self, Config, Service};
 use crate::director::{self, ConfigText, DnsNames};
-use crate::system::RunDir;
+use crate::system::{Folder, RunDir};
 
 /// Two changes of a folder that lie closer together than this may leave the same time of change: the kernel takes it from
 /// a clock that moves with the timer's ticks, 10 ms at the longest (Documentation/filesystems/multigrain-ts.rst).
@@ -39,6 +40,15 @@ impl Stamp {
             Ok((metadata.ino(), length, metadata.modified()?))
         };
         Self(read().ok())
+    }
+
+    /// Returns the stamp of all declarations. The records of roles, refusals and drift lie in the same folder and change it too,
+    /// each time that an action writes one: a promotion must not have thousands of real servers read again.
+    fn of_declarations(folder: &Folder) -> Self {
+        let files = folder.fingerprint();
+        let mut hasher = DefaultHasher::new();
+        files.hash(&mut hasher);
+        Self(files.iter().map(|(.., written)| *written).max().map(|newest| (hasher.finish(), 0, newest)))
     }
 
     /// Whether the declarations are still those of this stamp.
@@ -70,6 +80,15 @@ pub type UnderstoodTexts = BTreeMap<String, String>;
 
 impl ServiceSource {
     pub fn stamp(&self) -> Stamp {
+        match self {
+            Self::File(_) => self.stamp_of_place(),
+            Self::Declarations(run_dir) => Stamp::of_declarations(&run_dir.services()),
+        }
+    }
+
+    /// Returns the stamp of the file or folder itself, which costs one look however many declarations there are. Another one says
+    /// that something was written there, which need not be a declaration.
+    pub fn stamp_of_place(&self) -> Stamp {
         match self {
             Self::File(path) => Stamp::of(path),
             // A declaration is put in place by a rename, which changes its folder.
@@ -191,6 +210,26 @@ mod tests {
             run_dir.services().write("a", SERVICE).expect("write");
             assert!(!stamp.is_current(&run_dir), "{number}");
         }
+    }
+
+    #[test]
+    fn what_an_action_records_beside_the_declarations_is_no_change_of_them() {
+        let scratch = Scratch::new("beside");
+        let run_dir = RunDir::at(scratch.path());
+        let source = ServiceSource::Declarations(run_dir.clone());
+        run_dir.services().write("a", SERVICE).expect("write");
+        let (stamp, place) = (source.certain_stamp(), source.stamp_of_place());
+        for folder in [run_dir.roles(), run_dir.refusals(), run_dir.drifts()] {
+            folder.write("a", "{}").expect("write");
+        }
+        assert!(stamp.is_current(&run_dir));
+        assert_ne!(source.stamp_of_place(), place);
+        run_dir.services().write("b", SERVICE).expect("write");
+        assert!(!stamp.is_current(&run_dir));
+        run_dir.services().remove("b").expect("remove");
+        assert!(stamp.is_current(&run_dir));
+        run_dir.services().remove("a").expect("remove");
+        assert!(!stamp.is_current(&run_dir));
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl Worker {
     /// Reads the part of this node where it may have changed. Another part begins anew. Returns which resources were promoted
     /// and demoted since the last time.
     fn read_part(&mut self, now: Instant) -> Vec<SyncEvent> {
-        let stamp = ServiceSource::Declarations(self.run_dir.clone()).stamp();
+        let stamp = ServiceSource::Declarations(self.run_dir.clone()).stamp_of_place();
         if stamp == self.stamp && self.read.is_some_and(|read| now < read + REREAD) {
             return Vec::new();
         }

@@ -106,6 +106,24 @@ fn the_virtual_ips_of_other_resources_are_known_for_path_checks_and_only_for_the
 }
 
 #[test]
+fn a_role_that_is_written_beside_the_declarations_has_nothing_read_again_and_the_next_declaration_has() {
+    let mut lab = LoaderLab::new("beside");
+    let section = "virtual=192.0.2.1:80\n\treal=192.0.2.2:80 gate\n";
+    lab.run_dir.services().write("a", section).expect("write");
+    assert!(lab.watch.begin());
+    assert_eq!(lab.take(), ["loaded MovesRealServers"]);
+    for _ in 0..3 {
+        lab.run_dir.roles().write("a", "{}").expect("write");
+        assert_eq!(lab.look(), [""; 0]);
+    }
+    for name in ["a", "b"] {
+        lab.run_dir.services().write(name, &section.replace("192.0.2.1", "192.0.2.9")).expect("write");
+        let said = lab.look();
+        assert_eq!(said.first().map(String::as_str), Some("Changed { followed: true }"), "{said:?}");
+    }
+}
+
+#[test]
 fn an_order_to_read_that_could_not_be_followed_is_caught_up_with() {
     let mut lab = LoaderLab::new("order");
     assert!(lab.watch.begin());
