@@ -1,6 +1,6 @@
 //! What Prometheus and a browser can read.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -10,16 +10,20 @@ use crate::{CONFIG, Host, ONE, TWO, config, daemons, host, ldirectord, status};
 
 const PLACE: &str = "127.0.0.1:9117";
 
-/// Returns the whole answer; an empty one where nothing listens.
+/// Returns the whole answer; an empty one where nothing listens, or nothing any more: the kernel resets a connection that the
+/// program has not taken when it stops listening.
 fn ask(host: &Host, method: &str, path: &str) -> String {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {PLACE}\r\n\r\n");
     host.enter(move || {
         let Ok(mut peer) = TcpStream::connect(PLACE) else { return String::new() };
         peer.set_read_timeout(Some(Duration::from_secs(20))).expect("set timeout");
-        peer.write_all(request.as_bytes()).expect("ask");
         let mut text = String::new();
-        peer.read_to_string(&mut text).expect("answer");
-        text
+        let asked = peer.write_all(request.as_bytes()).and_then(|()| peer.read_to_string(&mut text));
+        match asked.map_err(|error| error.kind()) {
+            Err(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => String::new(),
+            Err(kind) => panic!("{}: {kind}", request.trim_end()),
+            Ok(_) => text,
+        }
     })
 }
 
