@@ -53,8 +53,10 @@ impl Cluster {
     fn start_node(&mut self) -> Server {
         let directory = temporary();
         let (place, is_first) = (self.nodes.len() + 1, self.nodes.is_empty());
-        // On a busy machine all three may lose sight of each other while one is cut off for good. A majority of equals
-        // would then never meet again; with the first one's weight, the others find the primary component at it.
+        // Until one is cut off, a node may be silent for longer than a busy machine keeps any waiting: one that joins
+        // never comes when it loses sight of the others.
+        // Then all three may lose sight of each other. A majority of equals would never meet again; with the first
+        // one's weight, the others find the primary component at it.
         let weight = if is_first { 3 } else { 1 };
         let (port, group, state, transfer) = (free_port(), free_port(), free_port(), free_port());
         let mut command = Command::new("mariadbd");
@@ -71,7 +73,7 @@ impl Cluster {
             format!(
                 "--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:{group};\
                  ist.recv_addr=127.0.0.1:{transfer};gcache.size=1M;pc.weight={weight};evs.keepalive_period=PT0.3S;\
-                 evs.inactive_check_period=PT0.5S;evs.suspect_timeout=PT1S;evs.inactive_timeout=PT3S"
+                 evs.inactive_check_period=PT0.5S;evs.suspect_timeout=PT20S;evs.inactive_timeout=PT40S"
             ),
         ]);
         command.args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--binlog-format=ROW", "--wsrep-on=ON"]);
@@ -167,9 +169,15 @@ fn by_hand(node: &Server) {
     becomes(node, ANY, Ok(None));
 }
 
+fn set_provider(node: &Server, options: &str) {
+    node.boss().query_drop(format!("SET GLOBAL wsrep_provider_options = '{options}'")).expect(options);
+}
+
 fn cut_off(node: &Server, others: [&Server; 2]) {
-    let isolate = "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'";
-    node.boss().query_drop(isolate).expect("cut off");
+    for each in [others[0], others[1], node] {
+        set_provider(each, "evs.suspect_timeout=PT1S;evs.inactive_timeout=PT3S");
+    }
+    set_provider(node, "gmcast.isolate=1");
     let reason = "state: Galera: cut off from the primary component (wsrep_cluster_status=non-Primary)";
     becomes(node, ANY, Err(reason));
     let of_two = "SELECT 1 FROM information_schema.GLOBAL_STATUS \

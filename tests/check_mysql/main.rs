@@ -5,10 +5,11 @@
 
 mod galera;
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use lvs_agents::check::{self, CheckFailure, FailureKind, Sessions};
@@ -109,8 +110,15 @@ fn temporary() -> PathBuf {
     nix::unistd::mkdtemp(&template).expect("temporary directory")
 }
 
+/// No port is given twice: a Galera node listens on one long after it was given it.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("free port").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("free port").port();
+        if GIVEN.lock().expect("ports").insert(free) {
+            return free;
+        }
+    }
 }
 
 fn options(directory: &Path) -> Vec<String> {
