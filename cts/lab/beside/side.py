@@ -75,8 +75,7 @@ class Side:
             self.until(self.daemon)
 
     def stop(self):
-        self.signal(signal.SIGTERM)
-        self.until(lambda: not self.daemon())
+        self.end(signal.SIGTERM)
 
     def daemon(self):
         """Returns the daemon's pid, or None."""
@@ -97,13 +96,20 @@ class Side:
         return False
 
     def signal(self, number):
+        """Returns the daemon's pid, or None."""
         daemon = self.daemon()
         if daemon:
             os.kill(daemon, number)
+        return daemon
 
     def kill(self):
-        self.signal(signal.SIGKILL)
-        self.until(lambda: not self.daemon())
+        self.end(signal.SIGKILL)
+
+    def end(self, number):
+        """Ends the daemon, and waits until it is reaped: before, it may have its lock still, and no command line."""
+        daemon = self.signal(number)
+        if daemon:
+            self.until(lambda: not os.path.exists(f"/proc/{daemon}"))
 
     def ipvsadm(self, *words, lines=None):
         subprocess.run(["ipvsadm", *words], check=True, text=True, input=lines)
