@@ -9,7 +9,8 @@ use neli::consts::socket::NlFamily;
 use neli::socket::NlSocket;
 use neli::utils::Groups;
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, NetlinkAddr, recvfrom, send, setsockopt, sockopt};
+use nix::libc;
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::message::{Collector, Ending, NetlinkReply, NetlinkRequest};
@@ -18,9 +19,7 @@ use super::{Error, Result};
 /// The longest wait for the whole answer. The kernel answers within milliseconds; only a held lock delays it, and an
 /// agent that waits longer than its action timeout gets its node fenced.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest datagram. The kernel never sends more than 32 KiB of a list at once. This much memory comes fresh from
-/// the kernel, page by page as it is used; less would be cleared as a whole each time, a tenth of what a health monitor
-/// executes.
+/// The largest datagram. The kernel never sends more than 32 KiB of a list at once.
 const DATAGRAM: usize = 128 * 1024;
 /// The receive buffer: room for lists and for the errors of a batch, each of which is accounted with about 1 KiB.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
@@ -42,6 +41,7 @@ pub(super) struct Socket {
     protocol: NlFamily,
     timeout: Duration,
     sequence: u32,
+    /// Has room for one datagram. The room is never cleared: its 32 pages were a third of what an action touched.
     buffer: Vec<u8>,
     /// Whether an answer was lost or came too late: what is still queued belongs to no request, and a list that the
     /// kernel has not finished would make the next one fail with EBUSY.
@@ -55,7 +55,7 @@ impl Socket {
 
     fn with_timeout(protocol: NlFamily, timeout: Duration) -> Result<Self> {
         let descriptor = open_descriptor(protocol, timeout)?;
-        Ok(Self { descriptor, protocol, timeout, sequence: 0, buffer: vec![0; DATAGRAM], stale: false })
+        Ok(Self { descriptor, protocol, timeout, sequence: 0, buffer: Vec::with_capacity(DATAGRAM), stale: false })
     }
 
     /// Asks one question, answered by any number of messages and an acknowledgement.
@@ -116,8 +116,8 @@ impl Socket {
             if Instant::now() >= deadline {
                 return Err(Errno::EAGAIN.into());
             }
-            if let Some(length) = self.receive()? {
-                collector.feed(self.buffer.get(..length).unwrap_or_default())?;
+            if self.receive()? {
+                collector.feed(&self.buffer)?;
             }
         }
         Ok(())
@@ -140,18 +140,35 @@ impl Socket {
         }
     }
 
-    /// Returns the length of a datagram from the kernel; `None` for one that is to be ignored.
-    fn receive(&mut self) -> Result<Option<usize>> {
-        match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), &mut self.buffer) {
-            Err(Errno::EINTR) => Ok(None),
+    /// Fills the buffer with a datagram; `false` says that it is to be ignored.
+    fn receive(&mut self) -> Result<bool> {
+        match receive_into(&self.descriptor, &mut self.buffer) {
+            Err(Errno::EINTR) => Ok(false),
             Err(errno) => Err(errno.into()),
-            // Another process may send to this socket; only port 0 is the kernel.
-            Ok((_, Some(sender))) if sender.pid() != 0 => Ok(None),
             // A full buffer means that the rest was cut off. The end of a cut message fails its length check too.
-            Ok((length, _)) if length >= self.buffer.len() => Err(Error::malformed("a datagram is too long")),
-            Ok((length, _)) => Ok(Some(length)),
+            Ok(_) if self.buffer.len() == self.buffer.capacity() => Err(Error::malformed("a datagram is too long")),
+            // Another process may send to this socket; only port 0 is the kernel.
+            Ok(sender) => Ok(sender == 0),
         }
     }
+}
+
+/// Receives a datagram into the capacity of `buffer`, and returns the port of its sender.
+#[expect(unsafe_code, reason = "a safe function takes bytes that are initialised only")]
+fn receive_into(descriptor: &OwnedFd, buffer: &mut Vec<u8>) -> nix::Result<u32> {
+    buffer.clear();
+    // SAFETY: all that the structure consists of are numbers.
+    let mut sender: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+    let mut size = size_of_val(&sender) as libc::socklen_t;
+    // SAFETY: the kernel writes no more than the capacity into the buffer, and no more than `size` into the address.
+    let length = unsafe {
+        let (room, sender) = (buffer.spare_capacity_mut(), (&raw mut sender).cast());
+        libc::recvfrom(descriptor.as_raw_fd(), room.as_mut_ptr().cast(), room.len(), 0, sender, &raw mut size)
+    };
+    let length = Errno::result(length)?;
+    // SAFETY: the kernel has written so many bytes.
+    unsafe { buffer.set_len(length as usize) };
+    Ok(sender.nl_pid)
 }
 
 /// Reads again as long as the list is interrupted. When it was so for all of `read_again_for`, the reply has everything
