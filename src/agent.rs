@@ -72,9 +72,12 @@ fn instance_argument(instance: &str) -> String {
 }
 
 /// Detaches a process of ours that outlives its starter, before it opens anything. Its short name would be `exe`, as it
-/// was started through /proc. A descriptor that its starter left open would stay open as long as it lives, such as the
-/// pipe whose end a shell waits for.
+/// was started through /proc. The file system of the folder that its starter was in could not be unmounted as long as it
+/// lives; to be started in another folder it would have to be forked, which copies the starter's memory. A descriptor
+/// that its starter left open would stay open, such as the pipe whose end a shell waits for.
 pub fn detach_from_starter() {
+    // The root can always be entered.
+    let _ = std::env::set_current_dir("/");
     // The name is cosmetic: a kernel that refuses it leaves the process as able as before.
     let _ = nix::sys::prctl::set_name(c"lvs-agents");
     let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();

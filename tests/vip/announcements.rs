@@ -88,15 +88,18 @@ fn the_helper_goes_on_for_the_addresses_that_stay() {
     assert!(heard.keys().all(|address| *address == other), "{heard:?}");
 }
 
-/// Pacemaker kills the process group of an action that takes too long, and waits for its pipes.
+/// Pacemaker kills the process group of an action that takes too long, and waits for its pipes. A file system is in use
+/// as long as a process is in a folder of it.
 #[test]
-fn the_helper_is_in_a_session_of_its_own_and_holds_no_pipe() {
+fn the_helper_is_in_a_session_of_its_own_and_holds_no_pipe_and_no_folder() {
     let (host, _peer) = pair();
-    host.agent("vip").params(&[("ip", "192.0.2.9"), ("arp_count", "1000"), ("arp_interval", "100")]).start();
+    let vip = host.agent("vip").params(&[("ip", "192.0.2.9"), ("arp_count", "1000"), ("arp_interval", "100")]);
+    vip.under(&["env", "--chdir=/tmp"]).start();
     let helper = until("helper", || host.processes_with(HELPER).first().copied());
     until("session", || (host.sh(&format!("ps -o sid= -p {helper}")).trim() == helper.to_string()).then_some(()));
     let open = host.sh(&format!("for fd in 0 1 2; do readlink /proc/{helper}/fd/$fd; done"));
     assert_eq!(open, "/dev/null\n".repeat(3));
+    until("folder", || (host.sh(&format!("readlink /proc/{helper}/cwd")) == "/\n").then_some(()));
 }
 
 /// Names of resources may begin with a dash.

@@ -33,7 +33,7 @@ pub(super) fn spawn(call: &Call, orders: &AnnouncementOrders) -> io::Result<()> 
     let mut command = own_program("lvs-agents: announce");
     // Pacemaker kills the process group of an action that takes too long, and what reads the action's output waits for
     // its pipes to close.
-    command.arg("announce").arg(instance_argument(&call.instance)).current_dir("/");
+    command.arg("announce").arg(instance_argument(&call.instance));
     // The helper needs nothing of what the cluster says to an action, passwords among it, and users who may look at a
     // process see its environment for as long as it lives.
     command.env_clear();

@@ -57,7 +57,7 @@ fn start_process(call: &Call, parameters: &LdirectordParameters, pid_file: Optio
     if let Some(path) = pid_file {
         command.arg("--executes").arg("--pid-file").arg(path);
     }
-    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| Failure::io("health monitor: start", &error))?;
     let (sender, answer) = mpsc::channel();
     if let Some(pipe) = child.stdout.take() {
