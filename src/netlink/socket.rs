@@ -145,10 +145,11 @@ impl Socket {
         match receive_into(&self.descriptor, &mut self.buffer) {
             Err(Errno::EINTR) => Ok(false),
             Err(errno) => Err(errno.into()),
+            // Another process may send to this socket; only port 0 is the kernel.
+            Ok(sender) if sender != 0 => Ok(false),
             // A full buffer means that the rest was cut off. The end of a cut message fails its length check too.
             Ok(_) if self.buffer.len() == self.buffer.capacity() => Err(Error::malformed("a datagram is too long")),
-            // Another process may send to this socket; only port 0 is the kernel.
-            Ok(sender) => Ok(sender == 0),
+            Ok(_) => Ok(true),
         }
     }
 }
