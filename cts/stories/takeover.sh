@@ -121,7 +121,7 @@ product_install && echo_file || exit 1
 cluster_prepare
 # The token goes round 30 times after each message before it rests, which keeps the one processor of all hosts busy for longer
 # than an action does.
-sed -i 's/token: 1000/&\n    seqno_unchanged_const: 3/' "$L/corosync.conf"
+sed -i 's/token: 1000/&\n    seqno_unchanged_const: 3/' "$L/corosync.conf" && grep -q seqno_unchanged_const "$L/corosync.conf" || exit 1
 for host in rs1 rs2; do host_start "$host" && realserver_by_hand "$host" || exit 1; done
 echo_start
 for host in n1 n2; do node_up "$host" || exit 1; done

@@ -53,10 +53,10 @@ impl Cluster {
     fn start_node(&mut self) -> Server {
         let directory = temporary();
         let (place, is_first) = (self.nodes.len() + 1, self.nodes.is_empty());
-        // Until one is cut off, a node may be silent for longer than a busy machine keeps any waiting: one that joins
-        // never comes when it loses sight of the others.
-        // Then all three may lose sight of each other. A majority of equals would never meet again; with the first
-        // one's weight, the others find the primary component at it.
+        // The nodes wait for each other for longer than a busy machine stops any of them, until one is to be cut off
+        // (`cut_off`): a node that loses sight of the others while it joins ends for good.
+        // From then on all three may lose sight of each other. A majority of equals would never meet again; with the
+        // first one's weight, the others find the primary component at it.
         let weight = if is_first { 3 } else { 1 };
         let (port, group, state, transfer) = (free_port(), free_port(), free_port(), free_port());
         let mut command = Command::new("mariadbd");
@@ -123,7 +123,7 @@ fn becomes(server: &Server, said: &[(Field, &str)], wanted: Result<Option<&str>,
         if is_wanted {
             return;
         }
-        assert!(Instant::now() < deadline, "found {found:?}, wanted {wanted:?}");
+        assert!(Instant::now() < deadline, "{}: found {found:?}, wanted {wanted:?}", server.address);
         std::thread::sleep(Duration::from_millis(50));
     }
 }
