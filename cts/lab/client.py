@@ -2,7 +2,7 @@
 
 client.py ADDRESS PORT PASSWORD RECORD [SECONDS_BETWEEN]
 
-The client is one process, because a process costs 25 ms to start in the emulated kernel. It has a few threads, because
+The client is one process, because a process costs 12 ms to start in the emulated kernel. It has a few threads, because
 an attempt that waits for a dead director must not keep the next one from seeing a live one. Each attempt is a new
 connection and one `SELECT server FROM a`, and has one line in RECORD: start, end (seconds since the epoch), outcome,
 server or error.

@@ -87,6 +87,16 @@ kernel_memory_dir() {
 # kernel_sockets: prints the folder of this kernel's management socket. Another lab of the same run has another OUT.
 kernel_sockets() { printf '%s/lvs-agents-cts.%s.%s' "$(kernel_memory_dir)" "$$" "${OUT##*/}"; }
 
+# kernel_processor NUMBER: prints the processor of the lab with this number. An emulated kernel and what runs in it are processes
+# that hand each system call to one another. When each waits on a processor of its own, a call takes longer than it takes to run,
+# and to start a program takes twice as long.
+kernel_processor() {
+	local range ranges numbers=()
+	IFS=, read -ra ranges < <(awk '$1 == "Cpus_allowed_list:" { print $2 }' /proc/self/status)
+	for range in "${ranges[@]}"; do mapfile -t -O ${#numbers[@]} numbers < <(seq "${range%-*}" "${range#*-}"); done
+	printf '%s' "${numbers[$1 % ${#numbers[@]}]}"
+}
+
 kernel_uml() {
 	# shellcheck disable=SC2054
 	local command=("$UML" rootfstype=hostfs rootflags=/ ro init="$CTS/lab/uml-init" mem=2500M panic=1 quiet
@@ -95,5 +105,6 @@ kernel_uml() {
 	TMPDIR=$(kernel_memory_dir)
 	# Without this, the management socket would go to root's home folder.
 	command+=("uml_dir=$(kernel_sockets)")
+	command=(taskset --cpu-list "$(kernel_processor "${LAB_NUMBER:-0}")" "${command[@]}")
 	exec timeout -s KILL "$1" unshare --pid --fork --kill-child=KILL "${command[@]}" </dev/null >"$OUT/kernel.log" 2>&1
 }

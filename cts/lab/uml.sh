@@ -1,4 +1,4 @@
-# uml_newer chooses a newer emulated kernel than Debian 12 has, which starts a process in a quarter of the time. What is
+# uml_newer chooses a newer emulated kernel than Debian 12 has, which starts a process in a third of the time. What is
 # measured then has more of the agents in it and less of the emulation. This file is sourced on the machine.
 #
 # UML            is the kernel, a program.
