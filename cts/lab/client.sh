@@ -10,10 +10,10 @@ client_start() {
 		>>"$OUT/client/output.log" 2>&1 &
 }
 
-# watch_start HOST: starts the watcher there, which records every change of the address and of the table and ends with
-# the host.
+# watch_start HOST [SECONDS]: starts the watcher there, which records every change of the address and of the table and ends with
+# the host. It looks at the table every so many seconds.
 watch_start() {
-	on "$1" "$PYTHON" "$CTS/lab/watch.py" "$OUT/$1/changes" >>"$OUT/$1/watch.log" 2>&1 &
+	on "$1" "$PYTHON" "$CTS/lab/watch.py" "$OUT/$1/changes" ${2:+"$2"} >>"$OUT/$1/watch.log" 2>&1 &
 }
 
 # watch_ends HOST: notes that HOST, whose watcher has ended with it, has lost everything that was recorded of it.
