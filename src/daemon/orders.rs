@@ -1,13 +1,15 @@
 //! Watches the operators' orders in a thread of its own: the cluster's program and a file system may take their time, and
 //! neither a check nor the loop waits for them.
 //!
-//! A look at the age of the cluster's configuration and of the files costs next to nothing, so it is made often; the cluster
-//! is asked when that age has changed, and now and then anyway. What cannot be asked keeps the orders that were known last.
-//! The end of an order needs no one: the thread looks at the clock.
+//! A look at the age of the files costs next to nothing, so it is made often. The file of the cluster's configuration is read when
+//! its age has changed. The cluster itself is asked at the start, where the file cannot be read, and now and then anyway: it may
+//! have ceased to write the file. What cannot be asked keeps the orders that were known last. The end of an order needs no one:
+//! the thread looks at the clock.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::core::seconds;
@@ -20,8 +22,10 @@ pub const OBJECT: &str = "operators' orders";
 
 /// How often the ages of the files and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(200);
-/// How often the cluster is asked without a sign of a change.
-const ASK: Duration = Duration::from_secs(5);
+/// How often the cluster is asked without a sign of a change. Each question starts a program, and keeps the cluster's own busy.
+const ASK: Duration = Duration::from_secs(60);
+/// How soon a cluster is asked again that has not answered.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// These questions take at most one part in this many of the time: a machine that is busy is not kept busy by them.
 const ASK_SHARE: u32 = 20;
 /// How long an answer of the cluster may take; nothing but this thread waits for it.
@@ -95,15 +99,17 @@ impl Told {
 }
 
 /// The inode and the age of the cluster's configuration: each change replaces the file.
-type Stamp = Option<(u64, SystemTime)>;
+type Stamp = (u64, SystemTime);
 
 /// What the places of orders have answered last.
 struct Looks {
+    cluster_file: PathBuf,
+    ask_cluster: fn(Instant) -> Result<Cluster, ClusterError>,
     node: NodeOrders,
     copy: ClusterCopy,
     of_node: Kept,
     of_cluster: ClusterView,
-    stamp: Stamp,
+    stamp: Option<Stamp>,
     ask_at: Instant,
 }
 
@@ -112,6 +118,8 @@ impl Looks {
         let copy = ClusterCopy::new(run_dir);
         let known = if has_cluster() { copy.read() } else { Kept::default() };
         Self {
+            cluster_file: CIB_FILE.into(),
+            ask_cluster: Cluster::ask,
             node: NodeOrders::new(run_dir),
             copy,
             of_node: Kept::default(),
@@ -123,18 +131,30 @@ impl Looks {
 
     fn look(&mut self, answer: Duration) {
         self.of_node = self.node.read();
-        let (now, stamp) = (Instant::now(), stamp_of(CIB_FILE));
-        if has_cluster() && (stamp != self.stamp || now >= self.ask_at) {
-            // A change while the cluster answers has a newer stamp.
-            self.stamp = stamp;
-            let before = self.of_cluster.kept.clone();
-            self.of_cluster.take(Cluster::ask(now + answer).map(|cluster| cluster.kept()), Instant::now());
-            if self.of_cluster.kept.orders != before.orders {
-                // Without a copy the next health monitor has to wait for the cluster, as it does after a reboot.
-                let _ = self.copy.write(&self.of_cluster.kept.orders);
-            }
-            self.ask_at = Instant::now() + ASK.max(now.elapsed() * ASK_SHARE);
+        let Some(stamp) = stamp_of(&self.cluster_file) else { return };
+        // A change while the cluster answers has a newer stamp.
+        let is_changed = self.stamp.replace(stamp) != Some(stamp);
+        let has_to_ask = Instant::now() >= self.ask_at;
+        if !is_changed && !has_to_ask {
+            return;
         }
+        let before = self.of_cluster.kept.orders.clone();
+        match if has_to_ask { None } else { Cluster::read_file(&self.cluster_file).ok() } {
+            Some(cluster) => self.of_cluster.take(Ok(cluster.kept()), Instant::now()),
+            None => self.ask(answer),
+        }
+        if self.of_cluster.kept.orders != before {
+            // Without a copy the next health monitor has to wait for the cluster, as it does after a reboot.
+            let _ = self.copy.write(&self.of_cluster.kept.orders);
+        }
+    }
+
+    fn ask(&mut self, answer: Duration) {
+        let began = Instant::now();
+        let kept = (self.ask_cluster)(began + answer).map(|cluster| cluster.kept());
+        let pause = if kept.is_ok() { ASK } else { ASK_AGAIN };
+        self.of_cluster.take(kept, Instant::now());
+        self.ask_at = Instant::now() + pause.max(began.elapsed() * ASK_SHARE);
     }
 
     fn in_force(&self, now: SystemTime) -> OrdersInForce {
@@ -149,7 +169,7 @@ impl Looks {
     }
 }
 
-fn stamp_of(path: &str) -> Stamp {
+fn stamp_of(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.ino(), metadata.modified().ok()?))
 }
@@ -220,6 +240,27 @@ mod tests {
         assert_eq!((view.kept.clone(), view.silence(start + PASSING)), (kept("drain"), None));
         let expected = "ask the cluster: /usr/sbin/cibadmin: a; those that were known last are obeyed";
         assert_eq!(view.silence(start + PASSING * 2).as_deref(), Some(expected), "since it fell silent");
+    }
+
+    #[test]
+    fn a_changed_configuration_is_read_from_its_file_and_a_cluster_that_does_not_answer_is_not_waited_for() {
+        let scratch = Scratch::new("order-file");
+        let (cluster_file, run_dir) = (scratch.path().join("cib.xml"), RunDir::at(scratch.path()));
+        let ask_cluster = |_| Err(ClusterError::Failed("asked".into()));
+        let mut looks = Looks { cluster_file: cluster_file.clone(), ask_cluster, ..Looks::new(&run_dir) };
+        let mut look = |section: &str| {
+            // A change replaces the file.
+            fs::write(scratch.path().join("new"), format!("<cib>{section}</cib>")).expect("write");
+            fs::rename(scratch.path().join("new"), &cluster_file).expect("replace");
+            looks.look(ANSWER);
+            (looks.of_cluster.kept.clone(), looks.of_cluster.silent.is_some())
+        };
+        let pair = |value: &str| format!("<nodes><nvpair name=\"lvs-order-192.0.2.2\" value=\"{value}\"/></nodes>");
+        assert_eq!(look(&pair("drain")), (Kept::default(), true), "the start asks the cluster");
+        assert_eq!(look(&pair("drain")), (kept("drain"), false));
+        assert_eq!(look(&pair("disable")), (kept("disable"), false));
+        assert_eq!(look("no section"), (kept("disable"), true), "what the file does not say is asked");
+        assert_eq!(look("<nodes/>"), (Kept::default(), false));
     }
 
     #[test]

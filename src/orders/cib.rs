@@ -23,20 +23,22 @@ pub struct Node {
     pub name: String,
 }
 
-/// Reads the section.
+/// Reads the section, which may be all of the text or a part of the whole configuration. What follows it, such as thousands of
+/// resources, is not read.
 ///
 /// # Errors
-/// Fails for what is no such section: then nothing is known of the orders, which is not the same as that there are none.
+/// Fails for a text without such a section: then nothing is known of the orders, which is not the same as that there are none.
 pub fn read(text: &str) -> Result<Nodes, String> {
     let mut reader = Reader::from_str(text);
     let mut found = Nodes::default();
     let mut is_section = false;
     loop {
         match reader.read_event().map_err(|cause| cause.to_string())? {
-            Event::Eof if is_section => return Ok(found),
-            Event::Eof => return Err("the answer has no section nodes".into()),
-            Event::Start(element) | Event::Empty(element) => match element.name().as_ref() {
-                "nodes" => is_section = true,
+            Event::Eof => return Err("there is no whole section nodes".into()),
+            Event::Empty(element) if element.name().as_ref() == "nodes" => return Ok(found),
+            Event::End(element) if element.name().as_ref() == "nodes" => return Ok(found),
+            Event::Start(element) if element.name().as_ref() == "nodes" => is_section = true,
+            Event::Start(element) | Event::Empty(element) if is_section => match element.name().as_ref() {
                 "node" => found.nodes.extend(node(&element)?),
                 "nvpair" => found.orders.extend(order(&element)?),
                 _ => {}
@@ -141,10 +143,29 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_section_says_nothing_of_the_orders() {
         crate::testing::check_rows(
-            ["", "no", "<cib/>", "<nodes", "<nodes><node id=\"1></nodes>", "<nodes><nvpair name=\"&x;\"/></nodes>"],
+            [
+                "",
+                "no",
+                "<cib/>",
+                "<nodes",
+                "<nodes>",
+                "<nodes><node id=\"1></nodes>",
+                "<nodes><nvpair name=\"&x;\"/></nodes>",
+            ],
             |text| drop(read(text).expect_err("no section")),
         );
         assert_eq!(read("<nodes/>"), Ok(Nodes::default()));
+    }
+
+    #[test]
+    fn of_the_whole_configuration_the_section_is_read_and_nothing_behind_it() {
+        let pair = |host: u8| format!("<nvpair id=\"{host}\" name=\"lvs-order-10.0.0.{host}\" value=\"drain\"/>");
+        let whole = |section: &str| {
+            let (before, behind) = (pair(1), pair(2));
+            format!("<cib><configuration><crm_config>{before}</crm_config>{section}<resources>{behind}</resources")
+        };
+        assert_eq!(read(&whole(SECTION)), read(SECTION));
+        assert_eq!(read(&whole("<nodes/>")), Ok(Nodes::default()));
     }
 
     #[test]

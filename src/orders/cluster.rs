@@ -1,6 +1,9 @@
-//! Orders that the cluster keeps, asked and written by its own program: its sockets speak a private language.
+//! Orders that the cluster keeps, asked and written by its own program: its sockets speak a private language. What the cluster
+//! has written to this node's disk is read without it.
 
 use std::fmt;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,7 +12,7 @@ use super::cib::{self, Nodes};
 use crate::model::{Order, OrderSubject};
 use crate::system::program;
 
-/// This node's copy of the cluster's configuration: it is replaced with each change, so its age says when to ask.
+/// This node's copy of the cluster's configuration. The cluster replaces the file a moment after each change.
 pub const CIB_FILE: &str = "/var/lib/pacemaker/cib/cib.xml";
 
 /// In full: the cluster's tools call agents with whatever PATH they have.
@@ -48,6 +51,16 @@ impl Cluster {
     pub fn ask(deadline: Instant) -> Result<Self, ClusterError> {
         let text = run(&["--query", "--local", "--scope", "nodes"], deadline)?;
         cib::read(&text).map(Self).map_err(|cause| ClusterError::Failed(format!("read its answer: {cause}")))
+    }
+
+    /// Reads what a file such as [`CIB_FILE`] says. The cluster has no work with that. A take-over changes the configuration, and a question to
+    /// the cluster after each change would keep it busy in the middle of the take-over.
+    ///
+    /// # Errors
+    /// Says why the file cannot be read.
+    pub fn read_file(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).map_err(|cause| cause.to_string())?;
+        cib::read(&text).map(Self)
     }
 
     /// Returns the orders that it keeps.
