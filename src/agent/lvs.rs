@@ -9,6 +9,7 @@ mod channel;
 mod description;
 mod drain;
 mod drift;
+mod kernel;
 mod locks;
 mod preview;
 mod promotion;
@@ -30,6 +31,7 @@ use crate::ocf::{Action, Agent, Call, Description, Failure, PromotionRole, Statu
 use crate::ownership::{self, Declaration, Registry, keys};
 use crate::system::RunDir;
 use bring_up::bring_up;
+use kernel::OneIpvs;
 use locks::DeclaringLock;
 pub use preview::{Preview, preview_of_file, preview_of_resource};
 pub use role::sync_faults;
@@ -97,10 +99,10 @@ impl Agent for Lvs {
             // What runs goes on as it was; a restart would end it, and fail for the same reason.
             return Ok(Status::Degraded(format!("changed parameters are not taken: {failure}")));
         }
-        if !call.is_probe {
-            promotion::mend(call, &run_dir);
-        }
-        let answer = promotion::judge(call, &run_dir, monitor_table(call, &run_dir));
+        let mut ipvs = OneIpvs::default();
+        let seen = if call.is_probe { None } else { promotion::mend(call, &run_dir, &mut ipvs) };
+        let table = monitor_table(call, &run_dir, &mut ipvs);
+        let answer = promotion::judge(call, &run_dir, &mut ipvs, seen, table);
         promotion::publish_score(call, &run_dir, &answer);
         answer
     }
@@ -109,7 +111,7 @@ impl Agent for Lvs {
     /// the cluster starts it in order with the resources around it.
     fn reload(&self, call: &Call) -> Result<(), Failure> {
         let run_dir = RunDir::system();
-        match monitor_table(call, &run_dir) {
+        match monitor_table(call, &run_dir, &mut OneIpvs::default()) {
             Ok(Status::Stopped) => Err(Failure::not_running("virtual services: change them: none of them is there")),
             _ => bring_up(call, promotion::present_role(call, &run_dir)),
         }
@@ -125,9 +127,9 @@ impl Agent for Lvs {
     }
 }
 
-fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
+fn monitor_table(call: &Call, run_dir: &RunDir, ipvs: &mut OneIpvs) -> Result<Status, Failure> {
     let Some(text) = run_dir.services().read(&call.instance)? else { return Ok(Status::Stopped) };
-    let Some(mut ipvs) = Ipvs::open()? else { return Ok(Status::Stopped) };
+    let Some(ipvs) = ipvs.get()? else { return Ok(Status::Stopped) };
     let Declaration::Services(declared) = Declaration::of(&text) else {
         let path = run_dir.services().file(&call.instance);
         return Err(Failure::generic(format!("{}: read: damaged; start writes it again", path.display())));
@@ -140,13 +142,13 @@ fn monitor_table(call: &Call, run_dir: &RunDir) -> Result<Status, Failure> {
     let refusals = refusals::read(run_dir, &call.instance);
     let registry = Registry::read_health_monitors(run_dir);
     if drain::are_held(&declared.draining, &observed) && !call.is_probe {
-        drain::advance_unless_busy(call, run_dir, &mut ipvs, &registry);
+        drain::advance_unless_busy(call, run_dir, ipvs, &registry);
     }
     let view = verdict::DeclarationView { declared: &declared, observed: &observed };
     let verdict = verdict::judge(&view, &registry, &refusals);
     let drift = drift::note(call, run_dir, &registry, verdict.drift());
     let status = verdict.answer(drift)?;
-    Ok(promotion::judge_beside_others(call, run_dir, status, &mut ipvs))
+    Ok(promotion::judge_beside_others(call, run_dir, status, ipvs))
 }
 
 /// Where the declaration is damaged: what the parameters name, as far as no other resource has declared it.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::kernel::OneIpvs;
 use super::locks::DeclaringLock;
 use super::role::{self, Sight, SyncOrder};
 use super::score::{self, Fitness};
@@ -53,7 +54,10 @@ pub fn take_on(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, wanted: WantedRol
 /// had (a file, a name server): the director that is left has to direct. `failure` says why.
 pub fn promote_as_declared(call: &Call, run_dir: &RunDir, failure: Failure) -> Result<(), Failure> {
     let Some(record) = role(call, run_dir) else { return Err(failure) };
-    if !matches!(super::monitor_table(call, run_dir), Ok(Status::Running | Status::Degraded(_))) {
+    if !matches!(
+        super::monitor_table(call, run_dir, &mut OneIpvs::default()),
+        Ok(Status::Running | Status::Degraded(_))
+    ) {
         return Err(failure);
     }
     let _lock = DeclaringLock::acquire(call, run_dir)?;
@@ -162,18 +166,31 @@ fn has_new_channel(call: &Call, role: &RoleRecord) -> bool {
     channel::channel(call).is_ok_and(|channel| channel != role.channel)
 }
 
-/// Starts and stops sync daemons as the role of this resource says, and notes whether a health monitor runs, unless another
-/// action of the resource is under way. What goes wrong is in what [`judge`] says.
-pub fn mend(call: &Call, run_dir: &RunDir) {
-    if role(call, run_dir).is_none() {
-        return;
+/// What one look shows of the synchronisation.
+pub struct Seen {
+    running: SyncDaemons,
+    /// The index of the interface, or why it can carry no connections; `None` for a role without a channel.
+    interface: Option<Result<u32, Failure>>,
+}
+
+impl Seen {
+    fn look(role: &RoleRecord, ipvs: Option<&mut Ipvs>) -> Result<Self, Failure> {
+        let running = ipvs.map_or_else(|| Ok(SyncDaemons::default()), Ipvs::sync_daemons)?;
+        Ok(Self { running, interface: role.channel.as_ref().map(channel::look_at_interface) })
     }
-    let Ok(Some(_lock)) = Lock::try_acquire(&run_dir.services().lock_of(&call.instance)) else { return };
-    let (Some(record), Ok(Some(mut ipvs))) = (role(call, run_dir), Ipvs::open()) else { return };
-    let running = ipvs.sync_daemons().unwrap_or_default();
-    let wanted = RoleRecord { interface_index: interface_index(&record), ..record.clone() };
-    let orders = role::orders(Some(&record), &running, &wanted);
-    let failed = orders.iter().filter(|order| execute(call, &mut ipvs, order).is_err()).count();
+}
+
+/// Starts and stops sync daemons as the role of this resource says, and notes whether a health monitor runs, unless another
+/// action of the resource is under way. What goes wrong is in what [`judge`] says. Returns what it has seen where it is still so.
+pub fn mend(call: &Call, run_dir: &RunDir, ipvs: &mut OneIpvs) -> Option<Seen> {
+    role(call, run_dir)?;
+    let _lock = Lock::try_acquire(&run_dir.services().lock_of(&call.instance)).ok()??;
+    let (record, ipvs) = (role(call, run_dir)?, ipvs.get().ok()??);
+    let seen = Seen::look(&record, Some(ipvs)).ok()?;
+    let interface_index = seen.interface.as_ref().and_then(|index| index.as_ref().ok()).copied();
+    let wanted = RoleRecord { interface_index, ..record.clone() };
+    let orders = role::orders(Some(&record), &seen.running, &wanted);
+    let failed = orders.iter().filter(|order| execute(call, ipvs, order).is_err()).count();
     let is_checked = !Registry::read_health_monitors(run_dir).followers().is_empty();
     let unchecked_since = unchecked::since(&record, is_checked, seconds_since_boot());
     let interface_index = wanted.interface_index.filter(|_| failed == 0).or(record.interface_index);
@@ -181,6 +198,7 @@ pub fn mend(call: &Call, run_dir: &RunDir) {
     if new != record {
         run_dir.roles().write_json(&call.instance, &new).unwrap_or_else(|error| call.log().warning(error));
     }
+    orders.is_empty().then_some(seen)
 }
 
 /// Returns the index of the interface on which the sync daemon of this role is to run, if it can carry connections.
@@ -198,13 +216,18 @@ pub fn present_role(call: &Call, run_dir: &RunDir) -> Option<PromotionRole> {
     role(call, run_dir).map(|record| if record.promoted { PromotionRole::Promoted } else { PromotionRole::Unpromoted })
 }
 
-/// Returns what monitor answers, when this is its answer as far as the table is concerned.
-pub fn judge(call: &Call, run_dir: &RunDir, table: Result<Status, Failure>) -> Result<Status, Failure> {
+/// Returns what monitor answers, when `table` is its answer as far as the table is concerned. `seen` is what [`mend`] has returned.
+pub fn judge(
+    call: &Call,
+    run_dir: &RunDir,
+    ipvs: &mut OneIpvs,
+    seen: Option<Seen>,
+    table: Result<Status, Failure>,
+) -> Result<Status, Failure> {
     let Some(role) = role(call, run_dir) else { return table };
-    let running = Ipvs::open()?.map_or_else(|| Ok(SyncDaemons::default()), |mut ipvs| ipvs.sync_daemons())?;
-    let interface = role.channel.as_ref().map(channel::look_at_interface).transpose();
+    let Seen { running, interface } = seen.map_or_else(|| Seen::look(&role, ipvs.get()?), Ok)?;
     let (interface_index, trouble) =
-        interface.map_or_else(|failure| (None, Some(failure.to_string())), |index| (index, None));
+        interface.transpose().map_or_else(|failure| (None, Some(failure.to_string())), |index| (index, None));
     let mut troubles = Vec::from_iter(trouble);
     if has_new_channel(call, &role) {
         troubles.push("the connections are synchronised with other parameters than sync_* say now".to_owned());
@@ -244,12 +267,12 @@ pub fn publish_score(call: &Call, run_dir: &RunDir, answer: &Result<Status, Fail
     let now = seconds_since_boot();
     let Some(fitness) = Fitness::of(&role, answer, SyncKnowledge::read(run_dir).coverage, now) else { return };
     let score = score::score(fitness);
-    let keeper = node_attribute::keeper();
     // By a probe a cluster that was restarted learns of what runs. It knows no scores then.
-    let may_be_forgotten = call.is_probe || call.action == Action::Start || score::may_be_forgotten(&role, keeper, now);
-    if role.score == Some(score) && !may_be_forgotten {
+    let knows_none = call.is_probe || call.action == Action::Start;
+    if role.score == Some(score) && !knows_none && !score::may_be_forgotten(&role, node_attribute::keeper, now) {
         return;
     }
+    let keeper = node_attribute::keeper();
     if let Err(cause) = score::tell(call, Some(score)) {
         call.log().warning(cause);
         return;

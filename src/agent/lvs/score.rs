@@ -86,8 +86,13 @@ const BELIEVED: u64 = 60;
 
 /// Whether the cluster may have lost the score that the record says it was told. Pacemaker's attribute daemon forgets those of
 /// its node when it is killed, and tells nobody: a clone whose directors have no score has none promoted. Another daemon shows
-/// by `keeper`, the number of its socket. Whatever else takes a score away is mended after a minute.
-pub fn may_be_forgotten(role: &RoleRecord, keeper: Option<u64>, now: u64) -> bool {
+/// by `keeper`, the number of its socket. Whatever else takes a score away is mended after a minute. A take-over does not wait for
+/// any of this: the next monitor looks.
+pub fn may_be_forgotten(role: &RoleRecord, keeper: impl FnOnce() -> Option<u64>, now: u64) -> bool {
+    if is_taking_over(role, now) {
+        return false;
+    }
+    let keeper = keeper();
     let is_another = keeper.is_some() && keeper != role.score_told_to;
     is_another || role.score_told_at.is_none_or(|told| now >= told + BELIEVED)
 }
@@ -195,7 +200,10 @@ mod tests {
             ],
             |((score_told_at, score_told_to), keeper, now, expected)| {
                 let role = RoleRecord { score: Some(1000), score_told_at, score_told_to, ..RoleRecord::default() };
-                assert_eq!(may_be_forgotten(&role, keeper, now), expected);
+                assert_eq!(may_be_forgotten(&role, || keeper, now), expected);
+                let role = RoleRecord { promoted: true, promoted_since: Some(now), ..role };
+                let nobody_asks = || panic!("the kernel is asked for its sockets in a take-over");
+                assert!(!may_be_forgotten(&role, nobody_asks, now));
             },
         );
     }
