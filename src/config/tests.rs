@@ -1,6 +1,7 @@
 //! The language as a whole: what is accepted, what is refused and with which words.
 
 mod accepted;
+mod checks;
 mod properties;
 mod refused;
 mod resource_parameters;
