@@ -37,6 +37,7 @@ mod signals;
 mod source;
 mod status;
 mod sync;
+mod threads;
 mod view;
 
 use std::net::SocketAddr;
@@ -47,28 +48,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use self::attributes::NodeAttributes;
-use self::checker::{Checker, Pulse};
+use self::checker::Pulse;
 use self::configuration::Configuration;
-use self::core::{Core, LoopMessage, LoopThreads};
-use self::event::{Event, LogLevel, Sinks};
-use self::events::Events;
-use self::executes::Executes;
-use self::fallback_command::FallbackCommands;
-use self::journal::Journal;
-use self::kernel::KernelThread;
+use self::core::{Core, LoopMessage};
 use self::loader::Loader;
-use self::log::Log;
-use self::mail::MailAlerts;
-use self::maintenance::MaintenanceWatch;
-use self::metrics::Metrics;
-use self::monitor_file::MonitorFiles;
-use self::observe::Observe;
-use self::opinion::Opinions;
 use self::pid_file::PidFile;
 use self::presence::InstancePresence;
 use self::source::ServiceSource;
-use self::sync::SyncThread;
 use self::view::LivenessView;
 use crate::config::{Config, LogTarget};
 use crate::system::{Lock, RunDir, descriptors, memory};
@@ -152,79 +138,23 @@ pub fn run(options: HealthMonitorOptions, readiness: &mut Readiness) -> anyhow::
     let (inbox, messages) = sync_channel(INBOX);
     // This comes before every other thread: threads inherit which signals they leave to the one that waits for them.
     signals::listen(deliver(&inbox, |message| message)).context("signals: wait for them")?;
+    let threads = threads::start(&options, &inbox)?;
+    // The loop ends the checks by dropping them, however many peers of the control socket are being served then.
+    let pulse = Arc::downgrade(&threads.checker);
+    let view = LivenessView::new(move || pulse.upgrade().map_or_else(Pulse::steady, |checker| checker.pulse()));
+    let calls = deliver(&inbox, LoopMessage::Call);
+    let presence = InstancePresence::new(options.run_dir.clone(), options.instance.clone(), lock, view.clone(), calls)?;
+    // Before the loader: the loop knows the orders when it gets its first configuration, and writes no weight without them.
+    orders::watch(&options.run_dir, deliver(&inbox, LoopMessage::Orders))
+        .context("operators' orders: start their thread")?;
     let source = match &options.configfile {
         Some(path) => ServiceSource::File(path.clone()),
         None => ServiceSource::Declarations(options.run_dir.clone()),
     };
-    let log =
-        Log::start(log_target(&options, &Config::default()), &options.instance).context("log: start its thread")?;
-    let checker = Arc::new(
-        Checker::start(Box::new({
-            let deliver = deliver(&inbox, LoopMessage::Results);
-            move |finished| {
-                deliver(finished);
-            }
-        }))
-        .context("checks: start their thread")?,
-    );
-    // The loop ends the checks by dropping them, however many peers of the control socket are being served then.
-    let pulse = Arc::downgrade(&checker);
-    let view = LivenessView::new(move || pulse.upgrade().map_or_else(Pulse::steady, |checker| checker.pulse()));
-    let kernel = KernelThread::start({
-        let deliver = deliver(&inbox, LoopMessage::Kernel);
-        move |answer| {
-            deliver(answer);
-        }
-    })
-    .context("kernel: start its thread")?;
-    let maintenance = MaintenanceWatch::start(deliver(&inbox, LoopMessage::Maintenance))
-        .context("maintenancedir: start its thread")?;
-    let sync = SyncThread::start(options.run_dir.clone(), deliver(&inbox, LoopMessage::Sync))
-        .context("connection synchronisation: start its thread")?;
-    let tell = deliver(&inbox, LoopMessage::Sink);
-    let attributes = NodeAttributes::start(&options.run_dir, &options.instance, options.attribute_dampening, tell)
-        .context("node attributes: start their thread")?;
-    let opinions = Opinions::start(deliver(&inbox, LoopMessage::Opinion)).context("secondopinion: start its thread")?;
-    let presence = InstancePresence::new(
-        options.run_dir.clone(),
-        options.instance.clone(),
-        lock,
-        view.clone(),
-        deliver(&inbox, LoopMessage::Call),
-    )?;
-    // Before the loader: the loop knows the orders when it gets its first configuration, and writes no weight without them.
-    orders::watch(&options.run_dir, deliver(&inbox, LoopMessage::Orders))
-        .context("operators' orders: start their thread")?;
     let name = source.name();
     let report = deliver(&inbox, LoopMessage::Configuration);
     let loader = Loader::start(source, &options, report).context("configuration: start its thread")?;
-    let mut sinks = Sinks::default();
-    let (level, doubt) = log_level(std::env::var(LOG_LEVEL).ok().as_deref());
-    sinks.add(Journal::new(log.clone(), level));
-    let observed = options.run_dir.observed(&options.instance);
-    let tell = Box::new(deliver(&inbox, LoopMessage::Sink));
-    sinks.add(Events::start(observed.clone(), &options.instance, tell).context("events: start their thread")?);
-    let (forward, tell) = (deliver(&inbox, LoopMessage::Call), Box::new(deliver(&inbox, LoopMessage::Sink)));
-    let group = options.observe_group.as_deref();
-    sinks.add(Observe::start(group, observed, view.clone(), forward, tell).context("observe_group")?);
-    sinks.add(
-        MonitorFiles::start(Box::new(deliver(&inbox, LoopMessage::Sink))).context("monitorfile: start its thread")?,
-    );
-    sinks.add(
-        FallbackCommands::start(Box::new(deliver(&inbox, LoopMessage::Sink)))
-            .context("fallbackcommand: start its thread")?,
-    );
-    let (forward, tell) = (deliver(&inbox, LoopMessage::Call), Box::new(deliver(&inbox, LoopMessage::Sink)));
-    sinks.add(Metrics::start(options.metrics, forward, tell).context("metrics")?);
-    sinks.add(opinions.clone());
-    sinks.add(MailAlerts::new(Box::new(deliver(&inbox, LoopMessage::Sink))));
-    if let Some(file) = options.configfile.as_ref().filter(|_| options.executes) {
-        sinks.add(Executes::new(file, deliver(&inbox, LoopMessage::Sink)));
-    }
-    if let Some(cause) = doubt {
-        sinks.emit(Event::Fault { cause: &cause });
-    }
-    let threads = LoopThreads { checker, kernel, maintenance, sync, attributes, opinions, log };
+    let sinks = threads::start_sinks(&options, &inbox, &threads, &view)?;
     // The threads are the only other owners: when all of them are gone, the loop notices it.
     drop(inbox);
     Core::new(options, readiness, threads, Configuration::new(loader, name), presence, view, sinks).run(&messages)
@@ -239,16 +169,6 @@ fn deliver<T>(
     move |thing| inbox.send(wrap(thing)).is_ok()
 }
 
-/// The level of the log, and what is wrong with the variable: a mistake in it must not keep services from being served.
-fn log_level(word: Option<&str>) -> (LogLevel, Option<String>) {
-    // Service files leave a variable empty that they do not set.
-    match word.filter(|word| !word.is_empty()).map(str::parse) {
-        None => (LogLevel::Info, None),
-        Some(Ok(level)) => (level, None),
-        Some(Err(error)) => (LogLevel::Info, Some(format!("{LOG_LEVEL} {error}"))),
-    }
-}
-
 /// The target is a standard stream that the administrator watches, else the configuration's `logfile`, else the
 /// resource's, else ldirectord's default.
 fn log_target(options: &HealthMonitorOptions, config: &Config) -> LogTarget {
@@ -256,19 +176,5 @@ fn log_target(options: &HealthMonitorOptions, config: &Config) -> LogTarget {
     match own {
         Some(stream @ (LogTarget::Output | LogTarget::Errors)) => stream,
         own => config.global.logfile.clone().or(own).unwrap_or_default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wrong_log_level_is_the_ordinary_one_and_is_said() {
-        assert_eq!(log_level(None), (LogLevel::Info, None));
-        assert_eq!(log_level(Some("")), (LogLevel::Info, None));
-        assert_eq!(log_level(Some("debug")), (LogLevel::Debug, None));
-        let expected = "LVS_AGENTS_LOG \"loud\": expected a log level: error, info or debug";
-        assert_eq!(log_level(Some("loud")), (LogLevel::Info, Some(expected.to_owned())));
     }
 }
