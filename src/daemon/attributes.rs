@@ -18,7 +18,7 @@ use crate::system::{RunDir, node_attribute};
 use told::Told;
 
 /// What the thread works on, as its troubles name it.
-pub const OBJECT: &str = "node attributes";
+const OBJECT: &str = "node attributes";
 
 /// The most services that have one. Each change makes the cluster write its status and plan anew.
 const MOST: usize = 100;
@@ -93,10 +93,9 @@ impl NodeAttributes {
             let _ = orders.send(Order::Tell(taken.clone()));
             self.last = taken;
         }
-        (std::mem::replace(&mut self.left_out, left_out) != left_out).then(|| SinkNews {
-            object: format!("{OBJECT} of all virtual services"),
-            trouble: (left_out > 0).then(|| format!("{left_out} have none: at most {MOST} have one")),
-        })
+        let is_news = std::mem::replace(&mut self.left_out, left_out) != left_out;
+        let trouble = (left_out > 0).then(|| format!("{left_out} have none: at most {MOST} have one"));
+        is_news.then(|| SinkNews::until_told(format!("{OBJECT} of all virtual services"), trouble))
     }
 
     /// Takes all attributes away, as far as that can be done by the deadline.
@@ -234,7 +233,7 @@ impl<C: Cluster> Writer<C> {
             }
         };
         let was_told = std::mem::replace(&mut self.is_trouble_told, trouble.is_some());
-        (was_told || trouble.is_some()).then(|| SinkNews { object: OBJECT.into(), trouble })
+        (was_told || trouble.is_some()).then(|| SinkNews::until_told(OBJECT, trouble))
     }
 }
 

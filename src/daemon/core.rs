@@ -20,24 +20,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::attributes::{self, NodeAttributes};
+use super::attributes::NodeAttributes;
 use super::checker::{Checker, Finished};
 use super::configuration::{Configuration, InForce};
 use super::control::ControlCall;
-use super::event::{DaemonPhase, Event, SinkNews, Sinks};
+use super::event::{DaemonPhase, Event, SinkNews, Sinks, TroubleEnd};
 use super::health_record::HealthRecordFile;
 use super::kernel::{KernelAnswer, KernelThread};
-use super::loader::{Loaded, LoaderNews, LoaderReport, dns};
+use super::loader::{Loaded, LoaderNews, LoaderReport};
 use super::log::Log;
 use super::maintenance::{MaintenanceNews, MaintenanceWatch};
-use super::opinion::{self, Consultations, OpinionNews, Opinions};
-use super::orders::{self, OrderNews};
+use super::opinion::{Consultations, OpinionNews, Opinions};
+use super::orders::OrderNews;
 use super::presence::InstancePresence;
 use super::protocol::{ControlReply, ControlRequest, SyncStatus};
 use super::services::{Arrival, LastingFault, Moment, Services};
 use super::sync::{SyncNews, SyncThread};
 use super::view::LivenessView;
-use super::{HealthMonitorOptions, Readiness, events, log_target, metrics, observe};
+use super::{HealthMonitorOptions, Readiness, log_target};
 use crate::plan::TableRole;
 pub use report::{seconds, wall_clock};
 use start::StartDeadline;
@@ -84,6 +84,12 @@ pub struct LoopThreads {
     pub log: Log,
 }
 
+/// What keeps a sink from doing its work.
+struct SinkTrouble {
+    cause: String,
+    end: TroubleEnd,
+}
+
 /// The loop's state.
 pub struct Core<'a> {
     options: HealthMonitorOptions,
@@ -98,7 +104,7 @@ pub struct Core<'a> {
     record: HealthRecordFile,
     record_error: Option<String>,
     /// What keeps a sink from doing its work, by what it works on.
-    sink_troubles: BTreeMap<String, String>,
+    sink_troubles: BTreeMap<String, SinkTrouble>,
     sync: Option<SyncStatus>,
     /// Questions of other directors that wait for checks.
     consultations: Consultations,
@@ -347,18 +353,7 @@ impl<'a> Core<'a> {
     fn apply_configuration(&mut self, loaded: Loaded, next: InForce, now: Instant) {
         let Loaded { config, role, observed, known, is_ordered, maintenance, troubles, sentences, .. } = loaded;
         let first = self.configuration.is_first();
-        // What goes on being wrong is told again, but of the orders, which no configuration changes, and of those that say
-        // the end of a trouble themselves.
-        let own = [
-            orders::OBJECT,
-            metrics::OBJECT,
-            events::OBJECT,
-            observe::OBJECT,
-            attributes::OBJECT,
-            opinion::OBJECT,
-            dns::OBJECT,
-        ];
-        self.sink_troubles.retain(|object, _| own.iter().any(|own| object.starts_with(own)));
+        self.sink_troubles.retain(|_, trouble| trouble.end == TroubleEnd::Word);
         self.threads.log.retarget(log_target(&self.options, &config));
         if first {
             self.say(&format!("Starting Linux Director lvs-agents v{} as daemon", env!("CARGO_PKG_VERSION")));

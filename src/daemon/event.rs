@@ -315,6 +315,29 @@ pub struct SinkNews {
     pub object: String,
     /// What was tried, and why it failed; `None` when it works (again).
     pub trouble: Option<String>,
+    /// What ends the trouble, if it does not end by itself before.
+    pub end: TroubleEnd,
+}
+
+/// After what a trouble counts no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TroubleEnd {
+    /// After the next configuration: the sink tells anew what still goes wrong.
+    Configuration,
+    /// After the word of the thread that has told it, whatever is configured meanwhile.
+    Word,
+}
+
+impl SinkNews {
+    /// News of a sink that begins anew with each configuration.
+    pub fn until_configured(object: impl Into<String>, trouble: Option<String>) -> Self {
+        Self { object: object.into(), trouble, end: TroubleEnd::Configuration }
+    }
+
+    /// News of a thread that says the end of its troubles itself.
+    pub fn until_told(object: impl Into<String>, trouble: Option<String>) -> Self {
+        Self { object: object.into(), trouble, end: TroubleEnd::Word }
+    }
 }
 
 /// Tells the loop; the answer is false when the loop has ended.

@@ -32,7 +32,7 @@ use writer::{Order, Writer};
 pub const VERSION: u32 = 1;
 
 /// What the thread works on, as its troubles name it.
-pub const OBJECT: &str = "events";
+const OBJECT: &str = "events";
 
 /// The most events that wait for the thread: more than ten thousand real servers cause at once. Beyond that they are dropped,
 /// since a file system that hangs must not fill the memory.
@@ -168,10 +168,9 @@ impl Sink for Events {
         self.waiting.fetch_add(records.len(), Ordering::Relaxed);
         // A thread that has panicked writes nothing any more.
         let _ = self.orders.send(Order::Write(records));
-        (loses != std::mem::replace(&mut self.loses, loses)).then(|| SinkNews {
-            object: format!("{OBJECT}: queue"),
-            trouble: loses.then(|| "write: events are lost: the file system does not take them fast enough".into()),
-        })
+        let is_news = loses != std::mem::replace(&mut self.loses, loses);
+        let trouble = loses.then(|| "write: events are lost: the file system does not take them fast enough".into());
+        is_news.then(|| SinkNews::until_told(format!("{OBJECT}: queue"), trouble))
     }
 
     fn end(&mut self, deadline: Instant) {

@@ -147,7 +147,7 @@ fn run(file: &Path, name: &str, action: &str) -> Result<(), Failed> {
 }
 
 fn news(name: &str, done: Result<(), String>) -> SinkNews {
-    SinkNews { object: format!("execute {name}"), trouble: done.err() }
+    SinkNews::until_configured(format!("execute {name}"), done.err())
 }
 
 #[cfg(test)]

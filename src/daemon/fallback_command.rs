@@ -215,7 +215,7 @@ impl Sink for FallbackCommands {
                 self.states.forget(&service);
                 self.is_due = true;
                 let trouble = Some("run: too many commands wait for others to end; it is tried again".into());
-                lost = Some(SinkNews { object: format!("fallbackcommand of {service}"), trouble });
+                lost = Some(SinkNews::until_configured(format!("fallbackcommand of {service}"), trouble));
             }
         }
         lost

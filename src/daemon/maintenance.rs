@@ -165,7 +165,7 @@ impl Folder {
                 Some(cause) if is_missing => news.sentences.push(format!("WARNING: {object}: look for files: {cause}")),
                 cause => {
                     let trouble = cause.as_ref().map(|cause| format!("look for files: {cause}"));
-                    news.troubles.push(SinkNews { object, trouble });
+                    news.troubles.push(SinkNews::until_configured(object, trouble));
                 }
             }
             self.error = error;

@@ -23,7 +23,7 @@ use crate::model::{RealServerKey, ServiceKey};
 use snapshot::SnapshotSource;
 
 /// What the thread works on, as its troubles name it, before the address.
-pub const OBJECT: &str = "metrics";
+const OBJECT: &str = "metrics";
 
 /// How long the last check of each real server took.
 type CheckTimes = HashMap<(ServiceKey, RealServerKey), Duration>;

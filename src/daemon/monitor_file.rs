@@ -90,10 +90,9 @@ impl Sink for MonitorFiles {
         }
         let waits = self.writer.try_send(std::mem::take(&mut self.lines));
         let lost = matches!(waits, Err(TrySendError::Full(_)));
-        (lost != std::mem::replace(&mut self.loses, lost)).then(|| SinkNews {
-            object: "monitorfile".into(),
-            trouble: lost.then(|| "write: lines are lost: the file system does not take them fast enough".into()),
-        })
+        let is_news = lost != std::mem::replace(&mut self.loses, lost);
+        let trouble = lost.then(|| "write: lines are lost: the file system does not take them fast enough".into());
+        is_news.then(|| SinkNews::until_configured("monitorfile", trouble))
     }
 }
 
@@ -180,7 +179,7 @@ fn write_all(orders: &Receiver<Vec<Line>>, tell: &TellLoop) {
             let trouble = append(&file, &text).err().map(|cause| format!("write: {cause}"));
             let is_well = trouble.is_none();
             let is_known = states.insert(Arc::clone(&file), is_well) == Some(true) && is_well;
-            if !is_known && !tell(SinkNews { object: format!("monitorfile {}", file.display()), trouble }) {
+            if !is_known && !tell(SinkNews::until_configured(format!("monitorfile {}", file.display()), trouble)) {
                 return;
             }
         }

@@ -24,7 +24,7 @@ use crate::system::{ObservedFolder, group};
 use peers::Answers;
 
 /// What the thread works on, as its troubles name it.
-pub const OBJECT: &str = "observe_group";
+const OBJECT: &str = "observe_group";
 
 /// The pause after a fault: a group may be added, and a folder be made writable.
 const RETRY: Duration = Duration::from_secs(5);
@@ -84,7 +84,7 @@ async fn serve(mut wanted: watch::Receiver<GroupName>, folder: ObservedFolder, a
         let trouble = opened.as_ref().err().map(|error| format!("{error:#}"));
         if trouble != told {
             told.clone_from(&trouble);
-            if !tell(SinkNews { object: OBJECT.into(), trouble }) {
+            if !tell(SinkNews::until_told(OBJECT, trouble)) {
                 return;
             }
         }

@@ -34,7 +34,7 @@ use rate::Rate;
 use sockets::Sockets;
 
 /// What the thread works on, as its troubles name it.
-pub const OBJECT: &str = "secondopinion";
+const OBJECT: &str = "secondopinion";
 
 /// How often corosync is asked who is in the cluster.
 const LOOK: Duration = Duration::from_secs(3);
@@ -331,7 +331,7 @@ impl<D: Fn(OpinionNews) -> bool> Worker<D> {
         let trouble = trouble.filter(|_| lasts);
         let was_told = std::mem::replace(&mut self.is_trouble_told, trouble.is_some());
         let is_news = was_told || trouble.is_some();
-        is_news.then(|| OpinionNews::Trouble(SinkNews { object: OBJECT.into(), trouble }))
+        is_news.then(|| OpinionNews::Trouble(SinkNews::until_told(OBJECT, trouble)))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::orders::{CIB_FILE, Cluster, ClusterCopy, ClusterError, Kept, NodeOrde
 use crate::system::RunDir;
 
 /// What the thread works on, as its troubles name it.
-pub const OBJECT: &str = "operators' orders";
+const OBJECT: &str = "operators' orders";
 
 /// How often the ages of the files and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -92,7 +92,7 @@ impl Told {
         }
         if trouble != self.trouble {
             self.trouble.clone_from(&trouble);
-            news.trouble = Some(SinkNews { object: OBJECT.into(), trouble });
+            news.trouble = Some(SinkNews::until_told(OBJECT, trouble));
         }
         news
     }

@@ -208,7 +208,7 @@ impl Worker {
             (_, Some((object, cause))) => (object, Some(cause)),
             (before, None) => (before?.0, None),
         };
-        Some(SinkNews { object, trouble })
+        Some(SinkNews::until_configured(object, trouble))
     }
 }
 

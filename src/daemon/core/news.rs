@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Core;
+use super::{Core, SinkTrouble};
 use crate::daemon::event::{Event, SinkNews};
 use crate::daemon::maintenance::MaintenanceNews;
 use crate::daemon::opinion::{Consultations, OpinionNews, PeerQuestion, Reply};
@@ -67,13 +67,13 @@ impl Core<'_> {
     }
 
     /// Logs each cause once, and remembers it for the OCF action monitor until the sink works again.
-    pub(super) fn note_sink_news(&mut self, SinkNews { object, trouble }: SinkNews) {
-        let known = match &trouble {
-            Some(cause) => self.sink_troubles.insert(object.clone(), cause.clone()),
+    pub(super) fn note_sink_news(&mut self, SinkNews { object, trouble, end }: SinkNews) {
+        let known = match trouble.clone() {
+            Some(cause) => self.sink_troubles.insert(object.clone(), SinkTrouble { cause, end }),
             None => self.sink_troubles.remove(&object),
         };
         match (known, trouble) {
-            (known, Some(cause)) if known.as_ref() != Some(&cause) => {
+            (known, Some(cause)) if known.as_ref().map(|known| &known.cause) != Some(&cause) => {
                 self.sinks.emit(Event::Fault { cause: &format!("{object}: {cause}") });
             }
             (Some(_), None) => self.say(&format!("{object}: works again")),

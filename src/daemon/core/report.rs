@@ -58,7 +58,7 @@ impl Core<'_> {
     }
 
     fn sink_errors(&self) -> Vec<String> {
-        let sinks = self.sink_troubles.iter().map(|(object, cause)| format!("{object}: {cause}"));
+        let sinks = self.sink_troubles.iter().map(|(object, trouble)| format!("{object}: {}", trouble.cause));
         sinks.chain(self.record_error.clone()).chain(self.presence_error.clone()).collect()
     }
 

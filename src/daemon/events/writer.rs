@@ -64,6 +64,6 @@ impl Writer {
             return true;
         }
         self.trouble.clone_from(&trouble);
-        (self.tell)(SinkNews { object: OBJECT.into(), trouble })
+        (self.tell)(SinkNews::until_told(OBJECT, trouble))
     }
 }

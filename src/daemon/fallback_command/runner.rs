@@ -120,7 +120,8 @@ impl Runner<'_> {
 
     fn report(&self, run: &Run, failure: Option<String>) {
         let object = format!("fallbackcommand of {}", run.service);
-        (self.tell)(SinkNews { object, trouble: failure.map(|cause| format!("{}: {cause}", run.line)) });
+        let trouble = failure.map(|cause| format!("{}: {cause}", run.line));
+        (self.tell)(SinkNews::until_configured(object, trouble));
     }
 }
 

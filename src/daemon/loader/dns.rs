@@ -16,7 +16,7 @@ use crate::dns::Trouble;
 use crate::model::DnsName;
 
 /// What the objects of troubles with names begin with.
-pub const OBJECT: &str = "DNS ";
+const OBJECT: &str = "DNS ";
 /// The time that the questions of one round have. Nothing waits for them.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -96,13 +96,13 @@ impl DnsFollower {
         let ended = self.told.keys().filter(|name| !troubles.contains_key(*name));
         let mut news: Vec<LoaderNews> = ended
             .map(|name| match self.followed.contains(name) {
-                true => LoaderNews::Name(SinkNews { object: object(name), trouble: None }),
+                true => LoaderNews::Name(SinkNews::until_told(object(name), None)),
                 false => LoaderNews::NameLeft(object(name)),
             })
             .collect();
         let begun = troubles.iter().filter(|(name, (trouble, _))| self.told.get(*name) != Some(trouble));
         news.extend(begun.map(|(name, (trouble, count))| {
-            LoaderNews::Name(SinkNews { object: object(name), trouble: Some(sentence(trouble, *count, now)) })
+            LoaderNews::Name(SinkNews::until_told(object(name), Some(sentence(trouble, *count, now))))
         }));
         self.told = troubles.into_iter().map(|(name, (trouble, _))| (name, trouble)).collect();
         news
@@ -149,8 +149,8 @@ mod tests {
         let mut follower = DnsFollower::new();
         let told = |follower: &mut DnsFollower| -> Vec<String> {
             let word = |news| match news {
-                LoaderNews::Name(SinkNews { object, trouble: None }) => format!("{object} works"),
-                LoaderNews::Name(SinkNews { object, trouble: Some(trouble) }) => {
+                LoaderNews::Name(SinkNews { object, trouble: None, .. }) => format!("{object} works"),
+                LoaderNews::Name(SinkNews { object, trouble: Some(trouble), .. }) => {
                     format!("{object}: {}", trouble.split(" (since").next().unwrap_or_default())
                 }
                 LoaderNews::NameLeft(object) => format!("{object} left"),

@@ -58,7 +58,8 @@ impl Queues {
     pub fn news(&mut self) -> Option<SinkNews> {
         let (relay, queue) = self.relays.iter_mut().find(|(_, queue)| queue.is_news)?;
         queue.is_news = false;
-        Some(SinkNews { object: format!("mails over {}:{}", relay.host, relay.port), trouble: queue.trouble.clone() })
+        let object = format!("mails over {}:{}", relay.host, relay.port);
+        Some(SinkNews::until_configured(object, queue.trouble.clone()))
     }
 
     /// Has every relay tried once more, all at the same time, until the deadline.

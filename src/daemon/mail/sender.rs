@@ -119,7 +119,7 @@ impl<'a> Postman<'a> {
     }
 
     fn report(&self, object: String, trouble: Option<String>) {
-        (self.tell)(SinkNews { object, trouble });
+        (self.tell)(SinkNews::until_configured(object, trouble));
     }
 
     fn take(&mut self, mail: &Mail) {

@@ -46,7 +46,7 @@ pub async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, source: Arc<
             let news = told.iter().map(|(address, _)| (*address, None));
             let news = news.chain(trouble.iter().map(|(address, cause)| (*address, Some(cause.clone()))));
             for (address, trouble) in news.collect::<Vec<_>>() {
-                if !tell(SinkNews { object: format!("{OBJECT} {address}"), trouble }) {
+                if !tell(SinkNews::until_told(format!("{OBJECT} {address}"), trouble)) {
                     return;
                 }
             }
