@@ -2,10 +2,14 @@
 //! has written to this node's disk is read without it.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use nix::libc;
 
 use super::Kept;
 use super::cib::{self, Nodes};
@@ -17,6 +21,9 @@ pub const CIB_FILE: &str = "/var/lib/pacemaker/cib/cib.xml";
 
 /// In full: the cluster's tools call agents with whatever PATH they have.
 const PROGRAM: &str = "/usr/sbin/cibadmin";
+
+/// So many bytes of the file are read at most; what the orders are in comes first.
+const LONGEST_FILE: u64 = 64 << 20;
 
 /// How long a change may take: every node has to have it.
 const CHANGE: Duration = Duration::from_secs(20);
@@ -53,14 +60,20 @@ impl Cluster {
         cib::read(&text).map(Self).map_err(|cause| ClusterError::Failed(format!("read its answer: {cause}")))
     }
 
-    /// Reads what a file such as [`CIB_FILE`] says. The cluster has no work with that. A take-over changes the configuration, and a question to
-    /// the cluster after each change would keep it busy in the middle of the take-over.
+    /// Reads a file such as [`CIB_FILE`]. The cluster has no work with that. A take-over changes the configuration, and a question
+    /// to the cluster after each change would keep it busy in the middle of the take-over.
     ///
     /// # Errors
     /// Says why the file cannot be read.
     pub fn read_file(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|cause| cause.to_string())?;
-        cib::read(&text).map(Self)
+        // Its folder belongs to the cluster's user, who must not be able to stop or fill a process of root by another kind of file.
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+        let read = file.and_then(|file| {
+            let mut text = String::new();
+            let is_file = file.metadata()?.is_file();
+            if is_file { file.take(LONGEST_FILE).read_to_string(&mut text).map(|_| text) } else { Ok(text) }
+        });
+        cib::read(&read.map_err(|cause| cause.to_string())?).map(Self)
     }
 
     /// Returns the orders that it keeps.
