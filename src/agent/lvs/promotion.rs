@@ -168,6 +168,9 @@ fn has_new_channel(call: &Call, role: &RoleRecord) -> bool {
 
 /// What one look shows of the synchronisation.
 pub struct Seen {
+    /// The role for which it was looked.
+    promoted: bool,
+    channel: Option<SyncChannel>,
     running: SyncDaemons,
     /// The index of the interface, or why it can carry no connections; `None` for a role without a channel.
     interface: Option<Result<u32, Failure>>,
@@ -176,7 +179,13 @@ pub struct Seen {
 impl Seen {
     fn look(role: &RoleRecord, ipvs: Option<&mut Ipvs>) -> Result<Self, Failure> {
         let running = ipvs.map_or_else(|| Ok(SyncDaemons::default()), Ipvs::sync_daemons)?;
-        Ok(Self { running, interface: role.channel.as_ref().map(channel::look_at_interface) })
+        let interface = role.channel.as_ref().map(channel::look_at_interface);
+        Ok(Self { promoted: role.promoted, channel: role.channel.clone(), running, interface })
+    }
+
+    /// Whether it was looked for this role: another action may have changed it since.
+    fn is_of(&self, role: &RoleRecord) -> bool {
+        (self.promoted, &self.channel) == (role.promoted, &role.channel)
     }
 }
 
@@ -225,7 +234,8 @@ pub fn judge(
     table: Result<Status, Failure>,
 ) -> Result<Status, Failure> {
     let Some(role) = role(call, run_dir) else { return table };
-    let Seen { running, interface } = seen.map_or_else(|| Seen::look(&role, ipvs.get()?), Ok)?;
+    let seen = seen.filter(|seen| seen.is_of(&role));
+    let Seen { running, interface, .. } = seen.map_or_else(|| Seen::look(&role, ipvs.get()?), Ok)?;
     let (interface_index, trouble) =
         interface.transpose().map_or_else(|failure| (None, Some(failure.to_string())), |index| (index, None));
     let mut troubles = Vec::from_iter(trouble);
