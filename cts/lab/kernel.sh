@@ -87,14 +87,20 @@ kernel_memory_dir() {
 # kernel_sockets: prints the folder of this kernel's management socket. Another lab of the same run has another OUT.
 kernel_sockets() { printf '%s/lvs-agents-cts.%s.%s' "$(kernel_memory_dir)" "$$" "${OUT##*/}"; }
 
-# kernel_processor NUMBER: prints the processor of the lab with this number. An emulated kernel and what runs in it are processes
-# that hand each system call to one another. When each waits on a processor of its own, a call takes longer than it takes to run,
-# and to start a program takes twice as long.
+# kernel_processor: sets PROCESSOR to one of this machine on which no other lab is, if there is such, and takes it for as long as
+# this shell lives, or what it becomes. An emulated kernel and what runs in it are processes that hand each system call to one
+# another. When each waits on a processor of its own, a call takes longer than it takes to run, and to start a program takes twice
+# as long.
 kernel_processor() {
-	local range ranges numbers=()
+	local range ranges numbers=() lock
 	IFS=, read -ra ranges < <(awk '$1 == "Cpus_allowed_list:" { print $2 }' /proc/self/status)
 	for range in "${ranges[@]}"; do mapfile -t -O ${#numbers[@]} numbers < <(seq "${range%-*}" "${range#*-}"); done
-	printf '%s' "${numbers[$1 % ${#numbers[@]}]}"
+	for PROCESSOR in "${numbers[@]}"; do
+		exec {lock}>"$(kernel_memory_dir)/lvs-agents-cts.processor-$PROCESSOR"
+		! flock --nonblock "$lock" || return 0
+		exec {lock}>&-
+	done
+	PROCESSOR=${numbers[0]}
 }
 
 kernel_uml() {
@@ -105,6 +111,7 @@ kernel_uml() {
 	TMPDIR=$(kernel_memory_dir)
 	# Without this, the management socket would go to root's home folder.
 	command+=("uml_dir=$(kernel_sockets)")
-	command=(taskset --cpu-list "$(kernel_processor "${LAB_NUMBER:-0}")" "${command[@]}")
+	kernel_processor
+	command=(taskset --cpu-list "$PROCESSOR" "${command[@]}")
 	exec timeout -s KILL "$1" unshare --pid --fork --kill-child=KILL "${command[@]}" </dev/null >"$OUT/kernel.log" 2>&1
 }

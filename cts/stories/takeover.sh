@@ -23,7 +23,7 @@ cluster_has() { [[ $(cluster_status) =~ Online:\ \[[^]]*\ $1\  ]]; }
 
 # stands ACTIVE STANDBY: succeeds when ACTIVE directs and STANDBY can take over.
 stands() {
-	[[ $(cluster_node_of db-vip) == "$1" ]] && cluster_has "$2" || return
+	directs "$1" && cluster_has "$2" || return
 	! is_clone || [[ $(cluster_status) == *"Unpromoted: [ $2 ]"* ]] || return
 	case $kind in
 	clone) echo_serves "$1" && echo_serves "$2" ;;
@@ -31,6 +31,7 @@ stands() {
 	*) echo_serves "$1" ;;
 	esac
 }
+directs() { [[ $(cluster_node_of db-vip) == "$1" ]]; }
 is_clone() { [[ $kind == clone || $kind == stub ]]; }
 # The score of a director that was rebooted follows with a monitor.
 stands_by() { [[ $kind != clone ]] || { knows_all "$1" && has_score "$1" 1000; }; }
@@ -63,7 +64,7 @@ change() {
 	"$@" || give_up "$*"
 	wait_for 300 "db-vip is started on $standby" has_started_vip "$standby" || give_up "no start"
 	wait_for 300 "answers by $standby" has_answered "$since" || give_up "no answer"
-	[[ $(cluster_node_of db-vip) == "$standby" ]] || give_up "db-vip is elsewhere"
+	wait_for 30 "the cluster knows of it" directs "$standby" || give_up "db-vip is elsewhere"
 	if [[ $kind != stub ]]; then
 		wait_for 300 "answers without a failure" answers_since "$EPOCHREALTIME"
 		connections_end || give_up "connections"
@@ -80,13 +81,16 @@ has_answered() { [[ $kind == stub ]] || answers_since "$1"; }
 follow_log() {
 	[[ -z ${LOG:-} ]] || exec {LOG}<&-
 	exec {LOG}<"$OUT/$1/log/pacemaker/pacemaker.log" && cat <&"$LOG" >/dev/null
+	HALF_LINE=''
 }
-# has_started_vip HOST: succeeds when the log says so, as far as it has not been read.
+# has_started_vip HOST: succeeds when the log says so, as far as it has not been read. A line may come in two halves.
 has_started_vip() {
 	local line
-	while read -r line <&"$LOG"; do
-		[[ $line != *"Result of start operation for db-vip on $1: ok"* ]] || return 0
+	while IFS= read -r line <&"$LOG"; do
+		[[ $HALF_LINE$line != *"Result of start operation for db-vip on $1: ok"* ]] || return 0
+		HALF_LINE=''
 	done
+	HALF_LINE+=$line
 	return 1
 }
 
