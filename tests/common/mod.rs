@@ -142,6 +142,16 @@ impl Host {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Takes away all that the agents remember. A helper that was named no more before it took its lock may still create the file,
+    /// and the folder is removed once more then.
+    pub fn forget_records(&self) {
+        until("nothing writes into /run/lvs-agents", || {
+            let mut remove = Command::new("rm");
+            remove.args(["-rf", "/run/lvs-agents"]);
+            self.run(remove).status.success().then_some(())
+        });
+    }
+
     /// Runs `lvs-agents` with these arguments.
     pub fn tool(&self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lvs-agents"));

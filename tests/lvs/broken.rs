@@ -98,7 +98,8 @@ fn a_start_or_stop_that_was_killed_anywhere_can_be_repeated() {
         // The first start of a kernel also sets what later ones find set.
         lvs.start();
         let prepare = || {
-            host.sh("rm -rf /run/lvs-agents; ipvsadm -D -t 10.9.0.100:80 2>/dev/null || true");
+            host.forget_records();
+            host.sh("ipvsadm -D -t 10.9.0.100:80 2>/dev/null || true");
             if action == "stop" {
                 lvs.start();
             }

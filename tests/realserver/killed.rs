@@ -9,7 +9,7 @@ fn after_each_kill(action: &str, nic: &str) {
     let realserver = host.agent("realserver").params(&[("ip", "192.0.2.9 2001:db8::9"), ("nic", nic)]);
     let prepare = || {
         realserver.stop();
-        host.sh("rm -rf /run/lvs-agents");
+        host.forget_records();
         if action == "stop" {
             realserver.start();
         }
@@ -56,7 +56,7 @@ fn a_stop_that_was_killed_anywhere_hands_the_former_values_over() {
     let prepare = || {
         goes.stop();
         stays.stop();
-        host.sh("rm -rf /run/lvs-agents");
+        host.forget_records();
         goes.start();
         stays.start();
     };

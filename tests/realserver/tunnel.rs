@@ -114,7 +114,8 @@ fn a_start_or_stop_that_was_killed_anywhere_can_be_repeated() {
             real.agent("realserver").params(&[("ip", "198.51.100.9 2001:db8:9::9"), ("forwarding", "ipip")]);
         let prepare = || {
             realserver.stop();
-            real.sh("rm -rf /run/lvs-agents; ip link set tunl0 down; ip link set ip6tnl0 down");
+            real.forget_records();
+            real.sh("ip link set tunl0 down; ip link set ip6tnl0 down");
             if action == "stop" {
                 realserver.start();
             }

@@ -20,7 +20,8 @@ fn after_each_kill(action: &str) {
     let before = host.addresses();
     let vip = vip(&host, "192.0.2.9 192.0.2.10/32 2001:db8::9");
     let prepare = || {
-        host.sh("rm -rf /run/lvs-agents; ip address add 192.0.2.9/28 dev eth0 2>/dev/null || true");
+        host.forget_records();
+        host.sh("ip address add 192.0.2.9/28 dev eth0 2>/dev/null || true");
         host.sh("echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries");
         if action == "stop" {
             vip.start();
@@ -58,7 +59,7 @@ fn a_reload_that_was_killed_anywhere_leaves_what_stop_removes_and_start_mends() 
     let (old, new) =
         (vip(&host, "192.0.2.9 192.0.2.10/32").param("iflabel", "old"), vip(&host, "192.0.2.9 192.0.2.10/32"));
     let prepare = || {
-        host.sh("rm -rf /run/lvs-agents");
+        host.forget_records();
         old.start();
     };
     kill::at_every_change(&host, &new, "reload-agent", prepare, |index, place| {

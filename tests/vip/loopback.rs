@@ -74,7 +74,8 @@ fn a_start_or_stop_that_was_killed_anywhere_brings_it_back_in_the_end() {
         let host = host();
         let vip = vip(&host).param("lvs_support", "yes");
         let prepare = || {
-            host.sh("rm -rf /run/lvs-agents; ip address replace 192.0.2.9/32 dev lo");
+            host.forget_records();
+            host.sh("ip address replace 192.0.2.9/32 dev lo");
             if action == "stop" {
                 vip.start();
             }
