@@ -100,7 +100,7 @@ kernel_processor() {
 		! flock --nonblock "$lock" || return 0
 		exec {lock}>&-
 	done
-	PROCESSOR=${numbers[0]}
+	PROCESSOR=${numbers[-1]}
 }
 
 kernel_uml() {
