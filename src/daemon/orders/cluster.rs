@@ -167,7 +167,7 @@ impl ClusterView {
         self.late.filter(|since| now.saturating_duration_since(*since) > LATE).map(|_| {
             format!(
                 "read {CIB_FILE}: it does not have what the cluster answers, which is asked every {} s now: pacemaker ceases to \
-                 write the file after a write that failed; see to its disk, then have it write again \
+                 write the file after a write that failed, and its log says why; mend that, then have it write again \
                  (killall -PIPE pacemaker-based)",
                 ASK_AGAIN.as_secs()
             )
