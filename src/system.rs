@@ -23,7 +23,7 @@ pub mod sysctl;
 pub mod syslog;
 
 pub use boot::{boot_by_wall_clock, seconds_since_boot};
-pub use file::{FileError, age, write_private};
+pub use file::{FileError, age, open_regular, write_private};
 pub use lock::Lock;
 pub use observed::ObservedFolder;
 pub use own_addresses::own_addresses;

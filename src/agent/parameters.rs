@@ -2,16 +2,13 @@
 
 mod entry;
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-use nix::libc;
 
 use foldhash::HashSet;
 
 use crate::ocf::{Failure, FailureKind, Problems};
+use crate::system::open_regular;
 
 pub use entry::{AddressEntry, check_host, later, prefix_length};
 
@@ -123,20 +120,13 @@ impl AddressList {
 /// Reads a file that may be a list of addresses: neither a device or pipe, which might never end, nor one that is much
 /// too long.
 fn read_list(path: &Path) -> io::Result<String> {
-    let unfit = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
-    // Without this flag, to open a pipe would wait for a writer.
-    let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    let kind = file.metadata()?.file_type();
-    // The error of reading a directory says what it is.
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(unfit("not a regular file".into()));
-    }
     let mut text = String::new();
-    file.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
-    match text.len() as u64 > LARGEST_FILE {
-        true => Err(unfit(format!("larger than {} MiB: not a list of at most {MOST} addresses", LARGEST_FILE >> 20))),
-        false => Ok(text),
+    open_regular(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_FILE {
+        let text = format!("larger than {} MiB: not a list of at most {MOST} addresses", LARGEST_FILE >> 20);
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
+    Ok(text)
 }
 
 #[cfg(test)]

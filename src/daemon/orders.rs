@@ -24,6 +24,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(10);
 /// The same at the start, which waits for it.
 const FIRST_ANSWER: Duration = Duration::from_secs(1);
+
 /// What the thread has found out.
 #[derive(Debug, Default)]
 pub struct OrderNews {

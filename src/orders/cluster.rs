@@ -2,19 +2,15 @@
 //! has written to this node's disk is read without it.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::libc;
-
 use super::Kept;
 use super::cib::{self, Nodes};
 use crate::model::{Order, OrderSubject};
-use crate::system::program;
+use crate::system::{open_regular, program};
 
 /// This node's copy of the cluster's configuration. The cluster replaces the file a moment after each change.
 pub const CIB_FILE: &str = "/var/lib/pacemaker/cib/cib.xml";
@@ -67,13 +63,10 @@ impl Cluster {
     /// Says why the file cannot be read.
     pub fn read_file(path: &Path) -> Result<Self, String> {
         // Its folder belongs to the cluster's user, who must not be able to stop or fill a process of root by another kind of file.
-        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-        let read = file.and_then(|file| {
-            let mut text = String::new();
-            let is_file = file.metadata()?.is_file();
-            if is_file { file.take(LONGEST_FILE).read_to_string(&mut text).map(|_| text) } else { Ok(text) }
-        });
-        cib::read(&read.map_err(|cause| cause.to_string())?).map(Self)
+        let mut text = String::new();
+        let read = open_regular(path).and_then(|file| file.take(LONGEST_FILE).read_to_string(&mut text));
+        read.map_err(|cause| cause.to_string())?;
+        cib::read(&text).map(Self)
     }
 
     /// Returns the orders that it keeps.

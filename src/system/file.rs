@@ -1,11 +1,13 @@
 //! Small files, written so that a reader sees the old text or the new one, never half of it.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use nix::libc;
 
 /// A file operation that failed: `/run/lvs-agents/services/db.cf: write: No space left on device`.
 #[derive(Debug)]
@@ -33,6 +35,21 @@ impl fmt::Display for FileError {
 
 /// Without a source: the text has the cause already, and whoever shows the chain of causes would show it twice.
 impl std::error::Error for FileError {}
+
+/// Opens a file to read it that another user may have put in its place.
+///
+/// # Errors
+/// It fails for a device and a pipe, which might never end.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    // Without this flag, to open a pipe would wait for a writer.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let kind = file.metadata()?.file_type();
+    // The error of reading a directory says what it is.
+    match kind.is_file() || kind.is_dir() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+    }
+}
 
 /// Returns the time since the file was written, by the wall clock. `None` means that there is no such file, or that it
 /// is from the future, because the clock was set back.

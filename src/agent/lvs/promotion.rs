@@ -54,15 +54,14 @@ pub fn take_on(call: &Call, run_dir: &RunDir, ipvs: &mut Ipvs, wanted: WantedRol
 /// had (a file, a name server): the director that is left has to direct. `failure` says why.
 pub fn promote_as_declared(call: &Call, run_dir: &RunDir, failure: Failure) -> Result<(), Failure> {
     let Some(record) = role(call, run_dir) else { return Err(failure) };
-    if !matches!(
-        super::monitor_table(call, run_dir, &mut OneIpvs::default()),
-        Ok(Status::Running | Status::Degraded(_))
-    ) {
+    let mut ipvs = OneIpvs::default();
+    let table = super::monitor_table(call, run_dir, &mut ipvs);
+    if !matches!(table, Ok(Status::Running | Status::Degraded(_))) {
         return Err(failure);
     }
     let _lock = DeclaringLock::acquire(call, run_dir)?;
-    let Some(mut ipvs) = Ipvs::open()? else { return Err(failure) };
-    enter(call, run_dir, &mut ipvs, RoleRecord { promoted: true, ..record })?;
+    let Some(ipvs) = ipvs.get()? else { return Err(failure) };
+    enter(call, run_dir, ipvs, RoleRecord { promoted: true, ..record })?;
     call.log().warning(format!("promoted with what was declared before: {failure}"));
     Ok(())
 }

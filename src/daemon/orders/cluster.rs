@@ -2,11 +2,10 @@
 //! cluster nothing. The cluster's own answer is what counts; it takes a program and the time of the cluster's own, so it is asked
 //! at the start, now and then, and where the file does not say it.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use crate::daemon::source::Stamp;
 use crate::orders::{CIB_FILE, Cluster, ClusterCopy, ClusterError, Kept, has_cluster};
 use crate::system::RunDir;
 
@@ -23,9 +22,6 @@ const PASSING: Duration = Duration::from_secs(60);
 /// How long the file may say something else than the cluster until that is a fault.
 const LATE: Duration = Duration::from_secs(9);
 
-/// The inode and the age of the cluster's configuration: each change replaces the file.
-type Stamp = (u64, SystemTime);
-
 /// Asks the cluster; the answer has to be there at the given time.
 type Question = Box<dyn FnMut(Instant) -> Result<Kept, ClusterError> + Send>;
 
@@ -34,7 +30,7 @@ pub struct ClusterWatch {
     file: PathBuf,
     question: Question,
     copy: ClusterCopy,
-    stamp: Option<Stamp>,
+    stamp: Stamp,
     ask_at: Instant,
     /// A file that has changed before is not believed.
     settled_at: Instant,
@@ -62,7 +58,7 @@ impl ClusterWatch {
             file: CIB_FILE.into(),
             question: Box::new(|deadline| Cluster::ask(deadline).map(|cluster| cluster.kept())),
             copy,
-            stamp: None,
+            stamp: Stamp::default(),
             ask_at: now,
             settled_at: now,
             view: ClusterView { has_answered: !kept.orders.is_empty(), kept, ..ClusterView::default() },
@@ -91,9 +87,9 @@ impl ClusterWatch {
 
     fn follow(&mut self, now: Instant, patience: Duration) {
         // A change while the file is read, or the cluster answers, has a newer stamp.
-        let stamp = stamp_of(&self.file);
+        let stamp = Stamp::of(&self.file);
         let is_changed = std::mem::replace(&mut self.stamp, stamp) != stamp;
-        if stamp.is_none() && self.view.is_of_no_cluster() {
+        if stamp == Stamp::default() && self.view.is_of_no_cluster() {
             return;
         }
         let has_to_ask = now >= self.ask_at || (is_changed && now < self.settled_at);
@@ -118,17 +114,12 @@ impl ClusterWatch {
         match answer {
             Ok(kept) => self.view.take(kept, in_file, now),
             // The cluster has been taken off this node.
-            Err(ClusterError::Absent(_)) if self.stamp.is_none() => self.view = ClusterView::default(),
+            Err(ClusterError::Absent(_)) if self.stamp == Stamp::default() => self.view = ClusterView::default(),
             Err(error) => self.view.miss(error, in_file, now),
         }
         let pause = if self.view.silent.is_some() || self.view.late.is_some() { ASK_AGAIN } else { ASK };
         self.ask_at = now + pause.max(took * ASK_SHARE);
     }
-}
-
-fn stamp_of(path: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.ino(), metadata.modified().ok()?))
 }
 
 impl ClusterView {

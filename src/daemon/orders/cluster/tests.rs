@@ -1,3 +1,4 @@
+use std::fs;
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -133,6 +134,9 @@ fn the_file_of_a_cluster_that_does_not_answer_counts_and_that_of_one_that_does_n
     fs::write(&lab.watch.file, "<cib/>").expect("write");
     lab.answers(Err(failed()));
     assert_eq!(lab.after(6), (kept("drain"), 1), "neither says anything");
+    fs::remove_file(&lab.watch.file).expect("remove");
+    nix::unistd::mkfifo(&lab.watch.file, nix::sys::stat::Mode::S_IRWXU).expect("pipe");
+    assert_eq!(lab.after(6), (kept("drain"), 1), "a pipe is not waited for");
 }
 
 #[test]
