@@ -13,8 +13,7 @@ use crate::system::node_attribute;
 pub struct Fitness {
     /// The table is as it should be.
     pub complete: bool,
-    /// Per cent of the connections that this director knows: all when it is the active one; `None` where nothing counts them, and
-    /// in the middle of a take-over.
+    /// Per cent of the connections that this director knows: all when it is the active one; `None` where nothing counts them.
     pub coverage: Option<u8>,
     /// The score that the cluster has.
     pub before: Option<u32>,
@@ -32,7 +31,9 @@ impl Fitness {
             Ok(_) => true,
         };
         let coverage = match answer {
-            _ if role.promoted => Some(100).filter(|_| !is_taking_over(role, now)),
+            // It is told in the middle of a take-over too, though pacemaker plans anew then: until it is, the former active
+            // director has the higher score, and would get the role back as soon as whatever took it away has ended.
+            _ if role.promoted => Some(100),
             // What it knew when the synchronisation broke down grows old.
             Ok(Status::Degraded(_)) => Some(0),
             _ => counted,
@@ -45,10 +46,8 @@ impl Fitness {
 /// How long a take-over may go on after the promotion: the first monitor is a part of it, before the virtual IP is started.
 const TAKE_OVER: u64 = 3;
 
-/// Whether a director has just been promoted that the cluster rates well already. One that it rates low must not wait: a standby
-/// could outdo it meanwhile.
 fn is_taking_over(role: &RoleRecord, now: u64) -> bool {
-    role.score >= Some(UNCHECKED) && role.promoted_since.is_some_and(|since| now < since + TAKE_OVER)
+    role.promoted_since.is_some_and(|since| now < since + TAKE_OVER)
 }
 
 /// The score of a director that is whole, while nothing is known of its connections.
@@ -67,8 +66,7 @@ const SLACK: u8 = 15;
 
 /// Returns the score. It is never negative: pacemaker would not promote the only director that is left.
 ///
-/// A change of role changes no score: pacemaker would plan anew in the middle of a take-over, which takes longer then. A
-/// director that was the active one knows the connections, until they are counted.
+/// A director that was the active one knows the connections until they are counted, so a demotion changes no score.
 pub fn score(fitness: Fitness) -> u32 {
     let Fitness { complete, coverage, before, unchecked } = fitness;
     if !complete {
@@ -209,22 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn a_take_over_changes_no_score_but_a_low_one() {
-        let scores = |promoted_since, score| {
-            let role = RoleRecord { promoted: true, promoted_since, score, ..RoleRecord::default() };
-            Fitness::of(&role, &Ok(Status::Promoted), None, 103).map(super::score)
-        };
-        check_rows(
-            [
-                (Some(103), Some(500), 500),
-                (Some(101), Some(500), 500),
-                (Some(100), Some(500), 1000),
-                (Some(103), Some(1000), 1000),
-                (Some(103), Some(100), 1000),
-                (Some(103), None, 1000),
-                (None, Some(500), 1000),
-            ],
-            |(since, before, expected)| assert_eq!(scores(since, before), Some(expected)),
-        );
+    fn a_director_that_was_just_promoted_is_rated_highest_at_once() {
+        for score in [None, Some(5), Some(100), Some(500), Some(1000)] {
+            let role = RoleRecord { promoted: true, promoted_since: Some(103), score, ..RoleRecord::default() };
+            let fitness = Fitness::of(&role, &Ok(Status::Promoted), None, 103);
+            assert_eq!(fitness.map(super::score), Some(1000), "after {score:?}");
+        }
     }
 }
