@@ -13,8 +13,9 @@ item() {
 	printf '%s %s\n' "$verdict" "$name" >>"$OUT/results"
 	printf '%-6s %7s s  %s\n' "$verdict" "$(since "$start")" "$name"
 	if [[ $verdict == FAILED ]]; then
-		# The output of a failed test among hundreds is far above the last lines.
+		# The cause stands far above the last lines: the output of hundreds of tests, or the state of the cluster, comes after it.
 		grep -A 4 'panicked at' "$OUT/items/$log.log" | head -n 20 | indent
+		grep '^  FAILED: ' "$OUT/items/$log.log" | head -n 5
 		tail -n 20 "$OUT/items/$log.log" | indent
 		say "    (all of it: ${OUT_NAME:-$OUT}/items/$log.log)"
 		return 1

@@ -2,8 +2,8 @@
 
 kill_action.py AGENT ACTION DELAY SECONDS
 
-The next process of that agent and action gets SIGKILL, DELAY seconds after it was seen, unless it has ended by then. Then
-the next one is waited for, for SECONDS in all. The exit status is 0 when one was killed.
+The next process of that agent and action gets SIGKILL, DELAY seconds after it was seen. The exit status is 0 when it was
+killed, 2 when it had ended by then, and 1 when none was seen for SECONDS.
 """
 
 import os
@@ -44,7 +44,7 @@ def main():
             signal.pidfd_send_signal(process, signal.SIGKILL)
             return 0
         except ProcessLookupError:
-            os.close(process)
+            return 2
     return 1
 
 
