@@ -29,7 +29,8 @@ scenario() {
 	play_through 0 "scores active"
 	for ((number = 1; number <= KILLS; number++)); do
 		fault=${KINDS[RANDOM % ${#KINDS[@]}]}
-		DELAY=0.0$((RANDOM % 30 + 10))
+		# Most actions last 10 to 30 ms here.
+		DELAY=0.0$((RANDOM % 2))$((RANDOM % 10))
 		play_through "$number" "$fault"
 	done
 	for host in n1 n2; do never_without_table "$host"; done
