@@ -3,7 +3,7 @@
 kill_action.py AGENT ACTION DELAY SECONDS
 
 The next process of that agent and action gets SIGKILL, DELAY seconds after it was seen. The exit status is 0 when it was
-killed, 2 when it had ended by then, and 1 when none was seen for SECONDS.
+killed, 3 when it had ended by then, and 4 when none was seen for SECONDS.
 """
 
 import os
@@ -12,10 +12,12 @@ import sys
 import time
 
 LOOK = 0.002
+HAD_ENDED = 3
+NONE_SEEN = 4
 
 
 def find(link, action):
-    """Returns a pidfd of such a process, which cannot hit another one that gets its number."""
+    """Returns the number of such a process and its pidfd, which cannot hit another one that gets its number."""
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
@@ -23,7 +25,7 @@ def find(link, action):
             process = os.pidfd_open(int(name))
             with open(f"/proc/{name}/cmdline", "rb") as file:
                 if file.read().split(b"\0")[:2] == [link, action]:
-                    return process
+                    return name, process
             os.close(process)
         except OSError:
             continue
@@ -34,18 +36,21 @@ def main():
     agent, action, delay, seconds = sys.argv[1:]
     link = f"/usr/lib/ocf/resource.d/rust/{agent}".encode()
     deadline = time.monotonic() + float(seconds)
-    while time.monotonic() < deadline:
-        process = find(link, action.encode())
-        if process is None:
-            time.sleep(LOOK)
-            continue
-        time.sleep(float(delay))
-        try:
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-            return 0
-        except ProcessLookupError:
-            return 2
-    return 1
+    while (found := find(link, action.encode())) is None:
+        if time.monotonic() >= deadline:
+            return NONE_SEEN
+        time.sleep(LOOK)
+    number, process = found
+    time.sleep(float(delay))
+    try:
+        with open(f"/proc/{number}/cmdline", "rb") as file:
+            # One that has ended and is not reaped yet has none.
+            if not file.read():
+                return HAD_ENDED
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        return HAD_ENDED
+    return 0
 
 
 sys.exit(main())

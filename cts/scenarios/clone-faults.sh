@@ -39,19 +39,20 @@ scenario() {
 }
 
 # play_through NUMBER FAULT: plays a fault, and waits until the pair is whole again. An action that ends before it is killed is
-# no fault: that one is played again, with half the delay.
+# no fault: that one is played again, with two thirds of the delay.
 play_through() {
-	local from=$EPOCHREALTIME ENDED_BEFORE
+	local from ENDED_BEFORE tries=8
 	say "  $1: $2 ($active is promoted)"
 	while
-		ENDED_BEFORE=
+		from=$EPOCHREALTIME ENDED_BEFORE=
 		# shellcheck disable=SC2086
 		play_fault $2
-		whole_again "$from"
+		whole_again
 		[[ $ENDED_BEFORE ]]
 	do
 		say "     no fault: the action had ended within $DELAY s"
-		DELAY=$(awk -v delay="$DELAY" 'BEGIN { printf "%.4f", delay / 2 }')
+		((--tries)) || failed "$2: it always ends before it is killed"
+		DELAY=$(awk -v delay="$DELAY" 'BEGIN { printf "%.4f", delay * 2 / 3 }')
 	done
 	say "     whole after $(since "$from") s, ${active} is promoted; $(client_counts "$from")"
 }
@@ -66,7 +67,7 @@ play_fault() {
 	"fault_${words[0]}" "${words[@]:1}"
 }
 
-# whole_again SINCE: ends the scenario unless the pair becomes whole and clients are served.
+# whole_again: ends the scenario unless the pair becomes whole and clients are served.
 whole_again() {
 	must 120 "both directors in the cluster" cluster_has_both
 	must 120 "the cluster has nothing left to do" cluster_is_settled
@@ -194,7 +195,7 @@ kill_action() { quietly_on "$3" "$PYTHON" "$CTS/lab/kill_action.py" "$1" "$2" "$
 was_killed() {
 	case $1 in
 	0) ;;
-	2) ENDED_BEFORE=1 ;;
+	3) ENDED_BEFORE=1 ;;
 	*) failed "no $3 of $2 was seen on $4" ;;
 	esac
 }

@@ -32,6 +32,11 @@ pub enum ServiceSource {
 pub struct Stamp(Option<(u64, u64, SystemTime)>);
 
 impl Stamp {
+    /// Whether there is no such source, as far as it can be seen.
+    pub fn is_absent(self) -> bool {
+        self.0.is_none()
+    }
+
     pub fn of(path: &Path) -> Self {
         let read = || -> std::io::Result<_> {
             let metadata = fs::metadata(path)?;

@@ -1,4 +1,5 @@
-//! Small files, written so that a reader sees the old text or the new one, never half of it.
+//! Files: small ones are written so that a reader sees the old text or the new one, never half of it, and one that may be another
+//! user's is opened without waiting for it.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -36,15 +37,16 @@ impl fmt::Display for FileError {
 /// Without a source: the text has the cause already, and whoever shows the chain of causes would show it twice.
 impl std::error::Error for FileError {}
 
-/// Opens a file to read it that another user may have put in its place.
+/// Opens a file for reading. Another user may have put something else in its place: a device and a pipe might never end, and are
+/// refused.
 ///
 /// # Errors
-/// It fails for a device and a pipe, which might never end.
+/// It fails as `open(2)` does, and with `InvalidInput` for what is neither a file nor a folder. The error of reading a folder says
+/// what it is.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     // Without this flag, to open a pipe would wait for a writer.
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let kind = file.metadata()?.file_type();
-    // The error of reading a directory says what it is.
     match kind.is_file() || kind.is_dir() {
         true => Ok(file),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
@@ -79,11 +81,41 @@ pub fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
     use super::*;
+    use crate::testing::{Scratch, check_rows};
 
     #[test]
     fn the_cause_is_told_once_however_the_error_is_shown() {
         let error = FileError::new(Path::new("/x"), "write", io::Error::other("full"));
         assert_eq!(format!("{:#}", anyhow::Error::from(error)), "/x: write: full");
+    }
+
+    #[test]
+    fn a_pipe_and_a_device_are_refused_without_waiting_and_links_are_followed() {
+        let scratch = Scratch::new("open-regular");
+        let at = |name| scratch.path().join(name);
+        fs::write(at("file"), "text").expect("write");
+        mkfifo(&at("pipe"), Mode::S_IRWXU).expect("pipe");
+        symlink("file", at("link")).expect("link");
+        symlink("pipe", at("link-to-pipe")).expect("link");
+        symlink("nowhere", at("broken")).expect("link");
+        let opened = |path: PathBuf| open_regular(&path).map(drop).map_err(|error| error.kind());
+        check_rows(
+            [
+                (at("file"), Ok(())),
+                (at("link"), Ok(())),
+                (scratch.path().into(), Ok(())),
+                (at("pipe"), Err(io::ErrorKind::InvalidInput)),
+                (at("link-to-pipe"), Err(io::ErrorKind::InvalidInput)),
+                ("/dev/zero".into(), Err(io::ErrorKind::InvalidInput)),
+                (at("broken"), Err(io::ErrorKind::NotFound)),
+            ],
+            |(path, expected)| assert_eq!(opened(path), expected),
+        );
     }
 }

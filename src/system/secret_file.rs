@@ -1,14 +1,13 @@
 //! Passwords that stand in files of their own, so that neither a configuration nor the cluster's has them.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::libc;
 use nix::unistd::Uid;
 
-use super::group;
+use super::{group, open_regular};
 
 /// Where pacemaker keeps secrets, each on every node, in a file named after the parameter in a folder named after the resource
 /// (`PCMK__CIB_SECRETS_DIR`; `crm resource secret`, `cibsecret`).
@@ -29,9 +28,7 @@ const LARGEST: u64 = 4096;
 /// # Errors
 /// Says why the file cannot be used: it cannot be read, or others than its owner, root and the cluster's administrators can.
 pub fn read(path: &Path) -> Result<String, String> {
-    // Without this flag, to open a pipe would wait for a writer.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
-    let file = file.map_err(|cause| format!("open: {cause}"))?;
+    let file = open_regular(path).map_err(|cause| format!("open: {cause}"))?;
     let metadata = file.metadata().map_err(|cause| format!("look at: {cause}"))?;
     let administrators = group::number(CLUSTER_GROUP).ok().flatten();
     judge(&metadata, Uid::effective().as_raw(), administrators)?;

@@ -31,8 +31,9 @@ impl Fitness {
             Ok(_) => true,
         };
         let coverage = match answer {
-            // It is told in the middle of a take-over too, though pacemaker plans anew then: until it is, the former active
-            // director has the higher score, and would get the role back as soon as whatever took it away has ended.
+            // It is told in the middle of a take-over too, though pacemaker plans anew then and starts the virtual IP later (half a
+            // second in the lab's cluster). Until it is told, the former active director may have the higher score, and gets the
+            // role back as soon as whatever took it away has ended.
             _ if role.promoted => Some(100),
             // What it knew when the synchronisation broke down grows old.
             Ok(Status::Degraded(_)) => Some(0),
@@ -66,7 +67,8 @@ const SLACK: u8 = 15;
 
 /// Returns the score. It is never negative: pacemaker would not promote the only director that is left.
 ///
-/// A director that was the active one knows the connections until they are counted, so a demotion changes no score.
+/// A director that was the active one knows the connections until they are counted, so a demotion that leaves it in order changes
+/// no score.
 pub fn score(fitness: Fitness) -> u32 {
     let Fitness { complete, coverage, before, unchecked } = fitness;
     if !complete {
@@ -209,9 +211,12 @@ mod tests {
     #[test]
     fn a_director_that_was_just_promoted_is_rated_highest_at_once() {
         for score in [None, Some(5), Some(100), Some(500), Some(1000)] {
-            let role = RoleRecord { promoted: true, promoted_since: Some(103), score, ..RoleRecord::default() };
-            let fitness = Fitness::of(&role, &Ok(Status::Promoted), None, 103);
-            assert_eq!(fitness.map(super::score), Some(1000), "after {score:?}");
+            for (unchecked_since, expected) in [(None, 1000), (Some(1), 500)] {
+                let role = RoleRecord { promoted: true, promoted_since: Some(103), score, ..RoleRecord::default() };
+                let role = RoleRecord { has_checks: true, unchecked_since, ..role };
+                let fitness = Fitness::of(&role, &Ok(Status::Promoted), None, 103);
+                assert_eq!(fitness.map(super::score), Some(expected), "after {score:?}");
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ impl ClusterWatch {
         // A change while the file is read, or the cluster answers, has a newer stamp.
         let stamp = Stamp::of(&self.file);
         let is_changed = std::mem::replace(&mut self.stamp, stamp) != stamp;
-        if stamp == Stamp::default() && self.view.is_of_no_cluster() {
+        if stamp.is_absent() && self.view.is_of_no_cluster() {
             return;
         }
         let has_to_ask = now >= self.ask_at || (is_changed && now < self.settled_at);
@@ -114,7 +114,7 @@ impl ClusterWatch {
         match answer {
             Ok(kept) => self.view.take(kept, in_file, now),
             // The cluster has been taken off this node.
-            Err(ClusterError::Absent(_)) if self.stamp == Stamp::default() => self.view = ClusterView::default(),
+            Err(ClusterError::Absent(_)) if self.stamp.is_absent() => self.view = ClusterView::default(),
             Err(error) => self.view.miss(error, in_file, now),
         }
         let pause = if self.view.silent.is_some() || self.view.late.is_some() { ASK_AGAIN } else { ASK };
@@ -158,7 +158,8 @@ impl ClusterView {
         self.late.filter(|since| now.saturating_duration_since(*since) > LATE).map(|_| {
             format!(
                 "read {CIB_FILE}: it does not have what the cluster answers, which is asked every {} s now: pacemaker ceases to \
-                 write the file after a write that failed, and its log says why; mend that, then have it write again \
+                 write the file after a write that failed, and its log says why; mend that (take a \
+                 file away that was edited, with its .sig), then have it write with the next change of the configuration \
                  (killall -PIPE pacemaker-based)",
                 ASK_AGAIN.as_secs()
             )
