@@ -11,6 +11,7 @@ scenario() {
 	both_have "$RS1:1,$RS2:3"
 	is_mended "the disk is full" disk_fills disk_has_room
 	is_mended "the file was edited" file_is_edited file_is_taken_away
+	quietly_on "$active" umount --lazy "$FOLDER" || failed "umount $FOLDER"
 	cluster_clear
 }
 
@@ -39,12 +40,14 @@ is_mended() {
 names_remedy() { [[ $(on "$active" lvs-agents status) == *"${REMEDY[*]}"* ]]; }
 times_given_up() { grep -c "Disabling CIB disk writes" "$OUT/$active/log/pacemaker/pacemaker.log"; }
 
-# disk_fills: the folder becomes a small file system without room.
+# disk_fills: the folder becomes a small file system without room, and without pacemaker's earlier files.
 disk_fills() {
 	quietly_on "$active" "$BASH" -ec "
-		cp -a $FOLDER /run/cib
-		mount -t tmpfs -o size=1m tmpfs $FOLDER
-		cp -a /run/cib/. $FOLDER
+		mkdir -p /run/cib
+		cp -a $FOLDER/cib.xml{,.sig} /run/cib
+		mount -t tmpfs -o size=1m,mode=750 tmpfs $FOLDER
+		chown hacluster:haclient $FOLDER
+		cp -a /run/cib/cib.xml{,.sig} $FOLDER
 		! head -c 2M /dev/zero >$FOLDER/fills"
 }
 disk_has_room() { quietly_on "$active" rm "$FOLDER/fills"; }

@@ -9,7 +9,7 @@ declare -A PARTS=(
 	[checks]="checks/beside-original checks/faults checks/causes checks/ocf-tester checks/stand-in checks/import checks/metrics
 		checks/no-fork checks/replication checks/packages checks/unit doctor documentation fencing opinion"
 	[scenarios]="balance server-stops fallback daemon-killed daemon-hung standby crash by-pcs from-file stand-in reload from-ipaddr2
-		two-in-one many clone-tools clone-dead-server clone-faults clone drain unwritten rules names"
+		two-in-one many clone-tools clone-dead-server clone-faults clone drain rules names unwritten"
 )
 case $STEPS in
 "") items="${PARTS[*]}" ;;
