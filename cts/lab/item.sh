@@ -15,7 +15,7 @@ item() {
 	if [[ $verdict == FAILED ]]; then
 		# The cause stands far above the last lines: the output of hundreds of tests, or the state of the cluster, comes after it.
 		grep -A 4 'panicked at' "$OUT/items/$log.log" | head -n 20 | indent
-		grep '^  FAILED: ' "$OUT/items/$log.log" | head -n 5 | indent
+		head -n -20 "$OUT/items/$log.log" | grep '^  FAILED: ' | head -n 5 | indent
 		tail -n 20 "$OUT/items/$log.log" | indent
 		say "    (all of it: ${OUT_NAME:-$OUT}/items/$log.log)"
 		return 1
