@@ -10,15 +10,18 @@ use crate::model::{DnsMember, DnsName, Family, Protocol, Secret};
 
 /// Takes every name for a right one, for checks that must not look at this machine. Equal names have equal answers, and
 /// different names different ones.
+///
+/// The answers are from ranges that nothing is configured in: a text may have names and addresses side by side, and an
+/// address that it has would be taken for given twice.
 #[derive(Debug, Default)]
 pub struct AnyName {
-    numbers: RefCell<HashMap<String, u16>>,
+    numbers: RefCell<HashMap<String, u32>>,
 }
 
 impl AnyName {
-    fn number(&self, name: &str) -> u16 {
+    fn number(&self, name: &str) -> u32 {
         let mut numbers = self.numbers.borrow_mut();
-        let next = numbers.len() as u16;
+        let next = numbers.len() as u32;
         match numbers.get(name) {
             Some(known) => *known,
             None => *numbers.entry(name.to_owned()).or_insert(next),
@@ -29,16 +32,17 @@ impl AnyName {
 impl Resolver for AnyName {
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
         let number = self.number(name);
-        let [high, low] = number.to_be_bytes();
         Ok(match family {
-            // RFC 2544 and RFC 3849: addresses of nobody.
-            Family::Ipv4 => Ipv4Addr::new(198, 18, high, low).into(),
-            Family::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number).into(),
+            // 240.0.0.0/4, reserved (RFC 1112, section 4).
+            Family::Ipv4 => Ipv4Addr::from(0xf000_0000 | number).into(),
+            // 100::/64, where packets are discarded (RFC 6666).
+            Family::Ipv6 => Ipv6Addr::from((0x100 << 112) | u128::from(number)).into(),
         })
     }
 
     fn port(&self, service: &str, _protocol: Option<Protocol>) -> Result<u16, String> {
-        Ok(self.number(service) % 0x8000 + 0x4000)
+        // 49152 to 65535 are dynamic (RFC 6335, section 6).
+        Ok((0xc000 | (self.number(service) & 0x3fff)) as u16)
     }
 
     fn members(&self, name: &DnsName) -> Result<Vec<DnsMember>, String> {
@@ -75,5 +79,7 @@ mod tests {
         assert_ne!(host("a"), host("b"));
         assert_eq!(names.port("mysql", None), names.port("mysql", Some(Protocol::Tcp)));
         assert_ne!(names.port("mysql", None), names.port("www", None));
+        let last = (0..=0x1_0000).map(|number| names.host(&number.to_string(), Family::Ipv6)).last();
+        assert_ne!(last, Some(names.host("0", Family::Ipv6)));
     }
 }

@@ -32,6 +32,15 @@ fn a_saved_table_is_read_with_every_option() {
 }
 
 #[test]
+fn a_name_is_not_taken_for_an_address_of_the_same_table() {
+    let table = "-A -t vip:80\n-A -f 7 -6\n-a -f 7 -6 -r other\n-a -f 7 -6 -r [2001:db8::1]\n\
+        -A -t 198.18.0.0:80\n-a -t 198.18.0.0:80 -r 198.18.0.3:80\n-a -t 198.18.0.0:80 -r another:80\n";
+    let (lines, remarks) = imported(table);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("real")).count(), 4, "{lines:?}");
+    assert_eq!(remarks, [""; 0]);
+}
+
+#[test]
 fn what_cannot_be_said_is_told_with_its_line_and_takes_nothing_else_down() {
     let text = "-A -t 192.0.2.100:80 -s wrr\n-C\n-a -t 192.0.2.100:80 -r 192.0.2.11:80 -x 1 -y 2\n\
         -a -t 192.0.2.200:80 -r 192.0.2.11:80\n-A -t 192.0.2.100:80\n-a -t 192.0.2.100:80\n-A -t 192.0.2.101:x/y -s\n\
