@@ -11,16 +11,21 @@ use crate::model::{DnsMember, DnsName, Family, Protocol, Secret};
 /// Takes every name for a right one, for checks that must not look at this machine. Equal names have equal answers, and
 /// different names different ones.
 ///
-/// The answers are from ranges that nothing is configured in: a text may have names and addresses side by side, and an
-/// address that it has would be taken for given twice.
+/// A text may have names beside addresses, and an address that is an answer too would be taken for given twice: hosts are
+/// from ranges that nothing is configured in. There is no such range of ports; theirs begin at the highest.
 #[derive(Debug, Default)]
 pub struct AnyName {
-    numbers: RefCell<HashMap<String, u32>>,
+    hosts: Numbers,
+    services: Numbers,
 }
 
-impl AnyName {
-    fn number(&self, name: &str) -> u32 {
-        let mut numbers = self.numbers.borrow_mut();
+/// A number for each name, from 0 on.
+#[derive(Debug, Default)]
+struct Numbers(RefCell<HashMap<String, u32>>);
+
+impl Numbers {
+    fn of(&self, name: &str) -> u32 {
+        let mut numbers = self.0.borrow_mut();
         let next = numbers.len() as u32;
         match numbers.get(name) {
             Some(known) => *known,
@@ -31,7 +36,7 @@ impl AnyName {
 
 impl Resolver for AnyName {
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
-        let number = self.number(name);
+        let number = self.hosts.of(name);
         Ok(match family {
             // 240.0.0.0/4, reserved (RFC 1112, section 4).
             Family::Ipv4 => Ipv4Addr::from(0xf000_0000 | number).into(),
@@ -41,8 +46,7 @@ impl Resolver for AnyName {
     }
 
     fn port(&self, service: &str, _protocol: Option<Protocol>) -> Result<u16, String> {
-        // 49152 to 65535 are dynamic (RFC 6335, section 6).
-        Ok((0xc000 | (self.number(service) & 0x3fff)) as u16)
+        Ok(u16::MAX - (self.services.of(service) % u32::from(u16::MAX)) as u16)
     }
 
     fn members(&self, name: &DnsName) -> Result<Vec<DnsMember>, String> {
@@ -69,6 +73,8 @@ impl Resolver for NoNames {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -79,7 +85,10 @@ mod tests {
         assert_ne!(host("a"), host("b"));
         assert_eq!(names.port("mysql", None), names.port("mysql", Some(Protocol::Tcp)));
         assert_ne!(names.port("mysql", None), names.port("www", None));
-        let last = (0..=0x1_0000).map(|number| names.host(&number.to_string(), Family::Ipv6)).last();
-        assert_ne!(last, Some(names.host("0", Family::Ipv6)));
+        let hosts: HashSet<_> = (0..=0x1_0000).map(|number| names.host(&number.to_string(), Family::Ipv6)).collect();
+        assert_eq!(hosts.len(), 0x1_0001);
+        let ports: HashSet<_> = (2..0xffff).map(|number| names.port(&number.to_string(), None)).collect();
+        assert_eq!(ports.len(), 0xfffd);
+        assert!(!ports.contains(&Ok(0)));
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::remark::one_line;
 use super::{Conversion, Place, Remark};
-use crate::config::{self, AnyName, Config, Origin, Problem};
+use crate::config::{self, AnyName, Origin, Problem};
 use crate::model::ServiceKey;
 
 /// One section.
@@ -68,9 +68,9 @@ impl Draft {
     }
 
     /// Takes out what the language does not take, until nothing of that is left. `None` where no service is left.
-    fn judge(&mut self) -> Option<ServiceKey> {
+    fn judge(&mut self, names: &AnyName) -> Option<ServiceKey> {
         loop {
-            let problems = match read(&self.text()) {
+            let problems = match config::parse_file(self.text().as_bytes(), names) {
                 Ok(config) if config.warnings.is_empty() => return Some(config.services.first()?.service.key),
                 Ok(config) => config.warnings,
                 Err(problems) => problems,
@@ -108,23 +108,21 @@ impl Draft {
     }
 }
 
-/// Names are looked up by the node that reads the result.
-fn read(text: &str) -> Result<Config, Vec<Problem>> {
-    config::parse_file(text.as_bytes(), &AnyName::default())
-}
-
 /// Collects sections into a file.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     text: String,
     remarks: Vec<Remark>,
     seen: BTreeMap<ServiceKey, Place>,
+    /// Names are looked up by the node that reads the result. All sections have them in common: virtual services that
+    /// differ only in a name are told apart by it.
+    names: AnyName,
 }
 
 impl Writer {
     /// Adds the section, or the reason why it cannot be one.
     pub fn add(&mut self, mut draft: Draft) {
-        let mut key = draft.judge();
+        let mut key = draft.judge(&self.names);
         if let Some(first) = key.and_then(|key| self.seen.get(&key)) {
             let why = format!("the virtual service is already defined at {first}");
             draft.remarks.push(Remark::left_out(&draft.place, &draft.opening, why));

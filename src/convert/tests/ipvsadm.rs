@@ -41,6 +41,19 @@ fn a_name_is_not_taken_for_an_address_of_the_same_table() {
 }
 
 #[test]
+fn virtual_services_that_differ_only_in_a_name_are_two() {
+    let table = "-A -t vip1:80\n-A -t vip2:80\n-A -t 192.0.2.1:http\n-a -t 192.0.2.1:http -r web1:http\n\
+        -A -t 192.0.2.1:https\n-a -t 192.0.2.1:https -r web1:https\n";
+    let (lines, remarks) = imported(table);
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with("virtual") || line.starts_with("real")).count(),
+        6,
+        "{lines:?}"
+    );
+    assert_eq!(remarks, [""; 0]);
+}
+
+#[test]
 fn what_cannot_be_said_is_told_with_its_line_and_takes_nothing_else_down() {
     let text = "-A -t 192.0.2.100:80 -s wrr\n-C\n-a -t 192.0.2.100:80 -r 192.0.2.11:80 -x 1 -y 2\n\
         -a -t 192.0.2.200:80 -r 192.0.2.11:80\n-A -t 192.0.2.100:80\n-a -t 192.0.2.100:80\n-A -t 192.0.2.101:x/y -s\n\
