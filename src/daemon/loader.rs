@@ -202,7 +202,7 @@ impl SourceWatch {
             goes_on = match orders.recv_timeout(poll) {
                 Ok(()) => {
                     self.ordered += 1 + orders.try_iter().count() as u64;
-                    self.begin()
+                    self.read_again()
                 }
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => false,
@@ -220,6 +220,12 @@ impl SourceWatch {
                 self.report(LoaderNews::Refused(error))
             }
         }
+    }
+
+    /// Obeys an order. What was edited right before it is a change of the file too, which no look sees any more.
+    fn read_again(&mut self) -> bool {
+        let known = self.stamp;
+        self.begin() && (self.stamp == known || self.call_back())
     }
 
     fn report(&self, news: LoaderNews) -> bool {
@@ -336,17 +342,13 @@ impl SourceWatch {
     fn follow_change(&mut self) -> bool {
         (self.stamp, self.looked) = (self.source().stamp(), None);
         let followed = !self.source().owns_services() || self.autoreload;
-        let mut goes_on = self.report(LoaderNews::Changed { followed });
-        if followed {
-            goes_on = goes_on && self.load();
-        }
-        if let (Some(program), ServiceSource::File(path)) = (&self.callback, self.source())
-            && let Err(cause) = run_callback(program, path)
-        {
-            goes_on =
-                goes_on && self.report(LoaderNews::Fault(format!("callback {}: start: {cause}", program.display())));
-        }
-        goes_on
+        self.report(LoaderNews::Changed { followed }) && (!followed || self.load()) && self.call_back()
+    }
+
+    fn call_back(&self) -> bool {
+        let (Some(program), ServiceSource::File(path)) = (&self.callback, self.source()) else { return true };
+        let Err(cause) = run_callback(program, path) else { return true };
+        self.report(LoaderNews::Fault(format!("callback {}: start: {cause}", program.display())))
     }
 
     fn load(&mut self) -> bool {

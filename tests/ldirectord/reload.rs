@@ -164,6 +164,29 @@ fn without_autoreload_a_file_is_read_again_on_sighup() {
     assert_eq!(daemons(&host), [pid]);
 }
 
+/// As with ldirectord, the program follows every edit. One right before an order is an edit too, and an order alone is none.
+#[test]
+#[ignore = "needs a kernel with IPVS: cts/run runs it there"]
+fn a_callback_is_started_once_for_each_edit_whether_the_file_is_read_by_itself_or_on_an_order() {
+    for (autoreload, is_ordered) in [(AUTORELOAD, false), ("", false), ("", true)] {
+        let global = format!("{autoreload}callback=/run/test/callback\n");
+        let Lab { host, _servers } = lab(&global);
+        host.write("/run/test/callback", "#!/bin/sh\necho \"$*\" >>/run/test/calls\n");
+        host.sh("chmod 755 /run/test/callback; touch /run/test/calls");
+        for edit in 1..=3 {
+            host.replace(CONFIG, &config(&global, "").replace("gate 3", &format!("gate 3{edit}")));
+            if is_ordered {
+                host.kill("HUP", daemons(&host)[0]);
+                until_equal("table", &weights(&[(ONE, 1), (TWO, 30 + edit)]), || host.weights());
+                // Nothing was edited since.
+                host.kill("HUP", daemons(&host)[0]);
+            }
+            let calls = format!("{CONFIG}\n").repeat(edit as usize);
+            until_equal("calls", &calls, || host.read("/run/test/calls"));
+        }
+    }
+}
+
 /// A name that cannot be looked up now can be later: nothing touches the file in between.
 #[test]
 #[ignore = "needs a kernel with IPVS: cts/run runs it there"]
