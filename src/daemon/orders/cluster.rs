@@ -158,9 +158,9 @@ impl ClusterView {
         self.late.filter(|since| now.saturating_duration_since(*since) > LATE).map(|_| {
             format!(
                 "read {CIB_FILE}: it does not have what the cluster answers, which is asked every {} s now: pacemaker ceases to \
-                 write the file after a write that failed, and its log says why; mend that (take a \
-                 file away that was edited, with its .sig), then have it write with the next change of the configuration \
-                 (killall -PIPE pacemaker-based)",
+                 write the file after a write that failed, and its log says why; mend that (where \
+                 the file was edited, remove {CIB_FILE}.sig: the edit is lost), then have it write with the next change of the \
+                 configuration (killall -PIPE pacemaker-based)",
                 ASK_AGAIN.as_secs()
             )
         })
