@@ -151,7 +151,10 @@ mod tests {
         }
         for target in ["127.0.0.1", "::1"] {
             let wanted = format!("ping {target}: no answer within 1.3 s (2 requests)");
-            assert_eq!(failure(target, Duration::from_millis(1300)).await, (FailureKind::Timeout, wanted));
+            let ask =
+                async || ping(target.parse().expect(target), Duration::from_millis(1300)).await.expect_err(target);
+            let failure = of_two_requests(ask).await;
+            assert_eq!((failure.kind(), failure.to_string()), (FailureKind::Timeout, wanted));
         }
         for target in ["192.0.2.1", "2001:db8::1"] {
             let wanted = format!("ping {target}: network is unreachable");

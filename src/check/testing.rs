@@ -20,6 +20,18 @@ pub const SECOND: Duration = Duration::from_secs(1);
 /// For checks that must succeed: a loaded machine is no reason to fail.
 pub const PATIENT: Duration = Duration::from_secs(20);
 
+/// Returns what a check that sends a second request says, and asks again where this machine did not run the test when that
+/// was due: one request is what it says then.
+pub async fn of_two_requests<T: ToString>(ask: impl AsyncFn() -> T) -> T {
+    for _ in 0..5 {
+        let said = ask().await;
+        if !said.to_string().contains("(1 requests") {
+            return said;
+        }
+    }
+    ask().await
+}
+
 /// The question, put to one server.
 pub fn check(question: Question, target: SocketAddr, timeout: Duration) -> Check {
     Check { question: question.into(), target, timeout, between: None }

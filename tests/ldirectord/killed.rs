@@ -12,6 +12,7 @@ use super::{CONFIG, ONE, daemons, host, ldirectord};
 /// The calls of a health monitor that others see. Those that start its threads and make its folders change nothing else.
 const CALLS: &str = "write,sendto,sendmsg,rename,unlink,exit_group";
 const TRACE: &str = "/run/test/trace";
+const RECORD: &str = "/run/lvs-agents/monitors/my-ldirectord.json";
 /// The real server of the other resource.
 const OTHER: &str = "10.9.1.1:81";
 
@@ -26,6 +27,13 @@ fn a_start_of_lvs_that_was_killed_anywhere_harms_neither_another_resource_nor_th
     other.start();
     health.start();
     let (daemon, table) = (daemons(&host), host.ipvs_table());
+    // A start gives the kernel also what is not known to be dead: one call more.
+    lvs.start();
+    until_equal("table", &weights(&[(ONE, 1), (OTHER, 7)]), || host.weights());
+    until("the dead one is known", || {
+        host.read(RECORD).contains("\"known_down\":{\"tcp 10.9.0.100:80\"").then_some(())
+    });
+    lvs.stop();
     let watcher = Watcher::on(&host);
     kill::at_every_change(
         &host,

@@ -97,7 +97,7 @@ fn a_weight_and_a_removal_count_until_their_time_is_over_and_the_narrower_order_
     let (host, _client) = director();
     order(&host, 0, "weight 10.9.1.1 9");
     until_weights(&host, &[(ONE, 9), (TWO, 3)]);
-    order(&host, 0, &format!("disable {ONE} --for 2s"));
+    order(&host, 0, &format!("disable {ONE} --for 10s"));
     until_weights(&host, &[(TWO, 3)]);
     until_weights(&host, &[(ONE, 9), (TWO, 3)]);
     let refused = order(&host, 1, &format!("enable {ONE}"));

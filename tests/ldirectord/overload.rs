@@ -30,14 +30,14 @@ fn checks_that_cannot_keep_up_are_late_and_no_failure_and_recover_by_themselves(
     let _one = Server::start(&host, ONE);
     let ldirectord = ldirectord(&host).timeout(60);
     ldirectord.run("start").expect(0);
-    until_equal("checks are late", &true, || ldirectord.monitor().stderr.contains("checks are late by"));
+    until_equal("checks are late", &true, || ldirectord.monitor_once().stderr.contains("checks are late by"));
     for _ in 0..10 {
-        ldirectord.monitor().expect(190).says("this machine cannot ask as often");
+        ldirectord.monitor_once().expect(190).says("this machine cannot ask as often");
     }
     host.replace(CONFIG, &config(600));
     let deadline = Instant::now() + RECOVERY;
-    while ldirectord.monitor().code != Some(0) {
-        assert!(Instant::now() < deadline, "still: {}", ldirectord.monitor().stderr);
+    while ldirectord.monitor_once().code != Some(0) {
+        assert!(Instant::now() < deadline, "still: {}", ldirectord.monitor_once().stderr);
         std::thread::sleep(Duration::from_millis(200));
     }
     until_equal("the table", &(usize::from(SERVERS) + 1), || host.weights().len());

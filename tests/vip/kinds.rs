@@ -1,7 +1,5 @@
 //! The forms of an address: prefixes, interfaces, labels, broadcast addresses, IPv6.
 
-use std::time::{Duration, Instant};
-
 use super::common::Host;
 use super::common::rows::check_rows;
 
@@ -137,10 +135,10 @@ fn duplicate_address_detection_is_waited_for_or_skipped() {
     let state = || host.sh("ip -6 address show dev eth0 to 2001:db8::9");
     assert!(state().contains("2001:db8::9/64") && !state().contains("tentative"), "{}", state());
     vip("no").stop();
-    let began = Instant::now();
+    // A start that waited for this would fail.
+    host.sh("echo 100 >/proc/sys/net/ipv6/conf/eth0/dad_transmits");
     vip("yes").start();
     assert!(state().contains("nodad"), "{}", state());
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -152,7 +152,7 @@ async fn the_deadline_covers_every_step() {
         let failure = ask(target, question, Duration::from_millis(700)).await.expect_err(step);
         assert!(failure.to_string().ends_with(&format!("/: {step}: no answer within 0.7 s")), "{failure}");
         assert_eq!(failure.kind(), FailureKind::Timeout);
-        assert!(started.elapsed() < Duration::from_millis(1500), "{step}: {:?}", started.elapsed());
+        assert!(started.elapsed() < PATIENT, "{step}: {:?}", started.elapsed());
     }
 }
 

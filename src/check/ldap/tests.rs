@@ -139,7 +139,7 @@ async fn a_server_that_hangs_drips_or_closes_is_down() {
         let failure = ask(&check(question("", ""), target, Duration::from_millis(700))).await.expect_err(cause);
         assert!(failure.to_string().starts_with(&format!("ldap {target}: {step}: {cause}")), "{failure}");
         assert_eq!(failure.kind(), kind, "{failure}");
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(started.elapsed() < PATIENT, "{:?}", started.elapsed());
     }
 }
 

@@ -218,6 +218,6 @@ async fn a_server_that_hangs_drips_or_closes_is_down() {
         let failure = failure(target, Duration::from_millis(700)).await;
         assert!(failure.to_string().starts_with(&format!("pgsql {target}: {step}: {cause}")), "{step}: {failure}");
         assert_eq!(failure.kind(), kind, "{failure}");
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(started.elapsed() < PATIENT, "{:?}", started.elapsed());
     }
 }
