@@ -5,7 +5,7 @@ client.py ADDRESS PORT PASSWORD RECORD [SECONDS_BETWEEN]
 The client is one process, because a process costs 12 ms to start in the emulated kernel. It has a few threads, because
 an attempt that waits for a dead director must not keep the next one from seeing a live one. Each attempt is a new
 connection and one `SELECT server FROM a`, and has one line in RECORD: start, end (seconds since the epoch), outcome,
-server or error.
+server or error. The outcome `held` is a timeout of an attempt within which this machine did not run the client either.
 """
 
 import os
@@ -18,6 +18,30 @@ import pymysql
 
 TIMEOUT = 2.0
 THREADS = 24
+# A client that is so late has not run for half the time of an attempt.
+LATE = TIMEOUT / 2
+
+
+class Beat:
+    """The main thread's last awakening: a machine that does not run it in time runs no server in time either."""
+
+    def __init__(self):
+        self.due = self.late_at = time.monotonic()
+
+    def note(self, due):
+        """Notes an awakening, and when the next one is due."""
+        self.look()
+        self.due = due
+
+    def look(self):
+        """The thread of an attempt may run first after a halt."""
+        now = time.monotonic()
+        if now - self.due > LATE:
+            self.late_at = now
+
+    def was_late_since(self, start):
+        self.look()
+        return self.late_at > start
 
 
 def attempt(address, port, password):
@@ -39,11 +63,13 @@ def attempt(address, port, password):
         return "lost", type(cause).__name__ + ":" + str(cause).replace("\n", " ").replace(" ", "_")
 
 
-def work(jobs, record, arguments):
+def work(jobs, record, beat, arguments):
     while True:
         jobs.get()
-        start = time.time()
+        start, since = time.time(), time.monotonic()
         outcome, detail = attempt(*arguments)
+        if outcome == "timeout" and beat.was_late_since(since):
+            outcome = "held"
         os.write(record, f"{start:.3f} {time.time():.3f} {outcome} {detail}\n".encode())
 
 
@@ -51,15 +77,17 @@ def main():
     address, port, password, path = sys.argv[1:5]
     pause = float(sys.argv[5]) if len(sys.argv) > 5 else 0.1
     record = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    jobs = queue.Queue()
+    jobs, beat = queue.Queue(), Beat()
     for _ in range(THREADS):
-        threading.Thread(target=work, args=(jobs, record, (address, int(port), password)), daemon=True).start()
+        arguments = (jobs, record, beat, (address, int(port), password))
+        threading.Thread(target=work, args=arguments, daemon=True).start()
     due = time.monotonic()
     while True:
         # A machine that was too slow skips attempts instead of making them all at once.
         if jobs.qsize() < 3:
             jobs.put(None)
         due = max(due + pause, time.monotonic())
+        beat.note(due)
         time.sleep(max(0.0, due - time.monotonic()))
 
 

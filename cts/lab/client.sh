@@ -8,6 +8,7 @@ client_start() {
 	mkdir -p "$OUT/client"
 	ip netns exec client "$PYTHON" "$CTS/lab/client.py" "$VIP" "$PORT" "$DATABASE_PASSWORD" "$CLIENT_RECORD" \
 		>>"$OUT/client/output.log" 2>&1 &
+	CLIENT_PID=$!
 }
 
 # watch_start HOST [SECONDS]: starts the watcher there, which records every change of the address and of the table and ends with

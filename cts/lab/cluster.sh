@@ -107,7 +107,11 @@ cluster_node_of() {
 	[[ $status =~ \*[[:space:]]$1[[:space:]]+\([^\)]*\):[[:space:]]+Started\ ([a-z0-9]+) ]] && printf '%s' "${BASH_REMATCH[1]}"
 }
 
-cluster_is_empty() { [[ $(cluster_status) != *Started* ]]; }
+# cluster_is_empty: succeeds when nothing runs, and nothing is being stopped.
+cluster_is_empty() {
+	local status
+	status=$(cluster_status) && [[ ! $status =~ Started|Stopping|Promoted|Unpromoted|Demoting ]]
+}
 
 # cluster_use FILE: gives the cluster this configuration, of config/ unless it has a path, by crmsh (.crm) or pcs
 # (.pcs). A configuration that is there already is kept; another one is removed first.

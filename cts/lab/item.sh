@@ -14,7 +14,7 @@ item() {
 	printf '%-6s %7s s  %s\n' "$verdict" "$(since "$start")" "$name"
 	if [[ $verdict == FAILED ]]; then
 		# The cause stands far above the last lines: the output of hundreds of tests, or the state of the cluster, comes after it.
-		grep -A 4 'panicked at' "$OUT/items/$log.log" | head -n 20 | indent
+		head -n -20 "$OUT/items/$log.log" | grep -A 4 'panicked at' | head -n 20 | indent
 		head -n -20 "$OUT/items/$log.log" | grep '^  FAILED: ' | head -n 5 | indent
 		tail -n 20 "$OUT/items/$log.log" | indent
 		say "    (all of it: ${OUT_NAME:-$OUT}/items/$log.log)"

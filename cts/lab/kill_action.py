@@ -1,8 +1,8 @@
 """Kills an action of an agent while it runs, in the namespaces of one host.
 
-kill_action.py AGENT ACTION DELAY SECONDS
+kill_action.py AGENT ACTION DELAY SECONDS READY
 
-The next process of that agent and action gets SIGKILL, DELAY seconds after it was seen. The exit status is 0 when it was
+It makes the file READY when it looks. The next process of that agent and action gets SIGKILL, DELAY seconds after it was seen. The exit status is 0 when it was
 killed, 3 when it had ended by then, and 4 when none was seen for SECONDS.
 """
 
@@ -33,9 +33,10 @@ def find(link, action):
 
 
 def main():
-    agent, action, delay, seconds = sys.argv[1:]
+    agent, action, delay, seconds, ready = sys.argv[1:]
     link = f"/usr/lib/ocf/resource.d/rust/{agent}".encode()
     deadline = time.monotonic() + float(seconds)
+    open(ready, "w").close()
     while (found := find(link, action.encode())) is None:
         if time.monotonic() >= deadline:
             return NONE_SEEN

@@ -52,11 +52,12 @@ connections_end() {
 }
 connections_are_counted() { [[ $(<"$CONNECTIONS") != ready ]]; }
 
-# knows_all HOST: succeeds when HOST knows every connection that the client has open. The client's own attempts come and go;
-# those of a moment ago may not have been sent yet.
+# knows_all HOST: succeeds when HOST knows every connection that is open on the client's machine, but for the attempts of
+# client.py: these come and go, and the kernel may send one of them when it has ended.
 knows_all() {
 	local known open source
-	open=$(ip netns exec client ss -Htn state established dst "$VIP" | awk '{ sub(/.*:/, "", $3); print $3 }')
+	open=$(ip netns exec client ss -Htnp state established dst "$VIP" |
+		awk -v attempts="pid=$CLIENT_PID," '!index($0, attempts) { sub(/.*:/, "", $3); print $3 }')
 	known=$(on "$1" awk '$1 == "TCP" && $8 == "ESTABLISHED" { print $3 }' /proc/net/ip_vs_conn)
 	for source in $open; do
 		printf -v source %04X "$source"

@@ -157,8 +157,7 @@ fault_action() {
 # fault_action_of_move AGENT ACTION HOST: kills an action of a planned move.
 fault_action_of_move() {
 	local killer
-	kill_action "$@" 30 &
-	killer=$!
+	kill_next "$@"
 	quietly_on "$active" crm_resource --move --promoted --resource db-lvs-clone
 	wait "$killer"
 	was_killed $? "$@"
@@ -172,8 +171,7 @@ fault_action_of_start() {
 	local killer
 	quietly_on "$3" crm_standby --update on
 	must 60 "$3 is empty" node_is_empty "$3"
-	kill_action "$@" 30 &
-	killer=$!
+	kill_next "$@"
 	quietly_on "$3" crm_standby --delete
 	wait "$killer"
 	was_killed $? "$@"
@@ -189,14 +187,23 @@ forget_failure() {
 }
 
 # kill_action AGENT ACTION HOST SECONDS: kills the next one, DELAY seconds after it began.
-kill_action() { quietly_on "$3" "$PYTHON" "$CTS/lab/kill_action.py" "$1" "$2" "$DELAY" "$4"; }
+kill_action() { quietly_on "$3" "$PYTHON" "$CTS/lab/kill_action.py" "$1" "$2" "$DELAY" "$4" "$OUT/killer"; }
+
+# kill_next AGENT ACTION HOST: begins to look for it, beside what comes; sets `killer`. One that begins before would be missed.
+kill_next() {
+	rm -f "$OUT/killer"
+	kill_action "$@" 30 &
+	killer=$!
+	must 30 "the killer of $2 looks" test -e "$OUT/killer"
+}
 
 # was_killed STATUS AGENT ACTION HOST: ends the scenario when kill_action saw none.
 was_killed() {
 	case $1 in
 	0) ;;
 	3) ENDED_BEFORE=1 ;;
-	*) failed "no $3 of $2 was seen on $4" ;;
+	4) failed "no $3 of $2 was seen on $4" ;;
+	*) failed "kill_action $2 $3 on $4 (see $4/commands.log)" ;;
 	esac
 }
 

@@ -154,7 +154,9 @@ planted_on_the_nodes() {
 	names "$active" "forgets an idle TCP connection after 300 s"
 	on "$active" ipvsadm --set 900 0 0
 
+	rm -f "$L/hosts/$standby/run/speaker"
 	on "$standby" "$PYTHON" -c "$SPEAK" 99 "${ADDRESS[$standby]}" /run/speaker &
+	must 30 "a foreign sync daemon speaks" test -s "$L/hosts/$standby/run/speaker"
 	names "$active" "sends with sync_id 99 to port 8848"
 	# The job is the one that has started it.
 	on "$standby" "$BASH" -c 'kill "$(</run/speaker)"'
@@ -163,11 +165,11 @@ planted_on_the_nodes() {
 
 # SPEAK ID ADDRESS PID_FILE: a message of a sync daemon with this number and no connection, from this address again and again.
 SPEAK='import os, socket, struct, sys, time
-with open(sys.argv[3], "w") as file:
-    file.write(str(os.getpid()))
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[2]))
 message = struct.pack("!BBHBbH", 0, int(sys.argv[1]), 8, 0, 1, 0)
+with open(sys.argv[3], "w") as file:
+    file.write(str(os.getpid()))
 for _ in range(200):
     sender.sendto(message, ("224.0.0.81", 8848))
     time.sleep(0.1)
