@@ -36,7 +36,7 @@ impl Numbers {
 
 impl Resolver for AnyName {
     fn host(&self, name: &str, family: Family) -> Result<IpAddr, String> {
-        let number = self.hosts.of(name);
+        let number = self.hosts.of(&name.to_ascii_lowercase());
         Ok(match family {
             // 240.0.0.0/4, reserved (RFC 1112, section 4).
             Family::Ipv4 => Ipv4Addr::from(0xf000_0000 | number).into(),
@@ -83,6 +83,7 @@ mod tests {
         let host = |name| names.host(name, Family::Ipv4);
         assert_eq!(host("a"), host("a"));
         assert_ne!(host("a"), host("b"));
+        assert_eq!(host("a"), host("A"), "RFC 4343");
         assert_eq!(names.port("mysql", None), names.port("mysql", Some(Protocol::Tcp)));
         assert_ne!(names.port("mysql", None), names.port("www", None));
         let hosts: HashSet<_> = (0..=0x1_0000).map(|number| names.host(&number.to_string(), Family::Ipv6)).collect();
