@@ -60,7 +60,7 @@ mod fuzz;
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use md5::{Digest, Md5};
     use tokio::net::UdpSocket;
@@ -125,15 +125,14 @@ mod tests {
         let mute = UdpSocket::bind("127.0.0.1:0").await.expect("bind");
         let stranger = server(2, b"", "other").await;
         for target in [mute.local_addr().expect("address"), stranger] {
-            let started = Instant::now();
-            let failure = of_two_requests(async || failure(target, Duration::from_millis(1300)).await).await;
+            let ask = async || failure(target, Duration::from_millis(1300)).await;
+            let failure = of_two_requests(async || ends_within(SECOND * 4, ask).await).await;
             let wanted = format!(
                 "radius {target}: access for \"monitor\": no answer within 1.3 s (2 requests; does the server \
                  know this host, with this secret?)"
             );
             assert_eq!(failure.to_string(), wanted);
             assert_eq!(failure.kind(), FailureKind::Timeout);
-            assert!(started.elapsed() < PATIENT, "{:?}", started.elapsed());
         }
     }
 

@@ -4,7 +4,7 @@ mod table;
 pub mod tls;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -30,6 +30,19 @@ pub async fn of_two_requests<T: ToString>(ask: impl AsyncFn() -> T) -> T {
         }
     }
     ask().await
+}
+
+/// Returns what a check says that ends within `bound`. It is made again where it took longer: this machine may not have run
+/// the test for a moment, but not five times.
+pub async fn ends_within<T>(bound: Duration, ask: impl AsyncFn() -> T) -> T {
+    for _ in 0..5 {
+        let started = Instant::now();
+        let said = ask().await;
+        if started.elapsed() < bound {
+            return said;
+        }
+    }
+    panic!("it has not ended within {bound:?}, five times");
 }
 
 /// The question, put to one server.

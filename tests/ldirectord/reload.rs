@@ -180,6 +180,8 @@ fn a_callback_is_started_once_for_each_edit_whether_the_file_is_read_by_itself_o
                 until_equal("table", &weights(&[(ONE, 1), (TWO, 30 + edit)]), || host.weights());
                 // Nothing was edited since.
                 host.kill("HUP", daemons(&host)[0]);
+                let read = || host.read(LOG).matches(" - reread new configuration").count();
+                until_equal("read", &(2 * edit as usize), read);
             }
             let calls = format!("{CONFIG}\n").repeat(edit as usize);
             until_equal("calls", &calls, || host.read("/run/test/calls"));

@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -154,12 +154,11 @@ async fn every_wait_ends_at_the_deadline() {
         (dripping, Protocol::Tcp, "a.b: no answer within 1.2 s"),
         (full.address, Protocol::Tcp, "a.b: no answer within 1.2 s"),
     ] {
-        let started = Instant::now();
         let check = check(question("a.b", "", protocol), target, Duration::from_millis(1200));
-        let failure = of_two_requests(async || ask(&check).await.expect_err("nobody answers")).await;
+        let ask = async || ask(&check).await.expect_err("nobody answers");
+        let failure = of_two_requests(async || ends_within(SECOND * 4, ask).await).await;
         assert_eq!(failure.to_string(), format!("dns {target}: {wanted}"));
         assert_eq!(failure.kind(), FailureKind::Timeout);
-        assert!(started.elapsed() < PATIENT, "{:?}", started.elapsed());
     }
 }
 

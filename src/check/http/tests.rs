@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use super::super::testing::*;
 use super::*;
 
@@ -148,11 +146,10 @@ async fn the_deadline_covers_every_step() {
     ] {
         // The trust store is read at the first use, which is not what is measured here.
         Trust::of_this_machine().expect("trust");
-        let started = Instant::now();
-        let failure = ask(target, question, Duration::from_millis(700)).await.expect_err(step);
+        let ask = async || ask(target, question, Duration::from_millis(700)).await.expect_err(step);
+        let failure = ends_within(Duration::from_millis(1500), ask).await;
         assert!(failure.to_string().ends_with(&format!("/: {step}: no answer within 0.7 s")), "{failure}");
         assert_eq!(failure.kind(), FailureKind::Timeout);
-        assert!(started.elapsed() < PATIENT, "{step}: {:?}", started.elapsed());
     }
 }
 

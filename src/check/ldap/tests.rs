@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::testing::*;
 use super::*;
@@ -135,11 +135,10 @@ async fn a_server_that_hangs_drips_or_closes_is_down() {
         (serve(|_stream| async {}).await, bind, "connection", FailureKind::Refused),
         (closed, "connect", "connection refused", FailureKind::Refused),
     ] {
-        let started = Instant::now();
-        let failure = ask(&check(question("", ""), target, Duration::from_millis(700))).await.expect_err(cause);
+        let check = check(question("", ""), target, Duration::from_millis(700));
+        let failure = ends_within(SECOND * 3, async || ask(&check).await.expect_err(cause)).await;
         assert!(failure.to_string().starts_with(&format!("ldap {target}: {step}: {cause}")), "{failure}");
         assert_eq!(failure.kind(), kind, "{failure}");
-        assert!(started.elapsed() < PATIENT, "{:?}", started.elapsed());
     }
 }
 

@@ -43,11 +43,9 @@ async fn an_unreachable_server_is_told_from_a_silent_one() {
     let unreachable = failure(full.address, SECOND).await;
     assert_eq!(unreachable.to_string(), format!("mysql {}: connect: no answer within 1 s", full.address));
     let target = silent().await;
-    let started = Instant::now();
-    let silence = failure(target, SECOND).await;
+    let silence = ends_within(SECOND * 2, async || failure(target, SECOND).await).await;
     assert_eq!(silence.to_string(), format!("mysql {target}: login as \"monitor\": no answer within 1 s"));
     assert_eq!(silence.kind(), FailureKind::Timeout);
-    assert!(started.elapsed() < PATIENT, "{:?}", started.elapsed());
     // The thread has ended, so the next check asks again.
     let again = failure(target, SECOND).await;
     assert_eq!(again.to_string(), silence.to_string());

@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
@@ -214,10 +214,9 @@ async fn a_server_that_hangs_drips_or_closes_is_down() {
         (closes, "login as \"monitor\"", "connection", FailureKind::Refused),
         (serve(|_stream| async {}).await, "tls", "connection", FailureKind::Refused),
     ] {
-        let started = Instant::now();
-        let failure = failure(target, Duration::from_millis(700)).await;
+        let ask = async || failure(target, Duration::from_millis(700)).await;
+        let failure = ends_within(SECOND * 3, ask).await;
         assert!(failure.to_string().starts_with(&format!("pgsql {target}: {step}: {cause}")), "{step}: {failure}");
         assert_eq!(failure.kind(), kind, "{failure}");
-        assert!(started.elapsed() < PATIENT, "{:?}", started.elapsed());
     }
 }
