@@ -5,7 +5,8 @@ client.py ADDRESS PORT PASSWORD RECORD [SECONDS_BETWEEN]
 The client is one process, because a process costs 12 ms to start in the emulated kernel. It has a few threads, because
 an attempt that waits for a dead director must not keep the next one from seeing a live one. Each attempt is a new
 connection and one `SELECT server FROM a`, and has one line in RECORD: start, end (seconds since the epoch), outcome,
-server or error. The outcome `held` is a timeout of an attempt within which this machine did not run the client either.
+server or error. The outcome `held` is a timeout of an attempt during which this machine did not run the client
+for a second or more, and maybe nothing else.
 """
 
 import os
@@ -29,8 +30,7 @@ class Beat:
         self.due = self.late_at = time.monotonic()
 
     def note(self, due):
-        """Notes an awakening, and when the next one is due."""
-        self.look()
+        """Notes when the next awakening is due."""
         self.due = due
 
     def look(self):
@@ -83,6 +83,8 @@ def main():
         threading.Thread(target=work, args=arguments, daemon=True).start()
     due = time.monotonic()
     while True:
+        # An attempt that begins after a halt is none of those that the halt has spoiled.
+        beat.look()
         # A machine that was too slow skips attempts instead of making them all at once.
         if jobs.qsize() < 3:
             jobs.put(None)

@@ -46,7 +46,7 @@ roles_are_right() {
 # both_have SERVERS: waits until both directors have these real servers.
 both_have() {
 	local host
-	for host in n1 n2; do must "${2:-60}" "$1 in $host's table" table_has "$host" "=$1"; done
+	for host in n1 n2; do must 60 "$1 in $host's table" table_has "$host" "=$1"; done
 }
 sync_daemons() { on "$1" ipvsadm -L --daemon | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $1 }'; }
 
@@ -55,10 +55,12 @@ NOT_MADE="this machine was too busy |not asked: the thread of an earlier check s
 # 190 as well. A busy machine may answer so that its checks are late, or that one could not be made in time.
 no_failed_actions() {
 	local failed
-	failed=$(cluster_status | grep " returned '" |
+	failed=$(cluster_status | grep -E " returned '| could not be executed " |
 		grep -vE "'OCF_DEGRADED' \((checks are late by |a check could not be made: .*: ($NOT_MADE))${1:+|$1}")
 	[[ -z $failed ]] || failed "actions have failed: $failed"
+	must 60 "every check can be made" fails checks_are_not_made
 }
+checks_are_not_made() { [[ $(on n1 lvs-agents status 2>&1 && on n2 lvs-agents status 2>&1) == *"could not be made"* ]]; }
 
 # sessions_open TALKING IDLE: opens so many sessions with the database (see sessions.py); they go on beside the scenario.
 sessions_open() {

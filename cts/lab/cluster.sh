@@ -107,10 +107,10 @@ cluster_node_of() {
 	[[ $status =~ \*[[:space:]]$1[[:space:]]+\([^\)]*\):[[:space:]]+Started\ ([a-z0-9]+) ]] && printf '%s' "${BASH_REMATCH[1]}"
 }
 
-# cluster_is_empty: succeeds when nothing runs, and nothing is being stopped.
+# cluster_is_empty: succeeds when nothing runs, and no action is under way.
 cluster_is_empty() {
 	local status
-	status=$(cluster_status) && [[ ! $status =~ Started|Stopping|Promoted|Unpromoted|Demoting ]]
+	status=$(cluster_status) && [[ ! $status =~ Started|Starting|Stopping|Migrating|Promoted|Unpromoted|Promoting|Demoting ]]
 }
 
 # cluster_use FILE: gives the cluster this configuration, of config/ unless it has a path, by crmsh (.crm) or pcs

@@ -2,8 +2,8 @@
 
 kill_action.py AGENT ACTION DELAY SECONDS READY
 
-It makes the file READY when it looks. The next process of that agent and action gets SIGKILL, DELAY seconds after it was seen. The exit status is 0 when it was
-killed, 3 when it had ended by then, and 4 when none was seen for SECONDS.
+It makes the file READY when it looks. The next process of that agent and action gets SIGKILL, DELAY seconds after it was
+seen. The exit status is 0 when it was killed, 3 when it had ended by then, and 4 when none was seen for SECONDS.
 """
 
 import os

@@ -21,15 +21,19 @@ import sys
 END = float("inf")
 
 
-def attempts(path):
-    """Returns those that say something: one for which the machine held the client says nothing of a server (client.py)."""
+def all_attempts(path):
     found = []
     with open(path) as file:
         for line in file:
             words = line.split()
-            if len(words) == 4 and words[2] != "held":
+            if len(words) == 4:
                 found.append((float(words[0]), float(words[1]), words[2], words[3]))
     return found
+
+
+def attempts(path):
+    """Returns those that say something of a server: one within which the machine held the client says nothing (client.py)."""
+    return [attempt for attempt in all_attempts(path) if attempt[2] != "held"]
 
 
 def longest_gap(good):
@@ -39,12 +43,15 @@ def longest_gap(good):
 
 def counts(path, since, until=END):
     """Prints one line about the attempts that began and ended within the window."""
-    window = [a for a in attempts(path) if a[0] >= since and a[1] <= until]
+    window = [a for a in all_attempts(path) if a[0] >= since and a[1] <= until]
+    held = sum(a[2] == "held" for a in window)
+    window = [a for a in window if a[2] != "held"]
     good = [a for a in window if a[2] == "ok"]
     servers = collections.Counter(a[3] for a in good)
     failures = collections.Counter(a[2] for a in window if a[2] != "ok")
     text = ", ".join(f"{server} {count}" for server, count in sorted(servers.items())) or "no answer"
     text += "; failed: " + (", ".join(f"{count} {kind}" for kind, count in sorted(failures.items())) or "none")
+    text += f"; held: {held}" if held else ""
     print(f"{text}; longest gap {longest_gap(good):.2f} s")
 
 

@@ -12,6 +12,8 @@ scenario() {
 	trap unwritten_end EXIT
 	is_mended "the disk is full" disk_fills disk_has_room
 	is_mended "the file was edited" file_is_edited digest_is_removed
+	unwritten_end
+	trap - EXIT
 	cluster_clear
 }
 
@@ -30,8 +32,9 @@ is_mended() {
 	"$2" || failed "$1: ${2//_/ }"
 	from=$EPOCHREALTIME
 	quietly_on "$standby" lvs-agents drain "$RS2" || failed "lvs-agents drain $RS2"
-	# A director whose file does not follow asks the cluster every 20 s, and more rarely where an answer takes long.
-	both_have "$RS1:1,$RS2:0" 250
+	must 60 "$1: the order in $standby's table" table_has "$standby" "=$RS1:1,$RS2:0"
+	# A director asks the cluster every 20 s, or every 5 s where its file does not follow, and more rarely where an answer takes long.
+	must 250 "$1: the order in $active's table" table_has "$active" "=$RS1:1,$RS2:0"
 	must 30 "$1: the end of pacemaker's writing" has_given_up_since "$gave_up"
 	seen "$1: $standby obeyed after $(time_of "$standby" "$from" present "=$RS1:1,$RS2:0") s," \
 		"$active, which has the damage, after $(time_of "$active" "$from" present "=$RS1:1,$RS2:0") s"
@@ -41,7 +44,7 @@ is_mended() {
 	from=$EPOCHREALTIME
 	# The file of before has no order: the end of the order would make it right without a write.
 	quietly_on "$standby" lvs-agents drain "$RS2" --reason "$reason" || failed "lvs-agents drain $RS2"
-	must 60 "the end of the fault, by an order that has the reason \"$reason\"" shows_without_fault "$reason"
+	must 250 "the end of the fault, by an order that has the reason \"$reason\"" shows_without_fault "$reason"
 	seen "  after the remedy: the fault has ended within $(since "$from") s"
 	quietly_on "$standby" lvs-agents enable "$RS2" || failed "lvs-agents enable $RS2"
 	both_have "$RS1:1,$RS2:3"
