@@ -6,7 +6,7 @@ The client is one process, because a process costs 12 ms to start in the emulate
 an attempt that waits for a dead director must not keep the next one from seeing a live one. Each attempt is a new
 connection and one `SELECT server FROM a`, and has one line in RECORD: start, end (seconds since the epoch), outcome,
 server or error. The outcome `held` is a timeout of an attempt during which this machine did not run the client
-for a second or more, and maybe nothing else.
+for a second or more, and no server either for all that is known.
 """
 
 import os

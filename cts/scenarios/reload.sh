@@ -5,7 +5,7 @@ scenario() {
 	before=$(restarts) from=$EPOCHREALTIME real=$(parameter db-lvs real)
 	set_parameter db-vip iflabel db
 	must 60 "the label is on the address" label_is "eth0:db"
-	# The kernel has it before pacemaker knows, which would not reload for the second one then.
+	# The kernel has the label before pacemaker has the result, and another change before that would be no reload.
 	must 60 "the first change is reloaded" reloaded db-vip 1
 	set_parameter db-vip arp_count 2
 	must 60 "the second change is reloaded" reloaded db-vip 2

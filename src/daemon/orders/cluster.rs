@@ -159,8 +159,8 @@ impl ClusterView {
             format!(
                 "read {CIB_FILE}: it does not have what the cluster answers, which is asked every {} s now: pacemaker ceases to \
                  write the file after a write that failed, and its log says why; mend that (where \
-                 the file was edited, remove {CIB_FILE}.sig: the next write ends the edit), then have it write with the next change of the \
-                 configuration (killall -PIPE pacemaker-based)",
+                 the file was edited, remove {CIB_FILE}.sig: the next write ends the edit), then have it write \
+                 with the next change of the configuration (killall -PIPE pacemaker-based)",
                 ASK_AGAIN.as_secs()
             )
         })
