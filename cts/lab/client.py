@@ -6,11 +6,12 @@ The client is one process, because a process costs 12 ms to start in the emulate
 an attempt that waits for a dead director must not keep the next one from seeing a live one. Each attempt is a new
 connection and one `SELECT server FROM a`, and has one line in RECORD: start, end (seconds since the epoch), outcome,
 server or error. The outcome `held` is a timeout of an attempt during which this machine did not run the client
-for a second or more, and no server either for all that is known.
+for a second or more, and no server either for all that is known. SIGUSR1 has the client rest, and SIGUSR2 go on.
 """
 
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -77,7 +78,9 @@ def main():
     address, port, password, path = sys.argv[1:5]
     pause = float(sys.argv[5]) if len(sys.argv) > 5 else 0.1
     record = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    jobs, beat = queue.Queue(), Beat()
+    jobs, beat, rests = queue.Queue(), Beat(), threading.Event()
+    signal.signal(signal.SIGUSR1, lambda *_: rests.set())
+    signal.signal(signal.SIGUSR2, lambda *_: rests.clear())
     for _ in range(THREADS):
         arguments = (jobs, record, beat, (address, int(port), password))
         threading.Thread(target=work, args=arguments, daemon=True).start()
@@ -86,7 +89,7 @@ def main():
         # An attempt that begins after a halt is none of those that the halt has spoiled.
         beat.look()
         # A machine that was too slow skips attempts instead of making them all at once.
-        if jobs.qsize() < 3:
+        if jobs.qsize() < 3 and not rests.is_set():
             jobs.put(None)
         due = max(due + pause, time.monotonic())
         beat.note(due)

@@ -11,6 +11,15 @@ client_start() {
 	CLIENT_PID=$!
 }
 
+# client_rests: has the client rest, and waits until none of its attempts is under way. The kernel goes on with those of a process
+# that is stopped: it asks for a connection again and again, and the attempt has one when the address is there.
+client_rests() {
+	kill -USR1 "$CLIENT_PID"
+	wait_for 30 "client: rest" fails client_asks
+}
+client_asks() { [[ $(ip netns exec client ss -Htnp state syn-sent state established dst "$VIP") == *"pid=$CLIENT_PID,"* ]]; }
+client_goes_on() { kill -USR2 "$CLIENT_PID"; }
+
 # watch_start HOST [SECONDS]: starts the watcher there, which records every change of the address and of the table and ends with
 # the host. It looks at the table every so many seconds.
 watch_start() {
