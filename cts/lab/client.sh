@@ -14,7 +14,7 @@ client_start() {
 # client_rests: has the client rest, and waits until none of its attempts is under way. The kernel goes on with those of a process
 # that is stopped: it asks for a connection again and again, and the attempt has one when the address is there.
 client_rests() {
-	kill -USR1 "$CLIENT_PID"
+	kill -USR1 "$CLIENT_PID" || return
 	wait_for 30 "client: rest" fails client_asks
 }
 client_asks() { [[ $(ip netns exec client ss -Htnp state syn-sent state established dst "$VIP") == *"pid=$CLIENT_PID,"* ]]; }

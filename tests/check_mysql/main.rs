@@ -360,11 +360,15 @@ fn a_session_is_kept_as_long_as_all_is_well_and_wanted(server: &Server) {
 }
 
 fn a_long_query_ends_at_the_deadline(server: &Server) {
-    let started = Instant::now();
-    let failure = ask(server.address, query("SELECT SLEEP(12)"), Duration::from_secs(1)).expect_err("too slow");
-    assert!(failure.to_string().ends_with("query \"SELECT SLEEP(12)\": no answer within 1 s"), "{failure}");
+    // This machine may not run the test for a moment, but not five times.
+    let mut tries = (0..5).map(|_| {
+        let started = Instant::now();
+        let asked = ask(server.address, query("SELECT SLEEP(4)"), Duration::from_secs(1));
+        (asked.expect_err("too slow"), started.elapsed())
+    });
+    let (failure, _) = tries.find(|(_, took)| *took < Duration::from_secs(3)).expect("within 3 s");
+    assert!(failure.to_string().ends_with("query \"SELECT SLEEP(4)\": no answer within 1 s"), "{failure}");
     assert_eq!(failure.kind(), FailureKind::Timeout);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     ask(server.address, monitor(), PATIENT).expect("the next check asks anew");
 }
 

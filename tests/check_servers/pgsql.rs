@@ -114,11 +114,14 @@ fn judge(server: &Server) {
     all_are(server.address, rows);
     let stranger = ask(server.address, of_postgres(user("stranger", "x")), SECOND * 20).expect_err("unknown");
     assert!(stranger.to_string().contains("no pg_hba.conf entry for host"), "{stranger}");
-    let started = Instant::now();
-    let slow = ask(server.address, query("SELECT pg_sleep(12)"), SECOND).expect_err("too slow");
-    assert!(slow.to_string().ends_with("query \"SELECT pg_sleep(12)\": no answer within 1 s"), "{slow}");
+    // This machine may not run the test for a moment, but not five times.
+    let mut tries = (0..5).map(|_| {
+        let started = Instant::now();
+        (ask(server.address, query("SELECT pg_sleep(5)"), SECOND).expect_err("too slow"), started.elapsed())
+    });
+    let (slow, _) = tries.find(|(_, took)| *took < SECOND * 4).expect("within 4 s");
+    assert!(slow.to_string().ends_with("query \"SELECT pg_sleep(5)\": no answer within 1 s"), "{slow}");
     assert_eq!(slow.kind(), FailureKind::Timeout);
-    assert!(started.elapsed() < SECOND * 10, "{:?}", started.elapsed());
 }
 
 /// Checks that hang up without a word would fill the server's log.
